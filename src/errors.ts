@@ -1,0 +1,66 @@
+/** Every error code of the service, with its HTTP status and its RFC 9457 title. */
+export const ERRORS = {
+  BAD_REQUEST: { status: 400, title: 'Bad request' },
+  FUNCTION_NOT_FOUND: { status: 404, title: 'Function not found' },
+  FUNCTION_NOT_DEPLOYED: { status: 404, title: 'Function not deployed' },
+  VERSION_NOT_FOUND: { status: 404, title: 'Version not found' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  CONFLICT: { status: 409, title: 'Conflict' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload too large' },
+  URI_TOO_LONG: { status: 414, title: 'URI too long' },
+  BUNDLE_REFUSED: { status: 422, title: 'Bundle refused' },
+  RATE_LIMITED: { status: 429, title: 'Rate limited' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },
+  HANDLER_ERROR: { status: 500, title: 'The handler failed' },
+  INVALID_RESPONSE: { status: 500, title: 'The handler returned no valid response' },
+  BUNDLE_LOAD_ERROR: { status: 500, title: 'The bundle did not load' },
+  CPU_LIMIT: { status: 500, title: 'CPU limit exceeded' },
+  MEMORY_LIMIT: { status: 500, title: 'Memory limit exceeded' },
+  INTERNAL: { status: 500, title: 'Internal error' },
+  WORKER_CRASHED: { status: 502, title: 'The worker crashed' },
+  WORKER_PROTOCOL: { status: 502, title: 'The worker broke the protocol' },
+  OVERLOADED: { status: 503, title: 'Overloaded' },
+  SHUTTING_DOWN: { status: 503, title: 'Shutting down' },
+  SANDBOX_UNAVAILABLE: { status: 503, title: 'The sandbox is not available' },
+  WORKER_START_FAILED: { status: 503, title: 'The worker did not start' },
+  TIMEOUT: { status: 504, title: 'Timeout' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** Where in the tenant's own source an error lies: file relative to the project root, 1-based. */
+export interface SourcePosition {
+  file: string
+  line: number
+  column: number
+}
+
+export interface FunctionErrorOptions {
+  cause?: unknown
+  /** The tenant's source-mapped stack: for the tenant's logs, not for strangers. */
+  stack?: string
+  position?: SourcePosition
+  /** Seconds for the Retry-After header. */
+  retryAfter?: number
+}
+
+/** The one error type: a stable code, a sentence for people, and what lies behind it. */
+export class FunctionError extends Error {
+  readonly code: ErrorCode
+  readonly tenantStack: string | undefined
+  readonly position: SourcePosition | undefined
+  readonly retryAfter: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: FunctionErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'FunctionError'
+    this.code = code
+    this.tenantStack = options.stack
+    this.position = options.position
+    this.retryAfter = options.retryAfter
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status
+  }
+}

@@ -1,0 +1,49 @@
+/* What the Web APIs use of the worker's core. Everything here is implemented in worker-c/worker. */
+#ifndef FN_HOST_H
+#define FN_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "quickjs.h"
+#include "uv.h"
+
+typedef enum { FN_LOG_DEBUG, FN_LOG_INFO, FN_LOG_WARN, FN_LOG_ERROR } fn_log_level;
+
+/* A line of console output, UTF-8, attributed to the running invocation. */
+void fn_host_log(JSContext *ctx, fn_log_level level, const char *message, size_t len);
+
+/* The worker's loop: NULL in the template, where nothing may be started. */
+uv_loop_t *fn_host_loop(JSContext *ctx);
+
+/* The async context in force (an invocation and what belongs to it): take it when a callback is
+ * registered, free it with JS_FreeValue, and give it to fn_host_call when the callback runs. */
+JSValue fn_host_async_context(JSContext *ctx);
+
+/* Calls `func` from the loop inside `async_context`, with that invocation's budgets, then runs the
+ * promise jobs. Does nothing where that invocation has ended or was stopped. What it throws is
+ * reported to the invocation's log. Arguments stay the caller's. */
+void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
+                  JSValueConst *argv);
+/* Is the invocation of this async context still running (or was there none)? */
+bool fn_host_async_live(JSContext *ctx, JSValueConst async_context);
+
+/* Reports an exception that nothing caught (reportError, a throwing event listener, a timer). */
+void fn_host_report_error(JSContext *ctx, JSValueConst error);
+
+/* The invocation's body reader took `bytes`, or wants no more of it. */
+void fn_host_body_consumed(JSContext *ctx, uint32_t invocation, size_t bytes);
+void fn_host_body_cancelled(JSContext *ctx, uint32_t invocation);
+
+/* Answers of fn_web_pump_next. `bytes` are copied or written before it returns. */
+void fn_host_pump_chunk(JSContext *ctx, uint32_t invocation, const uint8_t *bytes, size_t len);
+void fn_host_pump_end(JSContext *ctx, uint32_t invocation);
+void fn_host_pump_error(JSContext *ctx, uint32_t invocation, JSValueConst error);
+
+/* Fills with random bytes of the kernel, after the fork as before it. */
+int fn_host_random(void *buffer, size_t len);
+
+/* The bytecode of a module that was compiled at build time from worker-c/web/<name>.js. */
+const uint8_t *fn_host_builtin(const char *name, size_t *len);
+
+#endif
