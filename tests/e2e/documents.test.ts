@@ -62,12 +62,17 @@ describe('the deployment guide', () => {
     const reader = child.stdout.getReader()
     const first = new TextDecoder().decode((await reader.read()).value)
     const url = /^listening on (\S+)\n$/.exec(first)?.[1]
-    expect(url).toStartWith('http://127.0.0.1:')
+    expect(url ?? '').toStartWith('http://127.0.0.1:')
     expect(existsSync(socket)).toBe(true)
 
     const response = await fetch(`${url}/functions/hello-world?name=Alice`)
     expect(response.status).toBe(200)
-    const body = await response.json()
+    const body = (await response.json()) as {
+      message: string
+      timestamp: string
+      method: string
+      path: string
+    }
     expect(Object.keys(body)).toEqual(['message', 'timestamp', 'method', 'path'])
     expect(body.message).toBe('Hello, Alice!')
     expect(body.method).toBe('GET')
@@ -103,7 +108,7 @@ describe('the other commands', () => {
       await two.deploy('app', answer('one'))
       await two.deploy('app', answer('two'))
       const versions = JSON.parse((await two.command('versions', 'app', '--json')).stdout)
-      expect(versions.map((v: { version: string }) => v.version).sort()).toEqual(['v1', 'v2'])
+      expect(versions.map((row: { version: string }) => row.version).sort()).toEqual(['v1', 'v2'])
 
       service = await two.serve()
       expect(await (await service.fetch('/functions/app')).text()).toBe('two')

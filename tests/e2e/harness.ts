@@ -2,7 +2,7 @@
 import { Database } from 'bun:sqlite'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dir, '../..')
 export const EXECUTABLE = join(ROOT, 'functions')
