@@ -1,0 +1,234 @@
+//! Builds quickjs-worker and functions-launcher: static, musl, baseline CPU. scripts/build.sh calls it
+//! after scripts/fetch-sources.py has filled .build/sources.
+//!
+//!     zig build --release=fast --prefix .build          both, into .build/bin
+//!     zig build worker | launcher                       one of them
+//!     zig build -Dtarget=aarch64-linux-musl             for the other architecture
+
+const std = @import("std");
+const builtin = @import("builtin");
+const Build = std.Build;
+
+const sources = ".build/sources";
+const quickjs_dir = sources ++ "/quickjs";
+const libuv_dir = sources ++ "/libuv";
+const ada_dir = sources ++ "/ada";
+const yyjson_dir = sources ++ "/yyjson";
+
+/// Where the JS of the Web APIs lies: as written, and (bundled with what they import) as made by scripts/build.sh.
+const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
+
+const our_flags = [_][]const u8{
+    "-std=c11", "-D_GNU_SOURCE",            "-Wall",                           "-Wextra",
+    "-Werror",  "-fstack-clash-protection", "-fno-delete-null-pointer-checks", "-fno-strict-aliasing",
+};
+const third_party_flags = [_][]const u8{
+    "-D_GNU_SOURCE", "-w", "-O3", "-fstack-clash-protection", "-fno-strict-aliasing",
+};
+const quickjs_flags = [_][]const u8{ "-std=c11", "-funsigned-char" } ++ third_party_flags;
+const libuv_flags = [_][]const u8{"-std=gnu11"} ++ third_party_flags;
+const ada_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ third_party_flags;
+
+const quickjs_files = [_][]const u8{ "quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c" };
+const libuv_files = [_][]const u8{
+    "src/fs-poll.c",               "src/idna.c",                     "src/inet.c",
+    "src/random.c",                "src/strscpy.c",                  "src/strtok.c",
+    "src/thread-common.c",         "src/threadpool.c",               "src/timer.c",
+    "src/uv-common.c",             "src/uv-data-getter-setters.c",   "src/version.c",
+    "src/unix/async.c",            "src/unix/core.c",                "src/unix/dl.c",
+    "src/unix/fs.c",               "src/unix/getaddrinfo.c",         "src/unix/getnameinfo.c",
+    "src/unix/linux.c",            "src/unix/loop.c",                "src/unix/loop-watcher.c",
+    "src/unix/pipe.c",             "src/unix/poll.c",                "src/unix/process.c",
+    "src/unix/procfs-exepath.c",   "src/unix/proctitle.c",           "src/unix/random-devurandom.c",
+    "src/unix/random-getrandom.c", "src/unix/random-sysctl-linux.c", "src/unix/signal.c",
+    "src/unix/stream.c",           "src/unix/tcp.c",                 "src/unix/thread.c",
+    "src/unix/tty.c",              "src/unix/udp.c",
+};
+
+const Settings = struct {
+    b: *Build,
+    target: Build.ResolvedTarget,
+    optimize: std.builtin.OptimizeMode,
+    version: []const u8,
+
+    fn release(s: Settings) bool {
+        return s.optimize != .Debug;
+    }
+
+    /// A module of C files with what every one of ours is built with.
+    fn module(s: Settings) *Build.Module {
+        return s.b.createModule(.{
+            .target = s.target,
+            .optimize = s.optimize,
+            .link_libc = true,
+            .strip = s.release(),
+            .stack_protector = true,
+            .pic = true,
+        });
+    }
+
+    /// The same for sources of others: what UBSan would say about them is not ours to mend.
+    fn thirdPartyModule(s: Settings) *Build.Module {
+        const m = s.module();
+        m.sanitize_c = .off;
+        return m;
+    }
+
+    fn executable(s: Settings, name: []const u8, root: *Build.Module) *Build.Step.Compile {
+        const exe = s.b.addExecutable(.{ .name = name, .root_module = root, .linkage = .static });
+        exe.pie = true;
+        exe.link_gc_sections = true;
+        return exe;
+    }
+};
+
+pub fn build(b: *Build) void {
+    const s: Settings = .{
+        .b = b,
+        .target = b.standardTargetOptions(.{ .default_target = muslOf(builtin.cpu.arch) }),
+        .optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseFast }),
+        .version = packageVersion(b),
+    };
+    const worker = addWorker(s);
+    const launcher = addLauncher(s);
+    for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
+        const install = b.addInstallArtifact(exe, .{});
+        b.getInstallStep().dependOn(&install.step);
+        b.step(name, "Build this one only").dependOn(&install.step);
+    }
+}
+
+/// The product runs on any machine of its architecture, so the build machine's CPU does not count.
+fn muslOf(arch: std.Target.Cpu.Arch) std.Target.Query {
+    return .{ .cpu_arch = arch, .cpu_model = .baseline, .os_tag = .linux, .abi = .musl };
+}
+
+fn addLauncher(s: Settings) *Build.Step.Compile {
+    const m = s.module();
+    addOurC(s, m, "worker-c/sandbox");
+    return s.executable("functions-launcher", m);
+}
+
+fn addWorker(s: Settings) *Build.Step.Compile {
+    const m = s.module();
+    addOurC(s, m, "worker-c/worker");
+    addOurC(s, m, "worker-c/web");
+    m.addCSourceFile(.{ .file = addBuiltins(s), .flags = &our_flags });
+    for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir }) |dir| {
+        // As system headers: our warnings are for our code.
+        m.addSystemIncludePath(s.b.path(dir));
+    }
+    for ([_][]const u8{ "worker-c/worker", "worker-c/web", "worker-c/tools" }) |dir| {
+        m.addIncludePath(s.b.path(dir));
+    }
+    m.linkLibrary(addQuickjs(s));
+    m.linkLibrary(addLibuv(s));
+    m.linkLibrary(addAda(s));
+    m.linkLibrary(addYyjson(s));
+    return s.executable("quickjs-worker", m);
+}
+
+fn addQuickjs(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.addCSourceFiles(.{
+        .root = s.b.path(quickjs_dir),
+        .files = &quickjs_files,
+        .flags = &quickjs_flags,
+    });
+    return s.b.addLibrary(.{ .name = "quickjs", .root_module = m, .linkage = .static });
+}
+
+fn addLibuv(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.addIncludePath(s.b.path(libuv_dir ++ "/include"));
+    m.addIncludePath(s.b.path(libuv_dir ++ "/src"));
+    m.addCSourceFiles(.{
+        .root = s.b.path(libuv_dir),
+        .files = &libuv_files,
+        .flags = &libuv_flags,
+    });
+    return s.b.addLibrary(.{ .name = "uv", .root_module = m, .linkage = .static });
+}
+
+fn addAda(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.link_libcpp = true;
+    m.addIncludePath(s.b.path(ada_dir));
+    m.addCSourceFile(.{ .file = s.b.path(ada_dir ++ "/ada.cpp"), .flags = &ada_flags });
+    return s.b.addLibrary(.{ .name = "ada", .root_module = m, .linkage = .static });
+}
+
+fn addYyjson(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.addCSourceFile(.{
+        .file = s.b.path(yyjson_dir ++ "/yyjson.c"),
+        .flags = &([_][]const u8{"-std=c11"} ++ third_party_flags),
+    });
+    return s.b.addLibrary(.{ .name = "yyjson", .root_module = m, .linkage = .static });
+}
+
+/// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.
+fn addBuiltins(s: Settings) Build.LazyPath {
+    const b = s.b;
+    const host: Settings = .{
+        .b = b,
+        .target = b.resolveTargetQuery(muslOf(builtin.cpu.arch)),
+        .optimize = .ReleaseFast,
+        .version = s.version,
+    };
+    const m = host.module();
+    m.addSystemIncludePath(b.path(quickjs_dir));
+    m.addCSourceFile(.{ .file = b.path("worker-c/tools/bytecode.c"), .flags = &our_flags });
+    m.linkLibrary(addQuickjs(host));
+    const run = b.addRunArtifact(host.executable("bytecode", m));
+    run.addArg(if (s.release()) "release" else "debug");
+    const table = run.addOutputFileArg("builtins.c");
+    for (web_js_dirs) |dir| {
+        for (filesIn(b, dir, ".js")) |name| {
+            run.addFileArg(b.path(b.pathJoin(&.{ dir, name })));
+        }
+    }
+    return table;
+}
+
+fn addOurC(s: Settings, m: *Build.Module, dir: []const u8) void {
+    const version = s.b.fmt("-DFN_VERSION=\"{s}\"", .{s.version});
+    m.addCSourceFiles(.{
+        .root = s.b.path(dir),
+        .files = filesIn(s.b, dir, ".c"),
+        .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &our_flags, &.{version} }) catch @panic("OOM"),
+    });
+}
+
+/// The names of a folder's files with this ending, sorted so that a build does not depend on the
+/// disk's order. None when there is no such folder.
+fn filesIn(b: *Build, dir_path: []const u8, ending: []const u8) []const []const u8 {
+    const io = b.graph.io;
+    var names: std.ArrayList([]const u8) = .empty;
+    var dir = b.build_root.handle.openDir(io, dir_path, .{ .iterate = true }) catch |err| switch (err) {
+        error.FileNotFound => return &.{},
+        else => std.debug.panic("{s}: {t}", .{ dir_path, err }),
+    };
+    defer dir.close(io);
+    var entries = dir.iterate();
+    while (entries.next(io) catch |err| std.debug.panic("{s}: {t}", .{ dir_path, err })) |entry| {
+        if (entry.kind == .file and std.mem.endsWith(u8, entry.name, ending)) {
+            names.append(b.allocator, b.dupe(entry.name)) catch @panic("OOM");
+        }
+    }
+    std.mem.sort([]const u8, names.items, {}, lessThan);
+    return names.items;
+}
+
+fn lessThan(_: void, left: []const u8, right: []const u8) bool {
+    return std.mem.lessThan(u8, left, right);
+}
+
+fn packageVersion(b: *Build) []const u8 {
+    const text = b.build_root.handle.readFileAlloc(b.graph.io, "package.json", b.allocator, .limited(1 << 20)) catch |err|
+        std.debug.panic("package.json: {t}", .{err});
+    const Package = struct { version: []const u8 };
+    const package = std.json.parseFromSlice(Package, b.allocator, text, .{ .ignore_unknown_fields = true }) catch |err|
+        std.debug.panic("package.json: {t}", .{err});
+    return package.value.version;
+}
