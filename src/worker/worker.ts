@@ -53,7 +53,9 @@ export interface ResponseHead {
 /**
  * Takes what a worker answers for one invocation. Order: at most one `response`, then `chunk`s, then
  * `end`; or `fail` once, at any point before `end`; `done` last, exactly once, when its slot is free.
- * Every worker calls `done`, also after it crashed or was killed.
+ * A head with `end: true` is the whole response: neither `chunk` nor `end` follows it. After `cancel`
+ * only `done` follows. Every worker calls `done`, also after it crashed or was killed; `unsent` comes
+ * without a `fail`. No method is called before `invoke` has returned.
  */
 export interface InvocationSink {
   response(head: ResponseHead): void

@@ -1,0 +1,144 @@
+/** Checks what a worker says. All of it is hostile input: what is not exactly a message is a breach. */
+import {
+  CREDIT_WINDOW_BYTES,
+  MAX_HEADERS_BYTES,
+  MAX_PAYLOAD_BYTES,
+  PROTOCOL_VERSION,
+  ProtocolBreach,
+  type WorkerMessage,
+} from './messages.ts'
+
+/** A message whose fields have not been looked at. */
+type Fields = Record<string, unknown>
+
+const ERROR_CODES = new Set<unknown>([
+  'HANDLER_ERROR',
+  'INVALID_RESPONSE',
+  'CPU_LIMIT',
+  'MEMORY_LIMIT',
+  'TIMEOUT',
+  'BUNDLE_LOAD_ERROR',
+])
+const LOG_LEVELS = new Set<unknown>(['debug', 'info', 'warn', 'error'])
+
+/** RFC 9110 tokens; what is not one would end up in the head of an HTTP response. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const BAD_HEADER_VALUE = /[\0\r\n\u0100-\uffff]/
+
+const CHECKS: Record<string, (m: Fields) => void> = {
+  response: checkResponse,
+  done: checkDone,
+  chunk: checkChunk,
+  end: (m) => checkId(m.id),
+  credit: checkCredit,
+  log: checkLog,
+  pong: (m) => checkCount(m.n, 'n', Number.MAX_SAFE_INTEGER),
+  error: checkError,
+  cancel: checkCancel,
+  ready: checkReady,
+}
+// A type named like something every object has must not find that.
+Object.setPrototypeOf(CHECKS, null)
+
+/**
+ * Takes one parsed line as a worker's message.
+ *
+ * @throws {ProtocolBreach} where it is none: unknown type, missing or ill-typed field, out of bounds
+ */
+export function checkWorkerMessage(value: unknown): WorkerMessage {
+  if (typeof value !== 'object' || value === null) throw new ProtocolBreach('a line is no object')
+  const message = value as Fields
+  const { type } = message
+  const check = typeof type === 'string' ? CHECKS[type] : undefined
+  if (check === undefined) throw new ProtocolBreach('unknown message type')
+  check(message)
+  return value as WorkerMessage
+}
+
+/** How many raw bytes follow a worker's message. */
+export function workerPayloadBytes(message: WorkerMessage): number {
+  if (message.type === 'response') return message.bytes ?? -1
+  return message.type === 'chunk' ? message.bytes : -1
+}
+
+function checkResponse(m: Fields): void {
+  checkId(m.id)
+  const status = m.status
+  if (!isInteger(status) || status < 200 || status > 599) bad('status')
+  if (m.bytes !== undefined) checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+  if (typeof m.end !== 'boolean') bad('end')
+  checkHeaders(m.headers)
+}
+
+function checkHeaders(headers: unknown): void {
+  if (!Array.isArray(headers)) bad('headers')
+  let bytes = 0
+  for (let i = 0; i < headers.length; i++) {
+    const pair = headers[i]
+    if (!Array.isArray(pair) || pair.length !== 2) bad('headers')
+    const name = pair[0]
+    const value = pair[1]
+    if (typeof name !== 'string' || !HEADER_NAME.test(name)) bad('header name')
+    if (typeof value !== 'string' || BAD_HEADER_VALUE.test(value)) bad('header value')
+    bytes += name.length + value.length
+  }
+  if (bytes > MAX_HEADERS_BYTES) throw new ProtocolBreach('headers too large')
+}
+
+function checkDone(m: Fields): void {
+  checkId(m.id)
+  checkCount(m.cpu_us, 'cpu_us', Number.MAX_SAFE_INTEGER)
+  checkCount(m.heap_bytes, 'heap_bytes', Number.MAX_SAFE_INTEGER)
+}
+
+function checkChunk(m: Fields): void {
+  checkId(m.id)
+  checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+  if (m.bytes === 0) bad('bytes')
+}
+
+function checkCredit(m: Fields): void {
+  checkId(m.id)
+  checkCount(m.bytes, 'bytes', CREDIT_WINDOW_BYTES)
+}
+
+function checkLog(m: Fields): void {
+  if (m.id !== undefined) checkId(m.id)
+  if (!LOG_LEVELS.has(m.level)) bad('level')
+  if (typeof m.message !== 'string') bad('message')
+}
+
+function checkError(m: Fields): void {
+  if (m.id !== undefined) checkId(m.id)
+  if (!ERROR_CODES.has(m.code)) bad('code')
+  if (m.code === 'BUNDLE_LOAD_ERROR' && m.id !== undefined) bad('code')
+  if (typeof m.message !== 'string') bad('message')
+  if (m.stack !== undefined && typeof m.stack !== 'string') bad('stack')
+}
+
+function checkCancel(m: Fields): void {
+  checkId(m.id)
+  if (typeof m.reason !== 'string') bad('reason')
+}
+
+function checkReady(m: Fields): void {
+  if (m.protocol !== PROTOCOL_VERSION) throw new ProtocolBreach('another protocol version')
+  if (typeof m.engine !== 'string' || m.engine.length > 100) bad('engine')
+  checkCount(m.init_us, 'init_us', Number.MAX_SAFE_INTEGER)
+}
+
+function checkId(id: unknown): void {
+  if (!isInteger(id) || id < 1) bad('id')
+}
+
+function checkCount(value: unknown, field: string, max: number): void {
+  if (!isInteger(value) || value < 0 || value > max) bad(field)
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
+function bad(field: string): never {
+  throw new ProtocolBreach(`bad ${field}`)
+}
