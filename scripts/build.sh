@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Installs what is pinned, builds the worker and the launcher, and ends with ./functions, which carries both.
+# What has not changed is not done again, and needs no network.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+install_packages() {
+  local want
+  want=$(content_hash package-lock.json)
+  if stamp_is packages "$want" && [ -d node_modules ]; then
+    return
+  fi
+  say 'installing the npm packages'
+  # The user's own npm settings may leave out parts (production, no optional ones): all are needed here.
+  npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund >&2 ||
+    die 'npm could not install what package-lock.json pins.'
+  # Bun's package relies on an install script; without it the name `bun` must be pointed at the binary.
+  ln -sfn "$(realpath --relative-to=node_modules/.bin "$(find_bun)")" node_modules/.bin/bun
+  stamp_set packages "$want"
+}
+
+# Built-in JS that imports npm packages is bundled into one file each; build.zig compiles that to bytecode.
+bundle_web_js() {
+  local want
+  want=$(content_hash worker-c/web/js/bundle package-lock.json)
+  if stamp_is web-js "$want" && [ -d .build/web-js ]; then
+    return
+  fi
+  rm -rf .build/web-js.new
+  mkdir -p .build/web-js.new
+  if compgen -G 'worker-c/web/js/bundle/*.js' >/dev/null; then
+    "$bun" build worker-c/web/js/bundle/*.js --outdir .build/web-js.new --format=esm --target=browser \
+      --external 'fn:*' --external './*' >&2
+  fi
+  rm -rf .build/web-js
+  mv .build/web-js.new .build/web-js
+  stamp_set web-js "$want"
+}
+
+build_native() {
+  # Zig keeps its compiled libc in the user's cache folder; where there is none, it stays in ours.
+  if [ -z "${ZIG_GLOBAL_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}" 2>/dev/null; then
+    export ZIG_GLOBAL_CACHE_DIR=$root/.build/zig-cache
+  fi
+  node_modules/.bin/zig build --release=fast --prefix .build >&2 ||
+    die 'zig could not build the worker and the launcher.'
+}
+
+compile_functions() {
+  local want
+  want=$(find src -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
+    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* | sha256sum)
+  if stamp_is functions "$want" && [ -x functions ]; then
+    return
+  fi
+  say 'compiling ./functions'
+  # Identifiers keep their names: stack traces in the log are read by people. A tenant's folder, where the command
+  # may run, must not lend its .env or bunfig.toml to our process.
+  "$bun" build --compile --format=esm --minify-syntax --minify-whitespace --sourcemap=linked \
+    --no-compile-autoload-dotenv --no-compile-autoload-bunfig src/main.ts --outfile .build/functions.new >&2 ||
+    die 'bun could not compile ./functions.'
+  mv -f .build/functions.new functions
+  stamp_set functions "$want"
+}
+
+check_machine
+mkdir -p .build
+exec 9>.build/lock
+flock 9
+install_packages
+bun=$(find_bun)
+scripts/fetch-sources.py
+bundle_web_js
+build_native
+compile_functions

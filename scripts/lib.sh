@@ -1,0 +1,66 @@
+# Shared by the scripts of this folder; sourced, not run. Leaves the shell in the project's root.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+die() {
+  say "$*"
+  exit 1
+}
+
+# Stops, in one sentence, unless this machine has what the build cannot bring along itself.
+check_machine() {
+  local missing=() tool
+  [ "$(uname -s)" = Linux ] || die "functions is built on Linux only; this is $(uname -s)."
+  case "$(uname -m)" in
+    x86_64 | aarch64) ;;
+    *) die "functions is built on x86_64 and aarch64 only; this is $(uname -m)." ;;
+  esac
+  for tool in node npm python3 flock; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  if command -v python3 >/dev/null; then
+    python3 -m pip --version >/dev/null 2>&1 || missing+=("pip (python3 -m pip)")
+  fi
+  if [ ${#missing[@]} -gt 0 ]; then
+    local list
+    list=$(printf '%s, ' "${missing[@]}")
+    die "This machine lacks ${list%, }: install it and run this again."
+  fi
+}
+
+# Bun's own binary. node_modules/.bin/bun only works after bun's install script has run, and scripts are off here.
+find_bun() {
+  local arch candidate
+  arch=$(uname -m)
+  [ "$arch" = x86_64 ] && arch=x64
+  for candidate in "node_modules/@oven/bun-linux-$arch/bin/bun" \
+    "node_modules/@oven/bun-linux-$arch-musl/bin/bun" node_modules/bun/bin/bun.exe; do
+    if [ -x "$candidate" ] && "$candidate" --version >/dev/null 2>&1; then
+      printf '%s\n' "$root/$candidate"
+      return
+    fi
+  done
+  die "node_modules holds no bun that runs here: run scripts/build.sh."
+}
+
+# One hash over the names and contents of files and folders; what does not exist counts as empty.
+content_hash() {
+  find "$@" -type f -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1
+}
+
+# stamp_is NAME HASH: has the step NAME been done for exactly this input?
+stamp_is() {
+  [ "$(cat ".build/stamps/$1" 2>/dev/null)" = "$2" ]
+}
+
+stamp_set() {
+  mkdir -p .build/stamps
+  printf '%s\n' "$2" >".build/stamps/$1.$$"
+  mv -f ".build/stamps/$1.$$" ".build/stamps/$1"
+}
