@@ -1,0 +1,143 @@
+/**
+ * Measures the product beside its peers in one run and prints the table of budgets.
+ *
+ *     bun run bench [--quick] [--out results.json]
+ */
+import { writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { openConnection } from './client.ts'
+import { buildEmptyProgram, measureFloor } from './floor.ts'
+import {
+  installPeers,
+  type Peer,
+  startBun,
+  startDeno,
+  startWorkerd,
+  startWorkerdLoader,
+} from './peers.ts'
+import {
+  measureColdStart,
+  measureControlPlane,
+  measureCrowd,
+  measureIdleWorker,
+  measureLatency,
+  type Runtime,
+  withService,
+} from './product.ts'
+import { budgets, printTable, type Results } from './report.ts'
+import { median, quantile, timeEach } from './statistics.ts'
+import { measureThroughput, requireWrk } from './throughput.ts'
+
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
+})
+const size = options.quick
+  ? { cold: 20, coldBun: 3, floor: 50, latency: 500, rounds: 1, seconds: 1, crowd: 100, starts: 1 }
+  : {
+      cold: 200,
+      coldBun: 20,
+      floor: 200,
+      latency: 5000,
+      rounds: 3,
+      seconds: 4,
+      crowd: 1000,
+      starts: 5,
+    }
+
+const p99 = (samples: number[]) => quantile(samples, 0.99)
+const step = (what: string) => process.stderr.write(`${what}\n`)
+
+async function withPeer<T>(start: () => Promise<Peer>, act: (peer: Peer) => Promise<T>) {
+  const peer = await start()
+  try {
+    return await act(peer)
+  } finally {
+    await peer.stop()
+  }
+}
+
+/** The floor before and after, so that a machine that drifts shows. */
+async function coldStarts() {
+  step('cold start')
+  const empty = buildEmptyProgram()
+  const floor = await measureFloor(empty, size.floor)
+  const quickjs = await measureColdStart('quickjs-ng', size.cold)
+  const bun = await measureColdStart('bun', size.coldBun)
+  const workerd = await withPeer(startWorkerdLoader, async (peer) => {
+    const connection = await openConnection(peer.port)
+    const samples = await timeEach(size.cold, (i) => connection.get(`/cold-${i}`))
+    connection.close()
+    return samples
+  })
+  floor.push(...(await measureFloor(empty, size.floor)))
+  const summary = (samples: number[]) => ({ p50Ms: median(samples), p99Ms: p99(samples) })
+  return {
+    floor: summary(floor),
+    quickjs: summary(quickjs),
+    bun: summary(bun),
+    workerd: summary(workerd),
+  }
+}
+
+async function latencies() {
+  step('latency, one warm client')
+  const bare = await withPeer(startBun, (peer) => measureLatency(peer.port, '/', size.latency))
+  const product = (runtime: Runtime) =>
+    withService(runtime, 0, (service) =>
+      measureLatency(service.port, '/functions/hello', size.latency),
+    )
+  const quickjs = await product('quickjs-ng')
+  const bun = await product('bun')
+  return { bareMs: median(bare), quickjsMs: median(quickjs), bunMs: median(bun) }
+}
+
+/** Each contestant in turn, round by round, so that drift hits all alike; medians of the rounds. */
+async function throughputs() {
+  step('throughput, 32 clients')
+  const rates: Record<string, number[]> = {}
+  const note = (name: string, rate: number) => {
+    rates[name] = [...(rates[name] ?? []), rate]
+  }
+  for (let round = 0; round < size.rounds; round++) {
+    for (const start of [startBun, startDeno, startWorkerd]) {
+      await withPeer(start, async (peer) => {
+        note(peer.name, await measureThroughput(peer.port, '/', size.seconds))
+      })
+    }
+    for (const runtime of ['quickjs-ng', 'bun'] as const) {
+      await withService(runtime, 0, async (service) => {
+        await service.fetch('/functions/hello')
+        note(runtime, await measureThroughput(service.port, '/functions/hello', size.seconds))
+      })
+    }
+  }
+  return Object.fromEntries(Object.entries(rates).map(([name, all]) => [name, median(all)]))
+}
+
+async function memories() {
+  step('memory')
+  const quickjs = await measureIdleWorker('quickjs-ng', 10)
+  const bun = await measureIdleWorker('bun', 2)
+  const hundred = await measureCrowd(100, p99)
+  const crowd = size.crowd === 100 ? hundred : await measureCrowd(size.crowd, p99)
+  return { quickjs, bun, hundred, crowd }
+}
+
+requireWrk()
+installPeers()
+const results: Results = {
+  date: new Date().toISOString(),
+  machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`,
+  quick: options.quick,
+  coldStart: await coldStarts(),
+  latency: await latencies(),
+  throughput: await throughputs(),
+  memory: await memories(),
+  controlPlane: await measureControlPlane(1000, size.starts),
+}
+const out = options.out ?? join(import.meta.dir, '../.build/bench/results.json')
+writeFileSync(out, `${JSON.stringify({ ...results, budgets: budgets(results) }, null, 2)}\n`)
+printTable(results)
+process.stdout.write(`\nwritten to ${out}\n`)
