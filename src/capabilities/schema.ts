@@ -1,19 +1,67 @@
+import { isIP } from 'node:net'
+import { isAbsolute } from 'node:path'
+import { domainToASCII } from 'node:url'
 import { z } from 'zod'
+
+/** Below this a JavaScript engine cannot load a bundle. */
+const MIN_MEMORY_BYTES = 2 ** 20
+
+const path = z
+  .string()
+  .refine((value) => isAbsolute(value) && !value.includes('\0'), 'must be an absolute path')
+
+const domain = z.string().transform((value, context) => {
+  const normalised = normaliseDomain(value)
+  if (normalised === undefined) {
+    context.addIssue({ code: 'custom', message: 'must be a host name, or *. and a host name' })
+    return z.NEVER
+  }
+  return normalised
+})
 
 /** What a function may reach and use. An empty allowlist with its flag on means everything. */
 export const capabilitiesSchema = z.strictObject({
   allowFilesystem: z.boolean(),
-  allowedPaths: z.array(z.string()),
+  allowedPaths: z.array(path),
   allowNetwork: z.boolean(),
-  allowedDomains: z.array(z.string()),
+  allowedDomains: z.array(domain),
   allowChildProcess: z.boolean(),
   allowEval: z.boolean(),
   /** Bytes. */
-  maxMemory: z.int().positive(),
+  maxMemory: z.int().min(MIN_MEMORY_BYTES),
   /** CPU milliseconds of one invocation. */
   maxCpu: z.int().positive(),
   maxFileDescriptors: z.int().positive(),
-  projectId: z.string(),
+  projectId: z.string().min(1),
 })
 
 export type Capabilities = z.infer<typeof capabilitiesSchema>
+
+/** Lower case, ASCII, no dot at its end; undefined where it is neither `host` nor `*.host`. */
+export function normaliseDomain(value: string): string | undefined {
+  const wildcard = value.startsWith('*.')
+  const host = normaliseHost(wildcard ? value.slice(2) : value)
+  if (host === undefined || (wildcard && isIP(host) !== 0)) {
+    return undefined
+  }
+  return wildcard ? `*.${host}` : host
+}
+
+/** The one spelling of a host name or an address; undefined where it is none. */
+export function normaliseHost(value: string): string | undefined {
+  const bare = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value
+  if (isIP(bare) !== 0) {
+    return new URL(`http://${isIP(bare) === 6 ? `[${bare}]` : bare}`).hostname.replace(
+      /^\[|\]$/g,
+      '',
+    )
+  }
+  // A URL parser would cut `a.b/c` or `a.b:80`, and so take the name by its head alone.
+  if (/[\s/?#@:%\\[\]]/.test(value)) {
+    return undefined
+  }
+  const ascii = domainToASCII(value.endsWith('.') ? value.slice(0, -1) : value)
+  const label = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?'
+  const fits = ascii.length <= 253 && new RegExp(`^${label}(?:\\.${label})*$`).test(ascii)
+  return fits ? ascii : undefined
+}
