@@ -1,0 +1,98 @@
+/* functions-launcher: starts one process of a tenant's. What its files share. */
+#ifndef FN_LAUNCHER_H
+#define FN_LAUNCHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Descriptors of the program that is started; everything else is closed. */
+enum { FN_CHANNEL_FD = 3, FN_LISTEN_FD = 4 };
+
+/* Exit status of a launch that failed (EX_OSERR). */
+enum { FN_EXIT_LAUNCH_FAILED = 71 };
+
+typedef enum { FN_PIDNS_REQUIRED, FN_PIDNS_PREFERRED, FN_PIDNS_OFF } fn_pidns_mode;
+
+/* What is in force around the program, as bits; fn_report_launched names them. */
+typedef enum {
+    FN_LAYER_RLIMITS = 1 << 0,
+    FN_LAYER_NO_NEW_PRIVS = 1 << 1,
+    FN_LAYER_PID_NAMESPACE = 1 << 2,
+    FN_LAYER_USER_NAMESPACE = 1 << 3,
+    FN_LAYER_UID = 1 << 4,
+} fn_layer;
+
+typedef struct {
+    bool set;
+    uint64_t value;
+} fn_optional;
+
+typedef struct {
+    fn_optional uid;
+    fn_optional gid;
+    fn_optional nofile;
+    fn_optional as;    /* bytes */
+    fn_optional cpu;   /* seconds */
+    fn_optional nproc; /* of the user that the program runs as */
+    fn_optional fsize; /* bytes */
+    const char *listen_dir;
+    const char *listen_name;
+    fn_pidns_mode pidns;
+    char **argv; /* of the program, ended by NULL; argv[0] is its path */
+    char **envp; /* of the program, ended by NULL */
+} fn_options;
+
+/* Reads the command line; `envp` is allocated, everything else points into argv. On failure false,
+ * and `why` says in words of ours what is wrong. */
+bool fn_options_read(fn_options *options, int argc, char **argv, const char **why);
+
+/* One launch, from the command line to exec. */
+typedef struct {
+    fn_options options;
+    int program_fd; /* opened before privileges drop, so the path needs no rights for the user */
+    int sync_fd;    /* to the other half: a report up, one byte down, end of file when it is gone */
+    uid_t own_uid;  /* the launcher's, as seen outside any new namespace */
+    gid_t own_gid;
+    uint32_t layers; /* in force in the inner half so far */
+} fn_launch;
+
+/* What the inner half tells the supervisor: that it is ready for exec (`error` 0), or what failed.
+ */
+typedef struct {
+    char what[48];
+    int error;         /* errno */
+    bool in_namespace; /* failed while entering the namespaces: may be tried without them */
+    uint32_t layers;
+} fn_inner_report;
+
+/* Moves a descriptor out of the range that the program gets, close-on-exec. -errno on failure. */
+int fn_descriptor_reserve(int fd);
+/* Opens /dev/null on those of 0 to 2 that are closed, and closes all above the channel. 0 or
+ * -errno. */
+int fn_descriptors_clean(void);
+/* Standard input from /dev/null, and all but the program's own descriptors close at exec. */
+int fn_descriptors_enter(const fn_launch *launch);
+
+/* A fork into the namespaces of `layers`: pid in the parent, 0 in the child, -errno on failure. */
+pid_t fn_namespaces_clone(uint32_t layers);
+/* In the child: makes them usable. 0 or -errno. */
+int fn_namespaces_enter(const fn_launch *launch);
+
+/* 0 or -errno. */
+int fn_socket_listen(const fn_launch *launch);
+int fn_rlimits_set(const fn_launch *launch);
+/* Gives up user, groups and capabilities, for good. */
+int fn_privileges_drop(const fn_launch *launch);
+
+/* The inner half, from the fork on; it never returns. */
+_Noreturn void fn_inner_run(fn_launch *launch);
+/* The outer half: starts the inner one, waits for it, and ends as it ended. */
+_Noreturn void fn_supervise(fn_launch *launch);
+
+/* The two lines that the launcher may write to the channel. */
+void fn_report_launched(pid_t pid, uint32_t layers);
+_Noreturn void fn_report_failed(const char *what, int error);
+
+#endif
