@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser'
+import { FunctionError } from '../errors.ts'
+
+/** One `key = value` of the file. */
+export interface FileEntry {
+  /** All names joined by dots, the table's included; the table alone where it is empty. */
+  key: string
+  value: unknown
+  line: number
+}
+
+/**
+ * The settings of a configuration file, each with its line; undefined when there is no such file.
+ *
+ * @throws {FunctionError} CONFIG_INVALID with file and line
+ */
+export function readConfigFile(path: string): FileEntry[] | undefined {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') {
+      return undefined
+    }
+    throw new FunctionError('CONFIG_INVALID', `${path} cannot be read (${code}).`, { cause })
+  }
+  try {
+    return parseTOML(text).body[0].body.flatMap(entriesOf)
+  } catch (cause) {
+    if (cause instanceof ParseError) {
+      const line = faultLine(text, cause)
+      const message = `${path}:${line}: this is not TOML: ${cause.message}.`
+      throw new FunctionError('CONFIG_INVALID', message, {
+        cause,
+        position: { file: path, line, column: 1 },
+      })
+    }
+    throw cause
+  }
+}
+
+/** What is not closed is noticed only on the line after it. */
+function faultLine(text: string, error: ParseError): number {
+  const behindText = error.index >= text.trimEnd().length
+  const lines = text.slice(0, error.index).trimEnd().split('\n').length
+  return behindText || error.message.startsWith('Unterminated') ? lines : error.lineNumber
+}
+
+function entriesOf(node: AST.TOMLTable | AST.TOMLKeyValue): FileEntry[] {
+  if (node.type === 'TOMLKeyValue') {
+    return flatten(nameOf(node.key), node.value, node.loc.start.line)
+  }
+  const table = nameOf(node.key)
+  if (node.kind === 'array') {
+    return [{ key: table, value: [], line: node.loc.start.line }]
+  }
+  const pairs = node.body.flatMap((pair) =>
+    flatten(`${table}.${nameOf(pair.key)}`, pair.value, pair.loc.start.line),
+  )
+  return pairs.length === 0 ? [{ key: table, value: {}, line: node.loc.start.line }] : pairs
+}
+
+/** `server = { port = 1 }` says the same as `[server]` and `port = 1`. */
+function flatten(key: string, value: AST.TOMLContentNode, line: number): FileEntry[] {
+  if (value.type === 'TOMLInlineTable') {
+    return value.body.flatMap((pair) =>
+      flatten(`${key}.${nameOf(pair.key)}`, pair.value, pair.loc.start.line),
+    )
+  }
+  return [{ key, value: getStaticTOMLValue(value), line }]
+}
+
+function nameOf(key: AST.TOMLKey): string {
+  return key.keys.map((part) => (part.type === 'TOMLBare' ? part.name : part.value)).join('.')
+}

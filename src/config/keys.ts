@@ -1,0 +1,71 @@
+import type { z } from 'zod'
+import { configSchema } from './schema.ts'
+
+/** One setting, and the words that set it. */
+export interface ConfigKey {
+  section: string
+  /** Its name in `Config`. */
+  name: string
+  /** In the file: `server.max_body`. */
+  key: string
+  /** `FUNCTIONS_SERVER_MAX_BODY`. */
+  env: string
+  /** Without its dashes: `max-body`. */
+  flag: string
+  help: string
+  schema: z.ZodType
+}
+
+/** Settings that every command needs go by their bare name. */
+const GLOBAL_ENV: Record<string, string> = {
+  'server.data_dir': 'FUNCTIONS_DATA_DIR',
+  'server.socket': 'FUNCTIONS_SOCKET',
+}
+
+export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.shape).flatMap(
+  ([section, { shape }]) =>
+    Object.entries<z.ZodType>(shape).map(([name, schema]) => describeKey(section, name, schema)),
+)
+
+function describeKey(section: string, name: string, schema: z.ZodType): ConfigKey {
+  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const key = `${section}.${snake}`
+  const dashed = snake.replaceAll('_', '-')
+  return {
+    section,
+    name,
+    key,
+    env: GLOBAL_ENV[key] ?? `FUNCTIONS_${section}_${snake}`.toUpperCase(),
+    flag: section === 'server' ? dashed : `${section}-${dashed}`,
+    help: schema.description ?? '',
+    schema,
+  }
+}
+
+/** The known word nearest to a mistyped one; undefined when none is near. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
+    .sort((a, b) => a.distance - b.distance)
+  const best = ranked[0]
+  return best !== undefined && best.distance <= 2 ? best.candidate : undefined
+}
+
+/** Damerau-Levenshtein distance of neighbours: letters added, dropped, changed, or two swapped. */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
+  const at = (i: number, j: number) => rows[i]?.[j] ?? Number.POSITIVE_INFINITY
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    rows.push(row)
+    for (let j = 1; j <= b.length; j++) {
+      const changed = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const swapped =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+          ? at(i - 2, j - 2) + 1
+          : changed
+      row.push(Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, changed, swapped))
+    }
+  }
+  return at(a.length, b.length)
+}

@@ -1,0 +1,161 @@
+import { join } from 'node:path'
+import { FunctionError } from '../errors.ts'
+import { type FileEntry, readConfigFile } from './file.ts'
+import { CONFIG_KEYS, type ConfigKey, nearest } from './keys.ts'
+import { type Config, configSchema } from './schema.ts'
+
+/** Where a value came from, strongest first. */
+export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
+
+export interface ConfigSource {
+  kind: SourceKind
+  /** For people: `--port`, `FUNCTIONS_SERVER_PORT`, `functions.toml:3`, `default`. */
+  label: string
+}
+
+export interface LoadedConfig {
+  config: Config
+  /** By key of the file: `server.port`. */
+  sources: ReadonlyMap<string, ConfigSource>
+  /** The file that was read; `named` says whether the user pointed at it. */
+  file: { path: string; named: boolean } | undefined
+  warnings: string[]
+}
+
+export interface ConfigInput {
+  /** By flag without its dashes, `config` included. */
+  flags: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string | undefined>>
+}
+
+/** Read from the working directory when nobody names another. */
+export const DEFAULT_CONFIG_FILE = 'functions.toml'
+
+interface Setting {
+  value: unknown
+  source: ConfigSource
+}
+
+/**
+ * Every setting: flag before environment before file before default.
+ *
+ * @throws {FunctionError} CONFIG_INVALID names the key or variable, and for the file its line;
+ * BAD_REQUEST for a flag
+ */
+export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
+  const warnings = checkEnvironment(env)
+  const named = flags.config ?? nonEmpty(env.FUNCTIONS_CONFIG)
+  const path = named ?? DEFAULT_CONFIG_FILE
+  const entries = readConfigFile(path)
+  if (entries === undefined && named !== undefined) {
+    throw new FunctionError('CONFIG_INVALID', `${path}: there is no such configuration file.`)
+  }
+  const fromFile = indexEntries(path, entries ?? [])
+  const sources = new Map<string, ConfigSource>()
+  const values: Record<string, Record<string, unknown>> = {}
+  for (const key of CONFIG_KEYS) {
+    const setting =
+      fromFlag(key, flags) ??
+      fromEnvironment(key, env) ??
+      fromFile.get(key.key) ??
+      unset(key, values)
+    sources.set(key.key, setting.source)
+    values[key.section] ??= {}
+    Object.assign(values[key.section] as object, { [key.name]: check(key, setting) })
+  }
+  return {
+    // Each value is already checked, and an output need not be an input again: `64MB` became a number.
+    config: values as unknown as Config,
+    sources,
+    file: entries === undefined ? undefined : { path, named: named !== undefined },
+    warnings,
+  }
+}
+
+function fromFlag(key: ConfigKey, flags: ConfigInput['flags']): Setting | undefined {
+  const value = flags[key.flag]
+  return value === undefined
+    ? undefined
+    : { value, source: { kind: 'flag', label: `--${key.flag}` } }
+}
+
+function fromEnvironment(key: ConfigKey, env: ConfigInput['env']): Setting | undefined {
+  const value = nonEmpty(env[key.env])
+  return value === undefined
+    ? undefined
+    : { value, source: { kind: 'environment', label: key.env } }
+}
+
+/** `VARIABLE= command` is how a shell unsets one for a command. */
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value
+}
+
+function unset(key: ConfigKey, values: Record<string, Record<string, unknown>>): Setting {
+  const source: ConfigSource = { kind: 'default', label: 'default' }
+  if (key.key === 'server.socket') {
+    return { value: join(String(values.server?.dataDir), 'functions.sock'), source }
+  }
+  return { value: undefined, source }
+}
+
+function check(key: ConfigKey, { value, source }: Setting): unknown {
+  const parsed = key.schema.safeParse(value)
+  if (parsed.success) {
+    return parsed.data
+  }
+  const what = `${key.key} ${parsed.error.issues[0]?.message}, not ${JSON.stringify(value)}`
+  if (source.kind === 'flag') {
+    throw new FunctionError('BAD_REQUEST', `${source.label}: ${what}.`)
+  }
+  throw new FunctionError('CONFIG_INVALID', `${source.label}: ${what}.`)
+}
+
+function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> {
+  const known = new Set(CONFIG_KEYS.map((key) => key.key))
+  const index = new Map<string, Setting>()
+  for (const { key, value, line } of entries) {
+    if (Object.hasOwn(configSchema.shape, key) && isEmptyTable(value)) {
+      continue
+    }
+    if (!known.has(key)) {
+      const message = `${path}:${line}: ${key}: no such key${suggestion(key, [...known])}.`
+      throw new FunctionError('CONFIG_INVALID', message, {
+        position: { file: path, line, column: 1 },
+      })
+    }
+    index.set(key, { value, source: { kind: 'file', label: `${path}:${line}` } })
+  }
+  return index
+}
+
+function isEmptyTable(value: unknown): boolean {
+  return JSON.stringify(value) === '{}'
+}
+
+/**
+ * A wrong variable under one of our sections is a mistake of the user's and stops. Any other
+ * FUNCTIONS_ name may be another program's (a container platform sets FUNCTIONS_SERVICE_HOST for a
+ * service of that name), so it is only told.
+ */
+function checkEnvironment(env: ConfigInput['env']): string[] {
+  const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG']
+  const sections = Object.keys(configSchema.shape).map((name) => `FUNCTIONS_${name.toUpperCase()}_`)
+  const warnings: string[] = []
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('FUNCTIONS_') || known.includes(name)) {
+      continue
+    }
+    const what = `${name}: no such setting${suggestion(name, known)}`
+    if (sections.some((section) => name.startsWith(section))) {
+      throw new FunctionError('CONFIG_INVALID', `${what}.`)
+    }
+    warnings.push(`${what}; it is ignored.`)
+  }
+  return warnings
+}
+
+function suggestion(word: string, known: readonly string[]): string {
+  const near = nearest(word, known)
+  return near === undefined ? '' : ` (did you mean ${near}?)`
+}

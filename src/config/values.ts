@@ -1,0 +1,76 @@
+import { isIP, isIPv6 } from 'node:net'
+import { z } from 'zod'
+import { parseDuration, parseSize } from '../units.ts'
+
+/** A whole number; the environment and flags write it as text. */
+export function integer(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`
+  return z
+    .union([z.number(), z.string().regex(/^\d{1,15}$/)], message)
+    .transform(Number)
+    .pipe(z.int(message).min(min, message).max(max, message))
+}
+
+/** Bytes, from a size with its unit or a plain number. */
+export function size(minBytes: number) {
+  return measure(parseSize, minBytes, 'must be a size such as "100MB"')
+}
+
+/** Milliseconds, from a duration with its unit. */
+export function duration(minMs: number) {
+  return measure(parseDuration, minMs, 'must be a duration such as "30s" or "500ms"')
+}
+
+/** A non-empty text. */
+export function text() {
+  return z
+    .string('must be a text')
+    .min(1, 'must not be empty')
+    .refine((value) => {
+      return !value.includes('\0')
+    }, 'must not hold NUL')
+}
+
+/** A list; the environment and flags write it with commas. */
+export function list<T extends z.ZodType<string, string>>(item: T) {
+  const split = (value: string) => value.split(',').map((part) => part.trim())
+  return z
+    .union([z.array(z.string()), z.string().transform((value) => split(value).filter(Boolean))], {
+      error: 'must be a list of texts',
+    })
+    .pipe(z.array(item))
+}
+
+/** `address:port`; IPv6 addresses stand in brackets. */
+export const socketAddress = z
+  .string()
+  .refine(isSocketAddress, 'must be an address and a port, such as "10.0.0.1:53" or "[::1]:53"')
+
+/** `address:port` or a CIDR. */
+export const addressOrCidr = z
+  .string()
+  .refine(
+    (value) => isSocketAddress(value) || isCidr(value),
+    'must be an address and a port, such as "10.0.0.1:80", or a CIDR, such as "10.0.0.0/8"',
+  )
+
+function measure(parse: (text: string) => number | undefined, min: number, message: string) {
+  return z
+    .union([z.number(), z.string()], message)
+    .transform((value) => parse(String(value)) ?? Number.NaN)
+    .pipe(z.int(message).min(min, `${message} and at least ${min}`))
+}
+
+function isSocketAddress(value: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value)
+  const address = match?.[1] ?? match?.[2] ?? ''
+  const port = Number(match?.[3] ?? 0)
+  const fits = match?.[1] === undefined ? isIP(address) === 4 : isIPv6(address)
+  return fits && port >= 1 && port <= 65_535
+}
+
+function isCidr(value: string): boolean {
+  const [address = '', bits = '', ...rest] = value.split('/')
+  const width = isIP(address) === 4 ? 32 : 128
+  return isIP(address) !== 0 && rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= width
+}
