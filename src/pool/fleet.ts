@@ -1,0 +1,135 @@
+import type { Clock } from './job.ts'
+import type { Slot } from './slot.ts'
+
+const QUEUE_SWEEP_MS = 50
+const IDLE_SWEEP_MS = 1_000
+
+/** What the fleet needs of a pool. */
+export interface FleetMember {
+  readonly slots: readonly Slot[]
+  /** Jobs that wait. */
+  readonly queued: number
+  /** Starts what its queue needs. */
+  scale(): void
+  /** Ends an idle worker to make room for another function's. */
+  evict(slot: Slot): void
+  /** Ends waits that took too long and workers that idled too long. */
+  sweep(now: number): void
+}
+
+/**
+ * All pools together: the cap on live workers, and the one timer that sweeps them. A pool that finds
+ * no room waits its turn, while the worker that idled longest, of whatever function, is ended.
+ */
+export class Fleet {
+  readonly clock: Clock
+  readonly maxWorkers: number
+  readonly #members = new Set<FleetMember>()
+  readonly #waiting = new Set<FleetMember>()
+  #live = 0
+  /** Asked to go for the waiting ones, not gone yet. */
+  #evicting = 0
+  #sweepAt = Number.POSITIVE_INFINITY
+  #stopSweep: (() => void) | undefined
+
+  constructor(maxWorkers: number, clock: Clock) {
+    this.maxWorkers = maxWorkers
+    this.clock = clock
+  }
+
+  /** Live workers of all pools, those that are about to go included. */
+  get live(): number {
+    return this.#live
+  }
+
+  get members(): Iterable<FleetMember> {
+    return this.#members
+  }
+
+  join(member: FleetMember): void {
+    this.#members.add(member)
+  }
+
+  leave(member: FleetMember): void {
+    this.#members.delete(member)
+    this.#waiting.delete(member)
+  }
+
+  /** Room for one more worker? If not, `scale` is called on the member when there is. */
+  reserve(member: FleetMember): boolean {
+    if (this.#live < this.maxWorkers) {
+      this.#live++
+      this.#waiting.delete(member)
+      this.sweepWithin(IDLE_SWEEP_MS)
+      return true
+    }
+    if (!this.#waiting.has(member)) {
+      this.#waiting.add(member)
+      this.#evictLongestIdle()
+    }
+    return false
+  }
+
+  /** A worker is gone. */
+  released(slot: Slot): void {
+    this.#live--
+    if (slot.evicted) this.#evicting--
+    for (const member of this.#waiting) {
+      if (this.#live >= this.maxWorkers) return
+      this.#waiting.delete(member)
+      member.scale()
+    }
+  }
+
+  /** A worker went idle; somebody may be waiting for its room. */
+  idle(member: FleetMember, slot: Slot): void {
+    if (this.#waiting.size > this.#evicting) this.#evict(member, slot)
+  }
+
+  /** Asks for a sweep in at most `ms`. */
+  sweepWithin(ms: number): void {
+    const at = this.clock.now() + ms
+    if (at >= this.#sweepAt) return
+    this.#stopSweep?.()
+    this.#sweepAt = at
+    this.#stopSweep = this.clock.after(ms, () => this.#sweep())
+  }
+
+  /** Asks for the sweep that ends waits in queues. */
+  sweepQueues(): void {
+    this.sweepWithin(QUEUE_SWEEP_MS)
+  }
+
+  #sweep(): void {
+    this.#sweepAt = Number.POSITIVE_INFINITY
+    this.#stopSweep = undefined
+    const now = this.clock.now()
+    let queued = 0
+    for (const member of this.#members) {
+      member.sweep(now)
+      queued += member.queued
+    }
+    if (queued > 0) this.sweepWithin(QUEUE_SWEEP_MS)
+    else if (this.#live > 0) this.sweepWithin(IDLE_SWEEP_MS)
+  }
+
+  #evictLongestIdle(): void {
+    let owner: FleetMember | undefined
+    let longest: Slot | undefined
+    for (const member of this.#members) {
+      for (const slot of member.slots) {
+        if (!slot.open || slot.inFlight > 0) continue
+        if (longest !== undefined && slot.idleSince >= longest.idleSince) continue
+        longest = slot
+        owner = member
+      }
+    }
+    if (owner !== undefined && longest !== undefined) this.#evict(owner, longest)
+  }
+
+  #evict(member: FleetMember, slot: Slot): void {
+    slot.evicted = true
+    this.#evicting++
+    member.evict(slot)
+  }
+}
