@@ -1,0 +1,63 @@
+/** Turns what a worker says or how it ends into the errors that its callers see. */
+import { FunctionError, type SourcePosition } from '../errors.ts'
+import type { ErrorMessage } from './messages.ts'
+import type { WorkerSpec } from './worker.ts'
+
+const MAX_MESSAGE = 4096
+const MAX_STACK = 16 * 1024
+/** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
+const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/m
+
+/** How a process ended. */
+export interface ProcessExit {
+  status: number
+  /** Number of the signal; 0 = it exited by itself. */
+  signal: number
+  /** The CPU watch killed it. */
+  cpu: boolean
+  cpuUs: number
+}
+
+export const SIGKILL = 9
+const SIGXCPU = 24
+
+/** The error of an `error` message, with the tenant's own positions in its stack. */
+export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
+  const stack =
+    message.stack === undefined ? undefined : spec.mapStack(message.stack.slice(0, MAX_STACK))
+  const position = stack === undefined ? undefined : firstPosition(stack)
+  // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
+  const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
+  return new FunctionError(code, message.message.slice(0, MAX_MESSAGE), {
+    ...(stack !== undefined && { stack }),
+    ...(position !== undefined && { position }),
+  })
+}
+
+/** The topmost position of a mapped stack that lies in a file of the tenant's. */
+export function firstPosition(stack: string): SourcePosition | undefined {
+  for (const line of stack.split('\n')) {
+    const frame = FRAME.exec(line)
+    const file = frame?.[1]
+    if (frame === null || file === undefined || file === 'bundle.js' || file.includes('native')) {
+      continue
+    }
+    return { file, line: Number(frame[2]), column: Number(frame[3]) }
+  }
+  return undefined
+}
+
+/** Why a worker that nobody asked to go went. */
+export function explainExit(exit: ProcessExit | undefined, cpuLifeMs: number): FunctionError {
+  if (exit === undefined) return new FunctionError('WORKER_CRASHED', 'the worker went away')
+  const lifeUsed = exit.cpuUs >= cpuLifeMs * 1000
+  if (exit.cpu || exit.signal === SIGXCPU || (exit.signal === SIGKILL && lifeUsed)) {
+    return new FunctionError('CPU_LIMIT', 'the worker used up its CPU time')
+  }
+  if (exit.signal === SIGKILL) {
+    return new FunctionError('MEMORY_LIMIT', 'the worker was killed for lack of memory')
+  }
+  const how =
+    exit.signal === 0 ? `exited with status ${exit.status}` : `died of signal ${exit.signal}`
+  return new FunctionError('WORKER_CRASHED', `the worker ${how}`)
+}

@@ -1,0 +1,94 @@
+/** Starts processes through functions-launcher, each with a channel on its descriptor 3. */
+import { constants } from 'node:os'
+import type { Subprocess } from 'bun'
+import { ProtocolBreach } from './messages.ts'
+
+/** What the launcher is asked for; it does the rest, sandbox included. */
+export interface LaunchOptions {
+  launcherPath: string
+  /** The unprivileged user to become; undefined where the service itself has no privileges. */
+  sandboxUid: number | undefined
+  /** An empty directory. */
+  cwd: string
+  /** Further flags: limits, environment, what to listen on. */
+  flags: string[]
+  program: string[]
+  onExit(status: number, signal: number): void
+}
+
+export interface Launched {
+  process: Subprocess<'ignore', 'pipe', 'pipe'>
+  /** Our end of its channel. Whoever connects it closes it. */
+  channelFd: number
+}
+
+/** The launcher's own line, before the program's first. */
+export type LaunchMessage =
+  | { type: 'launched'; pid: number; layers: string[] }
+  | { type: 'launch-failed'; what: string; errno: string }
+
+export function launch(options: LaunchOptions): Launched {
+  const user =
+    options.sandboxUid === undefined
+      ? []
+      : ['--uid', `${options.sandboxUid}`, '--gid', `${options.sandboxUid}`]
+  const process = Bun.spawn(
+    [options.launcherPath, ...user, ...options.flags, '--', ...options.program],
+    {
+      cwd: options.cwd,
+      env: {},
+      stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
+      onExit: (_process, status, signal) =>
+        options.onExit(status ?? 0, signalNumber(status, signal)),
+    },
+  )
+  const channelFd = process.stdio[3]
+  if (typeof channelFd !== 'number') throw new Error('the channel of a process has no descriptor')
+  return { process, channelFd }
+}
+
+/** Takes a line as the launcher's. */
+export function checkLaunchMessage(value: unknown): LaunchMessage {
+  const message = value as Partial<LaunchMessage & { pid: number; layers: unknown }> | null
+  if (message?.type === 'launched' && Number.isSafeInteger(message.pid)) {
+    const { layers } = message
+    if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) {
+      return value as LaunchMessage
+    }
+  }
+  if (message?.type === 'launch-failed') return value as LaunchMessage
+  throw new ProtocolBreach('no line of the launcher')
+}
+
+/** Reads what a process prints, line by line, no faster than `maxBytesPerSecond`. */
+export async function readLines(
+  stream: ReadableStream<Uint8Array>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const bytes of stream) {
+    text += decoder.decode(bytes, { stream: true })
+    const lines = text.split('\n')
+    text = lines.pop() ?? ''
+    for (const line of lines) onLine(line.slice(0, MAX_PRINTED_LINE))
+    if (text.length > MAX_PRINTED_LINE) {
+      onLine(text.slice(0, MAX_PRINTED_LINE))
+      text = ''
+    }
+    // Whoever prints faster than this waits in its own write.
+    if (bytes.length >= PRINT_BURST_BYTES) await Bun.sleep(PRINT_PAUSE_MS)
+  }
+  if (text !== '') onLine(text)
+}
+
+const MAX_PRINTED_LINE = 8192
+const PRINT_BURST_BYTES = 32 * 1024
+const PRINT_PAUSE_MS = 50
+
+/** The supervisor passes on how the program ended: by the same signal, or as 128 + its number. */
+function signalNumber(status: number | null, signal: string | number | null): number {
+  if (typeof signal === 'number') return signal
+  if (signal !== null) return constants.signals[signal as keyof typeof constants.signals] ?? 0
+  return status !== null && status > 128 && status <= 192 ? status - 128 : 0
+}

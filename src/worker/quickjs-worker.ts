@@ -1,0 +1,71 @@
+/** A worker that was forked off the quickjs-worker template. */
+import { CpuAllowance } from './cpu-allowance.ts'
+import { ProtocolBreach } from './messages.ts'
+import { type Announcement, ProtocolWorker } from './protocol-worker.ts'
+import type { WorkerServices } from './services.ts'
+import type { Template } from './template.ts'
+import type { WorkerEvents, WorkerSpec } from './worker.ts'
+
+/** What the template lets a worker burn beyond the budgets of what runs in it. */
+const CPU_SLACK_MS = 1000
+/** The template is told of new budgets no more often: less than the slack, so none is short. */
+const CPU_RENEW_MS = 500
+/** What each worker sets for itself after its fork, beside the layers of its template. */
+const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
+
+/** Written by the template's child, before anything of a tenant's is read. */
+interface Accepted extends Announcement {
+  type: 'accepted'
+  worker: number
+}
+
+export class QuickJSWorker extends ProtocolWorker<Accepted> {
+  readonly runtime = 'quickjs-ng'
+  layers: readonly string[] = []
+  protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.#allow(ms))
+  readonly #template: Template
+  /** Its name in the template's life. */
+  #number: number | undefined
+  #hostPid: number | undefined
+
+  constructor(
+    id: number,
+    spec: WorkerSpec,
+    events: WorkerEvents,
+    services: WorkerServices,
+    template: Template,
+  ) {
+    super(id, spec, events, services)
+    this.#template = template
+    template.fork(this)
+  }
+
+  get pid(): number | undefined {
+    if (this.state === 'gone' || this.#number === undefined) return this.#hostPid
+    this.#hostPid ??= this.#template.hostPid(this.#number)
+    return this.#hostPid
+  }
+
+  protected override checkAnnouncement(value: unknown): Accepted {
+    const message = value as Partial<Accepted> | null
+    if (message?.type !== 'accepted' || !Number.isSafeInteger(message.worker)) {
+      throw new ProtocolBreach('no line of a template')
+    }
+    return value as Accepted
+  }
+
+  protected override announced(message: Accepted): void {
+    this.#number = message.worker
+    this.layers = [...this.#template.layers, ...OWN_LAYERS]
+    this.#template.accepted(this, message.worker)
+    void this.sendStart(message.worker)
+  }
+
+  protected override terminate(): void {
+    this.#template.dismiss(this, this.#number)
+  }
+
+  #allow(cpuMs: number): void {
+    if (this.#number !== undefined) this.#template.limit(this.#number, cpuMs)
+  }
+}

@@ -1,0 +1,14 @@
+/** What every worker of a launcher gets from it. */
+import type { LogLevel } from './messages.ts'
+import type { Sweeper } from './sweeper.ts'
+
+export interface WorkerServices {
+  sweeper: Sweeper
+  /** For the operator: what happens to processes, not what tenants print. */
+  log: (level: LogLevel, message: string) => void
+  /** From the start of a process until it takes a bundle. */
+  processStartMs: number
+  /** Wall and CPU time that a bundle has to load. */
+  loadMs: number
+  loadCpuMs: number
+}

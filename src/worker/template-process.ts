@@ -1,0 +1,259 @@
+/** One life of a `quickjs-worker --template` process: it listens, and every connection is a fork of it. */
+import { readFileSync, rmSync } from 'node:fs'
+import type { Socket } from 'bun'
+import { FunctionError } from '../errors.ts'
+import { Channel } from './channel.ts'
+import type { ProcessExit } from './failures.ts'
+import { FrameDecoder } from './frame-decoder.ts'
+import {
+  checkLaunchMessage,
+  type Launched,
+  type LaunchMessage,
+  launch,
+  readLines,
+} from './launch.ts'
+import { ProtocolBreach } from './messages.ts'
+import type { WorkerServices } from './services.ts'
+import { connectFd } from './sockets.ts'
+
+type TemplateMessage =
+  | LaunchMessage
+  | { type: 'listening' }
+  | { type: 'forked'; worker: number; pid: number }
+  | {
+      type: 'exited'
+      worker: number
+      status: number
+      signal: number
+      cpu_us: number
+      max_rss: number
+      reason?: string
+    }
+
+/** Where the parts of a template lie, and how it is launched. */
+export interface TemplateParts {
+  launcherPath: string
+  workerPath: string
+  sandboxUid: number | undefined
+  runDir: string
+  emptyDir: string
+  pidNamespace: 'required' | 'preferred' | 'off'
+}
+
+export interface TemplateEvents {
+  listening(): void
+  /** A worker of this template ended. */
+  exited(worker: number, exit: ProcessExit): void
+  /** Once, last: the process is gone, and its workers with it. */
+  ended(error: FunctionError): void
+}
+
+export class TemplateProcess {
+  readonly socketName: string
+  layers: readonly string[] = []
+  /** It takes connections. */
+  open = false
+  readonly #events: TemplateEvents
+  readonly #services: WorkerServices
+  readonly #socketPath: string
+  readonly #channel = new Channel()
+  readonly #decoder: FrameDecoder<TemplateMessage>
+  readonly #exited = Promise.withResolvers<void>()
+  #launched: Launched | undefined
+  #running = true
+  #ended = false
+  #pid: number | undefined
+  /** A worker's pid as the template sees it. */
+  readonly #innerPids = new Map<number, number>()
+  #hostPids = new Map<number, number>()
+
+  constructor(
+    name: string,
+    parts: TemplateParts,
+    services: WorkerServices,
+    events: TemplateEvents,
+  ) {
+    this.socketName = `${name}.sock`
+    this.#socketPath = `${parts.runDir}/${this.socketName}`
+    this.#events = events
+    this.#services = services
+    this.#decoder = new FrameDecoder<TemplateMessage>({
+      check: checkTemplateMessage,
+      payloadBytes: () => -1,
+      deliver: (message) => this.#deliver(message),
+    })
+    queueMicrotask(() => void this.#start(parts))
+  }
+
+  kill(worker: number): void {
+    this.#channel.sendLine(`{"type":"kill","worker":${worker}}\n`)
+  }
+
+  limit(worker: number, cpuMs: number): void {
+    this.#channel.sendLine(`{"type":"limit","worker":${worker},"cpu_ms":${cpuMs}}\n`)
+  }
+
+  /** The pid of a worker as the host sees it, read from /proc where that is another. */
+  hostPid(worker: number): number | undefined {
+    const inner = this.#innerPids.get(worker)
+    if (inner === undefined || this.#pid === undefined) return undefined
+    if (!this.layers.includes('pid_namespace')) return inner
+    if (!this.#hostPids.has(inner)) this.#hostPids = readHostPids(this.#pid)
+    return this.#hostPids.get(inner)
+  }
+
+  /** Ends it and its workers; resolves when the process is gone. */
+  close(): Promise<void> {
+    this.#end(new FunctionError('SHUTTING_DOWN', 'the service stops'))
+    return this.#exited.promise
+  }
+
+  async #start(parts: TemplateParts): Promise<void> {
+    try {
+      const launched = this.#launch(parts)
+      this.#launched = launched
+      const print = (line: string) => this.#services.log('warn', `${this.socketName}: ${line}`)
+      void readLines(launched.process.stdout, print)
+      void readLines(launched.process.stderr, print)
+      const socket = await connectFd(launched.channelFd, undefined, {
+        data: (_socket, data) => this.#received(data),
+        drain: () => this.#channel.drain(),
+        close: () => this.#end(new FunctionError('WORKER_CRASHED', 'the template process ended')),
+      })
+      if (this.#ended) socket.terminate()
+      else this.#channel.attach(socket as Socket<unknown>)
+    } catch (cause) {
+      this.#exitedNow()
+      this.#end(new FunctionError('WORKER_START_FAILED', 'the launcher does not start', { cause }))
+    }
+  }
+
+  #launch(parts: TemplateParts): Launched {
+    return launch({
+      launcherPath: parts.launcherPath,
+      sandboxUid: parts.sandboxUid,
+      cwd: parts.emptyDir,
+      flags: [
+        ...['--listen-dir', parts.runDir, '--listen-name', this.socketName],
+        ...['--pid-namespace', parts.pidNamespace],
+      ],
+      program: [parts.workerPath, '--template'],
+      onExit: (status, signal) => {
+        this.#exitedNow()
+        const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
+        this.#end(new FunctionError('WORKER_CRASHED', `the template process ${how}`))
+      },
+    })
+  }
+
+  #received(data: Buffer): void {
+    try {
+      this.#decoder.push(data)
+    } catch (cause) {
+      this.#services.log('error', `${this.socketName}: ${cause}`)
+      this.#end(new FunctionError('WORKER_CRASHED', 'the template broke its protocol', { cause }))
+    }
+  }
+
+  #deliver(message: TemplateMessage): void {
+    switch (message.type) {
+      case 'launched':
+        this.#pid = message.pid
+        this.layers = message.layers
+        return
+      case 'launch-failed': {
+        const why = `the launcher failed: ${message.what} (${message.errno})`
+        this.#end(new FunctionError('SANDBOX_UNAVAILABLE', why))
+        return
+      }
+      case 'listening':
+        this.open = true
+        this.#events.listening()
+        return
+      case 'forked':
+        this.#innerPids.set(message.worker, message.pid)
+        return
+      case 'exited':
+        this.#forget(message.worker)
+        this.#events.exited(message.worker, {
+          status: message.status,
+          signal: message.signal,
+          cpu: message.reason === 'cpu',
+          cpuUs: message.cpu_us,
+        })
+    }
+  }
+
+  #forget(worker: number): void {
+    const inner = this.#innerPids.get(worker)
+    if (inner === undefined) return
+    this.#innerPids.delete(worker)
+    this.#hostPids.delete(inner)
+  }
+
+  #exitedNow(): void {
+    this.#running = false
+    this.#exited.resolve()
+  }
+
+  #end(error: FunctionError): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.open = false
+    this.#decoder.stop()
+    this.#channel.close()
+    if (this.#running) this.#launched?.process.kill('SIGKILL')
+    rmSync(this.#socketPath, { force: true })
+    this.#events.ended(error)
+  }
+}
+
+function checkTemplateMessage(value: unknown): TemplateMessage {
+  const message = value as Record<string, unknown> | null
+  switch (message?.type) {
+    case 'listening':
+      return value as TemplateMessage
+    case 'forked':
+      if (areCounts(message.worker, message.pid)) return value as TemplateMessage
+      break
+    case 'exited': {
+      const { worker, status, signal, cpu_us, max_rss } = message
+      if (areCounts(worker, status, signal, cpu_us, max_rss)) return value as TemplateMessage
+      break
+    }
+    case 'launched':
+    case 'launch-failed':
+      return checkLaunchMessage(value)
+  }
+  throw new ProtocolBreach('no message of a template')
+}
+
+function areCounts(...values: unknown[]): boolean {
+  return values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
+}
+
+/** The children of a process: their pid in its namespace -> their pid here. */
+function readHostPids(parent: number): Map<number, number> {
+  const pids = new Map<number, number>()
+  try {
+    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
+    for (const child of children.split(' ').filter(Boolean)) {
+      const inner = innerPid(child)
+      if (inner !== undefined) pids.set(inner, Number(child))
+    }
+  } catch {
+    // The template is gone, or the kernel does not tell: then nobody is shown a pid.
+  }
+  return pids
+}
+
+function innerPid(pid: string): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+    const own = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1]
+    return own === undefined ? undefined : Number(own)
+  } catch {
+    // It ended since its parent named it.
+    return undefined
+  }
+}
