@@ -1,0 +1,71 @@
+/** What is counted of each function version, since the service started and since the last flush. */
+
+/** Upper bounds of the duration histogram's buckets, ms; the last bucket has none. */
+export const DURATION_BUCKETS_MS = [
+  1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
+] as const
+
+/** Outcome of an invocation that ended as its handler meant it to. */
+export const OK = 'ok'
+
+/** The counts of one function version. Rising only; a flush takes differences. */
+export class FunctionCounters {
+  readonly functionName: string
+  readonly version: string
+  invocations = 0
+  durationMsSum = 0
+  cpuUsSum = 0
+  /** Invocations by outcome: `ok`, an error code, or CLIENT_GONE. */
+  readonly outcomes = new Map<string, number>()
+  /** One more than the bounds; not cumulative. */
+  readonly buckets: number[] = new Array(DURATION_BUCKETS_MS.length + 1).fill(0)
+
+  constructor(functionName: string, version: string) {
+    this.functionName = functionName
+    this.version = version
+  }
+
+  record(outcome: string, durationMs: number, cpuUs: number): void {
+    this.invocations++
+    this.durationMsSum += durationMs
+    this.cpuUsSum += cpuUs
+    this.outcomes.set(outcome, (this.outcomes.get(outcome) ?? 0) + 1)
+    let bucket = 0
+    while (bucket < DURATION_BUCKETS_MS.length && durationMs > (DURATION_BUCKETS_MS[bucket] ?? 0)) {
+      bucket++
+    }
+    this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1
+  }
+
+  /** The counts as they are now. */
+  copy(): FunctionCounters {
+    const copy = new FunctionCounters(this.functionName, this.version)
+    copy.invocations = this.invocations
+    copy.durationMsSum = this.durationMsSum
+    copy.cpuUsSum = this.cpuUsSum
+    for (const [outcome, count] of this.outcomes) copy.outcomes.set(outcome, count)
+    this.buckets.forEach((count, index) => {
+      copy.buckets[index] = count
+    })
+    return copy
+  }
+}
+
+/** The counters of all functions that were called, by function and version. */
+export class CounterBook {
+  readonly #byVersion = new Map<string, FunctionCounters>()
+
+  of(functionName: string, version: string): FunctionCounters {
+    const key = `${functionName} ${version}`
+    let counters = this.#byVersion.get(key)
+    if (counters === undefined) {
+      counters = new FunctionCounters(functionName, version)
+      this.#byVersion.set(key, counters)
+    }
+    return counters
+  }
+
+  all(): Iterable<FunctionCounters> {
+    return this.#byVersion.values()
+  }
+}

@@ -1,0 +1,153 @@
+import type { Database } from 'bun:sqlite'
+import { Batch } from './batch.ts'
+import { type CounterBook, FunctionCounters, OK } from './counters.ts'
+import { openTelemetry, prune, type Retention, ROWS_AT_ONCE } from './database.ts'
+
+const FLUSH_MS = 5_000
+const PRUNE_MS = 60_000
+const MINUTE_MS = 60_000
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS function_metrics (
+  minute INTEGER NOT NULL,
+  function TEXT NOT NULL,
+  version TEXT NOT NULL,
+  invocations INTEGER NOT NULL,
+  errors INTEGER NOT NULL,
+  duration_ms_sum REAL NOT NULL,
+  cpu_us_sum INTEGER NOT NULL,
+  duration_buckets_json TEXT NOT NULL,
+  PRIMARY KEY (function, version, minute)
+);
+CREATE INDEX IF NOT EXISTS function_metrics_by_minute ON function_metrics (minute);
+CREATE TABLE IF NOT EXISTS function_outcomes (
+  minute INTEGER NOT NULL,
+  function TEXT NOT NULL,
+  version TEXT NOT NULL,
+  outcome TEXT NOT NULL,
+  count INTEGER NOT NULL,
+  PRIMARY KEY (function, version, minute, outcome)
+);
+CREATE INDEX IF NOT EXISTS function_outcomes_by_minute ON function_outcomes (minute);
+`
+
+const ADD_METRICS = `
+INSERT INTO function_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+  invocations = invocations + excluded.invocations,
+  errors = errors + excluded.errors,
+  duration_ms_sum = duration_ms_sum + excluded.duration_ms_sum,
+  cpu_us_sum = cpu_us_sum + excluded.cpu_us_sum,
+  duration_buckets_json = (
+    SELECT json_group_array(old.value + new.value)
+    FROM json_each(duration_buckets_json) AS old
+    JOIN json_each(excluded.duration_buckets_json) AS new ON new.key = old.key
+  )
+`
+
+const ADD_OUTCOME = `
+INSERT INTO function_outcomes VALUES (?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET count = count + excluded.count
+`
+
+/**
+ * Execution statistics by function version and minute, in `metrics.db`: what the counters gained
+ * since the last flush. `duration_buckets_json` holds one count for each of DURATION_BUCKETS_MS and
+ * one for what took longer.
+ */
+export class MetricStore {
+  readonly #path: string
+  readonly #book: CounterBook
+  readonly #retention: Retention
+  readonly #broken: (error: unknown) => void
+  readonly #batch = new Batch(FLUSH_MS, () => this.#write())
+  /** What was written of each, so that only the difference is added. */
+  readonly #written = new Map<FunctionCounters, FunctionCounters>()
+  #db: Database | undefined
+  #prunedAt = 0
+
+  /** @param broken told when the database cannot be written; the counts go with the next flush */
+  constructor(
+    path: string,
+    book: CounterBook,
+    retention: Retention,
+    broken: (error: unknown) => void,
+  ) {
+    this.#path = path
+    this.#book = book
+    this.#retention = retention
+    this.#broken = broken
+  }
+
+  /** Something was counted. */
+  wake(): void {
+    this.#batch.wake()
+  }
+
+  flush(): void {
+    this.#batch.now()
+  }
+
+  close(): void {
+    this.flush()
+    this.#db?.close()
+    this.#db = undefined
+  }
+
+  #write(): void {
+    const changed = [...this.#book.all()].filter(
+      (counters) => counters.invocations !== (this.#written.get(counters)?.invocations ?? 0),
+    )
+    if (changed.length === 0) return
+    try {
+      this.#db ??= openTelemetry(this.#path, SCHEMA)
+      const db = this.#db
+      const minute = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS
+      const copies = changed.map((counters) => counters.copy())
+      db.transaction(() => {
+        changed.forEach((counters, index) => {
+          const before = this.#written.get(counters) ?? NOTHING
+          add(db, minute, copies[index] as FunctionCounters, before)
+        })
+      })()
+      changed.forEach((counters, index) => {
+        this.#written.set(counters, copies[index] as FunctionCounters)
+      })
+      this.#prune(db)
+    } catch (error) {
+      this.#broken(error)
+    }
+  }
+
+  #prune(db: Database): void {
+    const now = Date.now()
+    if (now - this.#prunedAt < PRUNE_MS) return
+    const tables = ['function_outcomes', 'function_metrics']
+    const more = tables.map((table) => prune(db, table, 'minute', ROWS_AT_ONCE, this.#retention))
+    this.#prunedAt = more.includes(true) ? 0 : now
+  }
+}
+
+const NOTHING = new FunctionCounters('', '')
+
+function add(db: Database, minute: number, now: FunctionCounters, before: FunctionCounters): void {
+  const gained = now.invocations - before.invocations
+  const outcomes = [...now.outcomes].map(
+    ([outcome, count]) => [outcome, count - (before.outcomes.get(outcome) ?? 0)] as const,
+  )
+  const succeeded = outcomes.find(([outcome]) => outcome === OK)?.[1] ?? 0
+  db.query(ADD_METRICS).run(
+    minute,
+    now.functionName,
+    now.version,
+    gained,
+    gained - succeeded,
+    now.durationMsSum - before.durationMsSum,
+    now.cpuUsSum - before.cpuUsSum,
+    JSON.stringify(now.buckets.map((count, index) => count - (before.buckets[index] ?? 0))),
+  )
+  for (const [outcome, count] of outcomes) {
+    if (count === 0) continue
+    db.query(ADD_OUTCOME).run(minute, now.functionName, now.version, outcome, count)
+  }
+}

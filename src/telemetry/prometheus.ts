@@ -1,0 +1,69 @@
+/** The text of /metrics, in Prometheus' exposition format, version 0.0.4. */
+import { type CounterBook, DURATION_BUCKETS_MS, type FunctionCounters } from './counters.ts'
+
+/** What is shown beside the counters: the state of the service right now. */
+export interface Gauges {
+  workers: Readonly<Record<string, number>>
+  queued: number
+  inFlight: number
+  residentBytes: number
+  uptimeSeconds: number
+}
+
+export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+export function prometheusText(book: CounterBook, gauges: Gauges): string {
+  const lines: string[] = []
+  const family = (name: string, type: string, help: string) =>
+    lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
+  const all = [...book.all()]
+
+  family('functions_invocations_total', 'counter', 'Invocations by outcome.')
+  for (const one of all) {
+    for (const [outcome, count] of one.outcomes) {
+      lines.push(`functions_invocations_total{${labels(one)},outcome="${outcome}"} ${count}`)
+    }
+  }
+  family('functions_cpu_seconds_total', 'counter', 'CPU time of invocations.')
+  for (const one of all) {
+    lines.push(`functions_cpu_seconds_total{${labels(one)}} ${one.cpuUsSum / 1e6}`)
+  }
+  family(
+    'functions_duration_seconds',
+    'histogram',
+    'Time from arrival until nothing runs any more.',
+  )
+  for (const one of all) lines.push(...histogram(one))
+  family('functions_workers', 'gauge', 'Live workers by state.')
+  for (const [state, count] of Object.entries(gauges.workers)) {
+    lines.push(`functions_workers{state="${state}"} ${count}`)
+  }
+  const single = (name: string, help: string, value: number) => {
+    family(name, 'gauge', help)
+    lines.push(`${name} ${value}`)
+  }
+  single('functions_queued', 'Requests that wait for a worker.', gauges.queued)
+  single('functions_in_flight', 'Requests that are open.', gauges.inFlight)
+  single('process_resident_memory_bytes', 'Memory of the control plane.', gauges.residentBytes)
+  single('functions_uptime_seconds', 'Since the service started.', gauges.uptimeSeconds)
+  return `${lines.join('\n')}\n`
+}
+
+/** Names and versions are `[a-z0-9.-]`, so that nothing has to be escaped. */
+function labels(counters: FunctionCounters): string {
+  return `function="${counters.functionName}",version="${counters.version}"`
+}
+
+function histogram(counters: FunctionCounters): string[] {
+  const name = 'functions_duration_seconds'
+  const of = labels(counters)
+  let sum = 0
+  const lines = counters.buckets.map((count, index) => {
+    sum += count
+    const bound = DURATION_BUCKETS_MS[index]
+    return `${name}_bucket{${of},le="${bound === undefined ? '+Inf' : bound / 1000}"} ${sum}`
+  })
+  lines.push(`${name}_sum{${of}} ${counters.durationMsSum / 1000}`)
+  lines.push(`${name}_count{${of}} ${counters.invocations}`)
+  return lines
+}
