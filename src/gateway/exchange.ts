@@ -1,0 +1,300 @@
+import { FunctionError } from '../errors.ts'
+import type { Dispatch } from '../pool/dispatch.ts'
+import type { Job, Waited } from '../pool/job.ts'
+import type { Route } from '../router/route.ts'
+import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
+import { responseHeaders } from './headers.ts'
+import { problemResponse } from './problem.ts'
+import type { RequestBody } from './request-body.ts'
+import { type BodyObserver, ResponseBody } from './response-body.ts'
+import type { Swept } from './sweep.ts'
+
+/** Bounds of an exchange once its response head is out, ms. */
+export interface ExchangeLimits {
+  /** Without a byte either way; */
+  streamIdleMs: number
+  /** from the request's arrival; 0 = none; */
+  maxDurationMs: number
+  /** from the end of the response until what the handler left running is cancelled. */
+  waitUntilMs: number
+}
+
+/** What an exchange needs of the gateway. */
+export interface ExchangeHost {
+  readonly limits: ExchangeLimits
+  now(): number
+  opened(exchange: Swept): void
+  closed(exchange: Swept): void
+  /** Lets the connection of a request be silent, or not any longer. */
+  keepOpen(client: Request, open: boolean): void
+  /** What went wrong, for the tenant's logs. */
+  failed(route: Route, requestId: string, error: FunctionError): void
+}
+
+/** Where an exchange stands: its head not out, its body on the way, its response complete. */
+type Phase = 'head' | 'body' | 'after'
+
+/** The client sees nothing of it: it is gone. */
+const CLIENT_GONE = 'CLIENT_GONE'
+const WITHOUT_BODY = new Set([204, 205, 304])
+
+/** One request and its response: the client on one side, an invocation on the other. */
+export class Exchange implements Job, Swept, BodyObserver {
+  readonly answered: Promise<Response>
+  readonly requestId: string
+  readonly arrivedAt: number
+  request: InvocationRequest
+  route: Route
+  requestBody: RequestBody | undefined
+  replayable = true
+  readonly #host: ExchangeHost
+  /** The client's side; undefined when the service itself asks. */
+  readonly #client: Request | undefined
+  #resolve!: (response: Response) => void
+  #phase: Phase = 'head'
+  #dispatch: Dispatch | undefined
+  #invocation: Invocation | undefined
+  #waited: Waited | undefined
+  #dispatchedAt = 0
+  #body: ResponseBody | undefined
+  /** The response goes nowhere: HEAD. */
+  #discards = false
+  #dueAt: number
+  #touchedAt = 0
+  #watched = false
+  #over = false
+  #outcome = 'ok'
+
+  constructor(
+    host: ExchangeHost,
+    route: Route,
+    request: InvocationRequest,
+    requestId: string,
+    arrivedAt: number,
+    client: Request | undefined,
+  ) {
+    this.#host = host
+    this.route = route
+    this.request = request
+    this.requestId = requestId
+    this.arrivedAt = arrivedAt
+    this.#client = client
+    this.#dueAt = request.deadline
+    this.answered = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    host.opened(this)
+  }
+
+  /** The head is not out, and nobody has given up. */
+  get waiting(): boolean {
+    return this.#phase === 'head'
+  }
+
+  submit(): void {
+    const dispatch = this.route.pool.submit(this)
+    if (!this.#over) this.#dispatch = dispatch
+  }
+
+  dispatched(invocation: Invocation, waited: Waited): void {
+    this.#invocation = invocation
+    this.#waited = waited
+    this.#dispatchedAt = this.#host.now()
+    const body = this.requestBody
+    if (body === undefined || this.request.end) return
+    this.replayable = false
+    void body.pump(invocation)
+  }
+
+  response(head: ResponseHead): void {
+    if (this.#phase !== 'head') return
+    this.#discards = this.request.method === 'HEAD' || WITHOUT_BODY.has(head.status)
+    try {
+      this.#answer(this.#toResponse(head), head.end || this.#discards)
+    } catch (cause) {
+      const what = 'The worker sent a response head that HTTP cannot carry.'
+      this.fail(new FunctionError('INVALID_RESPONSE', what, { cause }))
+      this.#dispatch?.cancel('invalid response')
+      return
+    }
+    if (head.body !== undefined && !head.end) this.chunk(head.body)
+  }
+
+  chunk(bytes: Uint8Array): void {
+    if (this.#body !== undefined) this.#body.push(bytes)
+    else this.#invocation?.credit(bytes.length)
+  }
+
+  end(): void {
+    this.#body?.end()
+  }
+
+  drain(): void {
+    this.requestBody?.drain()
+  }
+
+  bodyUnwanted(): void {
+    this.requestBody?.stop()
+  }
+
+  /** The invocation failed, or something on this side did: the client gets it where it still can. */
+  fail(error: FunctionError): void {
+    if (this.#phase === 'after') return
+    this.#outcome = error.code
+    this.#host.failed(this.route, this.requestId, error)
+    if (this.#phase === 'body') {
+      this.#body?.break(error)
+      this.#responseOver()
+      return
+    }
+    const options = { requestId: this.requestId, expose: this.route.exposeErrors }
+    this.#answer(problemResponse(error, { ...options, serverTiming: this.#timing() }), true)
+  }
+
+  done(result: { cpuUs: number }): void {
+    if (this.#over) return
+    this.#over = true
+    if (this.#phase === 'head') this.#leave()
+    this.requestBody?.stop()
+    this.route.counters.record(this.#outcome, this.#host.now() - this.arrivedAt, result.cpuUs)
+    if (this.#phase === 'after') this.#host.closed(this)
+  }
+
+  visit(now: number): void {
+    if (!this.#watched && this.#phase !== 'after') this.#watch()
+    if (now < this.#dueAt) return
+    if (this.#phase === 'head') this.#timeOut()
+    else if (this.#phase === 'body') this.#checkBody(now)
+    else this.#stop('waitUntil took too long')
+  }
+
+  /** Ends it although its limits are not reached: the service goes down. */
+  abandon(error: FunctionError): void {
+    this.fail(error)
+    this.#stop('the service stops')
+    if (!this.#over) this.done({ cpuUs: 0 })
+  }
+
+  /** The request body is longer than allowed. */
+  tooLarge(limitBytes: number): void {
+    this.fail(new FunctionError('PAYLOAD_TOO_LARGE', `The body is over ${limitBytes} bytes.`))
+    this.#stop('request body too large')
+  }
+
+  /** The client went away. */
+  gone(): void {
+    if (this.#phase === 'after') return
+    this.#outcome = CLIENT_GONE
+    this.#leave()
+    this.#stop('client gone')
+  }
+
+  moved(): void {
+    this.#touchedAt = this.#host.now()
+  }
+
+  taken(bytes: number): void {
+    this.moved()
+    this.#invocation?.credit(bytes)
+  }
+
+  sent(): void {
+    this.#responseOver()
+  }
+
+  #toResponse(head: ResponseHead): Response {
+    const { status } = head
+    if (status < 200 || status > 599) throw new RangeError(`status ${status}`)
+    const keepLength = this.#discards && status !== 204 && status !== 205
+    const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
+    if (head.end || this.#discards) {
+      // Bun itself leaves the body of a HEAD response out, and takes its length from it.
+      const bytes = head.end && !WITHOUT_BODY.has(status) ? (head.body ?? null) : null
+      return new Response(bytes as Uint8Array<ArrayBuffer> | null, { status, headers })
+    }
+    this.#body = new ResponseBody(this)
+    try {
+      return new Response(this.#body.stream, { status, headers })
+    } catch (error) {
+      this.#body = undefined
+      throw error
+    }
+  }
+
+  #answer(response: Response, complete: boolean): void {
+    const now = this.#host.now()
+    if (complete) {
+      this.#responseOver()
+    } else {
+      this.#phase = 'body'
+      this.#touchedAt = now
+      this.#dueAt = this.#bodyDueAt()
+    }
+    this.#resolve(response)
+  }
+
+  /** Nothing more goes to the client; what the handler left running has its own limit. */
+  #responseOver(): void {
+    this.#phase = 'after'
+    this.#dueAt = this.#host.now() + this.#host.limits.waitUntilMs
+    if (this.#watched && this.#client !== undefined) this.#host.keepOpen(this.#client, false)
+    if (this.#over) this.#host.closed(this)
+  }
+
+  /** The client sees nothing more; its promise still has to be settled. */
+  #leave(): void {
+    const head = this.#phase === 'head'
+    this.#responseOver()
+    if (head) this.#resolve(new Response(null, { status: 499 }))
+  }
+
+  #timeOut(): void {
+    const ms = Math.round(this.request.deadline - this.arrivedAt)
+    this.fail(new FunctionError('TIMEOUT', `The function did not answer within ${ms} ms.`))
+    this.#stop('deadline passed')
+  }
+
+  #checkBody(now: number): void {
+    this.#dueAt = this.#bodyDueAt()
+    if (now < this.#dueAt) return
+    this.fail(new FunctionError('TIMEOUT', 'The response took too long or stood still.'))
+    this.#stop('response too slow')
+  }
+
+  #bodyDueAt(): number {
+    const { streamIdleMs, maxDurationMs } = this.#host.limits
+    const idleAt = this.#touchedAt + streamIdleMs
+    return maxDurationMs === 0 ? idleAt : Math.min(idleAt, this.arrivedAt + maxDurationMs)
+  }
+
+  #stop(reason: string): void {
+    this.#dueAt = Number.POSITIVE_INFINITY
+    this.requestBody?.stop()
+    this.#dispatch?.cancel(reason)
+  }
+
+  /**
+   * Looks after the client. Not done for the many exchanges that are over before their first visit,
+   * as it costs more than all else here; a signal that fired before says so.
+   */
+  #watch(): void {
+    this.#watched = true
+    if (this.#client === undefined) return
+    this.#host.keepOpen(this.#client, true)
+    const { signal } = this.#client
+    if (signal.aborted) this.gone()
+    else signal.addEventListener('abort', () => this.gone(), { once: true })
+  }
+
+  #timing(): string {
+    const { queueMs, initMs } = this.#waited ?? NOT_DISPATCHED
+    const execMs = this.#waited === undefined ? 0 : this.#host.now() - this.#dispatchedAt
+    return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`
+  }
+}
+
+const NOT_DISPATCHED: Waited = { queueMs: 0, initMs: 0 }
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100
+}

@@ -1,0 +1,273 @@
+/** Public HTTP: takes requests to functions, and says how the service is. */
+import type { Server } from 'bun'
+import { type Context, Hono } from 'hono'
+import { FunctionError } from '../errors.ts'
+import type { Clock } from '../pool/job.ts'
+import type { Route } from '../router/route.ts'
+import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
+import type { InvocationRequest } from '../worker/worker.ts'
+import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
+import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
+import { problemResponse } from './problem.ts'
+import { RequestBody } from './request-body.ts'
+import { Sweep, type Swept } from './sweep.ts'
+import { mountedUrl, validHost } from './target.ts'
+
+/** Connections on which nothing happens are closed after so many seconds; exchanges have limits of their own. */
+const KEEP_ALIVE_S = 75
+/** The gateway looks at a body's length itself, so that the refusal has the form of all others. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
+/** A Request cannot have these methods (Fetch, 2.2.1). */
+const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE'])
+
+export interface GatewayOptions {
+  hostname: string
+  port: number
+  maxBodyBytes: number
+  limits: ExchangeLimits
+  clock: Clock
+  /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
+  route(name: string): Route
+  metrics(): string
+  /** A failed invocation, for the tenant's logs. */
+  failed(route: Route, requestId: string, error: FunctionError): void
+  /** Something of ours failed. */
+  broken(error: unknown): void
+}
+
+export interface ServiceRequest {
+  name: string
+  method: string
+  /** With query, from the function's root: `/a?x=1`. */
+  path: string
+  headers: Readonly<Record<string, string>>
+  body: Uint8Array | undefined
+}
+
+type FunctionRequest = Request & { params: { name: string } }
+
+export class Gateway implements ExchangeHost {
+  readonly limits: ExchangeLimits
+  readonly #options: GatewayOptions
+  readonly #server: Server<undefined>
+  readonly #sweep: Sweep
+  #draining = false
+  #ready = false
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.limits = options.limits
+    this.#sweep = new Sweep(options.clock)
+    const pages = this.#pages()
+    this.#server = Bun.serve({
+      hostname: options.hostname,
+      port: options.port,
+      development: false,
+      idleTimeout: KEEP_ALIVE_S,
+      maxRequestBodySize: NO_LIMIT,
+      routes: { '/functions/:name': this.#serve, '/functions/:name/*': this.#serve },
+      fetch: (request) => (wellFormed(request) ? pages.fetch(request) : badRequest(request, HOST)),
+      error: (error) => {
+        options.broken(error)
+        return problemResponse(error, { requestId: crypto.randomUUID() })
+      },
+    })
+  }
+
+  get url(): string {
+    return `http://${this.#options.hostname}:${this.#server.port}`
+  }
+
+  /** Exchanges that are open. */
+  get inFlight(): number {
+    return this.#sweep.size
+  }
+
+  /** From now on /ready says so. */
+  ready(): void {
+    this.#ready = true
+  }
+
+  /** Refuses what is new; resolves when what is open is over. */
+  drain(): Promise<void> {
+    this.#draining = true
+    return this.#sweep.idle()
+  }
+
+  /** Ends what is still open and closes every connection. */
+  async stop(reason: FunctionError): Promise<void> {
+    for (const exchange of [...this.#sweep.values()]) (exchange as Exchange).abandon(reason)
+    await this.#server.stop(true)
+  }
+
+  /** A request of the service's own, on the same way as a client's. */
+  async invoke(request: ServiceRequest): Promise<Response> {
+    const { body } = request
+    const raw: RawHeaders = { host: 'localhost' }
+    for (const [name, value] of Object.entries(request.headers)) raw[name.toLowerCase()] = value
+    if (body !== undefined) raw['content-length'] = String(body.length)
+    const url = `http://localhost/functions/${request.name}${request.path}`
+    const stream = body === undefined ? null : new Response(body as Uint8Array<ArrayBuffer>).body
+    return await this.#open(raw, url, request.name, request.method, stream, undefined)
+  }
+
+  now(): number {
+    return this.#options.clock.now()
+  }
+
+  opened(exchange: Swept): void {
+    this.#sweep.add(exchange)
+  }
+
+  closed(exchange: Swept): void {
+    this.#sweep.delete(exchange)
+  }
+
+  keepOpen(client: Request, open: boolean): void {
+    this.#server.timeout(client, open ? 0 : KEEP_ALIVE_S)
+  }
+
+  failed(route: Route, requestId: string, error: FunctionError): void {
+    this.#options.failed(route, requestId, error)
+  }
+
+  readonly #serve = (request: FunctionRequest): Promise<Response> => {
+    const { method } = request
+    const raw = request.headers.toJSON() as RawHeaders
+    const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
+    const body = bodied ? request.body : null
+    return this.#open(raw, request.url, request.params.name, method, body, request)
+  }
+
+  #open(
+    raw: RawHeaders,
+    url: string,
+    name: string,
+    method: string,
+    body: ReadableStream<Uint8Array> | null,
+    client: Request | undefined,
+  ): Promise<Response> {
+    const requestId = requestIdOf(raw)
+    try {
+      const arrivedAt = this.#options.clock.now()
+      const target = this.#target(raw, url, name, method)
+      const route = this.#options.route(name)
+      const request: InvocationRequest = {
+        method,
+        url: target,
+        headers: requestHeaders(raw, requestId, `/functions/${name}`),
+        deadline: arrivedAt + route.timeoutMs,
+        cpuMs: route.cpuMs,
+        body: undefined,
+        end: body === null,
+      }
+      const length = body === null ? undefined : this.#declaredLength(raw)
+      const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
+      if (body === null) exchange.submit()
+      else void this.#submitWithBody(exchange, body, length)
+      return exchange.answered
+    } catch (error) {
+      if (!(error instanceof FunctionError)) this.#options.broken(error)
+      return Promise.resolve(problemResponse(error, { requestId }))
+    }
+  }
+
+  /** The URL for the handler, once everything about the request's own is in order. */
+  #target(raw: RawHeaders, url: string, name: string, method: string): string {
+    if (this.#draining) throw new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
+    if (!url.startsWith('http://') || !validHost(raw.host as string | undefined)) {
+      throw new FunctionError('BAD_REQUEST', HOST)
+    }
+    const target = mountedUrl(url, name)
+    if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
+    if (FORBIDDEN_METHODS.has(method)) {
+      throw new FunctionError('METHOD_NOT_ALLOWED', `${method} cannot reach a function.`)
+    }
+    return target
+  }
+
+  /** What a Content-Length says; undefined for a chunked body. */
+  #declaredLength(raw: RawHeaders): number | undefined {
+    const declared = raw['content-length']
+    if (declared === undefined) return undefined
+    const limit = this.#options.maxBodyBytes
+    if (Number(declared) <= limit) return Number(declared)
+    throw new FunctionError('PAYLOAD_TOO_LARGE', `The body is over ${limit} bytes.`)
+  }
+
+  async #submitWithBody(
+    exchange: Exchange,
+    stream: ReadableStream<Uint8Array>,
+    length: number | undefined,
+  ): Promise<void> {
+    const limit = this.#options.maxBodyBytes
+    const body = new RequestBody(stream, length, limit, {
+      tooLarge: () => exchange.tooLarge(limit),
+      broken: () => exchange.gone(),
+      moved: () => exchange.moved(),
+    })
+    exchange.requestBody = body
+    try {
+      const opening = await body.opening()
+      if (exchange.waiting) {
+        // The function may have moved to another version meanwhile.
+        exchange.route = this.#options.route(exchange.route.functionName)
+        exchange.request = { ...exchange.request, body: opening, end: body.complete }
+        exchange.submit()
+        return
+      }
+    } catch (error) {
+      if (error instanceof FunctionError) exchange.fail(error)
+      else exchange.gone()
+    }
+    exchange.done({ cpuUs: 0 })
+  }
+
+  #pages(): Hono {
+    const app = new Hono()
+    const only = (path: string, answer: (c: Context) => Response) => {
+      app.get(path, answer)
+      app.all(path, (c) => {
+        const error = new FunctionError('METHOD_NOT_ALLOWED', `${c.req.method} is not for ${path}.`)
+        const response = problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+        response.headers.set('allow', 'GET, HEAD')
+        return response
+      })
+    }
+    only('/health', (c) => c.json({ status: 'ok' }))
+    only('/ready', (c) => {
+      const ready = this.#ready && !this.#draining
+      return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503)
+    })
+    only('/metrics', (c) =>
+      c.body(this.#options.metrics(), 200, { 'content-type': PROMETHEUS_TYPE }),
+    )
+    app.notFound((c) => {
+      // Functions are reached by the paths above only; this one was written some other way.
+      if (c.req.path.startsWith('/functions/')) return badRequest(c.req.raw, PATH)
+      const error = new FunctionError('FUNCTION_NOT_FOUND', 'Nothing is served at this path.')
+      return problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+    })
+    app.onError((error, c) => {
+      this.#options.broken(error)
+      return problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+    })
+    return app
+  }
+}
+
+const HOST = 'The request has no single, valid Host.'
+const PATH = 'The path has to name a function and stay within it.'
+
+function wellFormed(request: Request): boolean {
+  return request.url.startsWith('http://') && validHost(request.headers.get('host') ?? undefined)
+}
+
+function badRequest(request: Request, message: string): Response {
+  const error = new FunctionError('BAD_REQUEST', message)
+  return problemResponse(error, { requestId: pageRequestId(request) })
+}
+
+function pageRequestId(request: Request): string {
+  return requestIdOf({ 'x-request-id': request.headers.get('x-request-id') ?? '' })
+}

@@ -1,0 +1,97 @@
+/** Headers on their way through: what concerns only one connection stays behind. */
+import type { HeaderList } from '../worker/worker.ts'
+
+/** RFC 9110, 7.6.1, and what else belongs to the connection and not to the message. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
+
+/** Bun's Headers as a plain object: names in lower case; `set-cookie` alone may be a list. */
+export type RawHeaders = Record<string, string | string[]>
+
+/** The request headers that a handler sees. */
+export function requestHeaders(raw: RawHeaders, requestId: string, prefix: string): HeaderList {
+  const connection = raw.connection as string | undefined
+  const named = connection === undefined ? undefined : connectionNames(connection)
+  const list: HeaderList = []
+  for (const name in raw) {
+    if (HOP_BY_HOP.has(name) || name === 'x-forwarded-prefix' || name === 'x-request-id') continue
+    if (named?.has(name) === true && name !== 'host') continue
+    const value = raw[name] as string | string[]
+    if (typeof value === 'string') list.push([name, value])
+    else for (const one of value) list.push([name, one])
+  }
+  list.push(['x-request-id', requestId], ['x-forwarded-prefix', prefix])
+  return list
+}
+
+/** Names that a Connection header takes off the message. */
+function connectionNames(connection: string): Set<string> | undefined {
+  const value = connection.toLowerCase()
+  if (value === 'close' || value === 'keep-alive') return undefined
+  return new Set(value.split(',').map((name) => name.trim()))
+}
+
+/** The client's own id where it is well-formed, else a new one. */
+export function requestIdOf(raw: RawHeaders): string {
+  const given = raw['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID()
+}
+
+/**
+ * A handler's headers as a Response takes them. A plain object is what Bun takes fastest; it cannot
+ * hold a name twice.
+ *
+ * @param keepLength the body is left out, so that the handler's `content-length` says what it would be
+ */
+export function responseHeaders(
+  list: HeaderList,
+  requestId: string,
+  timing: string,
+  keepLength: boolean,
+): Headers | Record<string, string> {
+  const plain: Record<string, string> = Object.create(null)
+  for (const pair of list) {
+    const name = pair[0].toLowerCase()
+    if (passes(name, pair[1], keepLength)) {
+      if (name in plain) return repeatedHeaders(list, requestId, timing, keepLength)
+      plain[name] = pair[1]
+    }
+  }
+  const theirs = plain['server-timing']
+  plain['server-timing'] = theirs === undefined ? timing : `${theirs}, ${timing}`
+  plain['x-request-id'] = requestId
+  return plain
+}
+
+function repeatedHeaders(
+  list: HeaderList,
+  requestId: string,
+  timing: string,
+  keepLength: boolean,
+): Headers {
+  const headers = new Headers()
+  for (const [name, value] of list) {
+    if (passes(name.toLowerCase(), value, keepLength)) headers.append(name, value)
+  }
+  headers.append('server-timing', timing)
+  headers.set('x-request-id', requestId)
+  return headers
+}
+
+function passes(name: string, value: string, keepLength: boolean): boolean {
+  if (name === 'content-length') return keepLength && /^\d{1,15}$/.test(value)
+  return !HOP_BY_HOP.has(name)
+}

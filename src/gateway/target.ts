@@ -1,0 +1,51 @@
+/** What a request's URL and Host may look like, and what of it the handler sees. */
+
+const PREFIX = '/functions/'
+/** Behind `http://`. */
+const HOST_AT = 7
+const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
+/** A segment that is `.` or `..` once dots, slashes and backslashes are decoded. */
+const DOT_SEGMENT = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|\\|%2f|%5c)/i
+const NUL = '%00'
+
+let lastHost = ''
+
+/** Is this a single host, with or without a port, that a URL can hold? */
+export function validHost(host: string | undefined): host is string {
+  if (host === undefined || host === '') return false
+  if (host === lastHost) return true
+  if (!HOST.test(host) || !URL.canParse(`http://${host}/`)) return false
+  lastHost = host
+  return true
+}
+
+/**
+ * The URL that the handler sees: the mount path taken off. Undefined when the path does not stay
+ * within the prefix of that function: `name` comes from the path as it was sent, `url` is what is
+ * left after dot segments were resolved, so that the two differ when such segments led elsewhere.
+ *
+ * @param url absolute, `http://host/functions/<name>...`
+ */
+export function mountedUrl(url: string, name: string): string | undefined {
+  const pathAt = url.indexOf('/', HOST_AT)
+  if (pathAt < 0 || !url.startsWith(PREFIX, pathAt)) return undefined
+  const nameAt = pathAt + PREFIX.length
+  if (!url.startsWith(name, nameAt)) return undefined
+  const restAt = nameAt + name.length
+  const next = url.charCodeAt(restAt)
+  if (Number.isNaN(next)) return `${url.slice(0, pathAt)}/`
+  if (next === QUESTION_MARK) return `${url.slice(0, pathAt)}/${url.slice(restAt)}`
+  if (next !== SLASH) return undefined
+  if (url.indexOf('%', restAt) >= 0 && !decodesWithin(url, restAt)) return undefined
+  return url.slice(0, pathAt) + url.slice(restAt)
+}
+
+const SLASH = 47
+const QUESTION_MARK = 63
+
+/** Whoever decodes the path once more must not find a dot segment or a NUL in it either. */
+function decodesWithin(url: string, from: number): boolean {
+  const end = url.slice(from).search(/[?#]/)
+  const path = end < 0 ? url.slice(from) : url.slice(from, from + end)
+  return !DOT_SEGMENT.test(path) && !path.includes(NUL)
+}
