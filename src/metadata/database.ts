@@ -1,0 +1,53 @@
+import { Database } from 'bun:sqlite'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { FunctionError } from '../errors.ts'
+import { migrate } from './migrate.ts'
+
+/** How long a statement waits for another process's transaction. */
+const BUSY_TIMEOUT_MS = 10_000
+
+/**
+ * Makes the data directory unless it is there. Only its owner may look into it: it holds tenants'
+ * code and their variables.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
+export function makeDataDir(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  } catch (cause) {
+    throw unusable(dataDir, cause)
+  }
+}
+
+/**
+ * Opens `<dataDir>/metadata.db` with this release's tables.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE, in one sentence
+ */
+export function openDatabase(dataDir: string): Database {
+  makeDataDir(dataDir)
+  const path = join(dataDir, 'metadata.db')
+  let db: Database | undefined
+  try {
+    db = new Database(path, { create: true, strict: true })
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    db.run('PRAGMA journal_mode = WAL')
+    // A deployment that was answered for must survive a power cut.
+    db.run('PRAGMA synchronous = FULL')
+    db.run('PRAGMA foreign_keys = ON')
+    migrate(db, path)
+    return db
+  } catch (cause) {
+    db?.close()
+    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+  }
+}
+
+/** One sentence for a path that the system or SQLite refused. */
+export function unusable(path: string, cause: unknown): FunctionError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const why = code?.startsWith('SQLITE') ? message : (code ?? message)
+  return new FunctionError('STORAGE_UNUSABLE', `${path} cannot be used (${why}).`, { cause })
+}

@@ -1,0 +1,48 @@
+import { and, desc, eq, sql } from 'drizzle-orm'
+import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
+import { env, functions, functionVersions } from './schema.ts'
+
+/** The queries that requests wait for are compiled once. */
+export function prepareQueries(db: BunSQLiteDatabase) {
+  const byName = and(
+    eq(functions.name, sql.placeholder('name')),
+    eq(functions.project, sql.placeholder('project')),
+  )
+  const versionIsActive = eq(functionVersions.id, functions.activeVersionId)
+  return {
+    resolve: db
+      .select({ function: functions, version: functionVersions })
+      .from(functions)
+      .leftJoin(functionVersions, versionIsActive)
+      .where(byName)
+      .prepare(),
+    list: db
+      .select({ function: functions, version: functionVersions.version })
+      .from(functions)
+      .leftJoin(functionVersions, versionIsActive)
+      .where(eq(functions.project, sql.placeholder('project')))
+      .orderBy(functions.name)
+      .prepare(),
+    versions: db
+      .select()
+      .from(functionVersions)
+      .where(eq(functionVersions.functionId, sql.placeholder('id')))
+      .orderBy(desc(functionVersions.createdAt), desc(functionVersions.id))
+      .prepare(),
+    version: db
+      .select()
+      .from(functionVersions)
+      .where(
+        and(
+          eq(functionVersions.functionId, sql.placeholder('functionId')),
+          eq(functionVersions.version, sql.placeholder('version')),
+        ),
+      )
+      .prepare(),
+    env: db
+      .select({ name: env.name, value: env.value })
+      .from(env)
+      .where(eq(env.functionId, sql.placeholder('functionId')))
+      .prepare(),
+  }
+}

@@ -1,0 +1,86 @@
+/** What the store hands out, and the JSON columns' schemas. */
+import { z } from 'zod'
+import type { Capabilities } from '../capabilities/schema.ts'
+
+export const DEFAULT_PROJECT = 'default'
+
+export type FunctionRuntime = 'quickjs-ng' | 'bun'
+
+/** Settings of a version beside its capabilities. What is not set is the service's default. */
+export const functionConfigSchema = z.strictObject({
+  /** `strict`, `permissive` or `custom`: for people; the capabilities are what holds. */
+  profile: z.string(),
+  timeoutMs: z.int().positive().optional(),
+  maxWorkers: z.int().positive().optional(),
+  concurrency: z.int().positive().optional(),
+  exposeErrors: z.boolean(),
+})
+
+export type FunctionConfig = z.infer<typeof functionConfigSchema>
+
+/** What a version runs with. */
+export interface VersionSettings {
+  runtime: FunctionRuntime
+  /** Name of the export that handles requests. */
+  handler: string
+  capabilities: Capabilities
+  config: FunctionConfig
+}
+
+export interface BundleRecord {
+  /** Below the data directory. */
+  path: string
+  sha256: string
+  /** Bytes. */
+  size: number
+}
+
+export interface VersionRecord extends VersionSettings {
+  id: string
+  functionId: string
+  version: string
+  engine: string
+  bundle: BundleRecord
+  /** ISO 8601, UTC. */
+  createdAt: string
+}
+
+/** All that is needed to run a function's active version. */
+export interface ActiveVersion extends VersionRecord {
+  functionName: string
+  project: string
+  env: Readonly<Record<string, string>>
+}
+
+/** How a name resolves. */
+export type Resolution =
+  | { found: 'nothing' }
+  | { found: 'not-deployed' }
+  | { found: 'version'; version: ActiveVersion }
+
+export interface FunctionSummary {
+  id: string
+  project: string
+  name: string
+  runtime: FunctionRuntime
+  /** Name of the active version. */
+  version: string | undefined
+  status: 'registered' | 'deployed'
+  profile: string
+  createdAt: string
+  updatedAt: string
+}
+
+/** A version about to be recorded. */
+export interface NewVersion extends VersionSettings {
+  project: string
+  name: string
+  version: string
+  engine: string
+  bundle: BundleRecord
+}
+
+/** `func-<name>` in the default project, else `func-<project>.<name>`. */
+export function functionId(name: string, project: string): string {
+  return project === DEFAULT_PROJECT ? `func-${name}` : `func-${project}.${name}`
+}

@@ -1,0 +1,63 @@
+/** Rows of the tables to what the store hands out; JSON columns are parsed here, and nowhere else. */
+import { z } from 'zod'
+import { capabilitiesSchema } from '../capabilities/schema.ts'
+import { FunctionError } from '../errors.ts'
+import { type FunctionSummary, functionConfigSchema, type VersionRecord } from './records.ts'
+import type { functions, functionVersions } from './schema.ts'
+
+export type FunctionRow = typeof functions.$inferSelect
+export type VersionRow = typeof functionVersions.$inferSelect
+
+const runtimeSchema = z.enum(['quickjs-ng', 'bun'])
+const statusSchema = z.enum(['registered', 'deployed'])
+
+export function toVersion(row: VersionRow): VersionRecord {
+  const where = `version '${row.version}' of ${row.functionId}`
+  return {
+    id: row.id,
+    functionId: row.functionId,
+    version: row.version,
+    runtime: check(runtimeSchema, row.runtime, where, 'runtime'),
+    handler: row.handler,
+    capabilities: parse(capabilitiesSchema, row.capabilitiesJson, where, 'capabilities_json'),
+    config: parse(functionConfigSchema, row.configJson, where, 'config_json'),
+    engine: row.engine,
+    bundle: { path: row.bundlePath, sha256: row.bundleSha256, size: row.size },
+    createdAt: row.createdAt,
+  }
+}
+
+export function toSummary(row: FunctionRow, version: string | null): FunctionSummary {
+  return {
+    id: row.id,
+    project: row.project,
+    name: row.name,
+    runtime: check(runtimeSchema, row.runtime, row.id, 'runtime'),
+    version: version ?? undefined,
+    status: check(statusSchema, row.status, row.id, 'status'),
+    profile: parse(functionConfigSchema, row.configJson, row.id, 'config_json').profile,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+  }
+}
+
+/** A row that somebody else wrote fails its own function, and no other. */
+function parse<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch (cause) {
+    throw new FunctionError('INTERNAL', `${column} of ${where} is not JSON.`, { cause })
+  }
+  return check(schema, value, where, column)
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, where: string, column: string): T {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    const key = [column, ...(issue?.path ?? [])].join('.')
+    throw new FunctionError('INTERNAL', `${key} of ${where} does not validate: ${issue?.message}.`)
+  }
+  return parsed.data
+}

@@ -1,0 +1,100 @@
+/** The tables of metadata.db. After a change here: `bun drizzle-kit generate`, and name the new file in migrate.ts. */
+import {
+  type AnySQLiteColumn,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  unique,
+} from 'drizzle-orm/sqlite-core'
+
+/** A function, and a copy of what its active version runs with, for people who look with sqlite3. */
+export const functions = sqliteTable(
+  'functions',
+  {
+    /** `func-<name>` in the default project, else `func-<project>.<name>`. */
+    id: text('id').primaryKey(),
+    project: text('project').notNull(),
+    name: text('name').notNull(),
+    runtime: text('runtime').notNull(),
+    handler: text('handler').notNull(),
+    /** `registered` until a version is active, then `deployed`. */
+    status: text('status').notNull(),
+    activeVersionId: text('active_version_id').references(
+      (): AnySQLiteColumn => functionVersions.id,
+    ),
+    capabilitiesJson: text('capabilities_json').notNull(),
+    configJson: text('config_json').notNull(),
+    /** ISO 8601, UTC, as every time here. */
+    createdAt: text('created_at').notNull(),
+    updatedAt: text('updated_at').notNull(),
+  },
+  (table) => [unique('functions_project_name').on(table.project, table.name)],
+)
+
+/** Immutable: what a version runs with, so that a rollback brings it back. */
+export const functionVersions = sqliteTable(
+  'function_versions',
+  {
+    id: text('id').primaryKey(),
+    functionId: text('function_id')
+      .notNull()
+      .references(() => functions.id, { onDelete: 'cascade' }),
+    version: text('version').notNull(),
+    runtime: text('runtime').notNull(),
+    handler: text('handler').notNull(),
+    capabilitiesJson: text('capabilities_json').notNull(),
+    configJson: text('config_json').notNull(),
+    /** The engine that loaded it at deploy. */
+    engine: text('engine').notNull(),
+    /** Below the data directory. */
+    bundlePath: text('bundle_path').notNull(),
+    bundleSha256: text('bundle_sha256').notNull(),
+    /** Bytes of the bundle. */
+    size: integer('size').notNull(),
+    createdAt: text('created_at').notNull(),
+  },
+  (table) => [unique('function_versions_version').on(table.functionId, table.version)],
+)
+
+/** Every time a version went live: a stack, whose top is `active` and which a rollback pops. */
+export const functionDeployments = sqliteTable(
+  'function_deployments',
+  {
+    id: integer('id').primaryKey({ autoIncrement: true }),
+    functionId: text('function_id')
+      .notNull()
+      .references(() => functions.id, { onDelete: 'cascade' }),
+    versionId: text('version_id')
+      .notNull()
+      .references(() => functionVersions.id, { onDelete: 'cascade' }),
+    /** `active`, `superseded` or `rolled-back`. */
+    status: text('status').notNull(),
+    createdAt: text('created_at').notNull(),
+  },
+  (table) => [index('function_deployments_function').on(table.functionId, table.status)],
+)
+
+/** Variables that a function's handler gets as `env`. */
+export const env = sqliteTable(
+  'env',
+  {
+    functionId: text('function_id')
+      .notNull()
+      .references(() => functions.id, { onDelete: 'cascade' }),
+    name: text('name').notNull(),
+    value: text('value').notNull(),
+    updatedAt: text('updated_at').notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.functionId, table.name] })],
+)
+
+/** Who may use the management API over TCP. Only a token's hash is kept. */
+export const tokens = sqliteTable('tokens', {
+  id: text('id').primaryKey(),
+  name: text('name').notNull().unique(),
+  sha256: text('sha256').notNull().unique(),
+  createdAt: text('created_at').notNull(),
+  expiresAt: text('expires_at'),
+})

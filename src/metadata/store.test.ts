@@ -1,0 +1,256 @@
+import { Database } from 'bun:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { namedProfile } from '../capabilities/profiles.ts'
+import { FunctionError } from '../errors.ts'
+import { tryLockDataDir } from './lock.ts'
+import { migrations } from './migrate.ts'
+import type { NewVersion } from './records.ts'
+import { MetadataStore } from './store.ts'
+
+let dir: string
+let store: MetadataStore
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'functions-store-'))
+  store = MetadataStore.open(dir)
+})
+
+afterEach(() => {
+  store.close()
+  rmSync(dir, { recursive: true })
+})
+
+function version(name: string, version: string, changes: Partial<NewVersion> = {}): NewVersion {
+  return {
+    project: 'default',
+    name,
+    version,
+    runtime: 'quickjs-ng',
+    handler: 'default',
+    engine: 'quickjs-ng/0.17.0',
+    capabilities: namedProfile('strict', 'default'),
+    config: { profile: 'strict', exposeErrors: false },
+    bundle: { path: `bundles/func-${name}/${version}/bundle.js`, sha256: 'a'.repeat(64), size: 1 },
+    ...changes,
+  }
+}
+
+function raw<T>(query: string): T[] {
+  const db = new Database(join(dir, 'metadata.db'))
+  const rows = db.query(query).all() as T[]
+  db.close()
+  return rows
+}
+
+function active(name: string): string | undefined {
+  const resolution = store.resolve(name)
+  return resolution.found === 'version' ? resolution.version.version : undefined
+}
+
+function codeOf(act: () => unknown): string {
+  try {
+    act()
+  } catch (error) {
+    return error instanceof FunctionError ? error.code : String(error)
+  }
+  return 'no error'
+}
+
+describe('a version', () => {
+  test('that is added is the active one, and the documented queries see it', () => {
+    store.addVersion(version('hello-world', 'v1'))
+    const sql = "SELECT name, runtime, status FROM functions WHERE name = 'hello-world'"
+    expect(raw(sql)).toEqual([{ name: 'hello-world', runtime: 'quickjs-ng', status: 'deployed' }])
+    const resolution = store.resolve('hello-world')
+    expect(resolution).toMatchObject({
+      found: 'version',
+      version: {
+        functionId: 'func-hello-world',
+        functionName: 'hello-world',
+        project: 'default',
+        version: 'v1',
+        handler: 'default',
+        capabilities: namedProfile('strict', 'default'),
+        env: {},
+      },
+    })
+  })
+
+  test('of a name that nobody knows, or of a function without one, resolves to that', () => {
+    expect(store.resolve('nothing').found).toBe('nothing')
+    store.addVersion(version('app', 'v1'))
+    const db = new Database(join(dir, 'metadata.db'))
+    db.run("UPDATE functions SET status = 'registered', active_version_id = NULL")
+    db.close()
+    expect(store.resolve('app').found).toBe('not-deployed')
+    expect(store.show('app').version).toBeUndefined()
+  })
+
+  test('cannot be added twice, and nothing of the second stays', () => {
+    store.addVersion(version('app', 'v1'))
+    const other = version('app', 'v1', { handler: 'other' })
+    expect(() => store.addVersion(other)).toThrow()
+    expect(store.show('app').version).toBe('v1')
+    expect(raw('SELECT handler FROM functions')).toEqual([{ handler: 'default' }])
+    expect(raw('SELECT id FROM function_deployments')).toHaveLength(1)
+  })
+
+  test('keeps its settings, and a rollback brings them back to the function', () => {
+    store.addVersion(version('app', 'v1'))
+    const capabilities = namedProfile('permissive', 'default')
+    const config = { profile: 'permissive', timeoutMs: 5000, exposeErrors: true }
+    store.addVersion(version('app', 'v2', { runtime: 'bun', handler: 'run', capabilities, config }))
+    expect(store.show('app')).toMatchObject({ runtime: 'bun', profile: 'permissive' })
+    expect(store.findVersion('func-app', 'v2')).toMatchObject({ capabilities, config })
+    store.rollback('app')
+    expect(store.show('app')).toMatchObject({ runtime: 'quickjs-ng', profile: 'strict' })
+    const columns = 'runtime, handler, capabilities_json, config_json'
+    const [copy] = raw(`SELECT ${columns} FROM functions`)
+    expect(raw(`SELECT ${columns} FROM function_versions WHERE version = 'v1'`)).toEqual([copy])
+  })
+
+  test('carries the variables of its function', () => {
+    store.addVersion(version('app', 'v1'))
+    const db = new Database(join(dir, 'metadata.db'))
+    db.run("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
+    db.close()
+    expect(store.resolve('app')).toMatchObject({ version: { env: { KEY: 'value' } } })
+  })
+})
+
+describe('rollback', () => {
+  beforeEach(() => {
+    for (const name of ['v1', 'v2', 'v3']) {
+      store.addVersion(version('app', name))
+    }
+  })
+
+  test('steps back through what was active', () => {
+    expect(store.rollback('app').version).toBe('v2')
+    expect(store.rollback('app').version).toBe('v1')
+    expect(codeOf(() => store.rollback('app'))).toBe('VERSION_NOT_FOUND')
+    expect(active('app')).toBe('v1')
+  })
+
+  test('steps to what was active before, not to the version that was made before', () => {
+    store.rollback('app', 'v1')
+    store.addVersion(version('app', 'v4'))
+    expect(store.rollback('app').version).toBe('v1')
+  })
+
+  test('to a version that was rolled back makes it active again', () => {
+    store.rollback('app', 'v1')
+    expect(store.rollback('app', 'v3').version).toBe('v3')
+    expect(active('app')).toBe('v3')
+    expect(store.rollback('app').version).toBe('v1')
+    expect(raw("SELECT id FROM function_deployments WHERE status = 'active'")).toHaveLength(1)
+  })
+
+  test('to what is not there changes nothing', () => {
+    expect(codeOf(() => store.rollback('app', 'v9'))).toBe('VERSION_NOT_FOUND')
+    expect(codeOf(() => store.rollback('other'))).toBe('FUNCTION_NOT_FOUND')
+    expect(active('app')).toBe('v3')
+  })
+})
+
+describe('list, versions, remove', () => {
+  test('answer for each function alone', () => {
+    store.addVersion(version('b', 'v1'))
+    store.addVersion(version('a', 'v1'))
+    store.addVersion(version('a', 'v2'))
+    expect(store.list().map((row) => [row.name, row.version])).toEqual([
+      ['a', 'v2'],
+      ['b', 'v1'],
+    ])
+    expect(store.versions('a').map((row) => row.version)).toEqual(['v2', 'v1'])
+    expect(store.bundlePaths().size).toBe(3)
+    store.remove('a')
+    expect(store.list().map((row) => row.name)).toEqual(['b'])
+    expect(raw('SELECT id FROM function_versions')).toHaveLength(1)
+    expect(raw('SELECT id FROM function_deployments')).toHaveLength(1)
+    expect(codeOf(() => store.versions('a'))).toBe('FUNCTION_NOT_FOUND')
+  })
+})
+
+describe('the database', () => {
+  test('survives a second opening, and two at once', () => {
+    store.addVersion(version('app', 'v1'))
+    const second = MetadataStore.open(dir)
+    expect(second.show('app').version).toBe('v1')
+    second.addVersion(version('app', 'v2'))
+    second.close()
+    expect(active('app')).toBe('v2')
+    expect(raw('SELECT hash FROM __drizzle_migrations')).toHaveLength(migrations().length)
+  })
+
+  test('lets readers read while one writes: WAL', () => {
+    expect(raw<{ journal_mode: string }>('PRAGMA journal_mode')[0]?.journal_mode).toBe('wal')
+  })
+
+  test('of a newer release is refused in one sentence, unchanged', () => {
+    const db = new Database(join(dir, 'metadata.db'))
+    db.run("INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 99)")
+    db.close()
+    expect(() => MetadataStore.open(dir)).toThrow(/^\S+metadata\.db was written by a newer release/)
+    expect(codeOf(() => MetadataStore.open(dir))).toBe('STORAGE_UNUSABLE')
+  })
+
+  test('that is none, or cannot be made, is refused in one sentence', () => {
+    const file = join(dir, 'file')
+    writeFileSync(file, 'no database, but some text of the length that a header would have')
+    expect(codeOf(() => MetadataStore.open(file))).toBe('STORAGE_UNUSABLE')
+    expect(codeOf(() => MetadataStore.open('/proc/functions'))).toBe('STORAGE_UNUSABLE')
+    const broken = mkdtempSync(join(dir, 'broken-'))
+    writeFileSync(join(broken, 'metadata.db'), 'x'.repeat(5000))
+    expect(codeOf(() => MetadataStore.open(broken))).toBe('STORAGE_UNUSABLE')
+  })
+
+  test('with a broken row fails that function alone', () => {
+    store.addVersion(version('good', 'v1'))
+    store.addVersion(version('bad', 'v1'))
+    const db = new Database(join(dir, 'metadata.db'))
+    db.run(
+      `UPDATE function_versions SET capabilities_json = '{"allowEval":1}' WHERE function_id = 'func-bad'`,
+    )
+    db.close()
+    expect(codeOf(() => store.resolve('bad'))).toBe('INTERNAL')
+    expect(() => store.resolve('bad')).toThrow('capabilities_json')
+    expect(active('good')).toBe('v1')
+  })
+})
+
+describe('the lock', () => {
+  test('has one holder, also across processes, and is given up by a kill', async () => {
+    const script = join(import.meta.dir, 'lock.ts')
+    const child = Bun.spawn(
+      [
+        process.execPath,
+        '-e',
+        `import { tryLockDataDir } from ${JSON.stringify(script)}
+        globalThis.held = tryLockDataDir(${JSON.stringify(dir)})
+        console.log('held')
+        setInterval(() => {}, 1000)`,
+      ],
+      { stdout: 'pipe' },
+    )
+    const first = await child.stdout.getReader().read()
+    expect(new TextDecoder().decode(first.value)).toBe('held\n')
+    expect(tryLockDataDir(dir)).toBeUndefined()
+    child.kill('SIGKILL')
+    await child.exited
+    const lock = tryLockDataDir(dir)
+    expect(lock).toBeDefined()
+    expect(tryLockDataDir(dir)).toBeUndefined()
+    lock?.release()
+    const again = tryLockDataDir(dir)
+    expect(again).toBeDefined()
+    again?.release()
+  })
+
+  test('of a directory that cannot be written is refused', () => {
+    expect(codeOf(() => tryLockDataDir('/proc/functions'))).toBe('STORAGE_UNUSABLE')
+  })
+})

@@ -1,0 +1,260 @@
+import type { Database } from 'bun:sqlite'
+import { and, desc, eq, sql } from 'drizzle-orm'
+import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
+import { FunctionError } from '../errors.ts'
+import { openDatabase } from './database.ts'
+import { prepareQueries } from './queries.ts'
+import {
+  type ActiveVersion,
+  DEFAULT_PROJECT,
+  type FunctionSummary,
+  functionId,
+  type NewVersion,
+  type Resolution,
+  type VersionRecord,
+} from './records.ts'
+import { type FunctionRow, toSummary, toVersion, type VersionRow } from './rows.ts'
+import { functionDeployments, functions, functionVersions } from './schema.ts'
+
+/** Everything that lasts about functions and their versions: `<data-dir>/metadata.db`. */
+export class MetadataStore {
+  readonly #database: Database
+  readonly #db: BunSQLiteDatabase
+  readonly #queries: ReturnType<typeof prepareQueries>
+
+  private constructor(database: Database) {
+    this.#database = database
+    this.#db = drizzle({ client: database })
+    this.#queries = prepareQueries(this.#db)
+  }
+
+  /** @throws {FunctionError} STORAGE_UNUSABLE, also when a newer release has written the database */
+  static open(dataDir: string): MetadataStore {
+    return new MetadataStore(openDatabase(dataDir))
+  }
+
+  /** A name to what runs for it. Reads rows of this one function alone. */
+  resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
+    const row = this.#queries.resolve.get({ name, project })
+    if (row === undefined) {
+      return { found: 'nothing' }
+    }
+    if (row.version === null || row.function.status !== 'deployed') {
+      return { found: 'not-deployed' }
+    }
+    return { found: 'version', version: this.#active(row.function, row.version) }
+  }
+
+  /** Every function of the project, by name. */
+  list(project: string = DEFAULT_PROJECT): FunctionSummary[] {
+    return this.#queries.list.all({ project }).map((row) => toSummary(row.function, row.version))
+  }
+
+  /** @throws {FunctionError} FUNCTION_NOT_FOUND */
+  show(name: string, project: string = DEFAULT_PROJECT): FunctionSummary {
+    const row = this.#queries.resolve.get({ name, project })
+    if (row === undefined) {
+      throw new FunctionError('FUNCTION_NOT_FOUND', `There is no function '${name}'.`)
+    }
+    return toSummary(row.function, row.version?.version ?? null)
+  }
+
+  /**
+   * The versions of a function, newest first.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND
+   */
+  versions(name: string, project: string = DEFAULT_PROJECT): VersionRecord[] {
+    const { id } = this.show(name, project)
+    return this.#queries.versions.all({ id }).map(toVersion)
+  }
+
+  findVersion(functionId: string, version: string): VersionRecord | undefined {
+    const row = this.#queries.version.get({ functionId, version })
+    return row === undefined ? undefined : toVersion(row)
+  }
+
+  /** A version as it runs, whether it is the active one or not. */
+  runnable(name: string, version: VersionRecord, project: string = DEFAULT_PROJECT): ActiveVersion {
+    return { ...version, functionName: name, project, env: this.#env(version.functionId) }
+  }
+
+  /** The bundle paths of all versions: what else lies among the bundles belongs to nobody. */
+  bundlePaths(): Set<string> {
+    const rows = this.#db.select({ path: functionVersions.bundlePath }).from(functionVersions).all()
+    return new Set(rows.map((row) => row.path))
+  }
+
+  /** Records a new version and makes it the active one; the function is registered if it is new. */
+  addVersion(next: NewVersion): VersionRecord {
+    const now = new Date().toISOString()
+    const id = functionId(next.name, next.project)
+    const row: VersionRow = {
+      id: Bun.randomUUIDv7(),
+      functionId: id,
+      version: next.version,
+      ...settingsColumns(next),
+      engine: next.engine,
+      bundlePath: next.bundle.path,
+      bundleSha256: next.bundle.sha256,
+      size: next.bundle.size,
+      createdAt: now,
+    }
+    this.#db.transaction(
+      (tx) => {
+        const registered: FunctionRow = {
+          id,
+          project: next.project,
+          name: next.name,
+          ...settingsColumns(next),
+          status: 'registered',
+          activeVersionId: null,
+          createdAt: now,
+          updatedAt: now,
+        }
+        tx.insert(functions).values(registered).onConflictDoNothing().run()
+        tx.insert(functionVersions).values(row).run()
+        this.#push(id, row.id)
+        this.#setActive(row)
+      },
+      { behavior: 'immediate' },
+    )
+    return toVersion(row)
+  }
+
+  /**
+   * Makes an existing version the active one: `version`, or the one that was active before.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND
+   */
+  rollback(name: string, version?: string, project: string = DEFAULT_PROJECT): VersionRecord {
+    const { id } = this.show(name, project)
+    const row = this.#db.transaction(
+      () => {
+        const target =
+          version === undefined
+            ? this.#previous(id)
+            : this.#queries.version.get({ functionId: id, version })
+        if (target === undefined) {
+          const what = version === undefined ? 'earlier version' : `version '${version}'`
+          throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
+        }
+        this.#popTo(id, target.id)
+        this.#setActive(target)
+        return target
+      },
+      { behavior: 'immediate' },
+    )
+    return toVersion(row)
+  }
+
+  /**
+   * Forgets a function, its versions, deployments and variables.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND
+   */
+  remove(name: string, project: string = DEFAULT_PROJECT): void {
+    const { id } = this.show(name, project)
+    this.#db.transaction(
+      (tx) => {
+        tx.update(functions).set({ activeVersionId: null }).where(eq(functions.id, id)).run()
+        tx.delete(functions).where(eq(functions.id, id)).run()
+      },
+      { behavior: 'immediate' },
+    )
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #active(row: FunctionRow, version: VersionRow): ActiveVersion {
+    return this.runnable(row.name, toVersion(version), row.project)
+  }
+
+  #env(functionId: string): Record<string, string> {
+    const rows = this.#queries.env.all({ functionId })
+    return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+  }
+
+  #setActive(row: VersionRow): void {
+    const { runtime, handler, capabilitiesJson, configJson } = row
+    this.#db
+      .update(functions)
+      .set({
+        runtime,
+        handler,
+        capabilitiesJson,
+        configJson,
+        status: 'deployed',
+        activeVersionId: row.id,
+        updatedAt: new Date().toISOString(),
+      })
+      .where(eq(functions.id, row.functionId))
+      .run()
+  }
+
+  #push(functionId: string, versionId: string): void {
+    this.#mark(functionId, eq(functionDeployments.status, 'active'), 'superseded')
+    const createdAt = new Date().toISOString()
+    this.#db
+      .insert(functionDeployments)
+      .values({ functionId, versionId, status: 'active', createdAt })
+      .run()
+  }
+
+  /** Makes the version the top of the stack: what lies above it is rolled back; one not on it is pushed. */
+  #popTo(functionId: string, versionId: string): void {
+    const target = this.#db
+      .select({ id: functionDeployments.id, status: functionDeployments.status })
+      .from(functionDeployments)
+      .where(
+        and(
+          eq(functionDeployments.functionId, functionId),
+          eq(functionDeployments.versionId, versionId),
+          sql`${functionDeployments.status} <> 'rolled-back'`,
+        ),
+      )
+      .orderBy(desc(functionDeployments.id))
+      .get()
+    if (target === undefined) {
+      this.#push(functionId, versionId)
+      return
+    }
+    this.#mark(functionId, sql`${functionDeployments.id} > ${target.id}`, 'rolled-back')
+    this.#mark(functionId, eq(functionDeployments.id, target.id), 'active')
+  }
+
+  #mark(functionId: string, which: ReturnType<typeof eq>, status: string): void {
+    this.#db
+      .update(functionDeployments)
+      .set({ status })
+      .where(and(eq(functionDeployments.functionId, functionId), which))
+      .run()
+  }
+
+  /** The version right below the active one. */
+  #previous(functionId: string): VersionRow | undefined {
+    return this.#db
+      .select({ version: functionVersions })
+      .from(functionDeployments)
+      .innerJoin(functionVersions, eq(functionVersions.id, functionDeployments.versionId))
+      .where(
+        and(
+          eq(functionDeployments.functionId, functionId),
+          eq(functionDeployments.status, 'superseded'),
+        ),
+      )
+      .orderBy(desc(functionDeployments.id))
+      .get()?.version
+  }
+}
+
+function settingsColumns(settings: NewVersion) {
+  return {
+    runtime: settings.runtime,
+    handler: settings.handler,
+    capabilitiesJson: JSON.stringify(settings.capabilities),
+    configJson: JSON.stringify(settings.config),
+  }
+}
