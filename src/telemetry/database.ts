@@ -11,6 +11,8 @@ export interface Retention {
 /** Deleted in one go, beside as many as came in. */
 export const ROWS_AT_ONCE = 2_000
 const PAGES_AT_ONCE = 500
+/** Rows differ in size: a few more than the share that is too much. */
+const MARGIN = 1.1
 
 /** Opens a database that may lose its last moments in a power cut, and never its consistency. */
 export function openTelemetry(path: string, schema: string): Database {
@@ -48,9 +50,19 @@ export function prune(
   const chosen = (where: string) => `SELECT rowid FROM ${table} ${where} ORDER BY ${time} LIMIT ?`
   const tooOld = `DELETE FROM ${table} WHERE rowid IN (${chosen(`WHERE ${time} < ?`)})`
   let { changes } = db.query(tooOld).run(Date.now() - retention.maxAgeMs, rows)
-  if (changes === 0 && usedBytes(db) > retention.maxBytes) {
-    changes = db.query(`DELETE FROM ${table} WHERE rowid IN (${chosen('')})`).run(rows).changes
+  const used = usedBytes(db)
+  if (changes === 0 && used > retention.maxBytes) {
+    const count = Math.ceil(roughCount(db, table) * (1 - retention.maxBytes / used) * MARGIN)
+    const oldest = `DELETE FROM ${table} WHERE rowid IN (${chosen('')})`
+    changes = db.query(oldest).run(Math.min(rows, count)).changes
   }
   db.run(`PRAGMA incremental_vacuum(${PAGES_AT_ONCE})`)
   return changes === rows || usedBytes(db) > retention.maxBytes
+}
+
+/** Rows, as far as their ids tell: counting them would read the whole table. */
+function roughCount(db: Database, table: string): number {
+  const ids = db.query(`SELECT min(rowid) AS first, max(rowid) AS last FROM ${table}`).get()
+  const { first, last } = ids as { first: number | null; last: number | null }
+  return first === null || last === null ? 0 : last - first + 1
 }
