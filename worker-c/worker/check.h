@@ -1,0 +1,16 @@
+/* What must be true unless the worker itself has a bug. */
+#ifndef FN_CHECK_H
+#define FN_CHECK_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FN_CHECK(condition)                                                                        \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, #condition);          \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+#endif

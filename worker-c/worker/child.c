@@ -1,0 +1,232 @@
+/* The life of a worker, from the fork on: first what the host alone wrote, then the limits, and only
+ * then the tenant's bytes. */
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "json_out.h"
+
+#define CHANNEL_FD 3
+#define MAX_START_LINE (16 * 1024)
+#define MAX_START_BYTES (64u * 1024 * 1024)
+#define START_MS 5000   /* from the fork to the end of the start line */
+#define SILENCE_MS 5000 /* between two parts of what follows it */
+#define ENGINE "quickjs-ng/0.17.0"
+
+/* Reads once, waiting at most until then. 0 at the end of the stream; exits where nothing comes. */
+static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
+    for (;;) {
+        uint64_t now = fn_wall_ns();
+        struct pollfd readable = {.fd = CHANNEL_FD, .events = POLLIN};
+        int wait = now < until_ns ? (int)((until_ns - now) / 1000000u) + 1 : 0;
+        if (poll(&readable, 1, wait) == 0) {
+            _exit(FN_EXIT_FAILED);
+        }
+        ssize_t count = recv(CHANNEL_FD, buffer, len, MSG_DONTWAIT);
+        if (count >= 0) {
+            return (size_t)count;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            _exit(FN_EXIT_FAILED);
+        }
+    }
+}
+
+static uint64_t after_ms(uint64_t ms) {
+    return fn_wall_ns() + ms * 1000000u;
+}
+
+/* Closes what the template had open, so that the channel is all that is left beside 0, 1 and 2. */
+static void drop_inherited(int fd, int parent) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    /* Without a pid namespace nothing else ends a worker whose template is gone. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+        _exit(FN_EXIT_FAILED);
+    }
+    if (fd != CHANNEL_FD && dup2(fd, CHANNEL_FD) < 0) {
+        _exit(FN_EXIT_FAILED);
+    }
+    if (syscall(SYS_close_range, CHANNEL_FD + 1, ~0u, 0) != 0) {
+        for (int other = CHANNEL_FD + 1; other < 64; other++) {
+            close(other); /* an old kernel; the template itself has less than ten */
+        }
+    }
+}
+
+static void say_accepted(uint64_t number) {
+    char line[64];
+    int len = snprintf(line, sizeof(line), "{\"type\":\"accepted\",\"worker\":%llu}\n",
+                       (unsigned long long)number);
+    if (send(CHANNEL_FD, line, (size_t)len, MSG_NOSIGNAL) != len) {
+        _exit(FN_EXIT_FAILED);
+    }
+}
+
+static uint64_t get_limit(yyjson_val *limits, const char *key) {
+    yyjson_val *value = yyjson_obj_get(limits, key);
+    if (!yyjson_is_uint(value)) {
+        fn_worker_breach(key);
+    }
+    /* Far beyond any sense, and no product or sum of it overflows. */
+    uint64_t most = (uint64_t)1 << 40;
+    return yyjson_get_uint(value) < most ? yyjson_get_uint(value) : most;
+}
+
+/* The start line into worker->limits; returns how many bytes follow it. */
+static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
+    yyjson_doc *doc = yyjson_read((const char *)line, len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *limits = yyjson_obj_get(root, "limits");
+    yyjson_val *capabilities = yyjson_obj_get(root, "capabilities");
+    uint64_t bytes = yyjson_get_uint(yyjson_obj_get(root, "bytes"));
+    if (!yyjson_equals_str(yyjson_obj_get(root, "type"), "start") ||
+        yyjson_get_uint(yyjson_obj_get(root, "protocol")) != 1 || bytes == 0 ||
+        bytes > MAX_START_BYTES || !yyjson_is_obj(capabilities)) {
+        fn_worker_breach("the first message is no start");
+    }
+    worker->limits = (fn_limits){
+        .memory_bytes = get_limit(limits, "memory_bytes"),
+        .cpu_ms = get_limit(limits, "cpu_ms"),
+        .fds = get_limit(limits, "fds"),
+        .load_ms = get_limit(limits, "load_ms"),
+        .load_cpu_ms = get_limit(limits, "load_cpu_ms"),
+        .allow_eval = yyjson_get_bool(yyjson_obj_get(capabilities, "allowEval")),
+    };
+    yyjson_doc_free(doc);
+    return (size_t)bytes;
+}
+
+/* Reads the start line and what came with it into `in`; returns how long the line is. */
+static size_t read_start_line(fn_buffer *in) {
+    uint64_t until = after_ms(START_MS);
+    for (;;) {
+        uint8_t *newline = in->len > 0 ? memchr(in->data, '\n', in->len) : NULL;
+        if (newline != NULL) {
+            return (size_t)(newline - in->data);
+        }
+        if (in->len >= MAX_START_LINE || fn_buffer_reserve(in, MAX_START_LINE - in->len) == NULL) {
+            fn_worker_breach("a start line longer than 16 KiB");
+        }
+        size_t count = read_some(in->data + in->len, MAX_START_LINE - in->len, until);
+        if (count == 0) {
+            _exit(0);
+        }
+        in->len += count;
+    }
+}
+
+/* The bytes of the start message, with a zero behind; what came after them goes to the channel. */
+static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
+    char *payload = malloc(bytes + 1);
+    if (payload == NULL) {
+        fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit", NULL);
+    }
+    size_t have = in->len < bytes ? in->len : bytes;
+    memcpy(payload, in->data, have);
+    if (fn_ipc_unread(&worker->ipc, in->data + have, in->len - have) != 0) {
+        _exit(FN_EXIT_FAILED);
+    }
+    while (have < bytes) {
+        size_t count = read_some((uint8_t *)payload + have, bytes - have, after_ms(SILENCE_MS));
+        if (count == 0) {
+            _exit(0);
+        }
+        have += count;
+    }
+    payload[bytes] = '\0';
+    return payload;
+}
+
+/* The line in front of the bundle: who the function is. Returns its handler's name. */
+static const char *take_details(fn_worker *worker, const char *json, size_t len) {
+    JSContext *ctx = worker->ctx;
+    JSValue details = JS_ParseJSON(ctx, json, len, "<start>");
+    worker->function_name = JS_GetPropertyStr(ctx, details, "function");
+    worker->version = JS_GetPropertyStr(ctx, details, "version");
+    worker->project = JS_GetPropertyStr(ctx, details, "project");
+    worker->env = JS_GetPropertyStr(ctx, details, "env");
+    JSValue handler = JS_GetPropertyStr(ctx, details, "handler");
+    if (!JS_IsString(worker->function_name) || !JS_IsString(worker->version) ||
+        !JS_IsString(worker->project) || !JS_IsObject(worker->env) || !JS_IsString(handler) ||
+        JS_FreezeObject(ctx, worker->env) < 0) {
+        fn_worker_breach("the details of the start");
+    }
+    const char *name = JS_ToCString(ctx, handler);
+    JS_FreeValue(ctx, handler);
+    JS_FreeValue(ctx, details);
+    if (name == NULL) {
+        fn_worker_breach("the handler's name");
+    }
+    return name;
+}
+
+static void load(fn_worker *worker, char *payload, size_t len) {
+    char *newline = memchr(payload, '\n', len);
+    if (newline == NULL) {
+        fn_worker_breach("a start without details");
+    }
+    *newline = '\0';
+    const char *handler = take_details(worker, payload, (size_t)(newline - payload));
+    const char *source = newline + 1;
+    fn_bundle_load(worker, handler, source, len - (size_t)(source - payload));
+    JS_FreeCString(worker->ctx, handler);
+}
+
+static void say_ready(fn_worker *worker, uint64_t started_ns) {
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "ready");
+    fn_buffer_text(out, ",\"protocol\":1,\"engine\":\"" ENGINE "\",\"init_us\":");
+    fn_json_uint(out, (fn_wall_ns() - started_ns) / 1000);
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        fn_worker_exit(worker, FN_EXIT_FAILED, false);
+    }
+}
+
+static _Noreturn void refused(const char *what, int err) {
+    fprintf(stderr, "quickjs-worker: %s: %s\n", what, uv_strerror(err));
+    _exit(FN_EXIT_FAILED);
+}
+
+_Noreturn void fn_child_run(fn_worker *worker, int fd, uint64_t number, int parent) {
+    drop_inherited(fd, parent);
+    say_accepted(number);
+    worker->number = number;
+    fn_buffer in = {0};
+    size_t line_len = read_start_line(&in);
+    uint64_t started = fn_wall_ns();
+    size_t bytes = parse_start(worker, in.data, line_len);
+    fn_buffer_drop(&in, line_len + 1);
+    int err = fn_limits_apply(worker);
+    if (err != 0) {
+        refused("cannot set its limits", err);
+    }
+    err = fn_engine_after_fork(worker);
+    if (err != 0) {
+        refused("cannot seed the engine", err);
+    }
+    err = fn_loop_init(worker, CHANNEL_FD);
+    err = err != 0 ? err : fn_limits_apply_descriptors(worker);
+    if (err != 0) {
+        refused("cannot make its loop", err);
+    }
+    char *payload = read_payload(worker, &in, bytes);
+    fn_buffer_free(&in);
+    fn_heap_set_limit(&worker->heap, worker->limits.memory_bytes);
+    if (worker->limits.allow_eval) {
+        JS_AddIntrinsicEval(worker->ctx);
+    }
+    load(worker, payload, bytes);
+    free(payload);
+    say_ready(worker, started);
+    fn_loop_run(worker);
+    fn_worker_exit(worker, 0, true); /* the loop ends only with the channel */
+}

@@ -1,0 +1,73 @@
+/* What the Web APIs ask of the core (host.h), as far as it is not about bodies. */
+#include "worker.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include "builtins.h"
+
+fn_worker *fn_worker_of(JSContext *ctx) {
+    return JS_GetRuntimeOpaque(JS_GetRuntime(ctx));
+}
+
+void fn_host_log(JSContext *ctx, fn_log_level level, const char *message, size_t len) {
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_log(worker, worker->current, level, message, len);
+}
+
+uv_loop_t *fn_host_loop(JSContext *ctx) {
+    fn_worker *worker = fn_worker_of(ctx);
+    return worker->loop_made ? &worker->loop : NULL;
+}
+
+JSValue fn_host_async_context(JSContext *ctx) {
+    return JS_GetAsyncContext(JS_GetRuntime(ctx));
+}
+
+bool fn_host_async_live(JSContext *ctx, JSValueConst async_context) {
+    return fn_invocation_live(fn_async_invocation(fn_worker_of(ctx), async_context));
+}
+
+void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
+                  JSValueConst *argv) {
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_invocation *invocation = fn_async_invocation(worker, async_context);
+    if (!fn_invocation_live(invocation)) {
+        return;
+    }
+    fn_scope scope = fn_enter(worker, invocation);
+    JSValue result = JS_Call(ctx, func, JS_UNDEFINED, argc, argv);
+    if (JS_IsException(result)) {
+        JSValue error = JS_GetException(ctx);
+        if (invocation->stop == FN_STOP_NONE) {
+            fn_log_error(worker, invocation, "Uncaught ", error);
+        }
+        JS_FreeValue(ctx, error);
+    }
+    JS_FreeValue(ctx, result);
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+void fn_host_report_error(JSContext *ctx, JSValueConst error) {
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_log_error(worker, worker->current, "Uncaught ", error);
+}
+
+int fn_host_random(void *buffer, size_t len) {
+    uint8_t *bytes = buffer;
+    while (len > 0) {
+        ssize_t count = getrandom(bytes, len, 0);
+        if (count < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (count > 0) {
+            bytes += count;
+            len -= (size_t)count;
+        }
+    }
+    return 0;
+}
+
+const uint8_t *fn_host_builtin(const char *name, size_t *len) {
+    return fn_builtin_find(name, len);
+}

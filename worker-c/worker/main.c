@@ -1,0 +1,25 @@
+/* quickjs-worker: started by functions-launcher, once for each kind of sandbox. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "template.h"
+
+#ifndef FN_VERSION
+#define FN_VERSION "development"
+#endif
+
+int main(int argc, char **argv) {
+    static fn_worker worker;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("quickjs-worker " FN_VERSION " (quickjs-ng 0.17.0, protocol 1)");
+        return 0;
+    }
+    if (argc != 2 || strcmp(argv[1], "--template") != 0) {
+        fputs("usage: quickjs-worker --template | --version\n"
+              "It is started by functions-launcher, with a channel at 3 and a listener at 4.\n",
+              stderr);
+        return 2;
+    }
+    clearenv(); /* libuv and the C library look at variables; nothing here is to be set by one */
+    fn_template_run(&worker);
+}

@@ -1,0 +1,224 @@
+/* What the core's files know of each other: one worker, and the invocations that it runs. */
+#ifndef FN_WORKER_H
+#define FN_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "heap.h"
+#include "host.h"
+#include "ipc.h"
+#include "quickjs.h"
+#include "uv.h"
+#include "web.h"
+
+#define FN_CREDIT (256 * 1024) /* bytes of one direction of one body that may be under way */
+#define FN_EXIT_FAILED 1
+#define FN_EXIT_BREACH 70
+
+typedef struct fn_invocation fn_invocation;
+
+/* Why an invocation is not to run any further. */
+typedef enum { FN_STOP_NONE, FN_STOP_CPU, FN_STOP_TIMEOUT, FN_STOP_MEMORY, FN_STOP_CANCEL } fn_stop;
+
+/* RUNNING: no head yet. BODY: the head is out. WAITING: the response is complete; waitUntil is not.
+ * FINISHED: all is over but for `done`. GONE: nothing of it runs any more. */
+typedef enum { FN_RUNNING, FN_BODY, FN_WAITING, FN_FINISHED, FN_GONE } fn_state;
+
+typedef struct {
+    uint32_t credit;      /* bytes that the host takes now */
+    bool known;           /* the response has a body */
+    JSValue hold;         /* keeps `bytes` */
+    const uint8_t *bytes; /* the rest of a body that is there already */
+    size_t len;
+    fn_buffer rest; /* the rest of the pump's last chunk: what `bytes` then points into */
+    JSValue pump;   /* undefined when there is none */
+    bool asked;     /* the pump owes an answer */
+    bool ended;     /* the pump has ended */
+    bool pumping;   /* an answer that comes at once is taken up by the loop, not by recursion */
+} fn_body_out;
+
+typedef struct {
+    uint32_t outstanding; /* bytes that came and were not consumed */
+    uint32_t owed;        /* consumed, and not yet given as credit */
+    bool ended;           /* all of it came */
+    bool unwanted;        /* the host was told that the rest is not wanted */
+} fn_body_in;
+
+/* One request that is being answered; or, with `load` set, the bundle's own code, which runs for no
+ * request. Counted: the table holds one reference, each JS object that names it another. */
+struct fn_invocation {
+    uint32_t id;
+    unsigned references;
+    bool load;
+    fn_state state;
+    fn_stop stop;
+    uint64_t cpu_ns;
+    uint64_t cpu_limit_ns;
+    uint64_t deadline_ns; /* monotonic; 0: none, or met */
+    int64_t deadline_ms;  /* since the epoch, for the tenant */
+    JSValue async;        /* the async context that leads back here; owned until GONE */
+    JSValue request;      /* the tenant's Request; owned until GONE */
+    char *request_id;
+    size_t request_id_len;
+    fn_body_in in;
+    fn_body_out out;
+    unsigned waiting; /* promises of waitUntil that have not settled */
+    fn_invocation *next_in_table;
+    fn_invocation *next_finished;
+};
+
+#define FN_TABLE_SIZE 256 /* ids rise one by one, so the chains stay as short as can be */
+
+typedef struct fn_rejection fn_rejection;
+
+typedef struct {
+    uint64_t memory_bytes;
+    uint64_t cpu_ms;
+    uint64_t fds;
+    uint64_t load_ms;
+    uint64_t load_cpu_ms;
+    bool allow_eval;
+} fn_limits;
+
+typedef struct {
+    fn_heap heap;
+    JSRuntime *rt;
+    JSContext *ctx;         /* tenant code runs here */
+    JSContext *compile_ctx; /* and is compiled here, where none ever runs */
+    bool sealed;            /* no module is loaded any more */
+
+    uv_loop_t loop;
+    bool loop_made;
+    uv_poll_t poll;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t idle;
+    uv_timer_t load_timer;
+    uv_timer_t grace_timer;
+    bool writable_wanted;
+    bool shutting_down;
+    fn_ipc ipc;
+
+    uint64_t number;
+    fn_limits limits;
+    uint64_t template_bytes; /* address space before the fork */
+    JSValue handler;         /* the function, and what it is called on */
+    JSValue handler_this;
+    bool handler_is_fetch; /* (request, env, ctx), else (request, ctx) */
+    JSValue env;
+    JSValue function_name;
+    JSValue version;
+    JSValue project;
+    bool ready;
+
+    fn_invocation load;
+    fn_invocation *current; /* whose code runs; NULL between turns */
+    uint64_t current_cpu;   /* the thread's CPU clock, and the wall clock, when it became current */
+    uint64_t current_wall;
+    unsigned depth; /* entered, see fn_enter */
+    fn_invocation *table[FN_TABLE_SIZE];
+    unsigned in_flight;
+    uint32_t last_id;
+    fn_invocation *finished;
+    fn_rejection *rejections;
+    unsigned logs_dropped;
+    JSClassID async_class;
+    JSClassID context_class;
+} fn_worker;
+
+fn_worker *fn_worker_of(JSContext *ctx);
+/* Ends the process at once; what is queued is written first where `flush`, within a second. */
+_Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush);
+/* The host broke the protocol: a bug of ours. */
+_Noreturn void fn_worker_breach(const char *what);
+
+/* engine.c: what the template makes, and what a worker makes anew. */
+int fn_engine_init(fn_worker *worker);
+void fn_engine_seal(fn_worker *worker);
+int fn_engine_after_fork(fn_worker *worker);
+void fn_engine_free(fn_worker *worker);
+
+/* budget.c: whose code runs, and how much of it. */
+uint64_t fn_wall_ns(void);
+void fn_budget_init(fn_worker *worker);
+void fn_budget_switch(fn_worker *worker, fn_invocation *invocation);
+
+/* async_context.c */
+int fn_async_init(fn_worker *worker);
+JSValue fn_async_new(fn_worker *worker, fn_invocation *invocation);
+fn_invocation *fn_async_invocation(fn_worker *worker, JSValueConst async_context);
+typedef struct {
+    fn_invocation *outer;
+    JSValue outer_async;
+} fn_scope;
+/* Code that runs between these two is the invocation's. Where it was to be stopped, the outermost
+ * fn_leave does so: it may be gone then. */
+fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation);
+void fn_leave(fn_worker *worker, fn_scope scope);
+
+/* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. */
+void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len);
+void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
+
+/* invocation.c */
+fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id);
+fn_invocation *fn_invocation_find(fn_worker *worker, uint32_t id);
+fn_invocation *fn_invocation_ref(fn_invocation *invocation);
+void fn_invocation_unref(fn_invocation *invocation);
+bool fn_invocation_live(const fn_invocation *invocation);
+void fn_invocation_settle(fn_worker *worker, fn_invocation *invocation, JSValue result);
+void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char *code,
+                        const char *message, const char *stack);
+void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
+void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation);
+void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation);
+/* Sends `done` for what has finished in this turn. */
+void fn_invocations_finish(fn_worker *worker);
+
+/* request.c */
+void fn_request_start(fn_worker *worker, const fn_frame *frame);
+void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
+void fn_request_end(fn_worker *worker, fn_invocation *invocation);
+void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
+void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
+
+/* response.c */
+void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value);
+void fn_response_pump(fn_worker *worker, fn_invocation *invocation);
+void fn_response_free(fn_worker *worker, fn_invocation *invocation);
+
+/* context.c: the second or third argument of a handler. */
+int fn_context_init(fn_worker *worker);
+JSValue fn_context_new(fn_worker *worker, fn_invocation *invocation);
+
+/* messages.c: what the host sends. */
+void fn_message(fn_worker *worker, const fn_frame *frame);
+
+/* loop.c */
+int fn_loop_init(fn_worker *worker, int fd);
+void fn_loop_run(fn_worker *worker);
+void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms);
+/* Runs promise jobs, for a while; what is left runs in the next turn of the loop. */
+void fn_jobs_run(fn_worker *worker);
+
+/* log.c */
+void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level level,
+            const char *message, size_t len);
+/* A thrown value, with what happened to it in front. */
+void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
+                  JSValueConst error);
+
+/* rejections.c: promises that were rejected while nothing was attached to them. */
+void fn_rejections_init(fn_worker *worker);
+void fn_rejections_report(fn_worker *worker, const fn_invocation *of);
+
+/* limits.c */
+uint64_t fn_limits_address_space(void);
+int fn_limits_apply(const fn_worker *worker);
+int fn_limits_apply_descriptors(const fn_worker *worker);
+
+/* child.c: the life of a worker, from the fork on. */
+_Noreturn void fn_child_run(fn_worker *worker, int fd, uint64_t number, int parent);
+
+#endif
