@@ -2,6 +2,7 @@
 import { FunctionError } from '../errors.ts'
 import { runnerSource } from './bun-runner/source.ts' with { type: 'macro' }
 import { CpuAllowance } from './cpu-allowance.ts'
+import type { Announcement } from './inbox.ts'
 import {
   checkLaunchMessage,
   type Launched,
@@ -10,11 +11,12 @@ import {
   readLines,
 } from './launch.ts'
 import type { ProcessUse, ProcessWatch, WatchedProcess } from './process-watch.ts'
-import { type Announcement, ProtocolWorker, workerSocket } from './protocol-worker.ts'
+import { ProtocolWorker } from './protocol-worker.ts'
 import type { WorkerServices } from './services.ts'
 import { connectFd } from './sockets.ts'
 import { cpuLifeMs } from './start-message.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
+import { workerSocket } from './worker-socket.ts'
 
 const RUNNER = runnerSource()
 /** Descriptors that Bun itself holds; a tenant's limit counts beyond them. */
@@ -81,11 +83,11 @@ export class BunWorker
     }
   }
 
-  protected override checkAnnouncement(value: unknown): LaunchMessage {
+  override checkAnnouncement(value: unknown): LaunchMessage {
     return checkLaunchMessage(value)
   }
 
-  protected override announced(message: LaunchMessage): void {
+  override announced(message: LaunchMessage): void {
     if (message.type === 'launch-failed') {
       const why = `the launcher failed: ${message.what} (${message.errno})`
       this.kill(new FunctionError('SANDBOX_UNAVAILABLE', why))

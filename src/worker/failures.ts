@@ -47,8 +47,24 @@ export function firstPosition(stack: string): SourcePosition | undefined {
   return undefined
 }
 
+/** How far a worker came: its process starts, its bundle loads, it takes invocations. */
+export type Stage = 'launching' | 'loading' | 'serving'
+
 /** Why a worker that nobody asked to go went. */
-export function explainExit(exit: ProcessExit | undefined, cpuLifeMs: number): FunctionError {
+export function explainExit(
+  exit: ProcessExit | undefined,
+  cpuLifeMs: number,
+  stage: Stage,
+): FunctionError {
+  const why = explainProcess(exit, cpuLifeMs)
+  if (stage === 'serving') return why
+  // Whatever ended it: while a bundle loads, it is the bundle that did not load.
+  const code = stage === 'loading' ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
+  const when = stage === 'loading' ? 'while it loaded the bundle' : 'before it took a bundle'
+  return new FunctionError(code, `${why.message} ${when}`, { cause: why })
+}
+
+function explainProcess(exit: ProcessExit | undefined, cpuLifeMs: number): FunctionError {
   if (exit === undefined) return new FunctionError('WORKER_CRASHED', 'the worker went away')
   const lifeUsed = exit.cpuUs >= cpuLifeMs * 1000
   if (exit.cpu || exit.signal === SIGXCPU || (exit.signal === SIGKILL && lifeUsed)) {
@@ -60,4 +76,10 @@ export function explainExit(exit: ProcessExit | undefined, cpuLifeMs: number): F
   const how =
     exit.signal === 0 ? `exited with status ${exit.status}` : `died of signal ${exit.signal}`
   return new FunctionError('WORKER_CRASHED', `the worker ${how}`)
+}
+
+/** What kept a worker from starting. */
+export function asFunctionError(cause: unknown): FunctionError {
+  if (cause instanceof FunctionError) return cause
+  return new FunctionError('WORKER_START_FAILED', 'the worker could not be started', { cause })
 }

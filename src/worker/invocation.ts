@@ -81,7 +81,10 @@ export class RunningInvocation implements Invocation {
       `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},` +
       `"deadline_ms":${left},"cpu_ms":${Math.max(1, Math.round(request.cpuMs))},` +
       `${inline ? `"bytes":${body.length},` : ''}"end":${request.end && !late}}\n`
-    if (line.length > MAX_LINE_BYTES) return false
+    if (line.length > MAX_LINE_BYTES) {
+      this.phase = 'cancelled'
+      return false
+    }
     const { channel } = this.#owner
     channel.sendLine(line)
     if (inline) {
@@ -195,6 +198,13 @@ export class RunningInvocation implements Invocation {
   timeOut(): void {
     this.sink.fail(new FunctionError('TIMEOUT', 'the function did not answer in time'))
     this.cancel('deadline')
+  }
+
+  /** It never began: `begin` returned false. */
+  refuse(): void {
+    const message = 'the request headers do not fit a message'
+    this.sink.fail(new FunctionError('HEADERS_TOO_LARGE', message))
+    this.sink.done({ cpuUs: 0, unsent: false })
   }
 
   /** Its worker is gone. What never left this process is handed back instead of failed. */

@@ -12,13 +12,8 @@ export class Liveness {
   #pingedAt = 0
   silent = false
 
-  /** Something came from the worker. */
+  /** Something came from the worker, or silence counts from now for another reason. */
   heard(now: number): void {
-    this.#heardAt = now
-  }
-
-  /** The worker was given work after it had none: silence counts from here. */
-  began(now: number): void {
     this.#heardAt = now
   }
 

@@ -1,7 +1,8 @@
 /** A worker that was forked off the quickjs-worker template. */
 import { CpuAllowance } from './cpu-allowance.ts'
+import type { Announcement } from './inbox.ts'
 import { ProtocolBreach } from './messages.ts'
-import { type Announcement, ProtocolWorker } from './protocol-worker.ts'
+import { ProtocolWorker } from './protocol-worker.ts'
 import type { WorkerServices } from './services.ts'
 import type { Template } from './template.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
@@ -46,7 +47,7 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
     return this.#hostPid
   }
 
-  protected override checkAnnouncement(value: unknown): Accepted {
+  override checkAnnouncement(value: unknown): Accepted {
     const message = value as Partial<Accepted> | null
     if (message?.type !== 'accepted' || !Number.isSafeInteger(message.worker)) {
       throw new ProtocolBreach('no line of a template')
@@ -54,7 +55,7 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
     return value as Accepted
   }
 
-  protected override announced(message: Accepted): void {
+  override announced(message: Accepted): void {
     this.#number = message.worker
     this.layers = [...this.#template.layers, ...OWN_LAYERS]
     this.#template.accepted(this, message.worker)

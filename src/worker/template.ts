@@ -3,9 +3,11 @@ import { constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../errors.ts'
 import type { ProcessExit } from './failures.ts'
-import { type Announcement, type ProtocolWorker, workerSocket } from './protocol-worker.ts'
+import type { Announcement } from './inbox.ts'
+import type { ProtocolWorker } from './protocol-worker.ts'
 import type { WorkerServices } from './services.ts'
 import { type TemplateParts, TemplateProcess } from './template-process.ts'
+import { workerSocket } from './worker-socket.ts'
 
 /** Connections that the template has not accepted yet: more would only fill its backlog. */
 const MAX_UNACCEPTED = 64

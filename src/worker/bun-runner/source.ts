@@ -10,6 +10,8 @@ export function runnerSource(): string {
       `${import.meta.dir}/main.ts`,
       '--target=bun',
       '--format=esm',
+      // Not a file: the runner itself makes a module of that name.
+      '--external=bundle.js',
       '--minify-syntax',
       '--minify-whitespace',
     ],

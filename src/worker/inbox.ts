@@ -1,0 +1,123 @@
+/** What a worker says, frame by frame: checked, then handed to whom it concerns. */
+import { FunctionError } from '../errors.ts'
+import { checkWorkerMessage, workerPayloadBytes } from './check.ts'
+import type { Stage } from './failures.ts'
+import { FrameDecoder, type FrameReader } from './frame-decoder.ts'
+import type { InFlight } from './in-flight.ts'
+import type { RunningInvocation } from './invocation.ts'
+import type { LogRelay } from './log-relay.ts'
+import {
+  type DoneMessage,
+  type ErrorMessage,
+  ProtocolBreach,
+  type WorkerMessage,
+} from './messages.ts'
+import type { Vigil } from './vigil.ts'
+
+/** A line on the channel that is not the worker's: who made the process announces it. */
+export interface Announcement {
+  type: 'accepted' | 'launched' | 'launch-failed'
+}
+
+/** The worker whose messages these are. */
+export interface InboxOwner<A extends Announcement> {
+  readonly stage: Stage
+  readonly flying: InFlight
+  readonly vigil: Vigil
+  readonly logs: LogRelay
+  checkAnnouncement(value: unknown): A
+  announced(announcement: A): void
+  loaded(initUs: number): void
+  loadFailed(message: ErrorMessage): void
+  invocationDone(invocation: RunningInvocation, message: DoneMessage): void
+  retire(reason: string): void
+  /** Nothing more of it is to be read. */
+  broke(error: FunctionError): void
+}
+
+export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage | A> {
+  readonly #owner: InboxOwner<A>
+  readonly #decoder: FrameDecoder<WorkerMessage | A>
+  #announced = false
+
+  constructor(owner: InboxOwner<A>) {
+    this.#owner = owner
+    this.#decoder = new FrameDecoder<WorkerMessage | A>(this)
+  }
+
+  stop(): void {
+    this.#decoder.stop()
+  }
+
+  receive(data: Buffer): void {
+    this.#owner.vigil.heard(performance.now())
+    try {
+      this.#decoder.push(data)
+    } catch (cause) {
+      const broke = cause instanceof ProtocolBreach
+      const error = broke
+        ? new FunctionError('WORKER_PROTOCOL', `the worker broke the protocol: ${cause.message}`)
+        : new FunctionError('INTERNAL', 'a message of the worker could not be handled', { cause })
+      this.#owner.broke(error)
+    }
+  }
+
+  check(value: unknown): WorkerMessage | A {
+    // The launcher may fail yet after it said that it launched.
+    const failed =
+      this.#owner.stage !== 'serving' &&
+      (value as Partial<Announcement> | null)?.type === 'launch-failed'
+    if (this.#announced && !failed) return checkWorkerMessage(value)
+    return this.#owner.checkAnnouncement(value)
+  }
+
+  payloadBytes(message: WorkerMessage | A): number {
+    return workerPayloadBytes(message as WorkerMessage)
+  }
+
+  deliver(message: WorkerMessage | A, payload: Buffer | undefined): void {
+    const owner = this.#owner
+    switch (message.type) {
+      case 'response':
+      case 'chunk':
+      case 'end':
+      case 'credit':
+      case 'cancel':
+        owner.flying.dispatch(message, payload, performance.now())
+        return
+      case 'done': {
+        const ended = owner.flying.dispatch(message, payload, performance.now())
+        if (ended !== undefined) owner.invocationDone(ended, message)
+        return
+      }
+      case 'log':
+        if (message.id !== undefined) owner.flying.knows(message.id)
+        owner.logs.pass(message.id, message.level, message.message, performance.now())
+        return
+      case 'pong':
+        owner.vigil.pong(message.n)
+        return
+      case 'error':
+        this.#failed(message)
+        return
+      case 'ready':
+        if (owner.stage !== 'loading') throw new ProtocolBreach('ready unasked')
+        owner.loaded(message.init_us)
+        return
+      default:
+        this.#announced = true
+        owner.announced(message)
+    }
+  }
+
+  #failed(message: ErrorMessage): void {
+    if (message.id === undefined) {
+      if (this.#owner.stage !== 'loading') throw new ProtocolBreach('an error of no invocation')
+      this.#owner.loadFailed(message)
+      return
+    }
+    const { id } = message
+    this.#owner.flying.dispatch({ ...message, id }, undefined, performance.now())
+    if (message.code === 'MEMORY_LIMIT') this.#owner.retire('it met its memory limit')
+  }
+}
