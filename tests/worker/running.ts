@@ -1,6 +1,7 @@
 /** One invocation as a test sees it: sends the request with its credit, collects what comes back. */
 import type { HeaderList } from '../../src/worker/worker.ts'
-import type { Message, TestWorker } from './harness.ts'
+import type { Message } from './frames.ts'
+import type { TestWorker } from './test-worker.ts'
 
 const MAX_CHUNK = 65_536
 const CREDIT = 262_144
