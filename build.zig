@@ -15,7 +15,7 @@ const libuv_dir = sources ++ "/libuv";
 const ada_dir = sources ++ "/ada";
 const yyjson_dir = sources ++ "/yyjson";
 
-/// Where the JS of the Web APIs lies: as written, and (bundled with what they import) as made by scripts/build.sh.
+/// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
 const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
 
 const our_flags = [_][]const u8{
@@ -89,7 +89,10 @@ pub fn build(b: *Build) void {
         .optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseFast }),
         .version = packageVersion(b),
     };
-    const worker = addWorker(s);
+    const builtins = addBuiltins(s);
+    // The sanitized build of scripts/build-asan.sh takes it from there.
+    b.getInstallStep().dependOn(&b.addInstallFile(builtins, "generated/builtins.c").step);
+    const worker = addWorker(s, builtins);
     const launcher = addLauncher(s);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
         const install = b.addInstallArtifact(exe, .{});
@@ -109,11 +112,11 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(s: Settings) *Build.Step.Compile {
+fn addWorker(s: Settings, builtins: Build.LazyPath) *Build.Step.Compile {
     const m = s.module();
     addOurC(s, m, "worker-c/worker");
     addOurC(s, m, "worker-c/web");
-    m.addCSourceFile(.{ .file = addBuiltins(s), .flags = &our_flags });
+    m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir }) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));

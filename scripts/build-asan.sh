@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Builds .build/asan/quickjs-worker: the worker with AddressSanitizer and UBSan, by the system's compiler and C library.
+# It leaves out the layers that a sanitized program cannot live under (FN_SANITIZE); no release build can be made so.
+# scripts/build.sh has run before. Objects are kept by content, so an unchanged file is not compiled again.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+out=.build/asan
+sources=.build/sources
+if command -v gcc >/dev/null && command -v g++ >/dev/null; then
+  cc=gcc cxx=g++
+elif command -v clang >/dev/null && command -v clang++ >/dev/null; then
+  cc=clang cxx=clang++
+else
+  die 'The sanitized build needs gcc and g++, or clang and clang++.'
+fi
+version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -D_GNU_SOURCE)
+# What UBSan says about sources of others is not ours to mend.
+theirs=("${base[@]}" -w -fno-strict-aliasing)
+ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -std=c11 -Wall -Wextra -Werror
+  -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
+  -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson"
+  -Iworker-c/worker -Iworker-c/web -Iworker-c/tools)
+
+mkdir -p "$out/objects"
+jobs_file=$(mktemp)
+trap 'rm -f "$jobs_file"' EXIT
+objects=()
+
+# add HEADERS_HASH SOURCE COMPILER FLAG...: plans an object, unless there is one of exactly this input.
+add() {
+  local headers=$1 source=$2 key object
+  shift 2
+  key=$( (printf '%s\n' "$headers" "$source" "$compilers" "$@" && cat "$source") | sha256sum | cut -c1-40)
+  object=$out/objects/$key.o
+  objects+=("$object")
+  if [ ! -f "$object" ]; then
+    # One job a line for xargs: compile to a name of its own, then rename.
+    printf '%q ' "$@" -c "$source" -o "$object.$$" >>"$jobs_file"
+    printf '&& mv %q %q\n' "$object.$$" "$object" >>"$jobs_file"
+  fi
+}
+
+compilers=$("$cc" --version | head -n 1; "$cxx" --version | head -n 1)
+headers=$(content_hash $sources/quickjs $sources/ada $sources/yyjson $sources/libuv/include $sources/libuv/src)
+for file in quickjs libregexp libunicode dtoa; do
+  add "$headers" "$sources/quickjs/$file.c" "$cc" "${theirs[@]}" -std=c11 -funsigned-char
+done
+# The list is build.zig's, which has it once for both.
+for file in $(sed -n '/^const libuv_files/,/^};/s/.*/&/p' build.zig | grep -o 'src/[a-z/-]*\.c'); do
+  add "$headers" "$sources/libuv/$file" "$cc" "${theirs[@]}" -std=gnu11 -I$sources/libuv/include -I$sources/libuv/src
+done
+add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -std=c++20 -fno-exceptions
+add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
+our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
+for file in worker-c/worker/*.c worker-c/web/*.c worker-c/tools/sanitizer.c .build/generated/builtins.c; do
+  add "$our_headers" "$file" "$cc" "${ours[@]}"
+done
+
+if [ -s "$jobs_file" ]; then
+  say "compiling $(wc -l <"$jobs_file") files with sanitizers"
+  tr '\n' '\0' <"$jobs_file" | xargs -0 -P "$(nproc)" -I{} sh -c '{}'
+fi
+"$cxx" -fsanitize=address,undefined "${objects[@]}" -o "$out/quickjs-worker.$$" -lpthread -ldl -lm
+mv "$out/quickjs-worker.$$" "$out/quickjs-worker"
+# Objects of earlier contents would pile up.
+find "$out/objects" -name '*.o' -mtime +7 -delete

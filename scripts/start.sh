@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Installs, builds, deploys examples/hello-world.ts and serves on 127.0.0.1:8080. Flags go on to `functions serve`.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+scripts/build.sh
+export FUNCTIONS_DATA_DIR=${FUNCTIONS_DATA_DIR:-$root/data}
+# A second start finds it there, perhaps in a version that somebody has deployed since.
+if ! ./functions show hello-world >/dev/null 2>&1; then
+  ./functions deploy hello-world examples/hello-world.ts >&2
+fi
+exec ./functions serve "$@"

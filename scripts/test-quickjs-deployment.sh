@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Deploys the example, checks that the database and the bundle directory hold it, and says how to go on.
+set -euo pipefail
+here=$PWD
+. "$(dirname "$0")/lib.sh"
+
+data_dir=${DATA_DIR:-$root/data}
+case "$data_dir" in
+  /*) ;;
+  *) data_dir=$here/$data_dir ;;
+esac
+DATA_DIR=$data_dir scripts/deploy-quickjs-function.sh hello-world "$root/examples/hello-world.ts" v1 strict
+
+# The table itself where there is a client for it, else what the product says of it.
+if command -v sqlite3 >/dev/null; then
+  row=$(sqlite3 "$data_dir/metadata.db" "SELECT name, runtime, status FROM functions WHERE name = 'hello-world';")
+else
+  row=$(./functions list --data-dir "$data_dir" | grep '^hello-world ' || true)
+fi
+case "$row" in
+  hello-world*quickjs-ng*deployed*) say 'in the database: yes' ;;
+  *) die "the database does not say that hello-world is deployed on quickjs-ng: $row" ;;
+esac
+
+bundle=$data_dir/bundles/func-hello-world/v1/bundle.js
+[ -s "$bundle" ] || die "there is no bundle at $bundle"
+say "bundle: $bundle ($(wc -c <"$bundle") bytes)"
+cat <<NEXT
+
+Next: serve it, then call it.
+  ./functions --data-dir $data_dir
+  curl 'http://localhost:8080/functions/hello-world?name=Alice'
+NEXT

@@ -1,0 +1,168 @@
+#!/usr/bin/env bash
+# Installs, builds, and runs every check and test. The last line is 'N passed, N failed', and where something was
+# skipped ', N skipped', which is then named above it. With CI set, what a full run needs may not be missing.
+set -uo pipefail
+. "$(dirname "$0")/lib.sh"
+
+results=.build/test
+passed=0 failed=0 skipped=0
+failures=() skips=()
+
+skip() { # NAME REASON
+  say "-- $1: skipped: $2"
+  skipped=$((skipped + 1))
+  skips+=("$1: $2")
+}
+
+fail() { # NAME
+  say "-- $1: FAILED"
+  failed=$((failed + 1))
+  failures+=("$1")
+}
+
+# check NAME COMMAND...: one step that passes or fails as a whole.
+check() {
+  local name=$1
+  shift
+  say "-- $name"
+  if timeout 900 "$@" >"$results/output" 2>&1 </dev/null; then
+    passed=$((passed + 1))
+  else
+    tail -n 100 "$results/output" >&2
+    fail "$name"
+  fi
+}
+
+# tests NAME PATH...: a run of bun's test runner; each test counts. A run whose report cannot be read, or that
+# failed outside of any test, counts as one more failure.
+tests() {
+  local name=$1 report=$results/junit.xml status=0 counts
+  shift
+  say "-- $name"
+  rm -f "$report"
+  timeout 900 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
+    >"$results/output" 2>&1 </dev/null || status=$?
+  [ $status -eq 0 ] || grep -v '^(pass)' "$results/output" | tail -n 150 >&2
+  if ! counts=$(python3 scripts/junit_counts.py "$report"); then
+    fail "$name (no report; exit status $status)"
+    return
+  fi
+  local run_passed run_failed row
+  read -r run_passed run_failed <<<"$(head -n 1 <<<"$counts")"
+  passed=$((passed + run_passed))
+  failed=$((failed + run_failed))
+  while IFS=$'\t' read -r kind row; do
+    case "$kind" in
+      failed) failures+=("$name: $row") ;;
+      skipped)
+        skips+=("$name: $row")
+        skipped=$((skipped + 1))
+        ;;
+    esac
+  done < <(tail -n +2 <<<"$counts")
+  # What fails outside of any test, as when a file does not load, is in bun's own count only.
+  local said
+  said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$results/output" | tail -n 1)
+  if [ "${said:-0}" -gt "$run_failed" ] || { [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
+    fail "$name (exit status $status, a failure outside of any test)"
+  fi
+}
+
+has_any() {
+  local tool
+  for tool in "$@"; do
+    command -v "$tool" >/dev/null && return 0
+  done
+  return 1
+}
+
+install_formatter() {
+  local want
+  want=$(content_hash third-party/format.txt)
+  if stamp_is formatter "$want" && [ -d .build/py ]; then
+    return
+  fi
+  rm -rf .build/py
+  python3 -m pip install --quiet --no-deps --only-binary :all: --require-hashes --target .build/py \
+    --requirement third-party/format.txt && stamp_set formatter "$want"
+}
+
+c_format() {
+  install_formatter &&
+    git ls-files -z 'worker-c/*.c' 'worker-c/*.h' |
+    xargs -0 .build/py/clang_format/data/bin/clang-format --dry-run -Werror
+}
+
+# The places that packages come from belong to each machine's own settings.
+no_registry_hosts() {
+  ! git grep -nIE 'registry[.]npmjs|registry[.]yarnpkg|pypi[.]org|pythonhosted|crates[.]io/|proxy[.]golang|deb[.]debian|"resolved":' -- .
+}
+
+# By content: no tracked file is one of those that the build fetches.
+no_third_party_source() {
+  local found
+  found=$(comm -12 <(git ls-files -s | cut -d' ' -f2 | sort -u) \
+    <(find .build/sources -type f -size +0 ! -name .stamp -print | git hash-object --stdin-paths | sort -u))
+  [ -z "$found" ] || {
+    git ls-files -s | grep -F "$found"
+    return 1
+  }
+}
+
+sanitized_worker_tests() {
+  if ! { has_any gcc clang && has_any g++ clang++; }; then
+    if [ -n "${CI:-}" ]; then
+      say 'With CI set a C compiler (gcc and g++, or clang) has to be there.'
+      fail 'sanitized build'
+    else
+      skip 'sanitized build and its tests' 'no C compiler on this machine'
+    fi
+    return
+  fi
+  local before=$failed
+  check 'sanitized build' scripts/build-asan.sh
+  [ "$failed" -eq "$before" ] || return
+  FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker tests 'worker tests, sanitized' ./tests/worker ./tests/web
+}
+
+finish() {
+  local row
+  for row in "${skips[@]}"; do
+    echo "skipped: $row"
+  done
+  for row in "${failures[@]}"; do
+    echo "failed: $row"
+  done
+  if [ "$skipped" -gt 0 ]; then
+    echo "$passed passed, $failed failed, $skipped skipped"
+  else
+    echo "$passed passed, $failed failed"
+  fi
+  [ "$failed" -eq 0 ]
+  exit
+}
+
+mkdir -p "$results"
+say '-- build'
+if scripts/build.sh </dev/null; then
+  passed=$((passed + 1))
+else
+  # Nothing below says anything about the sources where there is no build of them.
+  fail build
+  finish
+fi
+bun=$(find_bun)
+
+check 'no registry host in a tracked file' no_registry_hosts
+check 'no third-party source is tracked' no_third_party_source
+check 'biome' node_modules/.bin/biome check .
+check 'clang-format' c_format
+check 'tsc' node_modules/.bin/tsc --noEmit
+tests 'scripts' ./tests/scripts
+tests 'launcher' ./tests/launcher
+tests 'unit' ./src
+tests 'worker' ./tests/worker ./tests/web
+tests 'conformance' ./tests/conformance
+tests 'end to end' ./tests/e2e
+sanitized_worker_tests
+finish
