@@ -1,0 +1,32 @@
+import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
+import { readMapFile, stackMapper } from '../bundles/source-map.ts'
+import type { ActiveVersion } from '../metadata/records.ts'
+import type { RunnableVersion } from './control.ts'
+
+/** A bundle that is not in the store yet. Taken out once it is, its memory is free. */
+export interface HeldBundle {
+  bundle: Bundle | undefined
+}
+
+/** What a worker of a version is started with. Nothing is read from the disk before it is needed. */
+export function runnableVersion(
+  version: ActiveVersion,
+  bundles: BundleStore,
+  held: HeldBundle = { bundle: undefined },
+): RunnableVersion {
+  return {
+    config: version.config,
+    spec: {
+      functionId: version.functionId,
+      functionName: version.functionName,
+      project: version.project,
+      version: version.version,
+      runtime: version.runtime,
+      handler: version.handler,
+      env: version.env,
+      capabilities: version.capabilities,
+      loadBundle: async () => held.bundle?.code ?? (await bundles.load(version.bundle)),
+      mapStack: stackMapper(() => held.bundle?.map ?? readMapFile(bundles.mapPath(version.bundle))),
+    },
+  }
+}
