@@ -48,8 +48,7 @@ export class Exchange implements Job, Swept, BodyObserver {
   requestBody: RequestBody | undefined
   replayable = true
   readonly #host: ExchangeHost
-  /** The client's side; undefined when the service itself asks. */
-  readonly #client: Request | undefined
+  readonly #client: Request
   #resolve!: (response: Response) => void
   #phase: Phase = 'head'
   #dispatch: Dispatch | undefined
@@ -71,7 +70,7 @@ export class Exchange implements Job, Swept, BodyObserver {
     request: InvocationRequest,
     requestId: string,
     arrivedAt: number,
-    client: Request | undefined,
+    client: Request,
   ) {
     this.#host = host
     this.route = route
@@ -237,7 +236,7 @@ export class Exchange implements Job, Swept, BodyObserver {
   #responseOver(): void {
     this.#phase = 'after'
     this.#dueAt = this.#host.now() + this.#host.limits.waitUntilMs
-    if (this.#watched && this.#client !== undefined) this.#host.keepOpen(this.#client, false)
+    if (this.#watched) this.#host.keepOpen(this.#client, false)
     if (this.#over) this.#host.closed(this)
   }
 
@@ -279,7 +278,6 @@ export class Exchange implements Job, Swept, BodyObserver {
    */
   #watch(): void {
     this.#watched = true
-    if (this.#client === undefined) return
     this.#host.keepOpen(this.#client, true)
     const { signal } = this.#client
     if (signal.aborted) this.gone()

@@ -29,19 +29,12 @@ export interface GatewayOptions {
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string): Route
   metrics(): string
+  /** An exchange was counted. */
+  counted(): void
   /** A failed invocation, for the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
   /** Something of ours failed. */
   broken(error: unknown): void
-}
-
-export interface ServiceRequest {
-  name: string
-  method: string
-  /** With query, from the function's root: `/a?x=1`. */
-  path: string
-  headers: Readonly<Record<string, string>>
-  body: Uint8Array | undefined
 }
 
 type FunctionRequest = Request & { params: { name: string } }
@@ -100,17 +93,6 @@ export class Gateway implements ExchangeHost {
     await this.#server.stop(true)
   }
 
-  /** A request of the service's own, on the same way as a client's. */
-  async invoke(request: ServiceRequest): Promise<Response> {
-    const { body } = request
-    const raw: RawHeaders = { host: 'localhost' }
-    for (const [name, value] of Object.entries(request.headers)) raw[name.toLowerCase()] = value
-    if (body !== undefined) raw['content-length'] = String(body.length)
-    const url = `http://localhost/functions/${request.name}${request.path}`
-    const stream = body === undefined ? null : new Response(body as Uint8Array<ArrayBuffer>).body
-    return await this.#open(raw, url, request.name, request.method, stream, undefined)
-  }
-
   now(): number {
     return this.#options.clock.now()
   }
@@ -121,6 +103,7 @@ export class Gateway implements ExchangeHost {
 
   closed(exchange: Swept): void {
     this.#sweep.delete(exchange)
+    this.#options.counted()
   }
 
   keepOpen(client: Request, open: boolean): void {
@@ -132,44 +115,38 @@ export class Gateway implements ExchangeHost {
   }
 
   readonly #serve = (request: FunctionRequest): Promise<Response> => {
-    const { method } = request
     const raw = request.headers.toJSON() as RawHeaders
-    const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
-    const body = bodied ? request.body : null
-    return this.#open(raw, request.url, request.params.name, method, body, request)
-  }
-
-  #open(
-    raw: RawHeaders,
-    url: string,
-    name: string,
-    method: string,
-    body: ReadableStream<Uint8Array> | null,
-    client: Request | undefined,
-  ): Promise<Response> {
     const requestId = requestIdOf(raw)
     try {
-      const arrivedAt = this.#options.clock.now()
-      const target = this.#target(raw, url, name, method)
-      const route = this.#options.route(name)
-      const request: InvocationRequest = {
-        method,
-        url: target,
-        headers: requestHeaders(raw, requestId, `/functions/${name}`),
-        deadline: arrivedAt + route.timeoutMs,
-        cpuMs: route.cpuMs,
-        body: undefined,
-        end: body === null,
-      }
-      const length = body === null ? undefined : this.#declaredLength(raw)
-      const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
-      if (body === null) exchange.submit()
-      else void this.#submitWithBody(exchange, body, length)
-      return exchange.answered
+      return this.#open(request, raw, requestId)
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.broken(error)
       return Promise.resolve(problemResponse(error, { requestId }))
     }
+  }
+
+  #open(client: FunctionRequest, raw: RawHeaders, requestId: string): Promise<Response> {
+    const arrivedAt = this.#options.clock.now()
+    const { name } = client.params
+    const { method } = client
+    const url = this.#target(raw, client.url, name, method)
+    const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
+    const length = bodied ? this.#declaredLength(raw) : undefined
+    const body = bodied ? client.body : null
+    const route = this.#options.route(name)
+    const request: InvocationRequest = {
+      method,
+      url,
+      headers: requestHeaders(raw, requestId, `/functions/${name}`),
+      deadline: arrivedAt + route.timeoutMs,
+      cpuMs: route.cpuMs,
+      body: undefined,
+      end: body === null,
+    }
+    const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
+    if (body === null) exchange.submit()
+    else void this.#submitWithBody(exchange, body, length)
+    return exchange.answered
   }
 
   /** The URL for the handler, once everything about the request's own is in order. */

@@ -1,0 +1,57 @@
+/** What management may ask of the running service. */
+import { readFileSync } from 'node:fs'
+import type {
+  PreparedVersion,
+  RunnableVersion,
+  ServiceControl,
+  WorkerView,
+} from '../admin/control.ts'
+import type { Router } from '../router/router.ts'
+import type { VersionSource } from './version-source.ts'
+
+const PAGE_BYTES = 4096
+
+export function serviceControl(router: Router, versions: VersionSource): ServiceControl {
+  return {
+    prepare(version: RunnableVersion): Promise<PreparedVersion> {
+      return router.prepare(versions.withDefaults(version))
+    },
+    forget(name: string): void {
+      router.forget(name)
+    },
+    workers: () => workerViews(router),
+  }
+}
+
+/** Live workers, by function and age. */
+function workerViews(router: Router): WorkerView[] {
+  const views: WorkerView[] = []
+  for (const { spec, slots } of router.pools()) {
+    for (const { worker, state } of slots) {
+      views.push({
+        pid: worker.pid ?? null,
+        function: spec.functionName,
+        version: spec.version,
+        runtime: worker.runtime,
+        state,
+        invocations: worker.invocations,
+        startedAt: worker.startedAt.toISOString(),
+        residentBytes: residentBytes(worker.pid),
+        layers: worker.layers,
+      })
+    }
+  }
+  return views.sort(
+    (a, b) => a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt),
+  )
+}
+
+/** 0 for a process that is not known or gone. */
+function residentBytes(pid: number | undefined): number {
+  if (pid === undefined) return 0
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,37 @@
+import { join, resolve } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import type { ServiceLog } from '../telemetry/service-log.ts'
+import { createWorkerLauncher } from '../worker/launcher.ts'
+import type { WorkerLauncher } from '../worker/worker.ts'
+import { type BinaryOptions, findBinary } from './binaries.ts'
+import { EMBEDDED } from './embedded.ts'
+
+/** Finds the native programs and makes what starts workers with them. */
+export async function startLauncher(config: Config, log: ServiceLog): Promise<WorkerLauncher> {
+  const { quickjsPath, launcherPath } = config.worker
+  const dataDir = resolve(config.server.dataDir)
+  const options: BinaryOptions = {
+    dataDir,
+    executablePath: process.execPath,
+    configured: {
+      ...(quickjsPath !== undefined && { 'quickjs-worker': quickjsPath }),
+      ...(launcherPath !== undefined && { 'functions-launcher': launcherPath }),
+    },
+    embedded: EMBEDDED,
+  }
+  const [launcher, worker] = await Promise.all([
+    findBinary('functions-launcher', options),
+    findBinary('quickjs-worker', options),
+  ])
+  return createWorkerLauncher({
+    launcherPath: launcher,
+    workerPath: worker,
+    executablePath: process.execPath,
+    runDir: join(dataDir, 'run'),
+    sandboxUid: process.getuid?.() === 0 ? config.sandbox.uid : undefined,
+    log: (level, message) => {
+      if (level === 'error' || level === 'warn') log.warn(message)
+      else if (level === 'info') log.info(message)
+    },
+  })
+}

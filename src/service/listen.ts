@@ -1,0 +1,69 @@
+/** Taking a port or a socket, or saying in one sentence why not. */
+import { lstatSync, rmSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { FunctionError } from '../errors.ts'
+
+/** sockaddr_un holds so many bytes of a path. */
+const MAX_SOCKET_PATH = 107
+
+/** @throws {FunctionError} CONFLICT */
+export function onPort<T>(hostname: string, port: number, listen: () => T): T {
+  try {
+    return listen()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${code})`
+    throw new FunctionError('CONFLICT', `Port ${port} of ${hostname} ${why}.`, { cause })
+  }
+}
+
+/**
+ * Listens on a socket that only its owner may use. The file of a service that was killed is
+ * replaced; one that somebody listens on is not.
+ *
+ * @throws {FunctionError} CONFLICT
+ */
+export async function onSocket<T>(path: string, listen: (path: string) => T): Promise<T> {
+  const absolute = resolve(path)
+  if (Buffer.byteLength(absolute) > MAX_SOCKET_PATH) {
+    const limit = `a socket's path has at most ${MAX_SOCKET_PATH} bytes`
+    throw new FunctionError(
+      'CONFLICT',
+      `${path} is too long: ${limit}; name another with --socket.`,
+    )
+  }
+  await replaceStale(absolute)
+  const before = process.umask(0o177)
+  try {
+    return listen(absolute)
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message
+    throw new FunctionError('CONFLICT', `The socket ${path} cannot be used (${why}).`, {
+      cause,
+    })
+  } finally {
+    process.umask(before)
+  }
+}
+
+async function replaceStale(path: string): Promise<void> {
+  const file = lstatSync(path, { throwIfNoEntry: false })
+  if (file === undefined) return
+  if (!file.isSocket()) {
+    throw new FunctionError('CONFLICT', `${path} is there and is no socket.`)
+  }
+  if (await answers(path)) {
+    throw new FunctionError('CONFLICT', `The socket ${path} is in use by another program.`)
+  }
+  rmSync(path, { force: true })
+}
+
+async function answers(path: string): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ unix: path, socket: { data() {} } })
+    socket.end()
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,42 @@
+/** Metadata records as the router wants them. */
+import type { RunnableVersion } from '../admin/control.ts'
+import { runnableVersion } from '../admin/runnable.ts'
+import type { BundleStore } from '../bundles/bundle-store.ts'
+import type { Config } from '../config/schema.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import type { ActiveVersion, FunctionSource } from '../router/router.ts'
+
+/** A Bun worker runs one invocation at a time: nothing can stop one of several. */
+const BUN_CONCURRENCY = 1
+
+export class VersionSource implements FunctionSource {
+  readonly #store: MetadataStore
+  readonly #bundles: BundleStore
+  readonly #config: Config
+
+  constructor(store: MetadataStore, bundles: BundleStore, config: Config) {
+    this.#store = store
+    this.#bundles = bundles
+    this.#config = config
+  }
+
+  active(name: string): ActiveVersion | 'undeployed' | undefined {
+    const resolution = this.#store.resolve(name)
+    if (resolution.found === 'nothing') return undefined
+    if (resolution.found === 'not-deployed') return 'undeployed'
+    return this.withDefaults(runnableVersion(resolution.version, this.#bundles))
+  }
+
+  /** What the version leaves open is the service's default. */
+  withDefaults({ spec, config }: RunnableVersion): ActiveVersion {
+    const { server, pool } = this.#config
+    const concurrency = spec.runtime === 'bun' ? BUN_CONCURRENCY : pool.concurrency
+    return {
+      spec,
+      timeoutMs: config.timeoutMs ?? server.timeout,
+      maxWorkers: config.maxWorkers ?? pool.maxWorkersPerFunction,
+      concurrency: config.concurrency ?? concurrency,
+      exposeErrors: config.exposeErrors,
+    }
+  }
+}
