@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "third-party" / "requirements.txt"
+# Takes the place of the packages' build tools, so that none is downloaded and none runs.
+METADATA_ONLY = ROOT / "third-party" / "metadata-only"
 ARCHIVES = ROOT / ".build" / "archives"
 SOURCES = ROOT / ".build" / "sources"
 ENGINE_PATCH = ROOT / "worker-c" / "engine-patch"
@@ -61,11 +63,12 @@ def fetch_archives(hashes):
     if len(found) == len(hashes):
         return found
     ARCHIVES.mkdir(parents=True, exist_ok=True)
-    # `--no-binary :all:` would also build the packages' build tools from source: name ours only.
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--no-binary", ",".join(PARTS), "--requirement", str(LOCK), "--dest", str(ARCHIVES)]
+    command += ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
+    command += ["--requirement", str(LOCK), "--dest", str(ARCHIVES)]
+    environment = dict(os.environ, PYTHONPATH=str(METADATA_ONLY), PYTHONDONTWRITEBYTECODE="1")
     print("fetching the C and C++ sources", file=sys.stderr)
-    status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode
     if status != 0:
         sys.exit(f"pip could not download what third-party/requirements.txt pins (exit {status})")
     return find_archives(hashes)
