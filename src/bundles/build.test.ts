@@ -1,0 +1,315 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { FunctionError } from '../errors.ts'
+import type { FunctionRuntime } from '../metadata/records.ts'
+import { buildBundle } from './build.ts'
+import type { Bundle } from './bundle-store.ts'
+import { findImport } from './imports.ts'
+import { findProject } from './project.ts'
+import { stackMapper } from './source-map.ts'
+
+let dir: string
+let root: string
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'functions-build-'))
+  root = join(dir, 'project')
+  write('package.json', '{"name":"tenant"}')
+})
+
+afterEach(() => rmSync(dir, { recursive: true }))
+
+function write(name: string, text: string): string {
+  const path = join(root, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+  return path
+}
+
+function build(text: string, runtime: FunctionRuntime = 'quickjs-ng'): Promise<Bundle> {
+  return buildBundle(findProject(write('index.ts', text)), runtime)
+}
+
+async function refused(text: string, runtime?: FunctionRuntime): Promise<FunctionError> {
+  try {
+    await build(text, runtime)
+  } catch (error) {
+    if (error instanceof FunctionError) {
+      expect(error.code).toBe('BUNDLE_REFUSED')
+      return error
+    }
+    throw error
+  }
+  throw new Error('it was not refused')
+}
+
+/** Runs a bundle here: these tests' sources are our own. */
+async function run(bundle: Bundle): Promise<unknown> {
+  const path = join(dir, `${crypto.randomUUID()}.mjs`)
+  writeFileSync(path, bundle.code)
+  return (await import(path)).default
+}
+
+const text = (bundle: Bundle) => new TextDecoder().decode(bundle.code)
+
+describe('a bundle', () => {
+  test('holds TypeScript, packages, JSON and text in one file', async () => {
+    write('node_modules/greet/package.json', '{"name":"greet","main":"index.js"}')
+    write('node_modules/greet/index.js', "module.exports = (n) => 'hi ' + n")
+    write('data.json', '{"n":7}')
+    write('page.txt', 'page')
+    write('lib/x.ts', 'export enum X { A = 1 }')
+    write('tsconfig.json', '{"compilerOptions":{"paths":{"@lib/*":["./lib/*"]}}}')
+    const bundle = await build(`import greet from 'greet'
+      import data from './data.json'
+      import page from './page.txt' with { type: 'text' }
+      import { X } from '@lib/x'
+      export default greet(data.n) + page + X.A`)
+    expect(await run(bundle)).toBe('hi 7page1')
+  })
+
+  test('is the same wherever its project lies', async () => {
+    const source = "import { a } from './a'\nexport default () => a"
+    write('a.ts', 'export const a = 1')
+    const first = await build(source)
+    const other = join(dir, 'elsewhere/deeper/project')
+    mkdirSync(other, { recursive: true })
+    for (const [name, content] of [
+      ['package.json', '{}'],
+      ['index.ts', source],
+      ['a.ts', 'export const a = 1'],
+    ] as const) {
+      writeFileSync(join(other, name), content)
+    }
+    const second = await buildBundle(findProject(join(other, 'index.ts')), 'quickjs-ng')
+    expect(text(second)).toBe(text(first))
+    expect(new TextDecoder().decode(second.map)).toBe(new TextDecoder().decode(first.map))
+  })
+
+  test('takes what packages have for workers, before what they have for browsers', async () => {
+    const exports = { worker: './w.js', browser: './b.js', node: './n.js', default: './d.js' }
+    write('node_modules/p/package.json', JSON.stringify({ name: 'p', exports }))
+    for (const name of ['w', 'b', 'n', 'd']) {
+      write(`node_modules/p/${name}.js`, `export default '${name}'`)
+    }
+    expect(await run(await build("import p from 'p'\nexport default p"))).toBe('w')
+    expect(await run(await build("import p from 'p'\nexport default p", 'bun'))).toBe('n')
+  })
+
+  test('is made for production and keeps its names', async () => {
+    const source = 'export default function handlerName() { return process.env.NODE_ENV }'
+    const bundle = await build(source)
+    expect(text(bundle)).toContain('handlerName')
+    expect(((await run(bundle)) as () => string)()).toBe('production')
+  })
+
+  test('carries a map to the sources as the tenant knows them', async () => {
+    write(
+      'lib/deep.ts',
+      'interface A { a: 1 }\n\nexport const fail = () => {\n  throw new Error()\n}\n',
+    )
+    const bundle = await build("import { fail } from './lib/deep'\nexport default () => fail()\n")
+    const map = JSON.parse(new TextDecoder().decode(bundle.map)) as { sources: string[] }
+    expect(map.sources.toSorted()).toEqual(['index.ts', 'lib/deep.ts'])
+    const lines = text(bundle).split('\n')
+    const line = lines.findIndex((part) => part.includes('throw new Error')) + 1
+    const column = (lines[line - 1] ?? '').indexOf('throw') + 1
+    const mapStack = stackMapper(() => bundle.map)
+    expect(mapStack(`Error\n    at fail (bundle.js:${line}:${column})`)).toBe(
+      'Error\n    at fail (lib/deep.ts:4:3)',
+    )
+    expect(mapStack(`    at async bundle.js:${line}:${column}`)).toBe(
+      '    at async lib/deep.ts:4:3',
+    )
+    expect(mapStack('    at x (other.js:1:1)')).toBe('    at x (other.js:1:1)')
+    expect(mapStack('    at x (bundle.js:99999:1)')).toBe('    at x (bundle.js:99999:1)')
+  })
+})
+
+describe('what does not build is refused with file and line', () => {
+  test('a syntax error', async () => {
+    const error = await refused('const a = 1\nconst b = ;\n')
+    expect(error.position).toEqual({ file: 'index.ts', line: 2, column: 11 })
+    expect(error.message).toContain('Unexpected ;')
+  })
+
+  test('a syntax error in a package', async () => {
+    write('node_modules/p/index.js', 'export default 1\n}\n')
+    const error = await refused("import p from 'p'\nexport default p")
+    expect(error.position).toMatchObject({ file: 'node_modules/p/index.js', line: 2 })
+  })
+
+  test('an import of what is not there', async () => {
+    const error = await refused("\nimport x from './nothing'\nexport default x")
+    expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+    expect(error.message).toContain('./nothing')
+  })
+
+  test('built-in modules, for quickjs-ng', async () => {
+    for (const name of ['node:net', 'net', 'node:buffer', 'bun:sqlite', 'bun', 'fs/promises']) {
+      const error = await refused(`\nimport * as m from '${name}'\nexport default m`)
+      expect(error.message).toContain(name)
+      expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+    }
+    const bundle = await build("import { sep } from 'node:path'\nexport default sep", 'bun')
+    expect(await run(bundle)).toBe('/')
+  })
+
+  test('an import by URL', async () => {
+    const error = await refused("\nimport x from 'https://example.com/x.js'\nexport default x")
+    expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+  })
+
+  test('what would be a file beside the bundle', async () => {
+    write('a.css', 'a{}')
+    write('b.txt', 'b')
+    write('c.wasm', 'c')
+    const imports = ["'./a.css'", "'./b.txt' with { type: 'file' }", "'./c.wasm'"]
+    for (const line of imports) {
+      for (const runtime of ['quickjs-ng', 'bun'] as const) {
+        const error = await refused(`\nimport x from ${line}\nexport default x`, runtime)
+        expect(error.message).toMatch(/one file of code/)
+        expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+      }
+    }
+  })
+
+  test('a database, which would be opened at run time', async () => {
+    write('d.sqlite', '')
+    const line = "import x from './d.sqlite' with { type: 'sqlite' }"
+    for (const runtime of ['quickjs-ng', 'bun'] as const) {
+      const error = await refused(`\n${line}\nexport default x`, runtime)
+      expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+    }
+  })
+})
+
+describe('the project root', () => {
+  test('is the folder of the nearest package.json, else that of the entry', () => {
+    const deep = write('a/b/c.ts', '')
+    expect(findProject(deep).root).toBe(root)
+    writeFileSync(join(root, 'a/package.json'), '{}')
+    expect(findProject(deep).root).toBe(join(root, 'a'))
+    const alone = join(dir, 'alone.ts')
+    writeFileSync(alone, '')
+    expect(findProject(alone).root).toBe(dir)
+  })
+
+  test('is that of the file behind a link', () => {
+    const outside = join(dir, 'outside.ts')
+    writeFileSync(outside, '')
+    symlinkSync(outside, join(root, 'link.ts'))
+    expect(findProject(join(root, 'link.ts'))).toEqual({ entry: outside, root: dir })
+  })
+
+  test('is left by no import, by no name and of no kind', async () => {
+    const code = join(dir, 'secret.ts')
+    const secret = join(dir, 'secret.txt')
+    writeFileSync(code, "export default 'secret'")
+    writeFileSync(secret, 'secret')
+    writeFileSync(join(dir, 'secret.json'), '{"secret":1}')
+    mkdirSync(join(dir, 'folder'))
+    writeFileSync(join(dir, 'folder/index.js'), 'module.exports = 1')
+    symlinkSync(secret, join(root, 'link.txt'))
+    symlinkSync(join(dir, 'folder'), join(root, 'linked'))
+    mkdirSync(join(root, 'node_modules'))
+    symlinkSync(join(dir, 'folder'), join(root, 'node_modules/pack'))
+    mkdirSync(join(dir, 'node_modules/hoisted'), { recursive: true })
+    writeFileSync(join(dir, 'node_modules/hoisted/index.js'), 'module.exports = 1')
+    write('tsconfig.json', '{"compilerOptions":{"paths":{"@out/*":["../*"]}}}')
+    const imports = [
+      `import s from '${code}'`,
+      "import s from '../secret'",
+      "import s from '../secret.json'",
+      `import s from '${secret}' with { type: 'text' }`,
+      "import s from './link.txt' with { type: 'text' }",
+      "import s from './link.txt' with { type: 'file' }",
+      "import s from './linked'",
+      "import s from 'pack'",
+      "import s from 'hoisted'",
+      "import s from '@out/secret'",
+      "const s = require('../secret.json')",
+      "const s = await import('../secret')",
+      "export * as s from '../secret'\nconst s = 1",
+      "import s from '/etc/hostname' with { type: 'text' }",
+      "import s from '\\x2e\\u002e/secret'",
+    ]
+    for (const line of imports) {
+      for (const runtime of ['quickjs-ng', 'bun'] as const) {
+        const error = await refused(`\n${line}\nexport default s`, runtime)
+        expect(error.message).toContain('outside the project root')
+        expect(error.message).not.toMatch(/secret'?$/)
+        expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+      }
+    }
+  }, 60_000)
+
+  test('is left by no file inside it either, and that file is the one named', async () => {
+    writeFileSync(join(dir, 'secret.ts'), "export default 'secret'")
+    write('lib/a.ts', "// '../../secret' is far\n\nexport { default } from '../../secret'\n")
+    const error = await refused("import a from './lib/a'\nexport default a")
+    expect(error.position).toMatchObject({ file: 'lib/a.ts', line: 3 })
+  })
+
+  test('keeps what lies outside unread in an error', async () => {
+    writeFileSync(join(dir, 'passwords.ts'), 'root hunter2 ;')
+    const error = await refused("import '../passwords'\nexport default 1")
+    expect(error.message).toContain('outside')
+    expect(error.message).not.toContain('hunter2')
+  })
+})
+
+describe('nothing of the folder runs while it is bundled', () => {
+  const marker = () => join(dir, 'ran')
+  const touch = () => `;(await import('node:fs')).writeFileSync(${JSON.stringify(marker())}, 'x')`
+
+  test('macros are refused, by attribute, by prefix and by package.json', async () => {
+    write('macro.ts', `export async function m() { ${touch()}; return 1 }`)
+    const imports = ["from './macro.ts' with { type: 'macro' }", "from 'macro:./macro.ts'"]
+    for (const line of imports) {
+      const error = await refused(`import { m } ${line}\nexport default m()\n`)
+      expect(error.message).toContain('Macros are disabled')
+      expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+    }
+    write(
+      'package.json',
+      '{"bun":{"macros":{"pack":{"m":"./macro.ts"}}},"macros":{"pack":{"m":"./macro.ts"}}}',
+    )
+    write('node_modules/pack/index.js', 'export const m = () => 42')
+    await build("import { m } from 'pack'\nexport default m()")
+    expect(existsSync(marker())).toBe(false)
+  })
+
+  test('bunfig.toml and .env are not read, and no variable is put into the bundle', async () => {
+    write('preload.ts', touch())
+    write('bunfig.toml', 'preload = ["./preload.ts"]\n[define]\n"process.env.A" = "\'defined\'"\n')
+    write('.env', 'LEAKED=yes\nA=yes\n')
+    process.env.FUNCTIONS_BUILD_TEST = 'leaked'
+    const names = ['LEAKED', 'A', 'FUNCTIONS_BUILD_TEST', 'HOME']
+    const bundle = await build(`export default [${names.map((n) => `process.env.${n}`)}]`)
+    delete process.env.FUNCTIONS_BUILD_TEST
+    for (const name of names) {
+      expect(text(bundle)).toContain(`process.env.${name}`)
+    }
+    expect(existsSync(marker())).toBe(false)
+  })
+})
+
+describe('an entry', () => {
+  test('that is no script or not there is wrong usage', () => {
+    for (const name of ['nothing.ts', 'package.json', '.']) {
+      expect(() => findProject(join(root, name))).toThrow(FunctionError)
+    }
+  })
+})
+
+describe('the place of an import', () => {
+  test('is where it is imported, not where its name stands first', () => {
+    const source = "// './a'\nconst s = './a'\nimport x from \"./a\"\n"
+    expect(findImport(source, './a')).toEqual({ line: 3, column: 15 })
+    expect(findImport("const x = require('./b')", './b')).toEqual({ line: 1, column: 19 })
+    expect(findImport('nothing of it', './c')).toEqual({ line: 1, column: 1 })
+  })
+})

@@ -1,0 +1,147 @@
+/** What a bundle may be made of, checked by the list of imports that the bundler leaves behind. */
+import { readFileSync, realpathSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { basename, extname, relative, resolve } from 'node:path'
+import { z } from 'zod'
+import { isInside } from '../capabilities/match.ts'
+import { FunctionError } from '../errors.ts'
+import type { FunctionRuntime } from '../metadata/records.ts'
+import type { Project } from './project.ts'
+
+const importSchema = z.looseObject({
+  path: z.string(),
+  /** As the source has it, where that differs. */
+  original: z.string().optional(),
+  external: z.boolean().optional(),
+})
+
+export const metafileSchema = z.looseObject({
+  inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
+})
+
+export type Metafile = z.infer<typeof metafileSchema>
+type Import = z.infer<typeof importSchema>
+
+/**
+ * Refuses imports that lead outside the project root, to built-in modules that the runtime has not,
+ * and to what was not bundled.
+ *
+ * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
+ */
+export function checkImports(project: Project, runtime: FunctionRuntime, meta: Metafile): void {
+  for (const [importer, { imports }] of Object.entries(meta.inputs)) {
+    if (!isFile(project, importer)) {
+      continue
+    }
+    for (const edge of imports) {
+      const why = refusal(project, runtime, edge)
+      if (why !== undefined) {
+        throw refuse(project, importer, edge, why)
+      }
+    }
+  }
+  // Every input comes by an import that was just checked; this holds should a list ever lack one.
+  for (const path of Object.keys(meta.inputs)) {
+    if (isFile(project, path) && !liesInside(project, path)) {
+      throw new FunctionError('BUNDLE_REFUSED', `${path} lies outside the project root.`)
+    }
+  }
+}
+
+/**
+ * Refuses imports that became a file beside the bundle: `with { type: 'file' }`, CSS, WebAssembly.
+ *
+ * @param outputs names of files that the bundler wrote beside the bundle
+ * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
+ */
+export function checkAssets(project: Project, meta: Metafile, outputs: readonly string[]): void {
+  const [output] = outputs
+  if (output === undefined) {
+    return
+  }
+  // An asset is called <name>-<hash>.<extension> after its file, a style sheet after the entry.
+  const extension = extname(output)
+  const stem = basename(output, extension).replace(/-[0-9a-z]+$/, '')
+  const isOrigin = (path: string) =>
+    basename(path) === stem + extension || (extension === '.css' && extname(path) === '.css')
+  for (const [importer, { imports }] of Object.entries(meta.inputs)) {
+    const edge = imports.find(({ path }) => isOrigin(path))
+    if (edge !== undefined) {
+      const why =
+        'would be a file beside the bundle, which is one file of code; text can be imported with { type: "text" }'
+      throw refuse(project, importer, edge, why)
+    }
+  }
+  throw new FunctionError('BUNDLE_REFUSED', `The bundle is one file of code, without ${output}.`)
+}
+
+function refusal(project: Project, runtime: FunctionRuntime, edge: Import): string | undefined {
+  const builtin = /^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun'
+  if (builtin) {
+    return runtime === 'bun'
+      ? undefined
+      : 'is a built-in module of Node.js or Bun, which quickjs-ng functions do not have'
+  }
+  if (edge.external === true) {
+    return 'is not bundled, and a worker loads nothing else'
+  }
+  return isFile(project, edge.path) && !liesInside(project, edge.path)
+    ? 'lies outside the project root'
+    : undefined
+}
+
+/** The bundler's own modules and data: URLs are no files. */
+function isFile({ root }: Project, path: string): boolean {
+  return !/^(node|bun|data):/.test(path) || realPath(resolve(root, path)) !== undefined
+}
+
+function liesInside({ root }: Project, path: string): boolean {
+  const real = realPath(resolve(root, path))
+  return real !== undefined && isInside(root, real)
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(project: Project, importer: string, edge: Import, why: string): FunctionError {
+  const specifier = edge.original ?? edge.path
+  const path = resolve(project.root, importer)
+  return new FunctionError('BUNDLE_REFUSED', `'${specifier}' ${why}.`, {
+    position: { file: relative(project.root, path), ...findImport(readSource(path), specifier) },
+  })
+}
+
+function readSource(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Where a source imports `specifier`: the bundler's list tells the file, not the line. */
+export function findImport(source: string, specifier: string): { line: number; column: number } {
+  const literals = source.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n])*)\1/g)
+  const found = [...literals].filter((match) => unescapeLiteral(match[2] ?? '') === specifier)
+  const imported = found.find((match) =>
+    /\b(?:from|import|require)\s*\(?\s*$/.test(
+      source.slice(Math.max(0, match.index - 80), match.index),
+    ),
+  )
+  const before = source.slice(0, (imported ?? found[0])?.index ?? 0)
+  const lineStart = before.lastIndexOf('\n') + 1
+  return { line: before.split('\n').length, column: before.length - lineStart + 1 }
+}
+
+function unescapeLiteral(literal: string): string {
+  return literal.replace(/\\(?:x([0-9a-f]{2})|u\{?([0-9a-f]{1,6})\}?|(.))/gi, (_, x, u, other) =>
+    other === undefined
+      ? String.fromCodePoint(Math.min(0x10ffff, Number.parseInt(x ?? u, 16)))
+      : other,
+  )
+}
