@@ -19,6 +19,7 @@ const ERROR_CODES = new Set<unknown>([
   'TIMEOUT',
   'BUNDLE_LOAD_ERROR',
 ])
+const WITH_BYTES = new Set<unknown>(['response', 'chunk', 'credit'])
 const LOG_LEVELS = new Set<unknown>(['debug', 'info', 'warn', 'error'])
 
 /** RFC 9110 tokens; what is not one would end up in the head of an HTTP response. */
@@ -51,6 +52,8 @@ export function checkWorkerMessage(value: unknown): WorkerMessage {
   const { type } = message
   const check = typeof type === 'string' ? CHECKS[type] : undefined
   if (check === undefined) throw new ProtocolBreach('unknown message type')
+  // Elsewhere the key would announce bytes that this type does not have.
+  if (message.bytes !== undefined && !WITH_BYTES.has(type)) bad('bytes')
   check(message)
   return value as WorkerMessage
 }

@@ -19,6 +19,8 @@ import type {
 const BIN = process.env.FUNCTIONS_BIN_DIR ?? join(import.meta.dir, '../../.build/bin')
 const MB = 1024 * 1024
 
+export const RUNTIMES: Runtime[] = ['quickjs-ng', 'bun']
+
 export interface Bench {
   launcher: WorkerLauncher
   close(): Promise<void>

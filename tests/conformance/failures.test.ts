@@ -1,0 +1,226 @@
+/** What goes wrong in a tenant's code has its answer, in both runtimes. */
+import { afterAll, describe, expect, test } from 'bun:test'
+import { begin, call, makeSpec, open, openLauncher, RUNTIMES, start, until } from './harness.ts'
+
+const bench = openLauncher({ loadMs: 1000, loadCpuMs: 1000 })
+afterAll(() => bench.close())
+
+describe.each(RUNTIMES)('%s: a handler', (runtime) => {
+  test('that throws: HANDLER_ERROR, the stack mapped by the tenant’s source map', async () => {
+    const source = `function deep() {\n  throw new TypeError('boom')\n}\nexport default async () => deep()`
+    const { worker } = await start(bench.launcher, runtime, source, {
+      mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
+    })
+    const { error } = await call(worker)
+    expect(error?.code).toBe('HANDLER_ERROR')
+    expect(error?.message).toContain('boom')
+    expect(error?.tenantStack).toContain('src/main.ts:2:')
+    expect(error?.tenantStack).not.toContain('eval')
+    expect(error?.position).toMatchObject({ file: 'src/main.ts', line: 2 })
+    expect(worker.state).toBe('ready')
+  })
+
+  test.each([
+    ['a string', `'text'`, 'text'],
+    ['null', 'null', 'null'],
+    ['undefined', 'undefined', 'undefined'],
+    ['an object', `{ code: 42 }`, ''],
+    ['an object whose text throws', `{ toString() { throw 1 }, get message() { throw 2 } }`, ''],
+  ])('that throws %s: HANDLER_ERROR', async (_what, thrown, text) => {
+    const { worker } = await start(
+      bench.launcher,
+      runtime,
+      `export default () => { throw ${thrown} }`,
+    )
+    const { error } = await call(worker)
+    expect(error?.code).toBe('HANDLER_ERROR')
+    expect(error?.message).toContain(text)
+    expect((await call(worker)).error?.code).toBe('HANDLER_ERROR')
+  })
+
+  test.each([
+    ['nothing', 'undefined'],
+    ['a string', `'text'`],
+    ['what only looks like one', `({ status: 200, headers: [], body: null })`],
+    [
+      'one whose body was read',
+      `(async () => { const r = new Response('x'); await r.text(); return r })()`,
+    ],
+    ['a network error', `Response.error()`],
+  ])('that returns %s: INVALID_RESPONSE', async (_what, returned) => {
+    const { worker } = await start(bench.launcher, runtime, `export default () => ${returned}`)
+    expect((await call(worker)).error?.code).toBe('INVALID_RESPONSE')
+  })
+
+  test('that returns more headers than fit: INVALID_RESPONSE, and the worker lives', async () => {
+    const source = `export default (req) => new Response(null, {
+      headers: { 'x-large': (new URL(req.url).searchParams.get('c') ?? 'x').repeat(70_000) },
+    })`
+    const { worker } = await start(bench.launcher, runtime, source)
+    expect((await call(worker)).error?.code).toBe('INVALID_RESPONSE')
+    const bytes = await call(worker, { url: 'http://h.test/?c=%C3%BF' })
+    expect(bytes.error?.code).toBe('INVALID_RESPONSE')
+    expect(worker.state).toBe('ready')
+  })
+
+  test('whose response body breaks: the failure comes after the head', async () => {
+    const source = `export default () => new Response(new ReadableStream({
+      async pull(c) {
+        if (globalThis.sent) throw new Error('torn')
+        globalThis.sent = true
+        c.enqueue(new TextEncoder().encode('part'))
+        await new Promise((r) => setTimeout(r, 20))
+      },
+    }))`
+    const { worker } = await start(bench.launcher, runtime, source)
+    const answer = await call(worker)
+    expect(answer.status).toBe(200)
+    expect(answer.body.toString()).toBe('part')
+    expect(answer.error?.code).toBe('HANDLER_ERROR')
+    expect(answer.error?.message).toContain('torn')
+  })
+
+  test('logs: each line with its level and its invocation, also after await', async () => {
+    const source = `console.info('at load')
+      export default async (req) => {
+        console.debug('d'); console.log('l', 1, { a: [1] })
+        await new Promise((r) => setTimeout(r, 5))
+        console.warn('w'); console.error('e')
+        return new Response()
+      }`
+    const { worker, logs } = await start(bench.launcher, runtime, source)
+    await Promise.all([call(worker), call(worker)])
+    expect(logs[0]).toEqual({ invocation: undefined, level: 'info', message: 'at load' })
+    for (const id of [1, 2]) {
+      const own = logs.filter((entry) => entry.invocation === id)
+      expect(own.map((entry) => entry.level)).toEqual(['debug', 'info', 'warn', 'error'])
+      expect(own.map((entry) => entry.message[0])).toEqual(['d', 'l', 'w', 'e'])
+    }
+  })
+
+  test('that logs without end is cut off, and told so once', async () => {
+    const source = `export default () => {
+      for (let i = 0; i < 3000; i++) console.log('line ' + i)
+      return new Response()
+    }`
+    const { worker, logs } = await start(bench.launcher, runtime, source)
+    expect((await call(worker)).status).toBe(200)
+    await until('the note', () => logs.some((entry) => entry.message.includes('dropped')))
+    expect(logs.length).toBeLessThan(1010)
+    const dropped = logs.filter((entry) => entry.message.includes('dropped'))
+    expect(dropped).toHaveLength(1)
+    expect(dropped[0]?.level).toBe('warn')
+  })
+
+  test('that leaves a rejection unhandled: logged to its invocation, the answer unharmed', async () => {
+    const source = `export default async () => {
+      Promise.reject(new Error('left alone'))
+      await new Promise((r) => setTimeout(r, 5))
+      return new Response('fine')
+    }`
+    const { worker, logs } = await start(bench.launcher, runtime, source)
+    expect((await call(worker)).body.toString()).toBe('fine')
+    const entry = logs.find((log) => log.message.includes('left alone'))
+    expect(entry).toMatchObject({ invocation: 1, level: 'error' })
+  })
+
+  test('that throws in a timer: logged to its invocation, the worker lives', async () => {
+    const source = `export default async () => {
+      setTimeout(() => { throw new Error('from a timer') }, 1)
+      await new Promise((r) => setTimeout(r, 20))
+      return new Response('fine')
+    }`
+    const { worker, logs } = await start(bench.launcher, runtime, source)
+    expect((await call(worker)).body.toString()).toBe('fine')
+    const entry = logs.find((log) => log.message.includes('from a timer'))
+    expect(entry).toMatchObject({ invocation: 1, level: 'error' })
+    expect(worker.state).toBe('ready')
+  })
+
+  test('whose process crashes: WORKER_CRASHED for what was in flight, the rest untouched', async () => {
+    const never = `export default () => new Promise(() => {})`
+    const { worker, exit } = await start(bench.launcher, runtime, never)
+    const running = [open(worker), open(worker)]
+    await until('both are there', () => worker.inFlight === 2 && worker.pid !== undefined)
+    await Bun.sleep(30)
+    process.kill(worker.pid as number, 'SIGSEGV')
+    for (const { done } of running) {
+      const { error, unsent } = await done
+      expect(error?.code).toBe('WORKER_CRASHED')
+      expect(unsent).toBe(false)
+    }
+    expect((await exit)?.code).toBe('WORKER_CRASHED')
+    expect(worker.state).toBe('gone')
+    const next = await start(bench.launcher, runtime, `export default () => new Response('next')`)
+    expect((await call(next.worker)).body.toString()).toBe('next')
+  })
+
+  test('whose process is killed for memory: MEMORY_LIMIT', async () => {
+    const never = `export default () => new Promise(() => {})`
+    const { worker, exit } = await start(bench.launcher, runtime, never)
+    const running = open(worker)
+    await until('its pid', () => worker.pid !== undefined)
+    await Bun.sleep(30)
+    process.kill(worker.pid as number, 'SIGKILL')
+    expect((await running.done).error?.code).toBe('MEMORY_LIMIT')
+    expect((await exit)?.code).toBe('MEMORY_LIMIT')
+  })
+})
+
+describe.each(RUNTIMES)('%s: a bundle', (runtime) => {
+  const load = async (source: string, overrides = {}) => {
+    const started = begin(bench.launcher, makeSpec(runtime, source, overrides))
+    const error = await started.exit
+    expect(started.worker.state).toBe('gone')
+    expect(error?.code).toBe('BUNDLE_LOAD_ERROR')
+    return error
+  }
+  const mapStack = (stack: string) => stack.replaceAll('bundle.js', 'src/main.ts')
+
+  test('that throws: refused with the tenant’s position', async () => {
+    const error = await load(`const a = 1\n\nthrow new Error('at load')`, { mapStack })
+    expect(error?.message).toContain('at load')
+    expect(error?.position).toMatchObject({ file: 'src/main.ts', line: 3 })
+  })
+
+  test('that is no JavaScript: refused with the tenant’s position', async () => {
+    const error = await load(`export default 1\nlet x = ;`, { mapStack })
+    expect(error?.message).toContain('SyntaxError')
+    expect(error?.position).toMatchObject({ file: 'src/main.ts', line: 2 })
+  })
+
+  test.each([
+    ['exports nothing', `const a = 1`, 'default'],
+    ['exports a number', `export default 1`, 'default'],
+    ['exports an object without fetch', `export default { get: () => 1 }`, 'default'],
+    ['has no such export', `export default () => new Response()`, 'other'],
+  ])('that %s: refused', async (_what, source, handler) => {
+    const error = await load(source, { handler })
+    expect(error?.message).toContain(handler)
+  })
+
+  test.each([
+    ['hangs in a loop', `for (;;);\nexport default () => new Response()`],
+    ['awaits for ever', `await new Promise(() => {})\nexport default () => new Response()`],
+  ])('that %s: refused within its load time', async (_what, source) => {
+    const begun = performance.now()
+    await load(source)
+    expect(performance.now() - begun).toBeLessThan(4000)
+  })
+
+  test('that waits a moment at its top level loads', async () => {
+    const source = `const v = await new Promise((r) => setTimeout(r, 20, 'later'))
+      export default () => new Response(v)`
+    const { worker, ready } = await start(bench.launcher, runtime, source)
+    expect(await ready).toBeGreaterThan(15_000)
+    expect((await call(worker)).body.toString()).toBe('later')
+  })
+
+  test('that is gone from the disk: its error goes through', async () => {
+    const spec = makeSpec(runtime, '')
+    const { FunctionError } = await import('../../src/errors.ts')
+    const gone = new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle file is gone')
+    const started = begin(bench.launcher, { ...spec, loadBundle: () => Promise.reject(gone) })
+    expect(await started.exit).toBe(gone)
+  })
+})
