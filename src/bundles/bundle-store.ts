@@ -81,7 +81,8 @@ export class BundleStore {
       await writeSynced(join(staged, MAP_FILE), bundle.map)
       await syncFolder(staged)
     } catch (cause) {
-      await discard()
+      // Where a folder cannot be written, taking back what was written may fail too.
+      await discard().catch(() => {})
       throw unwritable(staged, cause)
     }
     const folder = join(this.#dataDir, dirname(record.path))
