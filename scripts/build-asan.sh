@@ -51,7 +51,8 @@ done
 for file in $(sed -n '/^const libuv_files/,/^};/s/.*/&/p' build.zig | grep -o 'src/[a-z/-]*\.c'); do
   add "$headers" "$sources/libuv/$file" "$cc" "${theirs[@]}" -std=gnu11 -I$sources/libuv/include -I$sources/libuv/src
 done
-add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -std=c++20 -fno-exceptions
+# At -O1 gcc cannot inline what ada says must be.
+add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
 add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
 for file in worker-c/worker/*.c worker-c/web/*.c worker-c/tools/sanitizer.c .build/generated/builtins.c; do
