@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'bun:test'
+import { requestHeaders, requestIdOf, responseHeaders } from './headers.ts'
+
+describe('request headers', () => {
+  test('of the connection stay behind, all others pass', () => {
+    const raw = {
+      host: 'h',
+      connection: 'Keep-Alive, X-Private',
+      'x-private': '1',
+      'keep-alive': '5',
+      te: 'trailers',
+      'transfer-encoding': 'chunked',
+      upgrade: 'h2c',
+      'proxy-authorization': 'secret',
+      expect: '100-continue',
+      traceparent: '00-0-0-00',
+      cookie: 'a=1; b=2',
+      'set-cookie': ['a', 'b'],
+      ['__proto__']: 'p',
+    }
+    expect(requestHeaders(raw, 'id', '/functions/f')).toEqual([
+      ['host', 'h'],
+      ['traceparent', '00-0-0-00'],
+      ['cookie', 'a=1; b=2'],
+      ['set-cookie', 'a'],
+      ['set-cookie', 'b'],
+      ['__proto__', 'p'],
+      ['x-request-id', 'id'],
+      ['x-forwarded-prefix', '/functions/f'],
+    ])
+  })
+
+  test('cannot claim a prefix, nor take the Host off', () => {
+    const raw = { host: 'h', connection: 'host', 'x-forwarded-prefix': '/functions/other' }
+    expect(requestHeaders(raw, 'id', '/functions/f')).toEqual([
+      ['host', 'h'],
+      ['x-request-id', 'id'],
+      ['x-forwarded-prefix', '/functions/f'],
+    ])
+  })
+
+  test('an id is kept when it is well-formed', () => {
+    for (const id of ['a', 'abc-123', '01HXYZ.a:b/c@d+e=_', 'x'.repeat(128)]) {
+      expect(requestIdOf({ 'x-request-id': id })).toBe(id)
+    }
+    for (const id of ['', 'a b', 'a\u00e9', 'x'.repeat(129), '<b>', 'a, b']) {
+      expect(requestIdOf({ 'x-request-id': id })).toMatch(/^[\da-f-]{36}$/)
+    }
+    expect(requestIdOf({})).not.toBe(requestIdOf({}))
+  })
+})
+
+describe('response headers', () => {
+  const made = (list: [string, string][], keepLength = false) =>
+    new Response(null, { headers: responseHeaders(list, 'id', 'exec;dur=1', keepLength) }).headers
+
+  test('of the connection stay behind, and the length is for Bun to say', () => {
+    const headers = made([
+      ['Connection', 'close'],
+      ['Transfer-Encoding', 'chunked'],
+      ['Content-Length', '5'],
+      ['X-Own', '1'],
+      ['__proto__', 'p'],
+    ])
+    expect(Object.fromEntries(headers)).toEqual({
+      'x-own': '1',
+      ['__proto__']: 'p',
+      'server-timing': 'exec;dur=1',
+      'x-request-id': 'id',
+    })
+    expect(made([['content-length', '5']], true).get('content-length')).toBe('5')
+    expect(made([['content-length', '5, 6']], true).has('content-length')).toBe(false)
+  })
+
+  test('that repeat are each kept', () => {
+    const headers = made([
+      ['set-cookie', 'a=1'],
+      ['Set-Cookie', 'b=2, c'],
+      ['x-request-id', 'forged'],
+      ['server-timing', 'db;dur=2'],
+      ['content-length', '5'],
+    ])
+    expect(headers.getSetCookie()).toEqual(['a=1', 'b=2, c'])
+    expect(headers.get('x-request-id')).toBe('id')
+    expect(headers.get('server-timing')).toBe('db;dur=2, exec;dur=1')
+    expect(headers.has('content-length')).toBe(false)
+  })
+})
