@@ -3,10 +3,11 @@
  *
  *     bun run bench [--quick] [--out results.json]
  */
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { EXECUTABLE } from '../tests/e2e/harness.ts'
 import { openConnection } from './client.ts'
 import { buildEmptyProgram, measureFloor } from './floor.ts'
 import {
@@ -28,7 +29,7 @@ import {
 } from './product.ts'
 import { budgets, printTable, type Results } from './report.ts'
 import { median, quantile, timeEach } from './statistics.ts'
-import { measureThroughput, requireWrk } from './throughput.ts'
+import { measureThroughput } from './throughput.ts'
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
@@ -55,6 +56,18 @@ async function withPeer<T>(start: () => Promise<Peer>, act: (peer: Peer) => Prom
     return await act(peer)
   } finally {
     await peer.stop()
+  }
+}
+
+/** Says in one sentence what is missing, before anything is measured. */
+function requireParts(): void {
+  const missing = [
+    ...(existsSync(EXECUTABLE) ? [] : ['./functions: run scripts/build.sh']),
+    ...(Bun.which('wrk') === null ? ['wrk: install it (the Debian package is named wrk)'] : []),
+  ]
+  if (missing.length > 0) {
+    step(`The bench lacks ${missing.join(', and ')}.`)
+    process.exit(1)
   }
 }
 
@@ -125,7 +138,7 @@ async function memories() {
   return { quickjs, bun, hundred, crowd }
 }
 
-requireWrk()
+requireParts()
 installPeers()
 const results: Results = {
   date: new Date().toISOString(),

@@ -1,5 +1,5 @@
 /** The peers, each on a free loopback port, each answering the same hello JSON. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -18,16 +18,20 @@ const HELLO = `{
 /** The handler that the product serves in every measurement. */
 export const HELLO_FUNCTION = `export default (req: Request) => ${HELLO}\n`
 
-/** Installs the peers from their lock file; a second call does nothing. */
+/** Installs the peers from their lock file; does nothing while that is unchanged. */
 export function installPeers(): void {
-  if (existsSync(join(import.meta.dir, 'node_modules/workerd'))) {
+  const lock = readFileSync(join(import.meta.dir, 'package-lock.json'), 'utf8')
+  const stamp = join(import.meta.dir, 'node_modules/.installed')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) {
     return
   }
-  const args = ['npm', 'ci', '--ignore-scripts', '--no-audit', '--no-fund']
+  process.stderr.write('installing the peers\n')
+  const args = ['npm', 'ci', '--ignore-scripts', '--include=optional', '--no-audit', '--no-fund']
   const installed = Bun.spawnSync(args, { cwd: import.meta.dir, stdout: 'ignore', stderr: 'pipe' })
   if (installed.exitCode !== 0) {
     throw new Error(`the peers could not be installed: ${installed.stderr}`)
   }
+  writeFileSync(stamp, lock)
 }
 
 const ARCH = process.arch === 'arm64' ? 'arm64' : '64'

@@ -1,14 +1,5 @@
 /** Requests a second at 32 clients, by wrk. */
 
-/** Says in one sentence what is missing, before anything is measured. */
-export function requireWrk(): void {
-  if (Bun.which('wrk') === null) {
-    throw new Error(
-      'The bench needs wrk (the Debian package is named wrk): install it and run this again.',
-    )
-  }
-}
-
 /** Requests a second at `path`; fails when any answer is not a 2xx. */
 export async function measureThroughput(port: number, path: string, seconds: number) {
   const url = `http://127.0.0.1:${port}${path}`
