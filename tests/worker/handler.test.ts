@@ -1,0 +1,321 @@
+/** What a handler gets, and what becomes of what it returns, throws or leaves. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { startTemplate, type TestTemplate } from './harness.ts'
+import type { TestWorker } from './test-worker.ts'
+
+let template: TestTemplate
+
+beforeAll(async () => {
+  template = await startTemplate()
+})
+
+afterAll(() => template.close())
+
+/** A worker with one handler for each case, chosen by the path. */
+function cases(code: Record<string, string>, prelude = ''): Promise<TestWorker> {
+  const table = Object.entries(code).map(([name, body]) => `${JSON.stringify(name)}: ${body}`)
+  const bundle = `${prelude}
+    const cases = {${table.join(',\n')}}
+    export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
+  return template.worker({ bundle, env: { NAME: 'Alice', __proto__x: '1', 'odd key': '\ud800\0' } })
+}
+
+const at = (name: string) => ({ url: `http://localhost/${encodeURIComponent(name)}` })
+
+describe('the answer', () => {
+  const invalid = {
+    undefined: '() => undefined',
+    null: 'async () => null',
+    string: '() => "text"',
+    object: '() => ({ status: 200, headers: {}, body: "x" })',
+    'used body': 'async () => { const r = new Response("x"); await r.text(); return r }',
+    'locked body': '() => { const r = new Response("x"); r.body.getReader(); return r }',
+    'forged prototype': '() => Object.create(Response.prototype)',
+    proxy: '() => new Proxy(new Response("x"), {})',
+    'error response': '() => Response.error()',
+    'too many headers':
+      '() => { const r = new Response("x"); for (let i = 0; i < 100; i++) r.headers.append("x-" + i, "y".repeat(1000)); return r }',
+  }
+  test('that is no Response is INVALID_RESPONSE, and says why', async () => {
+    const worker = await cases(invalid)
+    for (const name of Object.keys(invalid)) {
+      const result = await worker.invoke(at(name))
+      expect([name, result.error?.code]).toEqual([name, 'INVALID_RESPONSE'])
+      expect(result.status).toBeUndefined()
+      expect(result.error?.message.length).toBeGreaterThan(5)
+    }
+  })
+
+  const valid = {
+    sync: '() => new Response("ok")',
+    promise: '() => Promise.resolve(new Response("ok"))',
+    async: 'async () => { await null; return new Response("ok") }',
+    timer: '() => new Promise((resolve) => setTimeout(() => resolve(new Response("ok")), 5))',
+    thenable: '() => ({ then(resolve) { resolve(new Response("ok")) } })',
+    'subclass of Promise': '() => (class P extends Promise {}).resolve(new Response("ok"))',
+    'subclass of Response': '() => new (class extends Response {})("ok")',
+  }
+  test('comes by every road that leads to a Response', async () => {
+    const worker = await cases(valid)
+    for (const name of Object.keys(valid)) {
+      const result = await worker.invoke(at(name))
+      expect([name, result.status, result.text, result.ended]).toEqual([name, 200, 'ok', true])
+    }
+  })
+
+  test('with a small body is one frame, then done', async () => {
+    const worker = await cases(valid)
+    const { messages } = await worker.invoke(at('sync'))
+    expect(messages.map(({ type }) => type)).toEqual(['response', 'done'])
+    expect(messages[0]).toMatchObject({ bytes: 2, end: true })
+    expect(messages[1]?.cpu_us as number).toBeGreaterThan(0)
+    expect(messages[1]?.heap_bytes as number).toBeGreaterThan(10_000)
+  })
+})
+
+describe('a failure', () => {
+  const thrown: Record<string, [code: string, message: string]> = {
+    error: ['() => { throw new Error("broken") }', 'broken'],
+    rejection: ['async () => { await null; throw new RangeError("late") }', 'late'],
+    string: ['() => { throw "just text" }', 'just text'],
+    undefined: ['() => { throw undefined }', 'undefined'],
+    null: ['() => Promise.reject(null)', 'null'],
+    symbol: ['() => { throw Symbol("sign") }', 'sign'],
+    bigint: ['() => { throw 12345678901234567890n }', '12345678901234567890'],
+    object: ['() => { throw { toString() { for (;;); }, get message() { for (;;); } } }', ''],
+    proxy: [
+      '() => { throw new Proxy(new Error("x"), { get() { for (;;); }, getOwnPropertyDescriptor() { for (;;); } }) }',
+      '',
+    ],
+    'stack that is an object': [
+      '() => { const e = new Error("odd"); e.stack = {}; throw e }',
+      'odd',
+    ],
+    'a long message': ['() => { throw new Error("y".repeat(1e6)) }', 'yyy'],
+    'lines and control characters': ['() => { throw new Error("a\\nb\\0c\\ud800") }', 'a'],
+    'a null prototype': ['() => { throw Object.create(null) }', ''],
+    'a getter that throws': ['() => { throw { get message() { throw new Error() } } }', ''],
+    thenable: ['() => ({ get then() { throw new Error("then") } })', 'then'],
+    'stack overflow': ['() => { const f = () => f() + 1; return f() }', 'stack'],
+  }
+  test('is HANDLER_ERROR, whatever is thrown, and costs no time', async () => {
+    const worker = await cases(
+      Object.fromEntries(Object.entries(thrown).map(([k, [code]]) => [k, code])),
+    )
+    for (const [name, [, message]] of Object.entries(thrown)) {
+      const result = await worker.invoke({ ...at(name), cpuMs: 1000 })
+      expect([name, result.error?.code]).toEqual([name, 'HANDLER_ERROR'])
+      expect(result.error?.message).toContain(message)
+      expect(result.error?.message).not.toMatch(/[\n\r]/)
+      expect(result.error?.message.length).toBeLessThanOrEqual(8192)
+    }
+  })
+
+  test('names function, line and column', async () => {
+    const bundle = 'function inner() {\n  throw new Error("x")\n}\nexport default () => inner()'
+    const worker = await template.worker({ bundle })
+    const { error } = await worker.invoke()
+    expect(error?.stack).toMatch(/inner \(bundle\.js:2:\d+\)/)
+  })
+
+  test('in the midst of a body breaks it', async () => {
+    const worker = await cases({
+      broken: `() => { let n = 0
+        return new Response(new ReadableStream({ pull(c) { if (n++ === 2) throw new Error('spilt'); c.enqueue(new Uint8Array(10)) } })) }`,
+    })
+    const result = await worker.invoke(at('broken'))
+    expect(result.status).toBe(200)
+    expect(result.ended).toBe(false)
+    expect(result.error).toMatchObject({
+      code: 'HANDLER_ERROR',
+      message: expect.stringContaining('spilt'),
+    })
+  })
+})
+
+describe('ctx', () => {
+  test('says which function, version, project and request it is', async () => {
+    const bundle = `export default (req, ctx) => Response.json({
+      functionName: ctx.functionName, version: ctx.version, project: ctx.project, requestId: ctx.requestId,
+      deadline: ctx.deadline - Date.now(), env: ctx.env })`
+    const env = { NAME: 'Alice', 'odd key': 'é\ud83d\ude00\0', constructor: 'x', __proto__x: '' }
+    const details = { function: 'shop', version: 'v12', project: 'acme' }
+    const worker = await template.worker({ bundle, env, details })
+    const said = (await worker.json('/', {
+      deadlineMs: 3000,
+      headers: [['x-request-id', 'abc-1']],
+    })) as {
+      deadline: number
+    }
+    expect(said.deadline).toBeGreaterThan(2000)
+    expect(said.deadline).toBeLessThanOrEqual(3000)
+    expect(said).toMatchObject({
+      functionName: 'shop',
+      version: 'v12',
+      project: 'acme',
+      requestId: 'abc-1',
+      env,
+    })
+  })
+
+  test('cannot be forged, and env cannot be changed', async () => {
+    const worker = await cases({
+      forge: `(req, ctx) => {
+        'use strict'
+        const said = []
+        const attempt = (name, run) => { try { run(); said.push(name) } catch (e) { if (!(e instanceof TypeError)) said.push(name + e) } }
+        attempt('env', () => { ctx.env.NAME = 'Bob' })
+        attempt('add', () => { ctx.env.x = 'y' })
+        attempt('delete', () => { delete ctx.env.NAME })
+        attempt('deadline', () => { ctx.deadline = 1e15 })
+        attempt('forged', () => Object.create(Object.getPrototypeOf(ctx)).waitUntil(null))
+        attempt('getter', () => Object.getOwnPropertyDescriptor(Object.getPrototypeOf(ctx), 'requestId').get.call({}))
+        attempt('constructor', () => new ctx.constructor(), said.push(typeof ctx.constructor))
+        return Response.json(said) }`,
+    })
+    const result = await worker.invoke(at('forge'))
+    expect(JSON.parse(result.text)).toEqual(['function', 'constructor'])
+  })
+
+  test('env is the same object for all, and made anew for each worker', async () => {
+    const bundle = `let first; export default (req, ctx) => { first ??= ctx.env; return new Response(String(first === ctx.env)) }`
+    const worker = await template.worker({ bundle, env: { A: '1' } })
+    await worker.invoke()
+    expect((await worker.invoke()).text).toBe('true')
+  })
+})
+
+describe('waitUntil', () => {
+  test('keeps done back until it has settled, and its work goes on', async () => {
+    const worker = await cases({
+      wait: `(req, ctx) => { ctx.waitUntil(new Promise((resolve) => setTimeout(() => { console.log('worked'); resolve() }, 50)))
+        return new Response('early') }`,
+    })
+    const begin = performance.now()
+    const running = worker.begin(at('wait'))
+    await running.find(({ type }) => type === 'response')
+    expect(performance.now() - begin).toBeLessThan(45)
+    const result = await running.result
+    expect(result.messages.map(({ type }) => type)).toEqual(['response', 'log', 'done'])
+    expect(result.logs).toEqual([{ level: 'info', message: 'worked' }])
+  })
+
+  test('takes what is no promise, several, late and rejected ones', async () => {
+    const worker = await cases({
+      mixed: `(req, ctx) => { ctx.waitUntil(1); ctx.waitUntil(Promise.reject(new Error('lost')))
+        queueMicrotask(() => ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 20))))
+        return new Response('ok') }`,
+    })
+    const begin = performance.now()
+    const result = await worker.invoke(at('mixed'))
+    expect(performance.now() - begin).toBeGreaterThan(19)
+    expect(result.logs).toEqual([{ level: 'error', message: expect.stringContaining('lost') }])
+  })
+
+  test('of an invocation that has ended throws', async () => {
+    const worker = await cases(
+      {
+        keep: '(req, ctx) => { kept = ctx; return new Response() }',
+        use: '() => { try { kept.waitUntil(null); return new Response("took it") } catch (e) { return new Response(e.message) } }',
+      },
+      'let kept',
+    )
+    await worker.invoke(at('keep'))
+    expect((await worker.invoke(at('use'))).text).toContain('has ended')
+  })
+})
+
+describe('after done', () => {
+  test('nothing of an invocation runs any more', async () => {
+    const worker = await cases(
+      {
+        leave: `() => { setTimeout(() => { ran = 'a timer' }, 10); setInterval(() => { ran = 'an interval' }, 10)
+          ;(async () => { for (let i = 0; i < 5; i++) await new Promise((r) => setTimeout(r, 5)); ran = 'a chain' })()
+          return new Response() }`,
+        look: 'async () => { await new Promise((r) => setTimeout(r, 60)); return new Response(ran) }',
+      },
+      "let ran = 'nothing'",
+    )
+    await worker.invoke(at('leave'))
+    expect((await worker.invoke(at('look'))).text).toBe('nothing')
+  })
+
+  test('microtasks that were queued before the end still ran', async () => {
+    const worker = await cases({
+      tail: `() => { (async () => { await null; await null; await null; console.log('tail') })(); return new Response() }`,
+    })
+    expect((await worker.invoke(at('tail'))).logs).toEqual([{ level: 'info', message: 'tail' }])
+  })
+})
+
+describe('rejections', () => {
+  const prelude = 'const boom = (text) => Promise.reject(new Error(text))'
+  test('that nobody handles are logged to their invocation, before its done', async () => {
+    const worker = await cases(
+      {
+        lost: '() => { boom("lost"); return new Response() }',
+        late: 'async () => { const p = boom("late"); await null; p.catch(() => {}); return new Response() }',
+        handled: 'async () => { await boom("handled").catch(() => {}); return new Response() }',
+        any: 'async () => { Promise.reject(undefined); return new Response() }',
+      },
+      prelude,
+    )
+    const logs = async (name: string) => (await worker.invoke(at(name))).logs
+    const [lost] = await logs('lost')
+    expect(lost).toMatchObject({
+      level: 'error',
+      message: expect.stringMatching(/^Unhandled rejection: .*lost/),
+    })
+    expect(await logs('late')).toEqual([])
+    expect(await logs('handled')).toEqual([])
+    expect(await logs('any')).toHaveLength(1)
+  })
+
+  test('and exceptions of timers and microtasks go to the log, not to the answer', async () => {
+    const worker = await cases({
+      throws: `async () => { setTimeout(() => { throw new Error('timer') }, 1); queueMicrotask(() => { throw new Error('task') })
+        await new Promise((r) => setTimeout(r, 20)); return new Response('fine') }`,
+    })
+    const result = await worker.invoke(at('throws'))
+    expect(result.text).toBe('fine')
+    expect(result.logs.map(({ message }) => /task|timer/.exec(message)?.[0])).toEqual([
+      'task',
+      'timer',
+    ])
+  })
+})
+
+describe('logs', () => {
+  test('keep NUL, lone surrogates and everything else that JSON can say', async () => {
+    const worker = await cases({
+      odd: String.raw`() => { console.log('a\0b\ud800c\ud83d\ude00\u2028"\\\x7f'); return new Response() }`,
+    })
+    const { logs } = await worker.invoke(at('odd'))
+    expect(logs[0]?.message).toBe('a\0b\ud800c\ud83d\ude00\u2028"\\\x7f')
+  })
+
+  test('are cut where they are long', async () => {
+    const worker = await cases({
+      long: '() => { console.log("é".repeat(1e5)); return new Response("ok") }',
+    })
+    const { logs, text } = await worker.invoke(at('long'))
+    expect(text).toBe('ok')
+    expect(logs[0]?.message).toMatch(/^é+ \[truncated\]$/)
+  })
+
+  test('beyond what the host reads are dropped and counted, and the answer comes', async () => {
+    const worker = await cases({
+      flood:
+        '() => { for (let i = 0; i < 20000; i++) console.log("x".repeat(1000)); return new Response("ok") }',
+      ok: '() => { console.log("after"); return new Response("ok") }',
+    })
+    const flood = await worker.invoke({ ...at('flood'), cpuMs: 10_000 })
+    expect(flood.text).toBe('ok')
+    expect(flood.logs.length).toBeLessThan(20_000)
+    await worker.invoke(at('ok'))
+    const dropped = worker.inbox.all.find(({ message }) =>
+      /lines were dropped/.test(String(message)),
+    )
+    expect(Number(/\d+/.exec(String(dropped?.message))?.[0])).toBe(20_000 - flood.logs.length)
+  })
+})

@@ -1,0 +1,183 @@
+/** The template: every connection is a fork, and nobody outlives what holds it. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync } from 'node:fs'
+import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
+import type { TestWorker } from './test-worker.ts'
+
+const HELLO = 'export default () => new Response("hello")'
+const SPIN =
+  'export default (req) => { if (req.method === "POST") for (;;); return new Response("ok") }'
+
+let template: TestTemplate
+
+beforeAll(async () => {
+  template = await startTemplate(['--pid-namespace', 'off'])
+})
+
+afterAll(() => template.close())
+
+async function pidOf(worker: TestWorker): Promise<number> {
+  const forked = await template.inbox.find(
+    (message) => message.type === 'forked' && message.worker === worker.number,
+  )
+  return forked.pid as number
+}
+
+async function untilGone(pid: number): Promise<void> {
+  while (existsSync(`/proc/${pid}`)) await Bun.sleep(10)
+}
+
+describe('template', () => {
+  test('names the workers from 1 on, and says who was forked', async () => {
+    const own = await startTemplate(['--pid-namespace', 'off'])
+    const first = await own.connect()
+    const second = await own.connect()
+    expect([first.number, second.number]).toEqual([1, 2])
+    const forked = await own.inbox.find(({ type, worker }) => type === 'forked' && worker === 2)
+    expect(readFileSync(`/proc/${forked.pid}/stat`, 'latin1')).toContain('quickjs-worker')
+    await own.close()
+  })
+
+  test('forks for each of 1,000 connections that come at once', async () => {
+    const count = SANITIZED ? 50 : 1000
+    const crowd = await startTemplate(['--pid-namespace', 'off'])
+    const open = async (): Promise<TestWorker> => {
+      for (;;) {
+        try {
+          return await crowd.connect()
+        } catch {
+          await Bun.sleep(5) // a full backlog is refused; the service tries again too
+        }
+      }
+    }
+    const workers = await Promise.all(Array.from({ length: count }, open))
+    expect(new Set(workers.map(({ number }) => number)).size).toBe(count)
+    for (const worker of workers) worker.start({ bundle: HELLO })
+    await Promise.all(workers.map((worker) => worker.ready()))
+    const last = workers.at(-1) as TestWorker
+    expect((await last.invoke()).text).toBe('hello')
+    await crowd.close()
+  }, 60_000)
+
+  test('draws what must differ in each worker after the fork', async () => {
+    const bundle = `export default () => Response.json({
+      random: [Math.random(), Math.random()], uuid: crypto.randomUUID(),
+      bytes: [...crypto.getRandomValues(new Uint8Array(8))], origin: performance.timeOrigin })`
+    const seen: Record<string, Set<string>> = {}
+    for (let i = 0; i < 8; i++) {
+      const worker = await template.worker({ bundle })
+      const drawn = (await worker.json()) as Record<string, unknown>
+      for (const [what, value] of Object.entries(drawn)) {
+        seen[what] ??= new Set()
+        seen[what].add(JSON.stringify(value))
+      }
+      worker.close()
+      await Bun.sleep(2)
+    }
+    for (const values of Object.values(seen)) expect(values.size).toBe(8)
+  })
+
+  test('sets the limits of the worker alone, after the fork', async () => {
+    const worker = await template.worker({ bundle: HELLO, capabilities: { maxCpu: 2000 } })
+    const limits = readFileSync(`/proc/${await pidOf(worker)}/limits`, 'latin1')
+    const limit = (name: string) => new RegExp(`${name} +(\\S+) +(\\S+)`).exec(limits)?.slice(1)
+    expect(limit('Max cpu time')).toEqual(['80', '80'])
+    expect(limit('Max open files')).toEqual(['10', '10'])
+    for (const name of ['processes', 'file size', 'core file size', 'locked memory']) {
+      expect(limit(`Max ${name}`)).toEqual(['0', '0'])
+    }
+    if (!SANITIZED) {
+      const [bytes] = limit('Max address space') ?? []
+      expect(Number(bytes)).toBeGreaterThan(132 * 2 ** 20)
+      expect(Number(bytes)).toBeLessThan(160 * 2 ** 20)
+    }
+    expect(readFileSync(`/proc/${template.pid}/limits`, 'latin1')).not.toMatch(/processes +0/)
+  })
+
+  test('leaves a worker nothing but its channel and its loop', async () => {
+    const worker = await template.worker({ bundle: HELLO })
+    const fds = `/proc/${await pidOf(worker)}/fd`
+    const { readdirSync, readlinkSync } = await import('node:fs')
+    const kinds = readdirSync(fds).map((fd) => readlinkSync(`${fds}/${fd}`).replace(/\d+/, ''))
+    expect(kinds.filter((kind) => kind.startsWith('socket'))).toHaveLength(1)
+    expect(kinds).not.toContain('anon_inode:[signalfd]')
+  })
+
+  test('a worker that is not started within 5 s ends by itself', async () => {
+    const worker = await template.connect()
+    const begin = performance.now()
+    const exited = await template.exited(worker)
+    expect(exited).toMatchObject({ status: 1, signal: 0 })
+    expect(performance.now() - begin).toBeGreaterThan(4000)
+  }, 15_000)
+
+  test('half a start line, or one too long, does not start anything', async () => {
+    const long = await template.connect()
+    long.sendRaw(`{"type":"start","x":"${'y'.repeat(17_000)}"}\n`)
+    expect(await template.exited(long)).toMatchObject({ status: 70 })
+    const half = await template.connect()
+    half.sendRaw('{"type":"sta')
+    half.close()
+    expect(await template.exited(half)).toMatchObject({ status: 0 })
+    const other = await template.connect()
+    other.send({ type: 'ping', n: 1 })
+    expect(await template.exited(other)).toMatchObject({ status: 70 })
+  })
+
+  test('kills a worker by its number', async () => {
+    const worker = await template.worker({ bundle: HELLO })
+    template.send({ type: 'kill', worker: worker.number })
+    const exited = await template.exited(worker)
+    expect(exited).toMatchObject({ status: 0, signal: 9 })
+    expect(exited.reason).toBeUndefined()
+    expect(exited.cpu_us as number).toBeGreaterThan(0)
+    expect(exited.max_rss as number).toBeGreaterThan(0)
+    template.send({ type: 'kill', worker: worker.number }) // it is gone: no matter
+  })
+
+  test('kills a worker that burns more CPU than it was allowed', async () => {
+    const worker = await template.worker({ bundle: SPIN })
+    template.send({ type: 'limit', worker: worker.number, cpu_ms: 200 })
+    worker.begin({ method: 'POST', cpuMs: 60_000, deadlineMs: 60_000 })
+    const exited = await template.exited(worker)
+    expect(exited).toMatchObject({ signal: 9, reason: 'cpu' })
+    expect(exited.cpu_us as number).toBeGreaterThan(190_000)
+    expect(exited.cpu_us as number).toBeLessThan(2_000_000)
+  })
+
+  test('a new limit takes the place of the one before', async () => {
+    const worker = await template.worker({ bundle: SPIN })
+    template.send({ type: 'limit', worker: worker.number, cpu_ms: 150 })
+    template.send({ type: 'limit', worker: worker.number, cpu_ms: 30_000 })
+    const result = await worker.invoke({ method: 'POST', cpuMs: 500 })
+    expect(result.error?.code).toBe('CPU_LIMIT')
+    expect((await worker.invoke()).text).toBe('ok')
+  })
+
+  test('ends when its channel closes, and its workers with it', async () => {
+    const own = await startTemplate(['--pid-namespace', 'off'])
+    await own.worker({ bundle: HELLO })
+    const pid = own.inbox.all.find(({ type }) => type === 'forked')?.pid as number
+    await own.close()
+    await untilGone(pid)
+    await untilGone(own.pid)
+  })
+
+  test('takes its workers with it when it is killed', async () => {
+    const own = await startTemplate(['--pid-namespace', 'off'])
+    await own.worker({ bundle: HELLO })
+    const pid = own.inbox.all.find(({ type }) => type === 'forked')?.pid as number
+    process.kill(own.pid, 'SIGKILL')
+    await untilGone(pid)
+    await own.close()
+  })
+
+  test('ends at a message that it does not know', async () => {
+    const own = await startTemplate(['--pid-namespace', 'off'])
+    const worker = await own.worker({ bundle: HELLO })
+    own.sendRaw('{"type":"dance"}\n')
+    await worker.inbox.untilClosed()
+    await own.inbox.untilClosed()
+    await own.close()
+  })
+})
