@@ -1,6 +1,6 @@
 /* The async context: an object that no tenant ever sees, which promise reactions, jobs, timers and
- * streams carry, and which leads back to the invocation that they work for. What belongs to one part
- * of an invocation only (AsyncLocalStorage) will be a further object of this class. */
+ * streams carry, and which leads back to the invocation that they work for. What belongs to one
+ * part of an invocation only (AsyncLocalStorage) will be a further object of this class. */
 #include "worker.h"
 
 #include "check.h"

@@ -1,5 +1,5 @@
-/* Whose code runs, and how much of it: the CPU clock is read when the running invocation changes and
- * when it may have used up its budget, not for every job. */
+/* Whose code runs, and how much of it: the CPU clock is read when the running invocation changes
+ * and when it may have used up its budget, not for every job. */
 #include "worker.h"
 
 #include <time.h>

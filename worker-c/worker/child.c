@@ -1,5 +1,5 @@
-/* The life of a worker, from the fork on: first what the host alone wrote, then the limits, and only
- * then the tenant's bytes. */
+/* The life of a worker, from the fork on: first what the host alone wrote, then the limits, and
+ * only then the tenant's bytes. */
 #include "worker.h"
 
 #include <errno.h>
@@ -129,7 +129,8 @@ static size_t read_start_line(fn_buffer *in) {
 static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
     char *payload = malloc(bytes + 1);
     if (payload == NULL) {
-        fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit", NULL);
+        fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit",
+                         NULL);
     }
     size_t have = in->len < bytes ? in->len : bytes;
     memcpy(payload, in->data, have);

@@ -78,8 +78,8 @@ static int describe(const fn_child *child, int status, const struct rusage *usag
                     ",\"status\":%d,\"signal\":%d,\"cpu_us\":%" PRIu64 ",\"max_rss\":%ld%s}\n",
                     child->worker, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                     WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                    microseconds(usage->ru_utime) + microseconds(usage->ru_stime),
-                    usage->ru_maxrss, child->killed_for_cpu ? ",\"reason\":\"cpu\"" : "");
+                    microseconds(usage->ru_utime) + microseconds(usage->ru_stime), usage->ru_maxrss,
+                    child->killed_for_cpu ? ",\"reason\":\"cpu\"" : "");
 }
 
 int fn_children_reap(fn_children *children, char *line, size_t size) {

@@ -1,5 +1,5 @@
-/* `ctx`, an argument of every handler. Who the invocation is lies in C: nothing that a tenant writes
- * into the object, or makes itself, changes a limit or names another invocation. */
+/* `ctx`, an argument of every handler. Who the invocation is lies in C: nothing that a tenant
+ * writes into the object, or makes itself, changes a limit or names another invocation. */
 #include "worker.h"
 
 #include "check.h"

@@ -1,5 +1,5 @@
-/* The engine: one runtime, a context that tenant code runs in and one that it is compiled in. Made in
- * the template; a worker draws anew what must not be the same in all of them. */
+/* The engine: one runtime, a context that tenant code runs in and one that it is compiled in. Made
+ * in the template; a worker draws anew what must not be the same in all of them. */
 #include "worker.h"
 
 #include <errno.h>

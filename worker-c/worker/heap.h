@@ -21,7 +21,8 @@ JSRuntime *fn_heap_runtime(fn_heap *heap);
 void fn_heap_set_limit(fn_heap *heap, size_t limit);
 /* Leaves room in which an interrupted script can be unwound: its error has to be made. */
 void fn_heap_grace(fn_heap *heap);
-/* After an invocation was ended for its memory: collects what it left, and lets the others finish. */
+/* After an invocation was ended for its memory: collects what it left, and lets the others finish.
+ */
 void fn_heap_recover(fn_heap *heap);
 
 #endif

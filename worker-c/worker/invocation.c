@@ -1,4 +1,5 @@
-/* An invocation from its handler's result to `done`: exactly one, and the last that is said of it. */
+/* An invocation from its handler's result to `done`: exactly one, and the last that is said of it.
+ */
 #include "worker.h"
 
 #include <stdio.h>

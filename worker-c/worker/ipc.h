@@ -9,18 +9,19 @@
 #define FN_IPC_MAX_LINE (256 * 1024)
 #define FN_IPC_MAX_BYTES (64 * 1024)
 #define FN_IPC_READ_SIZE (16 * 1024)
-/* More than this unread by the host is no backlog but a bug: bodies have credit, logs are dropped. */
+/* More than this unread by the host is no backlog but a bug: bodies have credit, logs are dropped.
+ */
 #define FN_IPC_MAX_QUEUE (64 * 1024 * 1024)
 
 typedef struct {
     int fd;
     fn_buffer in;
-    size_t in_start; /* what was taken by frames already */
+    size_t in_start;   /* what was taken by frames already */
     size_t in_scanned; /* no newline before this */
-    fn_buffer line; /* the line that `doc` points into */
-    yyjson_doc *doc; /* a line whose bytes are not all there, or that is being handled */
-    size_t bytes;    /* announced by it */
-    uint8_t *pool;   /* memory for the doc of an ordinary line */
+    fn_buffer line;    /* the line that `doc` points into */
+    yyjson_doc *doc;   /* a line whose bytes are not all there, or that is being handled */
+    size_t bytes;      /* announced by it */
+    uint8_t *pool;     /* memory for the doc of an ordinary line */
     fn_buffer out;
     size_t out_start; /* what was written already */
     size_t out_mark;  /* where the frame being written begins */

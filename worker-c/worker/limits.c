@@ -38,7 +38,8 @@ static bool is_full(uint64_t bytes, rlim_t hard) {
     return false;
 }
 
-/* The process's address space in bytes. Asked of the limit itself, since a sealed root has no /proc. */
+/* The process's address space in bytes. Asked of the limit itself, since a sealed root has no
+ * /proc. */
 uint64_t fn_limits_address_space(void) {
     struct rlimit before;
     if (getrlimit(RLIMIT_AS, &before) != 0) {

@@ -1,5 +1,5 @@
-/* Lines for the tenant's log. Logs have no credit: while the host does not keep up, they are dropped
- * and counted here, and all else goes on. */
+/* Lines for the tenant's log. Logs have no credit: while the host does not keep up, they are
+ * dropped and counted here, and all else goes on. */
 #include "worker.h"
 
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 #include "json_out.h"
 
-#define MAX_MESSAGE (32 * 1024)   /* escaped, that is at most 192 KiB: within a line */
-#define MAX_QUEUED (1024 * 1024)  /* unread by the host: logs are dropped beyond it */
+#define MAX_MESSAGE (32 * 1024)  /* escaped, that is at most 192 KiB: within a line */
+#define MAX_QUEUED (1024 * 1024) /* unread by the host: logs are dropped beyond it */
 #define TRUNCATED " [truncated]"
 
 static void send_log(fn_worker *worker, const fn_invocation *invocation, const char *level,

@@ -1,5 +1,5 @@
-/* The worker's one loop: frames in, jobs, timers, frames out. Made after the fork only, since a loop
- * made before would share its epoll with the template and all its workers. */
+/* The worker's one loop: frames in, jobs, timers, frames out. Made after the fork only, since a
+ * loop made before would share its epoll with the template and all its workers. */
 #include "worker.h"
 
 #include <poll.h>
@@ -10,7 +10,7 @@
 
 #define READS_A_TICK 8
 #define JOBS_BETWEEN_CLOCKS 64
-#define TURN_NS 2000000u     /* then the channel and the timers have their turn */
+#define TURN_NS 2000000u /* then the channel and the timers have their turn */
 #define FLUSH_AT_EXIT_MS 1000
 
 static void end_process(fn_worker *worker, int status) {

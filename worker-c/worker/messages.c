@@ -1,5 +1,5 @@
-/* What the host sends to a ready worker. The host is trusted, so what is wrong is a bug and ends the
- * worker at once. */
+/* What the host sends to a ready worker. The host is trusted, so what is wrong is a bug and ends
+ * the worker at once. */
 #include "worker.h"
 
 #include <string.h>

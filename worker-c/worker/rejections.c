@@ -1,5 +1,5 @@
-/* Promises that were rejected while nothing was attached to them. What a job of the same turn attaches
- * still counts, so they are looked at when the turn is over. */
+/* Promises that were rejected while nothing was attached to them. What a job of the same turn
+ * attaches still counts, so they are looked at when the turn is over. */
 #include "worker.h"
 
 struct fn_rejection {

@@ -1,5 +1,6 @@
-/* The template: accepts, forks, reaps, and keeps the CPU watch. No libuv here (a loop would be shared
- * with every worker), and not one byte of a tenant's: what a connection says, its child reads. */
+/* The template: accepts, forks, reaps, and keeps the CPU watch. No libuv here (a loop would be
+ * shared with every worker), and not one byte of a tenant's: what a connection says, its child
+ * reads. */
 #include "template.h"
 
 #include <errno.h>
@@ -67,8 +68,9 @@ static void fork_worker(fn_template *template, int fd) {
     }
     uint64_t number = ++template->last_number;
     fn_children_add(&template->children, number, pid);
-    int len = snprintf(line, sizeof(line),
-                       "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n", number, (int)pid);
+    int len =
+        snprintf(line, sizeof(line), "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n",
+                 number, (int)pid);
     say(template, line, (size_t)len);
 }
 
@@ -193,8 +195,7 @@ static int prepare(fn_template *template) {
     signal(SIGPIPE, SIG_IGN);
     template->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     int flags = fcntl(LISTENER_FD, F_GETFL);
-    if (template->signals < 0 || flags < 0 ||
-        fcntl(LISTENER_FD, F_SETFL, flags | O_NONBLOCK) < 0) {
+    if (template->signals < 0 || flags < 0 || fcntl(LISTENER_FD, F_SETFL, flags | O_NONBLOCK) < 0) {
         return -errno;
     }
     return 0;
