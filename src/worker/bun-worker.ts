@@ -5,6 +5,7 @@ import { CpuAllowance } from './cpu-allowance.ts'
 import type { Announcement } from './inbox.ts'
 import {
   checkLaunchMessage,
+  endProcess,
   type Launched,
   type LaunchMessage,
   launch,
@@ -101,7 +102,7 @@ export class BunWorker
 
   protected override terminate(): void {
     this.#parts.processWatch.delete(this)
-    if (this.#running) this.#launched?.process.kill('SIGKILL')
+    if (this.#running && this.#launched) endProcess(this.#launched, this.pid)
   }
 
   async #open(): Promise<void> {

@@ -137,17 +137,13 @@ export class InFlight {
     return latest
   }
 
-  /** The one that most likely burned the CPU time: furthest over its budget in time alive. */
+  /**
+   * The one that most likely burned the CPU time: the last begun of those that run for longer than
+   * their budget. Whoever blocks the event loop keeps the later ones from beginning at all.
+   */
   overCpu(now: number): RunningInvocation | undefined {
-    let guilty: RunningInvocation | undefined
-    let most = Number.NEGATIVE_INFINITY
-    for (const invocation of this.#running.values()) {
-      const over = now - invocation.startedAt - invocation.cpuMs
-      if (over <= most) continue
-      most = over
-      guilty = invocation
-    }
-    return guilty
+    const all = [...this.#running.values()]
+    return all.findLast((invocation) => now - invocation.startedAt >= invocation.cpuMs) ?? all[0]
   }
 
   /** The one begun last: what runs away with memory does so soon after it began. */

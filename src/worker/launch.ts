@@ -3,6 +3,12 @@ import { constants } from 'node:os'
 import type { Subprocess } from 'bun'
 import { ProtocolBreach } from './messages.ts'
 
+/** So long a supervisor has to follow its program. */
+const SUPERVISOR_MS = 1000
+const MAX_PRINTED_LINE = 8192
+const PRINT_BURST_BYTES = 32 * 1024
+const PRINT_PAUSE_MS = 50
+
 /** What the launcher is asked for; it does the rest, sandbox included. */
 export interface LaunchOptions {
   launcherPath: string
@@ -47,6 +53,31 @@ export function launch(options: LaunchOptions): Launched {
   return { process, channelFd }
 }
 
+/**
+ * Ends a launched process at once. The program itself is killed, so that its supervisor reaps it and
+ * ends as it did; killed first, the supervisor would leave that to whoever is pid 1.
+ *
+ * @param pid the program's, once it is known
+ */
+export function endProcess(launched: Launched, pid: number | undefined): void {
+  const supervisor = launched.process
+  if (pid === undefined || !kill(pid)) {
+    supervisor.kill('SIGKILL')
+    return
+  }
+  const timer = setTimeout(() => supervisor.kill('SIGKILL'), SUPERVISOR_MS)
+  void supervisor.exited.then(() => clearTimeout(timer))
+}
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    // Gone already, or of a user that is not ours to signal: its supervisor takes it along.
+    return false
+  }
+}
+
 /** Takes a line as the launcher's. */
 export function checkLaunchMessage(value: unknown): LaunchMessage {
   const message = value as Partial<LaunchMessage & { pid: number; layers: unknown }> | null
@@ -60,7 +91,7 @@ export function checkLaunchMessage(value: unknown): LaunchMessage {
   throw new ProtocolBreach('no line of the launcher')
 }
 
-/** Reads what a process prints, line by line, no faster than `maxBytesPerSecond`. */
+/** Reads what a process prints, line by line, as fast as may be. */
 export async function readLines(
   stream: ReadableStream<Uint8Array>,
   onLine: (line: string) => void,
@@ -81,10 +112,6 @@ export async function readLines(
   }
   if (text !== '') onLine(text)
 }
-
-const MAX_PRINTED_LINE = 8192
-const PRINT_BURST_BYTES = 32 * 1024
-const PRINT_PAUSE_MS = 50
 
 /** The supervisor passes on how the program ended: by the same signal, or as 128 + its number. */
 function signalNumber(status: number | null, signal: string | number | null): number {

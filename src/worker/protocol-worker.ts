@@ -255,11 +255,7 @@ export abstract class ProtocolWorker<A extends Announcement>
       return
     }
     if (this.#state === 'draining') {
-      const error = new FunctionError(
-        'SHUTTING_DOWN',
-        'the function was not done when it had to end',
-      )
-      this.#finish(error, undefined)
+      this.#leave()
       return
     }
     const error =
@@ -283,10 +279,15 @@ export abstract class ProtocolWorker<A extends Announcement>
   #explainEnd(): void {
     const lifeMs = cpuLifeMs(this.spec.capabilities.maxCpu)
     const why = explainExit(this.#exit, lifeMs, this.#stage)
-    if (this.#askedToGo && this.flying.size === 0) this.#finish(undefined)
+    if (this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0) this.#leave()
     else if (why.code === 'CPU_LIMIT') this.#finish(why, this.flying.overCpu(performance.now()))
     else if (why.code === 'MEMORY_LIMIT') this.#finish(why, this.flying.newest())
     else this.#finish(why)
+  }
+
+  /** It was asked to go; what it did not finish by now will not be finished. */
+  #leave(): void {
+    this.#finish(new FunctionError('SHUTTING_DOWN', 'the function was not done when it had to end'))
   }
 
   /** The end of it, once: everybody who waits for it is answered. */

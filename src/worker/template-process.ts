@@ -7,6 +7,7 @@ import type { ProcessExit } from './failures.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import {
   checkLaunchMessage,
+  endProcess,
   type Launched,
   type LaunchMessage,
   launch,
@@ -15,6 +16,9 @@ import {
 import { ProtocolBreach } from './messages.ts'
 import type { WorkerServices } from './services.ts'
 import { connectFd } from './sockets.ts'
+
+/** From the exit of the process until its channel is read to its end. */
+const LAST_WORDS_MS = 100
 
 type TemplateMessage =
   | LaunchMessage
@@ -62,6 +66,7 @@ export class TemplateProcess {
   #launched: Launched | undefined
   #running = true
   #ended = false
+  #how = 'the template process ended'
   #pid: number | undefined
   /** A worker's pid as the template sees it. */
   readonly #innerPids = new Map<number, number>()
@@ -118,7 +123,7 @@ export class TemplateProcess {
       const socket = await connectFd(launched.channelFd, undefined, {
         data: (_socket, data) => this.#received(data),
         drain: () => this.#channel.drain(),
-        close: () => this.#end(new FunctionError('WORKER_CRASHED', 'the template process ended')),
+        close: () => this.#channelClosed(),
       })
       if (this.#ended) socket.terminate()
       else this.#channel.attach(socket as Socket<unknown>)
@@ -139,9 +144,11 @@ export class TemplateProcess {
       ],
       program: [parts.workerPath, '--template'],
       onExit: (status, signal) => {
-        this.#exitedNow()
         const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
-        this.#end(new FunctionError('WORKER_CRASHED', `the template process ${how}`))
+        this.#how = `the template process ${how}`
+        this.#exitedNow()
+        // What it said last may still have to be read: the close of the channel comes behind it.
+        setTimeout(() => this.#channelClosed(), LAST_WORDS_MS)
       },
     })
   }
@@ -191,6 +198,10 @@ export class TemplateProcess {
     this.#hostPids.delete(inner)
   }
 
+  #channelClosed(): void {
+    this.#end(new FunctionError('WORKER_CRASHED', this.#how))
+  }
+
   #exitedNow(): void {
     this.#running = false
     this.#exited.resolve()
@@ -202,7 +213,7 @@ export class TemplateProcess {
     this.open = false
     this.#decoder.stop()
     this.#channel.close()
-    if (this.#running) this.#launched?.process.kill('SIGKILL')
+    if (this.#running && this.#launched) endProcess(this.#launched, this.#pid)
     rmSync(this.#socketPath, { force: true })
     this.#events.ended(error)
   }

@@ -153,8 +153,10 @@ export class Template {
     }
   }
 
-  #ended(process: TemplateProcess, served: boolean, error: FunctionError): void {
+  #ended(process: TemplateProcess, served: boolean, why: FunctionError): void {
     if (this.#process !== process) return
+    const failed = !served && why.code === 'WORKER_CRASHED'
+    const error = failed ? new FunctionError('WORKER_START_FAILED', why.message) : why
     this.#process = undefined
     const lost = [...this.#workers.values(), ...this.#unaccepted]
     // Who did not connect yet may as well be forked off the next one, unless none comes up.

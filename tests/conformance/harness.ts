@@ -16,7 +16,9 @@ import type {
   WorkerSpec,
 } from '../../src/worker/worker.ts'
 
-const BIN = process.env.FUNCTIONS_BIN_DIR ?? join(import.meta.dir, '../../.build/bin')
+const BIN = join(import.meta.dir, '../../.build/bin')
+const WORKER = process.env.FUNCTIONS_TEST_WORKER ?? join(BIN, 'quickjs-worker')
+const LAUNCHER = process.env.FUNCTIONS_TEST_LAUNCHER ?? join(BIN, 'functions-launcher')
 const MB = 1024 * 1024
 
 export const RUNTIMES: Runtime[] = ['quickjs-ng', 'bun']
@@ -30,8 +32,8 @@ export interface Bench {
 export function openLauncher(overrides: Partial<WorkerLauncherOptions> = {}): Bench {
   const runDir = mkdtempSync(join(tmpdir(), 'functions-conformance-'))
   const launcher = createWorkerLauncher({
-    launcherPath: join(BIN, 'functions-launcher'),
-    workerPath: join(BIN, 'quickjs-worker'),
+    launcherPath: LAUNCHER,
+    workerPath: WORKER,
     executablePath: process.execPath,
     runDir,
     sandboxUid: process.getuid?.() === 0 ? 65534 : undefined,

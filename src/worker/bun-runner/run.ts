@@ -10,9 +10,12 @@ import type { Handler, InvocationContext } from './load.ts'
 import { RequestBody } from './request-body.ts'
 import { InvalidResponse, sendResponse } from './respond.ts'
 
-/** Bun's heap is collected late: before it is reported as grown by this, it is collected. */
+/**
+ * The size of Bun's heap is that of its last collection, and garbage makes a process grow as well: each
+ * time it grew by so much, it is collected before its heap is reported.
+ */
 const COLLECT_AFTER_BYTES = 16 * 1024 * 1024
-let collectedHeapBytes = 0
+let collectedAtBytes = process.memoryUsage.rss()
 
 export class Run {
   readonly id: number
@@ -127,14 +130,12 @@ export class Run {
   }
 
   #report(cpuUs: number): void {
-    let heap = heapSize()
-    if (heap - collectedHeapBytes > COLLECT_AFTER_BYTES) {
+    if (process.memoryUsage.rss() - collectedAtBytes > COLLECT_AFTER_BYTES) {
       Bun.gc(true)
-      heap = heapSize()
-      collectedHeapBytes = heap
+      collectedAtBytes = process.memoryUsage.rss()
     }
     this.#channel.sendLine(
-      `{"type":"done","id":${this.id},"cpu_us":${cpuUs},"heap_bytes":${heap}}\n`,
+      `{"type":"done","id":${this.id},"cpu_us":${cpuUs},"heap_bytes":${heapSize()}}\n`,
     )
     this.#onDone(this.id)
   }
