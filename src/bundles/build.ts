@@ -19,8 +19,8 @@ import { MAX_MAP_BYTES } from './source-map.ts'
 
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
-/** A worker takes its bundle in one message of at most 64 MiB. */
-export const MAX_BUNDLE_BYTES = 60 * 2 ** 20
+/** A worker takes its bundle in one message of at most 64 MiB, the service both files in one request of 128. */
+export const MAX_BUNDLE_BYTES = 40 * 2 ** 20
 
 const CODE_FILE = 'bundle.js'
 const MAP_FILE = 'bundle.js.map'

@@ -5,7 +5,7 @@ import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 const BUNDLE_POSITION = /(?<=^|[\s(])bundle\.js:(\d{1,9}):(\d{1,9})/gm
 
 /** Larger maps are not read: they come from tenants. */
-export const MAX_MAP_BYTES = 128 * 2 ** 20
+export const MAX_MAP_BYTES = 80 * 2 ** 20
 
 /**
  * Makes what turns the engine's positions in a stack into the tenant's own. The map is read when

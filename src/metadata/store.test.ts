@@ -50,6 +50,12 @@ function active(name: string): string | undefined {
   return resolution.found === 'version' ? resolution.version.version : undefined
 }
 
+function rollback(name: string, version?: string) {
+  const target = store.rollbackTarget(name, version)
+  store.rollback(target)
+  return target
+}
+
 function codeOf(act: () => unknown): string {
   try {
     act()
@@ -105,7 +111,7 @@ describe('a version', () => {
     store.addVersion(version('app', 'v2', { runtime: 'bun', handler: 'run', capabilities, config }))
     expect(store.show('app')).toMatchObject({ runtime: 'bun', profile: 'permissive' })
     expect(store.findVersion('func-app', 'v2')).toMatchObject({ capabilities, config })
-    store.rollback('app')
+    rollback('app')
     expect(store.show('app')).toMatchObject({ runtime: 'quickjs-ng', profile: 'strict' })
     const columns = 'runtime, handler, capabilities_json, config_json'
     const [copy] = raw(`SELECT ${columns} FROM functions`)
@@ -129,29 +135,29 @@ describe('rollback', () => {
   })
 
   test('steps back through what was active', () => {
-    expect(store.rollback('app').version).toBe('v2')
-    expect(store.rollback('app').version).toBe('v1')
-    expect(codeOf(() => store.rollback('app'))).toBe('VERSION_NOT_FOUND')
+    expect(rollback('app').version).toBe('v2')
+    expect(rollback('app').version).toBe('v1')
+    expect(codeOf(() => rollback('app'))).toBe('VERSION_NOT_FOUND')
     expect(active('app')).toBe('v1')
   })
 
   test('steps to what was active before, not to the version that was made before', () => {
-    store.rollback('app', 'v1')
+    rollback('app', 'v1')
     store.addVersion(version('app', 'v4'))
-    expect(store.rollback('app').version).toBe('v1')
+    expect(rollback('app').version).toBe('v1')
   })
 
   test('to a version that was rolled back makes it active again', () => {
-    store.rollback('app', 'v1')
-    expect(store.rollback('app', 'v3').version).toBe('v3')
+    rollback('app', 'v1')
+    expect(rollback('app', 'v3').version).toBe('v3')
     expect(active('app')).toBe('v3')
-    expect(store.rollback('app').version).toBe('v1')
+    expect(rollback('app').version).toBe('v1')
     expect(raw("SELECT id FROM function_deployments WHERE status = 'active'")).toHaveLength(1)
   })
 
   test('to what is not there changes nothing', () => {
-    expect(codeOf(() => store.rollback('app', 'v9'))).toBe('VERSION_NOT_FOUND')
-    expect(codeOf(() => store.rollback('other'))).toBe('FUNCTION_NOT_FOUND')
+    expect(codeOf(() => rollback('app', 'v9'))).toBe('VERSION_NOT_FOUND')
+    expect(codeOf(() => rollback('other'))).toBe('FUNCTION_NOT_FOUND')
     expect(active('app')).toBe('v3')
   })
 })

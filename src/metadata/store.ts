@@ -12,6 +12,7 @@ import {
   type NewVersion,
   type Resolution,
   type VersionRecord,
+  type VersionSettings,
 } from './records.ts'
 import { type FunctionRow, toSummary, toVersion, type VersionRow } from './rows.ts'
 import { functionDeployments, functions, functionVersions } from './schema.ts'
@@ -115,7 +116,7 @@ export class MetadataStore {
         tx.insert(functions).values(registered).onConflictDoNothing().run()
         tx.insert(functionVersions).values(row).run()
         this.#push(id, row.id)
-        this.#setActive(row)
+        this.#setActive(id, row.id, settingsColumns(next))
       },
       { behavior: 'immediate' },
     )
@@ -123,29 +124,32 @@ export class MetadataStore {
   }
 
   /**
-   * Makes an existing version the active one: `version`, or the one that was active before.
+   * What a rollback leads to: `version`, or the one that was active before.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND
    */
-  rollback(name: string, version?: string, project: string = DEFAULT_PROJECT): VersionRecord {
+  rollbackTarget(name: string, version?: string, project: string = DEFAULT_PROJECT): VersionRecord {
     const { id } = this.show(name, project)
-    const row = this.#db.transaction(
+    const row =
+      version === undefined
+        ? this.#previous(id)
+        : this.#queries.version.get({ functionId: id, version })
+    if (row === undefined) {
+      const what = version === undefined ? 'earlier version' : `version '${version}'`
+      throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
+    }
+    return toVersion(row)
+  }
+
+  /** Makes a version that is there the active one: what was deployed above it is rolled back. */
+  rollback(target: VersionRecord): void {
+    this.#db.transaction(
       () => {
-        const target =
-          version === undefined
-            ? this.#previous(id)
-            : this.#queries.version.get({ functionId: id, version })
-        if (target === undefined) {
-          const what = version === undefined ? 'earlier version' : `version '${version}'`
-          throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
-        }
-        this.#popTo(id, target.id)
-        this.#setActive(target)
-        return target
+        this.#popTo(target.functionId, target.id)
+        this.#setActive(target.functionId, target.id, settingsColumns(target))
       },
       { behavior: 'immediate' },
     )
-    return toVersion(row)
   }
 
   /**
@@ -177,20 +181,16 @@ export class MetadataStore {
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
   }
 
-  #setActive(row: VersionRow): void {
-    const { runtime, handler, capabilitiesJson, configJson } = row
+  #setActive(id: string, versionId: string, settings: ReturnType<typeof settingsColumns>): void {
     this.#db
       .update(functions)
       .set({
-        runtime,
-        handler,
-        capabilitiesJson,
-        configJson,
+        ...settings,
         status: 'deployed',
-        activeVersionId: row.id,
+        activeVersionId: versionId,
         updatedAt: new Date().toISOString(),
       })
-      .where(eq(functions.id, row.functionId))
+      .where(eq(functions.id, id))
       .run()
   }
 
@@ -250,7 +250,7 @@ export class MetadataStore {
   }
 }
 
-function settingsColumns(settings: NewVersion) {
+function settingsColumns(settings: VersionSettings) {
   return {
     runtime: settings.runtime,
     handler: settings.handler,

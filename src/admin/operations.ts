@@ -1,0 +1,217 @@
+/** What changes functions: deploy, rollback, delete. The same with a running service and without. */
+import type { Bundle, BundleStore, StagedBundle } from '../bundles/bundle-store.ts'
+import { sha256 } from '../bundles/bundle-store.ts'
+import { FunctionError } from '../errors.ts'
+import {
+  DEFAULT_PROJECT,
+  type FunctionRuntime,
+  functionId,
+  type NewVersion,
+  type VersionRecord,
+  type VersionSettings,
+} from '../metadata/records.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import type { PreparedVersion, ServiceControl } from './control.ts'
+import { type HeldBundle, runnableVersion } from './runnable.ts'
+import { type DeploySettings, resolveSettings } from './settings.ts'
+import { type DeployDocument, deployDocument } from './views.ts'
+
+export interface OperationsParts {
+  store: MetadataStore
+  bundles: BundleStore
+  control: ServiceControl
+  /** Requests are served: what goes live here is live. */
+  serving: boolean
+  /** Of a deployment that names none. */
+  defaultRuntime: FunctionRuntime
+  /** Name and release of a runtime's engine. */
+  engine(runtime: FunctionRuntime): Promise<string>
+}
+
+export class Operations {
+  readonly #parts: OperationsParts
+  /** The last change of each function: the next one waits for it. */
+  readonly #running = new Map<string, Promise<unknown>>()
+
+  constructor(parts: OperationsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Makes a version of a bundle, once a worker has loaded it, and makes it the active one.
+   *
+   * @throws {FunctionError} BAD_REQUEST; BUNDLE_REFUSED with the tenant's file and line; CONFLICT for
+   * a version that is there with other content. Nothing has changed then
+   */
+  deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
+    const { version, settings } = resolveSettings(given, this.#parts.defaultRuntime)
+    return this.#oneAtATime(name, async () => {
+      const id = functionId(name, DEFAULT_PROJECT)
+      const existing =
+        version === undefined ? undefined : this.#parts.store.findVersion(id, version)
+      if (existing !== undefined) {
+        checkSame(name, existing, settings, bundle)
+        return this.#document(name, existing)
+      }
+      return await this.#deployNew(name, version ?? this.#nextVersion(name), settings, bundle)
+    })
+  }
+
+  /**
+   * Makes a version that is there the active one: `version`, or the one that was before.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED
+   */
+  rollback(name: string, version?: string): Promise<DeployDocument> {
+    const { store, bundles } = this.#parts
+    return this.#oneAtATime(name, async () => {
+      const target = store.rollbackTarget(name, version)
+      if (store.show(name).version !== target.version) {
+        const runnable = runnableVersion(store.runnable(name, target), bundles)
+        const prepared = await this.#prepare(runnable)
+        try {
+          store.rollback(target)
+        } catch (error) {
+          prepared.discard()
+          throw error
+        }
+        prepared.activate()
+      }
+      return this.#document(name, target)
+    })
+  }
+
+  /**
+   * Deletes a function with all its versions.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND
+   */
+  remove(name: string): Promise<void> {
+    const { store, bundles, control } = this.#parts
+    return this.#oneAtATime(name, async () => {
+      const versions = store.versions(name)
+      store.remove(name)
+      control.forget(name)
+      const known = store.bundlePaths()
+      for (const { bundle } of versions.filter((row) => !known.has(row.bundle.path))) {
+        await bundles.removeVersion(bundle)
+      }
+    })
+  }
+
+  async #deployNew(
+    name: string,
+    version: string,
+    settings: VersionSettings,
+    bundle: Bundle,
+  ): Promise<DeployDocument> {
+    const { bundles, engine } = this.#parts
+    const staged = await bundles.stage(functionId(name, DEFAULT_PROJECT), version, bundle)
+    const next: NewVersion = {
+      ...settings,
+      project: DEFAULT_PROJECT,
+      name,
+      version,
+      engine: await engine(settings.runtime),
+      bundle: staged.record,
+    }
+    const held: HeldBundle = { bundle }
+    let prepared: PreparedVersion
+    try {
+      prepared = await this.#prepare(this.#candidate(next, held))
+    } catch (error) {
+      await staged.discard()
+      throw error
+    }
+    const record = await this.#record(next, staged, prepared)
+    held.bundle = undefined
+    prepared.activate()
+    return this.#document(name, record)
+  }
+
+  /** The version as it will be, for the worker that tries its bundle. */
+  #candidate(next: NewVersion, held: HeldBundle) {
+    const { store, bundles } = this.#parts
+    const id = functionId(next.name, next.project)
+    const candidate = { ...next, id: '', functionId: id, createdAt: '' }
+    return runnableVersion(store.runnable(next.name, candidate), bundles, held)
+  }
+
+  async #prepare(version: ReturnType<typeof runnableVersion>): Promise<PreparedVersion> {
+    try {
+      return await this.#parts.control.prepare(version)
+    } catch (cause) {
+      if (!(cause instanceof FunctionError) || cause.code !== 'BUNDLE_LOAD_ERROR') {
+        throw cause
+      }
+      const { tenantStack: stack, position } = cause
+      throw new FunctionError('BUNDLE_REFUSED', `The bundle does not load: ${cause.message}`, {
+        cause,
+        ...(stack !== undefined && { stack }),
+        ...(position !== undefined && { position }),
+      })
+    }
+  }
+
+  /** The bundle gets its name before a row names it: cut off in between, it is swept away. */
+  async #record(
+    next: NewVersion,
+    staged: StagedBundle,
+    prepared: PreparedVersion,
+  ): Promise<VersionRecord> {
+    try {
+      await staged.commit()
+      return this.#parts.store.addVersion(next)
+    } catch (error) {
+      prepared.discard()
+      await staged.discard()
+      await this.#parts.bundles.removeVersion(staged.record)
+      throw error
+    }
+  }
+
+  #nextVersion(name: string): string {
+    const { store } = this.#parts
+    const known = store.resolve(name).found === 'nothing' ? [] : store.versions(name)
+    const numbers = known.map(({ version }) => Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0))
+    return `v${Math.max(0, ...numbers) + 1}`
+  }
+
+  #document(name: string, record: VersionRecord): DeployDocument {
+    const active = this.#parts.store.show(name).version === record.version
+    return deployDocument(name, record, active && this.#parts.serving)
+  }
+
+  async #oneAtATime<T>(name: string, change: () => Promise<T>): Promise<T> {
+    const before = this.#running.get(name)
+    const run = Promise.resolve(before)
+      .catch(() => {})
+      .then(change)
+    this.#running.set(name, run)
+    try {
+      return await run
+    } finally {
+      if (this.#running.get(name) === run) {
+        this.#running.delete(name)
+      }
+    }
+  }
+}
+
+function checkSame(
+  name: string,
+  existing: VersionRecord,
+  settings: VersionSettings,
+  bundle: Bundle,
+): void {
+  const { runtime, handler, capabilities, config } = existing
+  const sameSettings = Bun.deepEquals({ runtime, handler, capabilities, config }, settings, true)
+  const sameContent = existing.bundle.sha256 === sha256(bundle.code)
+  if (!sameSettings || !sameContent) {
+    const what = sameContent ? 'other settings' : 'other content'
+    throw new FunctionError(
+      'CONFLICT',
+      `Version '${existing.version}' of '${name}' is there with ${what}; versions do not change: deploy it under another name.`,
+    )
+  }
+}

@@ -1,0 +1,92 @@
+/** The routes of the management API, as OpenAPI describes them. */
+import { createRoute, z } from '@hono/zod-openapi'
+import { problemSchema } from './problem.ts'
+import {
+  deployDocumentSchema,
+  functionDetailsSchema,
+  functionDocumentSchema,
+  versionDocumentSchema,
+  workerDocumentSchema,
+} from './views.ts'
+
+const json = <T extends z.ZodType>(schema: T, description: string) => ({
+  description,
+  content: { 'application/json': { schema } },
+})
+
+const problem = {
+  description: 'What went wrong.',
+  content: { 'application/problem+json': { schema: problemSchema } },
+}
+
+/** Names are checked by the operations, so that one sentence says what is wrong with them. */
+const params = z.object({ name: z.string() })
+
+const file = z.instanceof(Blob).openapi({ type: 'string', format: 'binary' })
+
+export const deployForm = z
+  .object({
+    settings: z.string().openapi({ description: 'JSON: version, runtime, profile, limits' }),
+    bundle: file,
+    map: file,
+  })
+  .openapi('DeployForm')
+
+export const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/functions',
+  summary: 'Every function, by name',
+  responses: { 200: json(z.array(functionDocumentSchema), 'Functions.'), default: problem },
+})
+
+export const showRoute = createRoute({
+  method: 'get',
+  path: '/v1/functions/{name}',
+  summary: 'One function with its versions',
+  request: { params },
+  responses: { 200: json(functionDetailsSchema, 'The function.'), default: problem },
+})
+
+export const versionsRoute = createRoute({
+  method: 'get',
+  path: '/v1/functions/{name}/versions',
+  summary: 'The versions of a function, newest first',
+  request: { params },
+  responses: { 200: json(z.array(versionDocumentSchema), 'Versions.'), default: problem },
+})
+
+export const deployRoute = createRoute({
+  method: 'post',
+  path: '/v1/functions/{name}/versions',
+  summary: 'Deploys a bundle as a new version, which is live when this answers',
+  request: { params, body: { content: { 'multipart/form-data': { schema: deployForm } } } },
+  responses: { 200: json(deployDocumentSchema, 'What was deployed.'), default: problem },
+})
+
+export const rollbackRoute = createRoute({
+  method: 'post',
+  path: '/v1/functions/{name}/rollback',
+  summary: 'Makes a version active again: the one named, or the one that was active before',
+  request: {
+    params,
+    body: {
+      content: { 'application/json': { schema: z.object({ version: z.string().optional() }) } },
+    },
+  },
+  responses: { 200: json(deployDocumentSchema, 'What is active now.'), default: problem },
+})
+
+export const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/functions/{name}',
+  summary: 'Deletes a function with all its versions',
+  request: { params },
+  responses: { 204: { description: 'It is gone.' }, default: problem },
+})
+
+export const workersRoute = createRoute({
+  method: 'get',
+  path: '/v1/workers',
+  summary: 'Every live worker',
+  responses: { 200: json(z.array(workerDocumentSchema), 'Workers.'), default: problem },
+})

@@ -1,0 +1,128 @@
+/** What a deployment asks for, checked, as what a version runs with. */
+import { z } from 'zod'
+import {
+  isProfileName,
+  lowerLimits,
+  namedProfile,
+  parseCustomProfile,
+} from '../capabilities/profiles.ts'
+import type { Capabilities } from '../capabilities/schema.ts'
+import { FunctionError } from '../errors.ts'
+import { DEFAULT_PROJECT, type FunctionRuntime, type VersionSettings } from '../metadata/records.ts'
+import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
+
+const MAX_PROFILE_CHARS = 65_536
+
+/** A function's name, as it stands in its URL. */
+export const functionNameSchema = z
+  .string()
+  .regex(
+    /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'a name has 1 to 63 of a-z, 0-9 and -, and no - at its ends',
+  )
+
+/** It names a folder. */
+export const versionNameSchema = z
+  .string()
+  .regex(
+    /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'a version has 1 to 63 of A-Z, a-z, 0-9, ., _ and -, starts with a letter or digit and holds no ..',
+  )
+
+export const deploySettingsSchema = z.strictObject({
+  /** Counts up from v1 where it is not given. */
+  version: versionNameSchema.optional(),
+  runtime: z.enum(['quickjs-ng', 'bun']).optional(),
+  handler: z
+    .string()
+    .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u, 'a handler is the name of an export')
+    .default('default'),
+  profile: z.enum(['strict', 'permissive', 'custom']).default('strict'),
+  /** JSON text of a custom profile. */
+  customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
+  /** Lower the profile's limits: bytes, CPU milliseconds. */
+  maxMemory: z.int().positive().optional(),
+  maxCpu: z.int().positive().optional(),
+  timeoutMs: z.int().min(1).max(86_400_000).optional(),
+  maxWorkers: z.int().min(1).max(10_000).optional(),
+  concurrency: z.int().min(1).max(10_000).optional(),
+  exposeErrors: z.boolean().default(false),
+})
+
+export type DeploySettings = z.input<typeof deploySettingsSchema>
+
+/**
+ * Checks a deployment's settings and works out what the version runs with.
+ *
+ * @param defaultRuntime for a deployment that names none
+ * @throws {FunctionError} BAD_REQUEST, in one sentence
+ */
+export function resolveSettings(
+  given: DeploySettings,
+  defaultRuntime: FunctionRuntime,
+  project: string = DEFAULT_PROJECT,
+): { version: string | undefined; settings: VersionSettings } {
+  const input = checked(deploySettingsSchema, given)
+  const runtime = input.runtime ?? defaultRuntime
+  if (runtime === 'bun' && input.profile !== 'permissive') {
+    throw new FunctionError(
+      'BAD_REQUEST',
+      'The bun runtime needs the permissive profile: no sandbox holds a Bun worker yet, so that it could reach files, network and eval whatever its profile says.',
+    )
+  }
+  const { timeoutMs, maxWorkers, concurrency, exposeErrors, profile } = input
+  return {
+    version: input.version,
+    settings: {
+      runtime,
+      handler: input.handler,
+      capabilities: capabilitiesOf(input, project),
+      config: {
+        profile,
+        ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(maxWorkers !== undefined && { maxWorkers }),
+        ...(concurrency !== undefined && { concurrency }),
+        exposeErrors,
+      },
+    },
+  }
+}
+
+/** @throws {FunctionError} BAD_REQUEST that names what is wrong */
+export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) {
+    return parsed.data
+  }
+  const issue = parsed.error.issues[0]
+  const key = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
+  const shown = typeof value === 'string' ? ` (not '${value.slice(0, 100)}')` : ''
+  throw new FunctionError(
+    'BAD_REQUEST',
+    `${key === '' ? '' : `${key}: `}${issue?.message}${shown}.`,
+  )
+}
+
+function capabilitiesOf(
+  input: z.output<typeof deploySettingsSchema>,
+  project: string,
+): Capabilities {
+  const { profile, customProfile, maxMemory, maxCpu } = input
+  if ((profile === 'custom') !== (customProfile !== undefined)) {
+    throw new FunctionError(
+      'BAD_REQUEST',
+      'A custom profile comes with its JSON, and no other does.',
+    )
+  }
+  const units = { size: parseSize, duration: parseDuration }
+  const show = { maxMemory: formatSize, maxCpu: formatDuration }
+  try {
+    const base = isProfileName(profile)
+      ? namedProfile(profile, project)
+      : parseCustomProfile(customProfile ?? '', project, units)
+    return lowerLimits(base, { maxMemory, maxCpu }, show)
+  } catch (cause) {
+    const why = (cause as Error).message
+    throw new FunctionError('BAD_REQUEST', `The ${profile} profile: ${why}.`, { cause })
+  }
+}

@@ -1,0 +1,114 @@
+/** The documents that programs read, of the management API and of `--json`. */
+import { z } from '@hono/zod-openapi'
+import type { FunctionSummary, VersionRecord } from '../metadata/records.ts'
+
+const runtime = z.enum(['quickjs-ng', 'bun'])
+const time = z.iso.datetime()
+
+export const deployDocumentSchema = z
+  .object({
+    function: z.string(),
+    version: z.string(),
+    runtime,
+    profile: z.string(),
+    sha256: z.string(),
+    /** Bytes. */
+    size: z.int(),
+    /** A running service serves it now. */
+    live: z.boolean(),
+  })
+  .openapi('Deployment')
+
+export const functionDocumentSchema = z
+  .object({
+    name: z.string(),
+    runtime,
+    version: z.string().nullable(),
+    status: z.enum(['registered', 'deployed']),
+    profile: z.string(),
+    updatedAt: time,
+  })
+  .openapi('Function')
+
+export const versionDocumentSchema = z
+  .object({
+    version: z.string(),
+    active: z.boolean(),
+    sha256: z.string(),
+    size: z.int(),
+    createdAt: time,
+  })
+  .openapi('Version')
+
+export const functionDetailsSchema = functionDocumentSchema
+  .extend({
+    id: z.string(),
+    createdAt: time,
+    handler: z.string().nullable(),
+    engine: z.string().nullable(),
+    capabilities: z.record(z.string(), z.unknown()).nullable(),
+    config: z.record(z.string(), z.unknown()).nullable(),
+    versions: z.array(versionDocumentSchema),
+  })
+  .openapi('FunctionDetails')
+
+export const workerDocumentSchema = z
+  .object({
+    pid: z.int().nullable(),
+    function: z.string(),
+    version: z.string(),
+    runtime: z.string(),
+    state: z.string(),
+    invocations: z.int(),
+    startedAt: time,
+    residentBytes: z.int(),
+    layers: z.array(z.string()),
+  })
+  .openapi('Worker')
+
+export type DeployDocument = z.infer<typeof deployDocumentSchema>
+export type FunctionDocument = z.infer<typeof functionDocumentSchema>
+export type FunctionDetails = z.infer<typeof functionDetailsSchema>
+export type VersionDocument = z.infer<typeof versionDocumentSchema>
+export type WorkerDocument = z.infer<typeof workerDocumentSchema>
+
+export function deployDocument(name: string, record: VersionRecord, live: boolean): DeployDocument {
+  const { version, runtime, config, bundle } = record
+  return {
+    function: name,
+    version,
+    runtime,
+    profile: config.profile,
+    sha256: bundle.sha256,
+    size: bundle.size,
+    live,
+  }
+}
+
+export function functionDocument(row: FunctionSummary): FunctionDocument {
+  const { name, runtime, version = null, status, profile, updatedAt } = row
+  return { name, runtime, version, status, profile, updatedAt }
+}
+
+export function versionDocument(
+  record: VersionRecord,
+  active: string | undefined,
+): VersionDocument {
+  const { version, bundle, createdAt } = record
+  const { sha256, size } = bundle
+  return { version, active: version === active, sha256, size, createdAt }
+}
+
+export function functionDetails(row: FunctionSummary, versions: VersionRecord[]): FunctionDetails {
+  const active = versions.find((record) => record.version === row.version)
+  return {
+    ...functionDocument(row),
+    id: row.id,
+    createdAt: row.createdAt,
+    handler: active?.handler ?? null,
+    engine: active?.engine ?? null,
+    capabilities: active?.capabilities ?? null,
+    config: active?.config ?? null,
+    versions: versions.map((record) => versionDocument(record, row.version)),
+  }
+}
