@@ -6,12 +6,11 @@ import type { WorkerLauncher } from '../worker/worker.ts'
 import { type BinaryOptions, findBinary } from './binaries.ts'
 import { EMBEDDED } from './embedded.ts'
 
-/** Finds the native programs and makes what starts workers with them. */
-export async function startLauncher(config: Config, log: ServiceLog): Promise<WorkerLauncher> {
+/** Where this executable looks for the native programs. */
+export function binaryOptions(config: Config): BinaryOptions {
   const { quickjsPath, launcherPath } = config.worker
-  const dataDir = resolve(config.server.dataDir)
-  const options: BinaryOptions = {
-    dataDir,
+  return {
+    dataDir: resolve(config.server.dataDir),
     executablePath: process.execPath,
     configured: {
       ...(quickjsPath !== undefined && { 'quickjs-worker': quickjsPath }),
@@ -19,6 +18,11 @@ export async function startLauncher(config: Config, log: ServiceLog): Promise<Wo
     },
     embedded: EMBEDDED,
   }
+}
+
+/** Finds the native programs and makes what starts workers with them. */
+export async function startLauncher(config: Config, log: ServiceLog): Promise<WorkerLauncher> {
+  const options = binaryOptions(config)
   const [launcher, worker] = await Promise.all([
     findBinary('functions-launcher', options),
     findBinary('quickjs-worker', options),
@@ -27,7 +31,7 @@ export async function startLauncher(config: Config, log: ServiceLog): Promise<Wo
     launcherPath: launcher,
     workerPath: worker,
     executablePath: process.execPath,
-    runDir: join(dataDir, 'run'),
+    runDir: join(options.dataDir, 'run'),
     sandboxUid: process.getuid?.() === 0 ? config.sandbox.uid : undefined,
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)
