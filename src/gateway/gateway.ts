@@ -221,7 +221,7 @@ export class Gateway implements ExchangeHost {
     )
     app.notFound((c) => {
       // Functions are reached by the paths above only; this one was written some other way.
-      if (c.req.path.startsWith('/functions/')) return badRequest(c.req.raw, PATH)
+      if (/^\/functions\/./.test(c.req.path)) return badRequest(c.req.raw, PATH)
       const error = new FunctionError('FUNCTION_NOT_FOUND', 'Nothing is served at this path.')
       return problemResponse(error, { requestId: pageRequestId(c.req.raw) })
     })

@@ -324,7 +324,7 @@ describe('a worker that does not start', () => {
     const pool = newPool()
     const warm = pool.warm()
     launcher.at(0).exit(LOAD)
-    expect(warm).rejects.toThrow('no luck')
+    await expect(warm).rejects.toThrow('no luck')
     const other = newPool()
     const ready = other.warm()
     launcher.at(1).becomeReady()

@@ -1,0 +1,195 @@
+import { beforeEach, describe, expect, test } from 'bun:test'
+import { FunctionError } from '../errors.ts'
+import { Fleet } from '../pool/fleet.ts'
+import type { Job } from '../pool/job.ts'
+import { anySpec, LauncherDouble, TestClock } from '../pool/worker-double.ts'
+import { CounterBook } from '../telemetry/counters.ts'
+import { type ActiveVersion, Router } from './router.ts'
+
+let launcher: LauncherDouble
+let functions: Map<string, ActiveVersion | 'undeployed'>
+let asked: string[]
+let router: Router
+
+function version(name: string, versionName: string): ActiveVersion {
+  const spec = { ...anySpec(name), version: versionName }
+  return { spec, timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+}
+
+beforeEach(() => {
+  launcher = new LauncherDouble()
+  functions = new Map()
+  asked = []
+  router = new Router({
+    source: {
+      active(name) {
+        asked.push(name)
+        return functions.get(name)
+      },
+    },
+    launcher,
+    fleet: new Fleet(100, new TestClock()),
+    counters: new CounterBook(),
+    poolLimits: {
+      minWorkers: 0,
+      maxWorkers: 10,
+      concurrency: 32,
+      queue: 10,
+      queueTimeoutMs: 10_000,
+      idleTimeoutMs: 300_000,
+      recycleAfter: 100_000,
+      maxBackoffMs: 30_000,
+      drainMs: 1_000,
+    },
+    startTimeoutMs: 200,
+    log: () => {},
+  })
+})
+
+/** A request that notes how it ended. */
+function submit(name: string): { ended: string | undefined } {
+  const note: { ended: string | undefined } = { ended: undefined }
+  const job: Job = {
+    request: {
+      method: 'GET',
+      url: 'http://x/',
+      headers: [],
+      deadline: 5_000,
+      cpuMs: 100,
+      body: undefined,
+      end: true,
+    },
+    requestId: 'r',
+    arrivedAt: 0,
+    replayable: true,
+    dispatched() {},
+    response() {},
+    chunk() {},
+    end() {},
+    drain() {},
+    bodyUnwanted() {},
+    fail(error) {
+      note.ended = error.code
+    },
+    done() {
+      note.ended ??= 'done'
+    },
+  }
+  router.route(name).pool.submit(job)
+  return note
+}
+
+const codeOf = (act: () => unknown): string | undefined => {
+  try {
+    act()
+  } catch (error) {
+    return (error as FunctionError).code
+  }
+  return undefined
+}
+
+describe('route', () => {
+  test('asks for a function when its first request comes, and once', () => {
+    functions.set('f', version('f', 'v1'))
+    expect(asked).toEqual([])
+    expect(router.route('f').version).toBe('v1')
+    expect(router.route('f')).toBe(router.route('f'))
+    expect(asked).toEqual(['f'])
+    expect(router.route('f').pool.limits).toMatchObject({
+      maxWorkers: 2,
+      concurrency: 4,
+      queue: 10,
+    })
+  })
+
+  test('tells what is not there from what is not deployed, and asks again', () => {
+    functions.set('idle', 'undeployed')
+    expect(codeOf(() => router.route('idle'))).toBe('FUNCTION_NOT_DEPLOYED')
+    expect(codeOf(() => router.route('nothing'))).toBe('FUNCTION_NOT_FOUND')
+    functions.set('nothing', version('nothing', 'v1'))
+    expect(router.route('nothing').version).toBe('v1')
+  })
+})
+
+describe('a switch', () => {
+  test('waits for a worker of the new version; the old one finishes what it has', async () => {
+    functions.set('f', version('f', 'v1'))
+    const before = submit('f')
+    launcher.at(0).becomeReady()
+    const preparing = router.prepare(version('f', 'v2'))
+    const during = submit('f')
+    expect(launcher.at(0).inFlight).toBe(2)
+    launcher.at(1).becomeReady()
+    const prepared = await preparing
+    expect(router.route('f').version).toBe('v1')
+    prepared.activate()
+    expect(router.route('f').version).toBe('v2')
+    const after = submit('f')
+    expect(launcher.at(1).inFlight).toBe(1)
+    expect(launcher.at(0).state).toBe('draining')
+    expect([before.ended, during.ended]).toEqual([undefined, undefined])
+    for (const invocation of launcher.at(0).taken) launcher.at(0).finish(invocation)
+    expect([before.ended, during.ended]).toEqual(['done', 'done'])
+    expect(launcher.at(0).state).toBe('gone')
+    launcher.at(1).finish(launcher.at(1).last)
+    expect(after.ended).toBe('done')
+    expect(asked).toEqual(['f'])
+  })
+
+  test('to a version that does not load changes nothing', async () => {
+    functions.set('f', version('f', 'v1'))
+    submit('f')
+    launcher.at(0).becomeReady()
+    const preparing = router.prepare(version('f', 'v2'))
+    launcher.at(1).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'no luck'))
+    await expect(preparing).rejects.toThrow('no luck')
+    expect(router.route('f').version).toBe('v1')
+    expect(launcher.at(0).state).toBe('ready')
+    expect([...router.pools()]).toHaveLength(1)
+  })
+
+  test('to a version whose worker never gets ready is given up', async () => {
+    const preparing = router.prepare(version('f', 'v2'))
+    await expect(preparing).rejects.toMatchObject({ code: 'WORKER_START_FAILED' })
+    expect(launcher.at(0).state).toBe('gone')
+    expect([...router.pools()]).toHaveLength(0)
+  })
+
+  test('that is discarded ends its workers', async () => {
+    const preparing = router.prepare(version('f', 'v2'))
+    launcher.at(0).becomeReady()
+    ;(await preparing).discard()
+    expect(launcher.at(0).state).toBe('gone')
+    expect(codeOf(() => router.route('f'))).toBe('FUNCTION_NOT_FOUND')
+  })
+})
+
+test('a function that is forgotten finishes what it has, and is asked for again', () => {
+  functions.set('f', version('f', 'v1'))
+  const note = submit('f')
+  launcher.at(0).becomeReady()
+  functions.delete('f')
+  router.forget('f')
+  expect(codeOf(() => router.route('f'))).toBe('FUNCTION_NOT_FOUND')
+  launcher.at(0).finish(launcher.at(0).last)
+  expect(note.ended).toBe('done')
+  expect(launcher.at(0).state).toBe('gone')
+})
+
+test('close waits for the last worker of every version, kill does not', async () => {
+  functions.set('f', version('f', 'v1'))
+  functions.set('g', version('g', 'v1'))
+  submit('f')
+  const note = submit('g')
+  for (const worker of launcher.started) worker.becomeReady()
+  let closed = false
+  const closing = router.close().then(() => {
+    closed = true
+  })
+  launcher.at(0).finish(launcher.at(0).last)
+  await Bun.sleep(1)
+  expect(closed).toBe(false)
+  router.kill(new FunctionError('SHUTTING_DOWN', 'now'))
+  await closing
+  expect(note.ended).toBe('SHUTTING_DOWN')
+})
