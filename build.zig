@@ -18,9 +18,17 @@ const yyjson_dir = sources ++ "/yyjson";
 /// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
 const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
 
+/// What is left out of an initializer is zero: the engine's own idiom for class definitions.
 const our_flags = [_][]const u8{
-    "-std=c11", "-D_GNU_SOURCE",            "-Wall",                           "-Wextra",
-    "-Werror",  "-fstack-clash-protection", "-fno-delete-null-pointer-checks", "-fno-strict-aliasing",
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    "-Wno-missing-field-initializers",
+    "-Werror",
+    "-fstack-clash-protection",
+    "-fno-delete-null-pointer-checks",
+    "-fno-strict-aliasing",
 };
 const third_party_flags = [_][]const u8{
     "-D_GNU_SOURCE", "-w", "-O3", "-fstack-clash-protection", "-fno-strict-aliasing",
