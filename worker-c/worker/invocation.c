@@ -50,18 +50,25 @@ bool fn_invocation_live(const fn_invocation *invocation) {
     return invocation->state != FN_GONE && invocation->stop == FN_STOP_NONE;
 }
 
-/* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
-static void go(fn_worker *worker, fn_invocation *invocation) {
+void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     fn_invocation **link = &worker->table[invocation->id % FN_TABLE_SIZE];
     while (*link != invocation) {
         link = &(*link)->next_in_table;
     }
     *link = invocation->next_in_table;
     worker->in_flight--;
+    invocation->state = FN_GONE;
+    fn_response_free(worker, invocation);
+    JS_FreeValue(worker->ctx, invocation->request);
+    JS_FreeValue(worker->ctx, invocation->async);
+    invocation->request = invocation->async = JS_UNDEFINED;
+    fn_invocation_unref(invocation);
+}
+
+/* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
+static void go(fn_worker *worker, fn_invocation *invocation) {
     fn_request_unwanted(worker, invocation);
     fn_rejections_report(worker, invocation);
-    invocation->state = FN_GONE;
-
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "done");
     fn_buffer_text(out, ",\"id\":");
     fn_json_uint(out, invocation->id);
@@ -72,11 +79,7 @@ static void go(fn_worker *worker, fn_invocation *invocation) {
     if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
         fn_worker_exit(worker, FN_EXIT_BREACH, false);
     }
-    fn_response_free(worker, invocation);
-    JS_FreeValue(worker->ctx, invocation->request);
-    JS_FreeValue(worker->ctx, invocation->async);
-    invocation->request = invocation->async = JS_UNDEFINED;
-    fn_invocation_unref(invocation);
+    fn_invocation_drop(worker, invocation);
 }
 
 /* `done` waits for the end of the turn, so that what was queued before the end still runs. */

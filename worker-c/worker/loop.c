@@ -4,7 +4,6 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 #include "check.h"
 
@@ -13,25 +12,15 @@
 #define TURN_NS 2000000u /* then the channel and the timers have their turn */
 #define FLUSH_AT_EXIT_MS 1000
 
-static void end_process(fn_worker *worker, int status) {
-#ifdef FN_SANITIZE
-    /* So that what is left is a leak. */
-    fn_engine_free(worker);
-    fn_ipc_free(&worker->ipc);
-    exit(status);
-#else
-    (void)worker;
-    _exit(status);
-#endif
-}
-
 _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush) {
     struct pollfd writable = {.fd = worker->ipc.fd, .events = POLLOUT};
     while (flush && fn_ipc_flush(&worker->ipc) == 1) {
         flush = poll(&writable, 1, FLUSH_AT_EXIT_MS) == 1;
     }
-    end_process(worker, status);
-    abort(); /* not reached */
+#ifdef FN_SANITIZE
+    fn_teardown(worker, status);
+#endif
+    _exit(status);
 }
 
 _Noreturn void fn_worker_breach(const char *what) {

@@ -173,6 +173,8 @@ void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char
 void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
 void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation);
 void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation);
+/* Ends it without a word to the host, who is gone. */
+void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation);
 /* Sends `done` for what has finished in this turn. */
 void fn_invocations_finish(fn_worker *worker);
 
@@ -212,6 +214,9 @@ void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what
 /* rejections.c: promises that were rejected while nothing was attached to them. */
 void fn_rejections_init(fn_worker *worker);
 void fn_rejections_report(fn_worker *worker, const fn_invocation *of);
+
+/* teardown.c */
+void fn_teardown(fn_worker *worker, int status);
 
 /* limits.c */
 uint64_t fn_limits_address_space(void);
