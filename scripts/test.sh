@@ -122,7 +122,8 @@ sanitized_worker_tests() {
   local before=$failed
   check 'sanitized build' scripts/build-asan.sh
   [ "$failed" -eq "$before" ] || return
-  FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker tests 'worker tests, sanitized' ./tests/worker ./tests/web
+  FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
+    tests 'worker tests, sanitized' ./tests/worker ./tests/web
 }
 
 finish() {
