@@ -41,8 +41,6 @@ beforeAll(async () => {
   service.deploy('other', `export default () => new Response('other')`)
   service.deploy('broken', `throw new Error('no luck')`)
   await service.start()
-  const { store } = service.parts
-  expect(store.resolve('echo').found).toBe('version')
 }, 30_000)
 
 afterAll(() => service.remove())
@@ -146,8 +144,8 @@ describe('a failure', () => {
     const document = await problem(await service.fetch('/functions/echo/throw'))
     expect(document).toMatchObject({ status: 500, code: 'HANDLER_ERROR' })
     expect(JSON.stringify(document)).not.toContain('secret')
-    service.parts.telemetry.logs.flush()
-    const [entry] = service.parts.telemetry.logs.recent('echo', 1)
+    service.service.telemetry.logs.flush()
+    const [entry] = service.service.telemetry.logs.recent('echo', 1)
     expect(entry?.message).toContain('secret of the tenant')
     expect(entry?.requestId).toBe(document.requestId as string)
     expect(service.lines.join('')).not.toContain('secret')
@@ -180,7 +178,7 @@ describe('a failure', () => {
 })
 
 describe('a body over the limit', () => {
-  const worker = () => service.control.workers().find((one) => one.function === 'echo')?.pid
+  const worker = () => service.service.control.workers().find((one) => one.function === 'echo')?.pid
 
   test('is refused at once when declared', async () => {
     const text = await service.raw(
@@ -203,7 +201,9 @@ describe('a body over the limit', () => {
     expect((await see('/functions/echo')).method).toBe('GET')
     expect(worker()).toBe(before as number)
     await eventually('its slot is free', () =>
-      service.control.workers().every((one) => one.function !== 'echo' || one.state === 'ready'),
+      service.service.control
+        .workers()
+        .every((one) => one.function !== 'echo' || one.state === 'ready'),
     )
   })
 })

@@ -86,7 +86,7 @@ const counts = async () => (await (await service.fetch('/functions/s/seen')).jso
 
 const free = () =>
   eventually('every slot is free', () =>
-    service.control.workers().every((worker) => worker.state === 'ready'),
+    service.service.control.workers().every((worker) => worker.state === 'ready'),
   )
 
 /** A client that reads only when told. */

@@ -2,6 +2,7 @@ import { FunctionError } from '../errors.ts'
 import type { Fleet } from '../pool/fleet.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import { Pool } from '../pool/pool.ts'
+import type { SlotState } from '../pool/slot.ts'
 import type { CounterBook } from '../telemetry/counters.ts'
 import type { WorkerLauncher, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
@@ -103,6 +104,17 @@ export class Router {
   *pools(): Iterable<Pool> {
     for (const route of this.#routes.values()) yield route.pool
     yield* this.#leaving
+  }
+
+  /** How many workers there are in each state, and how many jobs wait for one. */
+  load(): { workers: Record<SlotState, number>; queued: number } {
+    const workers = { starting: 0, ready: 0, busy: 0, draining: 0, gone: 0 }
+    let queued = 0
+    for (const pool of this.pools()) {
+      queued += pool.queued
+      for (const { state } of pool.slots) workers[state]++
+    }
+    return { workers, queued }
   }
 
   /** Takes everything out of service; resolves when the last worker is gone. */

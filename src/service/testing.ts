@@ -3,7 +3,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { ServiceControl } from '../admin/control.ts'
 import { namedProfile } from '../capabilities/profiles.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -11,7 +10,8 @@ import type { FunctionConfig } from '../metadata/records.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import type { Runtime } from '../worker/worker.ts'
-import { type ManagementParts, Service } from './service.ts'
+import { Service } from './service.ts'
+import type { Overrides } from './wire.ts'
 
 export interface TestFunction {
   version?: string
@@ -25,10 +25,11 @@ export class TestService {
   readonly lines: string[] = []
   /** By key of the command line: `{ 'max-body': '1MB' }`. */
   readonly flags: Record<string, string>
+  readonly overrides: Overrides
   #service: Service | undefined
-  #parts: ManagementParts | undefined
 
-  constructor(flags: Record<string, string> = {}) {
+  constructor(flags: Record<string, string> = {}, overrides: Overrides = {}) {
+    this.overrides = overrides
     this.flags = { 'data-dir': this.dataDir, port: '0', ...flags }
   }
 
@@ -36,24 +37,17 @@ export class TestService {
     return loadConfig({ flags: this.flags, env: {} }).config
   }
 
+  get service(): Service {
+    if (this.#service === undefined) throw new Error('the service is not started')
+    return this.#service
+  }
+
   get url(): string {
-    return this.#running.url
+    return this.service.url
   }
 
   get port(): number {
     return Number(new URL(this.url).port)
-  }
-
-  get service(): Service {
-    return this.#running
-  }
-
-  get control(): ServiceControl {
-    return this.#managed.control
-  }
-
-  get parts(): ManagementParts {
-    return this.#managed
   }
 
   /** Records a version of a function whose bundle is `source`, an ES module, and makes it active. */
@@ -78,19 +72,14 @@ export class TestService {
         size: Buffer.byteLength(source),
       },
     }
-    const store = this.#parts?.store ?? MetadataStore.open(this.dataDir)
+    const store = this.#service?.store ?? MetadataStore.open(this.dataDir)
     store.addVersion(record)
-    if (this.#parts === undefined) store.close()
+    if (this.#service === undefined) store.close()
   }
 
   async start(): Promise<this> {
-    this.#service = await Service.start(this.config, {
-      management: (parts) => {
-        this.#parts = parts
-        return () => new Response('managed')
-      },
-      log: new ServiceLog((line) => this.lines.push(line)),
-    })
+    const log = new ServiceLog((line) => this.lines.push(line))
+    this.#service = await Service.start(this.config, { log, ...this.overrides })
     return this
   }
 
@@ -126,22 +115,11 @@ export class TestService {
   async stop(): Promise<void> {
     await this.#service?.stop()
     this.#service = undefined
-    this.#parts = undefined
   }
 
   async remove(): Promise<void> {
     await this.stop()
     rmSync(this.dataDir, { recursive: true, force: true })
-  }
-
-  get #running(): Service {
-    if (this.#service === undefined) throw new Error('the service is not started')
-    return this.#service
-  }
-
-  get #managed(): ManagementParts {
-    if (this.#parts === undefined) throw new Error('the service is not started')
-    return this.#parts
   }
 }
 

@@ -1,0 +1,186 @@
+/** Takes what a service needs, in order, and joins the rooms. */
+import { resolve } from 'node:path'
+import type { Server } from 'bun'
+import { createApi } from '../admin/api.ts'
+import type { ServiceControl } from '../admin/control.ts'
+import { Operations } from '../admin/operations.ts'
+import { BundleStore } from '../bundles/bundle-store.ts'
+import type { Config } from '../config/schema.ts'
+import { FunctionError } from '../errors.ts'
+import { Gateway } from '../gateway/gateway.ts'
+import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
+import { MetadataStore } from '../metadata/store.ts'
+import { Fleet } from '../pool/fleet.ts'
+import { systemClock } from '../pool/job.ts'
+import { Router } from '../router/router.ts'
+import { prometheusText } from '../telemetry/prometheus.ts'
+import { ServiceLog } from '../telemetry/service-log.ts'
+import { Telemetry } from '../telemetry/telemetry.ts'
+import type { WorkerLauncher } from '../worker/worker.ts'
+import { serviceControl } from './control.ts'
+import { engineNames, findPrograms, newLauncher, type Programs } from './launcher.ts'
+import { onPort, onSocket } from './listen.ts'
+import { poolLimits } from './pool-limits.ts'
+import { writeServiceFile } from './service-file.ts'
+import { VersionSource } from './version-source.ts'
+
+/** Starting a version for a switch, a wait for room among all workers included. */
+const VERSION_START_MS = 60_000
+/** From the end of a response until what its handler left running is cancelled. */
+const WAIT_UNTIL_MS = 30_000
+
+/** What a test holds in its hand. */
+export interface Overrides {
+  log?: ServiceLog
+  launcher?: typeof newLauncher
+}
+
+/** The parts of a running service. */
+export interface Wired {
+  config: Config
+  log: ServiceLog
+  lock: DataDirLock
+  store: MetadataStore
+  telemetry: Telemetry
+  launcher: WorkerLauncher
+  router: Router
+  gateway: Gateway
+  control: ServiceControl
+  management: Server<undefined>
+}
+
+/** Steps back, for a start that fails halfway. */
+export type Undo = (() => unknown)[]
+
+/** @param undo takes a step for each thing that was taken */
+export async function wire(config: Config, overrides: Overrides, undo: Undo): Promise<Wired> {
+  const log = overrides.log ?? new ServiceLog()
+  const { dataDir, socket } = config.server
+  const lock = takeLock(dataDir)
+  undo.push(() => lock.release())
+  const store = MetadataStore.open(dataDir)
+  undo.push(() => store.close())
+  const programs = await findPrograms(config)
+  const launcher = (overrides.launcher ?? newLauncher)(config, programs, log)
+  undo.push(() => launcher.close())
+  const warm = launcher.warm()
+  // It is waited for further down; a start that fails before that must not end in its rejection.
+  warm.catch(() => {})
+  const telemetry = newTelemetry(config, log)
+  const bundles = new BundleStore(dataDir)
+  await bundles.sweep(store.bundlePaths())
+  const versions = new VersionSource(store, bundles, config)
+  const router = newRouter(config, versions, launcher, telemetry)
+  const { host, port } = config.server
+  const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
+  undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
+  const control = serviceControl(router, versions)
+  const answer = newManagement(config, { store, bundles, control, log, programs })
+  const management = await onSocket(socket, (unix) => listen(unix, answer))
+  undo.push(() => management.stop(true))
+  await warm
+  writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
+  gateway.ready()
+  return { config, log, lock, store, telemetry, launcher, router, gateway, control, management }
+}
+
+function takeLock(dataDir: string): DataDirLock {
+  const lock = tryLockDataDir(dataDir)
+  if (lock !== undefined) return lock
+  const message = `Another process has the lock of the data directory ${dataDir}: a service is running on it.`
+  throw new FunctionError('CONFLICT', message)
+}
+
+function newTelemetry({ server, logs, metrics }: Config, serviceLog: ServiceLog): Telemetry {
+  return new Telemetry({
+    dataDir: server.dataDir,
+    logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
+    metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
+    serviceLog,
+  })
+}
+
+function newRouter(
+  config: Config,
+  source: VersionSource,
+  launcher: WorkerLauncher,
+  telemetry: Telemetry,
+): Router {
+  return new Router({
+    source,
+    launcher,
+    fleet: new Fleet(config.pool.maxWorkers, systemClock),
+    counters: telemetry.counters,
+    poolLimits: poolLimits(config),
+    startTimeoutMs: VERSION_START_MS,
+    log: (spec, entry, requestId) => telemetry.log(spec, entry.level, requestId, entry.message),
+  })
+}
+
+function newGateway(
+  { server }: Config,
+  log: ServiceLog,
+  router: Router,
+  telemetry: Telemetry,
+): Gateway {
+  const startedAt = performance.now()
+  const gateway: Gateway = new Gateway({
+    hostname: server.host,
+    port: server.port,
+    maxBodyBytes: server.maxBody,
+    limits: {
+      streamIdleMs: server.streamIdleTimeout,
+      maxDurationMs: server.maxDuration,
+      waitUntilMs: WAIT_UNTIL_MS,
+    },
+    clock: systemClock,
+    route: (name) => router.route(name),
+    metrics: () =>
+      prometheusText(telemetry.counters, {
+        ...router.load(),
+        inFlight: gateway.inFlight,
+        residentBytes: process.memoryUsage.rss(),
+        uptimeSeconds: (performance.now() - startedAt) / 1000,
+      }),
+    counted: () => telemetry.counted(),
+    failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
+    broken: (error) => log.error('a request met a bug of ours', error),
+  })
+  return gateway
+}
+
+interface ManagementParts {
+  store: MetadataStore
+  bundles: BundleStore
+  control: ServiceControl
+  log: ServiceLog
+  programs: Programs
+}
+
+type Answer = ReturnType<typeof createApi>
+
+function newManagement(config: Config, parts: ManagementParts): Answer {
+  const { store, bundles, control, log, programs } = parts
+  const operations = new Operations({
+    store,
+    bundles,
+    control,
+    serving: true,
+    defaultRuntime: config.worker.runtime,
+    engine: engineNames(programs),
+  })
+  const broken = (error: unknown) => log.error('management met a bug of ours', error)
+  return createApi({ store, operations, control, broken })
+}
+
+function listen(unix: string, answer: Answer): Server<undefined> {
+  return Bun.serve({
+    unix,
+    development: false,
+    fetch(request, server) {
+      // A deployment may take longer than a silent connection is left open otherwise.
+      server.timeout(request, 0)
+      return answer(request)
+    },
+  })
+}
