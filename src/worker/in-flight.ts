@@ -88,6 +88,7 @@ export class InFlight {
         invocation.onResponse(message, payload, now)
         return
       case 'done':
+        invocation.checkDone()
         this.#running.delete(message.id)
         invocation.onDone(message.cpu_us)
         return invocation

@@ -186,10 +186,14 @@ export class RunningInvocation implements Invocation {
     this.sink.fail(error)
   }
 
-  onDone(cpuUs: number): void {
+  /** May it be done now? @throws {ProtocolBreach} */
+  checkDone(): void {
     if (this.phase === 'head' || this.phase === 'streaming') {
       throw new ProtocolBreach('done without a whole response')
     }
+  }
+
+  onDone(cpuUs: number): void {
     this.#dropBody()
     this.sink.done({ cpuUs, unsent: false })
   }

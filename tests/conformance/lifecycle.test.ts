@@ -224,6 +224,7 @@ describe('the template', () => {
     ])
     const pids = started.map(({ worker }) => worker.pid)
     const running = open(started[1].worker)
+    await Bun.sleep(20)
     await own.close()
     expect((await running.done).error?.code).toBe('SHUTTING_DOWN')
     await until('the processes are gone', () => pids.every((pid) => !existsSync(`/proc/${pid}`)))
