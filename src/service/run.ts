@@ -1,6 +1,6 @@
 /** `functions serve`: a service from its start to the signal that ends it. */
 import type { Config } from '../config/schema.ts'
-import { Service } from './service.ts'
+import { Service, type ServiceParts } from './service.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
@@ -11,7 +11,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
  * @returns the exit status
  * @throws {FunctionError} when it cannot start
  */
-export async function runService(config: Config): Promise<number> {
+export async function runService(config: Config, parts: ServiceParts): Promise<number> {
   const asked = Promise.withResolvers<void>()
   let signals = 0
   for (const signal of SIGNALS) {
@@ -21,7 +21,7 @@ export async function runService(config: Config): Promise<number> {
       asked.resolve()
     })
   }
-  const service = await Service.start(config)
+  const service = await Service.start(config, parts)
   process.stdout.write(`listening on ${service.url}\n`)
   await asked.promise
   await service.stop()

@@ -6,7 +6,9 @@ import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { removeServiceFile } from './service-file.ts'
-import { type Overrides, type Undo, type Wired, wire } from './wire.ts'
+import { type ServiceParts, type Undo, type Wired, wire } from './wire.ts'
+
+export type { ManagementParts, ServiceParts } from './wire.ts'
 
 /** What workers without work have left to go by themselves when the service stops. */
 const WORKERS_GO_MS = 1_000
@@ -35,13 +37,13 @@ export class Service {
    *
    * @throws {FunctionError} why it cannot, in one sentence: the data directory, the port, the socket
    */
-  static async start(config: Config, overrides: Overrides = {}): Promise<Service> {
+  static async start(config: Config, brought: ServiceParts): Promise<Service> {
     for (const name of Object.keys(process.env)) {
       if (PROXY_VARIABLE.test(name)) delete process.env[name]
     }
     const undo: Undo = []
     try {
-      const parts = await wire(config, overrides, undo)
+      const parts = await wire(config, brought, undo)
       const dataDir = resolve(config.server.dataDir)
       parts.log.info('started', { url: parts.gateway.url, dataDir, pid: process.pid })
       return new Service(parts)

@@ -11,7 +11,6 @@ import { MetadataStore } from '../metadata/store.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import type { Runtime } from '../worker/worker.ts'
 import { Service } from './service.ts'
-import type { Overrides } from './wire.ts'
 
 export interface TestFunction {
   version?: string
@@ -25,11 +24,9 @@ export class TestService {
   readonly lines: string[] = []
   /** By key of the command line: `{ 'max-body': '1MB' }`. */
   readonly flags: Record<string, string>
-  readonly overrides: Overrides
   #service: Service | undefined
 
-  constructor(flags: Record<string, string> = {}, overrides: Overrides = {}) {
-    this.overrides = overrides
+  constructor(flags: Record<string, string> = {}) {
     this.flags = { 'data-dir': this.dataDir, port: '0', ...flags }
   }
 
@@ -79,7 +76,8 @@ export class TestService {
 
   async start(): Promise<this> {
     const log = new ServiceLog((line) => this.lines.push(line))
-    this.#service = await Service.start(this.config, { log, ...this.overrides })
+    const management = () => () => new Response('managed')
+    this.#service = await Service.start(this.config, { log, management })
     return this
   }
 

@@ -1,9 +1,7 @@
 /** Takes what a service needs, in order, and joins the rooms. */
 import { resolve } from 'node:path'
 import type { Server } from 'bun'
-import { createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
-import { Operations } from '../admin/operations.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
@@ -14,11 +12,11 @@ import { Fleet } from '../pool/fleet.ts'
 import { systemClock } from '../pool/job.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
-import { ServiceLog } from '../telemetry/service-log.ts'
+import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
-import { engineNames, findPrograms, newLauncher, type Programs } from './launcher.ts'
+import { startLauncher } from './launcher.ts'
 import { onPort, onSocket } from './listen.ts'
 import { poolLimits } from './pool-limits.ts'
 import { writeServiceFile } from './service-file.ts'
@@ -29,10 +27,23 @@ const VERSION_START_MS = 60_000
 /** From the end of a response until what its handler left running is cancelled. */
 const WAIT_UNTIL_MS = 30_000
 
-/** What a test holds in its hand. */
-export interface Overrides {
-  log?: ServiceLog
-  launcher?: typeof newLauncher
+/** Answers on the management socket. */
+export type Management = (request: Request) => Response | Promise<Response>
+
+/** What management is made from. */
+export interface ManagementParts {
+  config: Config
+  store: MetadataStore
+  bundles: BundleStore
+  control: ServiceControl
+}
+
+/** What whoever starts a service brings along. */
+export interface ServiceParts {
+  management(parts: ManagementParts): Management
+  log: ServiceLog
+  /** For a test that holds the start of processes in its hand. */
+  launcher?: typeof startLauncher
 }
 
 /** The parts of a running service. */
@@ -53,15 +64,14 @@ export interface Wired {
 export type Undo = (() => unknown)[]
 
 /** @param undo takes a step for each thing that was taken */
-export async function wire(config: Config, overrides: Overrides, undo: Undo): Promise<Wired> {
-  const log = overrides.log ?? new ServiceLog()
+export async function wire(config: Config, parts: ServiceParts, undo: Undo): Promise<Wired> {
+  const { log } = parts
   const { dataDir, socket } = config.server
   const lock = takeLock(dataDir)
   undo.push(() => lock.release())
   const store = MetadataStore.open(dataDir)
   undo.push(() => store.close())
-  const programs = await findPrograms(config)
-  const launcher = (overrides.launcher ?? newLauncher)(config, programs, log)
+  const launcher = await (parts.launcher ?? startLauncher)(config, log)
   undo.push(() => launcher.close())
   const warm = launcher.warm()
   // It is waited for further down; a start that fails before that must not end in its rejection.
@@ -75,7 +85,7 @@ export async function wire(config: Config, overrides: Overrides, undo: Undo): Pr
   const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
   undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
   const control = serviceControl(router, versions)
-  const answer = newManagement(config, { store, bundles, control, log, programs })
+  const answer = parts.management({ config, store, bundles, control })
   const management = await onSocket(socket, (unix) => listen(unix, answer))
   undo.push(() => management.stop(true))
   await warm
@@ -149,31 +159,7 @@ function newGateway(
   return gateway
 }
 
-interface ManagementParts {
-  store: MetadataStore
-  bundles: BundleStore
-  control: ServiceControl
-  log: ServiceLog
-  programs: Programs
-}
-
-type Answer = ReturnType<typeof createApi>
-
-function newManagement(config: Config, parts: ManagementParts): Answer {
-  const { store, bundles, control, log, programs } = parts
-  const operations = new Operations({
-    store,
-    bundles,
-    control,
-    serving: true,
-    defaultRuntime: config.worker.runtime,
-    engine: engineNames(programs),
-  })
-  const broken = (error: unknown) => log.error('management met a bug of ours', error)
-  return createApi({ store, operations, control, broken })
-}
-
-function listen(unix: string, answer: Answer): Server<undefined> {
+function listen(unix: string, answer: Management): Server<undefined> {
   return Bun.serve({
     unix,
     development: false,
