@@ -105,14 +105,15 @@ export class Operations {
     settings: VersionSettings,
     bundle: Bundle,
   ): Promise<DeployDocument> {
-    const { bundles, engine } = this.#parts
+    const { bundles } = this.#parts
+    const engine = await this.#parts.engine(settings.runtime)
     const staged = await bundles.stage(functionId(name, DEFAULT_PROJECT), version, bundle)
     const next: NewVersion = {
       ...settings,
       project: DEFAULT_PROJECT,
       name,
       version,
-      engine: await engine(settings.runtime),
+      engine,
       bundle: staged.record,
     }
     const held: HeldBundle = { bundle }

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { configSchema } from './schema.ts'
 
 /** One setting, and the words that set it. */
@@ -13,6 +13,8 @@ export interface ConfigKey {
   /** Without its dashes: `max-body`. */
   flag: string
   help: string
+  /** Of its number in `Config`. */
+  unit: 'bytes' | 'ms' | undefined
   schema: z.ZodType
 }
 
@@ -38,8 +40,18 @@ function describeKey(section: string, name: string, schema: z.ZodType): ConfigKe
     env: GLOBAL_ENV[key] ?? `FUNCTIONS_${section}_${snake}`.toUpperCase(),
     flag: section === 'server' ? dashed : `${section}-${dashed}`,
     help: schema.description ?? '',
+    unit: unitOf(schema),
     schema,
   }
+}
+
+/** The unit stands on the value's own schema, below the default around it. */
+function unitOf(schema: z.ZodType): ConfigKey['unit'] {
+  const { unit } = schema.meta() ?? {}
+  if (unit === 'bytes' || unit === 'ms') {
+    return unit
+  }
+  return schema instanceof z.ZodDefault ? unitOf(schema.unwrap() as z.ZodType) : undefined
 }
 
 /** The known word nearest to a mistyped one; undefined when none is near. */

@@ -13,12 +13,14 @@ export function integer(min: number, max: number) {
 
 /** Bytes, from a size with its unit or a plain number. */
 export function size(minBytes: number) {
-  return measure(parseSize, minBytes, 'must be a size such as "100MB"')
+  return measure(parseSize, minBytes, 'must be a size such as "100MB"').meta({ unit: 'bytes' })
 }
 
 /** Milliseconds, from a duration with its unit. */
 export function duration(minMs: number) {
-  return measure(parseDuration, minMs, 'must be a duration such as "30s" or "500ms"')
+  return measure(parseDuration, minMs, 'must be a duration such as "30s" or "500ms"').meta({
+    unit: 'ms',
+  })
 }
 
 /** A non-empty text. */

@@ -1,0 +1,157 @@
+/** Arguments in, one command run, an exit status out: 0 done, 1 failed, 2 wrong usage. */
+import { Command as Commander, CommanderError } from 'commander'
+import { CONFIG_KEYS, nearest } from '../config/keys.ts'
+import { loadConfig } from '../config/load.ts'
+import { FunctionError } from '../errors.ts'
+import type { Command, CommandContext, Io } from './command.ts'
+import { config } from './config.ts'
+import { deploy } from './deploy.ts'
+import { doctor } from './doctor.ts'
+import { describeError, errorDocument } from './errors.ts'
+import { invoke } from './invoke.ts'
+import { list } from './list.ts'
+import { remove } from './remove.ts'
+import { rollback } from './rollback.ts'
+import { serve } from './serve.ts'
+import { show } from './show.ts'
+import { version } from './version.ts'
+import { versions } from './versions.ts'
+import { workers } from './workers.ts'
+
+const COMMANDS: readonly Command[] = [
+  serve,
+  deploy,
+  list,
+  show,
+  versions,
+  rollback,
+  remove,
+  invoke,
+  workers,
+  doctor,
+  config,
+  version,
+]
+
+/** What `functions` alone does. */
+const DEFAULT_COMMAND = serve.name
+
+/** Flags that every command takes. */
+const GLOBAL_FLAGS = ['data-dir', 'socket']
+
+/**
+ * Runs the command that the arguments name.
+ *
+ * @param argv without the executable
+ */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  const json = argv.includes('--json')
+  try {
+    return await parseAndRun(argv, io)
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) {
+      return 0
+    }
+    const text = json ? JSON.stringify({ error: errorDocument(error) }) : describeError(error)
+    await io.stderr(`${text}\n`)
+    return isWrongUsage(error) ? 2 : 1
+  }
+}
+
+function isWrongUsage(error: unknown): boolean {
+  return (
+    error instanceof CommanderError ||
+    (error instanceof FunctionError && error.code === 'BAD_REQUEST')
+  )
+}
+
+async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
+  refuseUnknownCommand(argv)
+  const written: string[] = []
+  const program = new Commander('functions')
+    .description('Runs TypeScript functions of tenants who do not trust each other.')
+    .helpCommand(false)
+    .exitOverride()
+    // Whatever it has to say of an error comes by the exception, in our own form.
+    .configureOutput({ writeOut: (text) => written.push(text), writeErr: () => {} })
+  let status = 0
+  for (const command of COMMANDS) {
+    addCommand(program, command, async (args, options) => {
+      status = (await command.run(makeContext(io, options), args, options)) ?? 0
+    })
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } finally {
+    if (written.length > 0) {
+      await io.stdout(written.join(''))
+    }
+  }
+  return status
+}
+
+function refuseUnknownCommand([first]: readonly string[]): void {
+  const names = COMMANDS.map(({ name }) => name)
+  if (first === undefined || first.startsWith('-') || names.includes(first)) {
+    return
+  }
+  const near = nearest(first, names)
+  const hint = near === undefined ? 'see functions --help' : `did you mean ${near}?`
+  throw new FunctionError('BAD_REQUEST', `There is no command '${first}': ${hint}`)
+}
+
+function addCommand(
+  program: Commander,
+  command: Command,
+  run: (args: (string | undefined)[], options: Record<string, unknown>) => Promise<void>,
+): void {
+  const sub = program
+    .command(command.name, { isDefault: command.name === DEFAULT_COMMAND })
+    .summary(command.summary)
+    .description(command.summary)
+    .allowExcessArguments(false)
+    .addHelpText('after', () => {
+      const lines = command.examples.map((example) => `  functions ${example}`)
+      return `\nExamples:\n${lines.join('\n')}`
+    })
+  if (command.args !== undefined) {
+    sub.arguments(command.args)
+  }
+  for (const { flags, help } of command.options ?? []) {
+    sub.option(flags, help)
+  }
+  for (const { flag, help, env } of CONFIG_KEYS) {
+    if (command.takesSettings || GLOBAL_FLAGS.includes(flag)) {
+      sub.option(`--${flag} <value>`, `${help} (${env})`)
+    }
+  }
+  sub.option('--config <file>', 'settings to read; functions.toml unless set (FUNCTIONS_CONFIG)')
+  sub.option('--json', 'print one JSON document')
+  sub.action(async (...given: unknown[]) => {
+    const args = given.slice(0, -2) as (string | undefined)[]
+    await run(args, sub.opts())
+  })
+}
+
+function makeContext(io: Io, options: Record<string, unknown>): CommandContext {
+  const flags: Record<string, string> = {}
+  for (const flag of ['config', ...CONFIG_KEYS.map((key) => key.flag)]) {
+    const value = options[camelCase(flag)]
+    if (typeof value === 'string') {
+      flags[flag] = value
+    }
+  }
+  const json = options.json === true
+  return {
+    io,
+    loaded: loadConfig({ flags, env: io.env }),
+    json,
+    print: async (document, text) => {
+      await io.stdout(json ? `${JSON.stringify(document)}\n` : text())
+    },
+  }
+}
+
+function camelCase(flag: string): string {
+  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}

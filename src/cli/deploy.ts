@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs'
+import {
+  checked,
+  type DeploySettings,
+  functionNameSchema,
+  resolveSettings,
+} from '../admin/settings.ts'
+import { type DeployDocument, deployDocumentSchema } from '../admin/views.ts'
+import { buildBundle } from '../bundles/build.ts'
+import type { Bundle } from '../bundles/bundle-store.ts'
+import { findProject } from '../bundles/project.ts'
+import { isProfileName } from '../capabilities/profiles.ts'
+import { FunctionError } from '../errors.ts'
+import { parseDuration, parseSize } from '../units.ts'
+import type { ServiceClient } from './client.ts'
+import type { Command } from './command.ts'
+import { change } from './offline.ts'
+
+/** Unlike a function that is registered without a runtime, one that is deployed here is sandboxed. */
+const DEFAULT_RUNTIME = 'quickjs-ng'
+
+type Options = Readonly<Record<string, unknown>>
+
+export const deploy: Command = {
+  name: 'deploy',
+  args: '<name> <file>',
+  summary: 'Bundle a TypeScript file and make it the active version of a function',
+  examples: [
+    'deploy hello-world examples/hello-world.ts',
+    'deploy api ./api.ts --version v2 --memory 64MB --timeout 5s --cpu 500ms',
+    'deploy trusted ./job.ts --profile permissive --runtime bun',
+  ],
+  options: [
+    { flags: '--version <version>', help: 'its name; v1, v2 and so on unless set' },
+    { flags: '--profile <profile>', help: 'strict, permissive, or a JSON file (default: strict)' },
+    { flags: '--runtime <runtime>', help: 'quickjs-ng or bun (default: quickjs-ng)' },
+    { flags: '--handler <export>', help: 'the export that handles requests (default: default)' },
+    { flags: '--memory <size>', help: 'lower the memory of a worker, such as 64MB' },
+    { flags: '--cpu <duration>', help: 'lower the CPU time of a request, such as 500ms' },
+    { flags: '--timeout <duration>', help: 'from a request to its response, such as 5s' },
+    { flags: '--max-workers <number>', help: 'workers at once (default: 10)' },
+    {
+      flags: '--concurrency <number>',
+      help: 'requests that a worker takes at once (default: 32; bun: 1)',
+    },
+    { flags: '--expose-errors', help: 'show clients what went wrong inside the function' },
+  ],
+  async run({ loaded, print }, [given = '', file = ''], options) {
+    const name = checked(functionNameSchema, given, 'name')
+    const settings = readSettings(options)
+    resolveSettings(settings, DEFAULT_RUNTIME)
+    const project = findProject(file)
+    const bundle = await buildBundle(project, settings.runtime ?? DEFAULT_RUNTIME)
+    const document = await change(
+      loaded,
+      (client) => deployOnline(client, name, settings, bundle),
+      (operations) => operations.deploy(name, settings, bundle),
+    )
+    await print(document, () => describe(document))
+  },
+}
+
+function readSettings(options: Options): DeploySettings {
+  const { version, handler } = options
+  const maxMemory = read(options, 'memory', parseSize, 'a size such as 64MB')
+  const maxCpu = read(options, 'cpu', parseDuration, 'a duration such as 500ms')
+  const timeoutMs = read(options, 'timeout', parseDuration, 'a duration such as 5s')
+  const maxWorkers = read(options, 'maxWorkers', parseCount, 'a whole number')
+  const concurrency = read(options, 'concurrency', parseCount, 'a whole number')
+  return {
+    ...(typeof version === 'string' && { version }),
+    ...(typeof handler === 'string' && { handler }),
+    runtime: readRuntime(options.runtime),
+    ...readProfile(options.profile),
+    ...(maxMemory !== undefined && { maxMemory }),
+    ...(maxCpu !== undefined && { maxCpu }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(maxWorkers !== undefined && { maxWorkers }),
+    ...(concurrency !== undefined && { concurrency }),
+    exposeErrors: options.exposeErrors === true,
+  }
+}
+
+function read(
+  options: Options,
+  name: string,
+  parse: (text: string) => number | undefined,
+  what: string,
+): number | undefined {
+  const text = options[name]
+  if (typeof text !== 'string') {
+    return undefined
+  }
+  const value = parse(text)
+  if (value === undefined || value === 0) {
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw new FunctionError('BAD_REQUEST', `--${flag} must be ${what}, not '${text}'.`)
+  }
+  return value
+}
+
+function parseCount(text: string): number | undefined {
+  return /^\d{1,9}$/.test(text) ? Number(text) : undefined
+}
+
+function readRuntime(value: unknown): 'quickjs-ng' | 'bun' {
+  const runtime = value ?? DEFAULT_RUNTIME
+  if (runtime !== 'quickjs-ng' && runtime !== 'bun') {
+    throw new FunctionError('BAD_REQUEST', `There is no runtime '${value}': quickjs-ng or bun.`)
+  }
+  return runtime
+}
+
+function readProfile(value: unknown): Pick<DeploySettings, 'profile' | 'customProfile'> {
+  const name = typeof value === 'string' ? value : 'strict'
+  if (isProfileName(name)) {
+    return { profile: name }
+  }
+  try {
+    return { profile: 'custom', customProfile: readFileSync(name, 'utf8') }
+  } catch (cause) {
+    throw new FunctionError(
+      'BAD_REQUEST',
+      `There is no profile '${name}': strict, permissive, or a JSON file.`,
+      { cause },
+    )
+  }
+}
+
+function deployOnline(
+  client: ServiceClient,
+  name: string,
+  settings: DeploySettings,
+  bundle: Bundle,
+): Promise<DeployDocument> {
+  const form = new FormData()
+  form.set('settings', JSON.stringify(settings))
+  form.set('bundle', new Blob([bundle.code.slice()]), 'bundle.js')
+  form.set('map', new Blob([bundle.map.slice()]), 'bundle.js.map')
+  const path = `/v1/functions/${name}/versions`
+  return client.request(deployDocumentSchema, path, { method: 'POST', body: form })
+}
+
+function describe({ function: name, version, runtime, profile, size, live }: DeployDocument) {
+  const where = live ? 'live now' : 'not served now'
+  return `${name} ${version}: ${runtime}, ${profile} profile, ${size} bytes, ${where}\n`
+}

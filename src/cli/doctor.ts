@@ -1,0 +1,197 @@
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { release, tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { namedProfile } from '../capabilities/profiles.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { FunctionError } from '../errors.ts'
+import { MetadataStore } from '../metadata/store.ts'
+import { findBinary, type ProgramName } from '../service/binaries.ts'
+import { binaryOptions, startLauncher } from '../service/launcher.ts'
+import { ServiceLog } from '../telemetry/service-log.ts'
+import { findService } from './client.ts'
+import type { Command } from './command.ts'
+import { workerVersion } from './engine.ts'
+import { table } from './table.ts'
+
+interface Check {
+  name: string
+  /** `warn`: it works, with less than there could be. */
+  result: 'ok' | 'warn' | 'fail'
+  detail: string
+}
+
+export const doctor: Command = {
+  name: 'doctor',
+  summary: 'Check whether this machine can run functions, and what holds them in',
+  examples: ['doctor', 'doctor --data-dir /var/lib/functions'],
+  takesSettings: true,
+  async run({ loaded, print }) {
+    const { config } = loaded
+    const checks: Check[] = [
+      checkConfig(loaded),
+      checkKernel(),
+      await attempt('quickjs-worker', () => checkProgram(config, 'quickjs-worker')),
+      await attempt('functions-launcher', () => checkProgram(config, 'functions-launcher')),
+      checkUserNamespaces(),
+      await attempt('worker', () => checkWorker(config)),
+      await attempt('data directory', () => checkDataDir(config)),
+      await attempt('port', () => checkPort(loaded)),
+    ]
+    const failed = checks.some(({ result }) => result === 'fail')
+    await print({ ok: !failed, checks }, () =>
+      table(
+        ['CHECK', 'RESULT', 'DETAIL'],
+        checks.map(({ name, result, detail }) => [name, result, detail]),
+      ),
+    )
+    return failed ? 1 : 0
+  },
+}
+
+type Finding = Omit<Check, 'name'>
+
+async function attempt(name: string, check: () => Finding | Promise<Finding>): Promise<Check> {
+  try {
+    return { name, ...(await check()) }
+  } catch (error) {
+    return { name, result: 'fail', detail: (error as Error).message }
+  }
+}
+
+function checkConfig({ file, warnings }: LoadedConfig): Check {
+  const source = file === undefined ? 'no functions.toml, defaults' : file.path
+  return {
+    name: 'configuration',
+    result: warnings.length === 0 ? 'ok' : 'warn',
+    detail: [source, ...warnings].join('; '),
+  }
+}
+
+function checkKernel(): Check {
+  const lsm = read('/sys/kernel/security/lsm')
+  const seccomp = /^Seccomp:/m.test(read('/proc/self/status'))
+  const has = [seccomp && 'seccomp', lsm.includes('landlock') && 'landlock'].filter(Boolean)
+  return {
+    name: 'kernel',
+    result: seccomp ? 'ok' : 'warn',
+    detail: `${process.platform} ${release()} ${process.arch}; ${has.join(', ') || 'no seccomp'}`,
+  }
+}
+
+function checkUserNamespaces(): Check {
+  const most = Number(read('/proc/sys/user/max_user_namespaces') || '0')
+  const root = process.getuid?.() === 0
+  return {
+    name: 'namespaces',
+    result: root || most > 0 ? 'ok' : 'warn',
+    detail: root
+      ? 'started as root, workers run as another user'
+      : `not root; user namespaces ${most > 0 ? 'allowed' : 'not allowed'}`,
+  }
+}
+
+async function checkProgram(config: Config, name: ProgramName): Promise<Finding> {
+  return await withScratch(config, async (scratch) => {
+    const path = await findBinary(name, binaryOptions(scratch))
+    const shown = path.startsWith(scratch.server.dataDir) ? 'inside this executable' : path
+    if (name === 'functions-launcher') {
+      return { result: 'ok', detail: shown }
+    }
+    const told = await workerVersion(path)
+    return told === ''
+      ? { result: 'fail', detail: `${shown} does not run` }
+      : { result: 'ok', detail: `${told}, ${shown}` }
+  })
+}
+
+/** Starts a real worker, as a strict function would get it. */
+async function checkWorker(config: Config): Promise<Finding> {
+  return await withScratch(config, async (scratch) => {
+    const launcher = await startLauncher(scratch, new ServiceLog(() => {}))
+    try {
+      await launcher.warm()
+      const startedAt = performance.now()
+      const worker = await new Promise<ReturnType<typeof launcher.start>>((done, failed) => {
+        const started = launcher.start(trialSpec(), {
+          ready: () => done(started),
+          exit: (error) => failed(error ?? new Error('the worker ended before it was ready')),
+          log() {},
+          silent() {},
+          retire() {},
+        })
+      })
+      const ms = (performance.now() - startedAt).toFixed(1)
+      return { result: 'ok', detail: `ready in ${ms} ms; layers: ${worker.layers.join(', ')}` }
+    } finally {
+      await launcher.close()
+    }
+  })
+}
+
+function trialSpec(): Parameters<Awaited<ReturnType<typeof startLauncher>>['start']>[0] {
+  return {
+    functionId: 'func-doctor',
+    functionName: 'doctor',
+    project: 'default',
+    version: 'v1',
+    runtime: 'quickjs-ng',
+    handler: 'default',
+    env: {},
+    capabilities: namedProfile('strict', 'default'),
+    loadBundle: async () => new TextEncoder().encode('export default () => new Response()'),
+    mapStack: (stack) => stack,
+  }
+}
+
+function checkDataDir({ server }: Config): Finding {
+  const path = resolve(server.dataDir)
+  if (existsSync(join(path, 'metadata.db'))) {
+    accessSync(path, constants.W_OK)
+    const store = MetadataStore.open(path)
+    const count = store.list().length
+    store.close()
+    return { result: 'ok', detail: `${path}, ${count} functions` }
+  }
+  let parent = path
+  while (!existsSync(parent)) {
+    parent = dirname(parent)
+  }
+  try {
+    accessSync(parent, constants.W_OK)
+  } catch (cause) {
+    throw new FunctionError('STORAGE_UNUSABLE', `${parent} cannot be written.`, { cause })
+  }
+  return { result: 'ok', detail: `${path} will be made` }
+}
+
+async function checkPort(loaded: LoadedConfig): Promise<Finding> {
+  const { host, port } = loaded.config.server
+  if ((await findService(loaded)) !== undefined) {
+    return { result: 'ok', detail: 'a service runs on this data directory' }
+  }
+  try {
+    Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true)
+    return { result: 'ok', detail: `${host}:${port} is free` }
+  } catch {
+    return { result: 'warn', detail: `${host}:${port} is taken: serve needs another --port` }
+  }
+}
+
+/** The same settings on a data directory that goes when the check is over. */
+async function withScratch<T>(config: Config, use: (scratch: Config) => Promise<T>): Promise<T> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'functions-doctor-'))
+  try {
+    return await use({ ...config, server: { ...config.server, dataDir } })
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,130 @@
+import { errorOf } from '../admin/problem.ts'
+import { checked, functionNameSchema } from '../admin/settings.ts'
+import { FunctionError } from '../errors.ts'
+import { readServiceFile } from '../service/service-file.ts'
+import { findService, notRunning } from './client.ts'
+import type { Command } from './command.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+/** What `--json` prints. */
+interface InvokeDocument {
+  status: number
+  /** One text a name; `set-cookie` is a list. */
+  headers: Record<string, string | string[]>
+  body: string
+  /** The body is base64, since it is no text. */
+  bodyEncoding?: 'base64'
+  timing: { queueMs: number; initMs: number; execMs: number }
+}
+
+export const invoke: Command = {
+  name: 'invoke',
+  args: '<name> [path]',
+  summary: 'Send a request to a function of the running service and print its response',
+  examples: [
+    "invoke hello-world '/?name=Alice'",
+    "invoke api /items -X POST -H 'content-type: application/json' -d '{\"a\":1}'",
+  ],
+  options: [
+    { flags: '-X, --request <method>', help: 'its method (default: GET; POST with a body)' },
+    { flags: '-H, --header <header...>', help: "a header, 'name: value'; may be repeated" },
+    { flags: '-d, --data <body>', help: 'its body' },
+  ],
+  async run({ io, loaded, json }, [given = '', path = '/'], options) {
+    const name = checked(functionNameSchema, given, 'name')
+    const request = buildRequest(options)
+    if ((await findService(loaded)) === undefined) {
+      throw notRunning(loaded)
+    }
+    const service = readServiceFile(loaded.config.server.dataDir)
+    if (service === undefined) {
+      throw notRunning(loaded)
+    }
+    const response = await send(functionUrl(service.url, name, path), request)
+    const body = await response.bytes()
+    // What the platform says in place of the function is a failure; what the function says is not.
+    const error = response.ok ? undefined : platformError(response, body)
+    if (error !== undefined) {
+      throw error
+    }
+    await io.stdout(json ? `${JSON.stringify(describe(response, body))}\n` : asText(body))
+  },
+}
+
+function buildRequest(options: Options): RequestInit {
+  const headers = new Headers()
+  for (const line of (options.header as string[] | undefined) ?? []) {
+    const [, name, value] = /^([^:]+):\s*(.*)$/.exec(line) ?? []
+    try {
+      headers.append(name ?? '', value ?? '')
+    } catch (cause) {
+      throw new FunctionError('BAD_REQUEST', `-H must be 'name: value', not '${line}'.`, { cause })
+    }
+  }
+  const body = options.data as string | undefined
+  const method = (options.request as string | undefined) ?? (body === undefined ? 'GET' : 'POST')
+  if (!/^[A-Za-z]{1,20}$/.test(method)) {
+    throw new FunctionError('BAD_REQUEST', `-X must be a method, not '${method}'.`)
+  }
+  if (body !== undefined && /^(get|head)$/i.test(method)) {
+    throw new FunctionError('BAD_REQUEST', `A ${method} request has no body.`)
+  }
+  return { method, headers, ...(body !== undefined && { body }), redirect: 'manual' }
+}
+
+/** @throws {FunctionError} BAD_REQUEST for a path that would lead to another function */
+function functionUrl(base: string, name: string, path: string): URL {
+  const prefix = `/functions/${name}`
+  const url = new URL(`${prefix}${/^[/?]/.test(path) ? '' : '/'}${path}`, base)
+  if (url.pathname !== prefix && !url.pathname.startsWith(`${prefix}/`)) {
+    throw new FunctionError('BAD_REQUEST', `The path '${path}' leads away from the function.`)
+  }
+  return url
+}
+
+async function send(url: URL, request: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, { ...request, timeout: false } as RequestInit)
+  } catch (cause) {
+    const message = `The service at ${url.origin} broke the connection.`
+    throw new FunctionError('NOT_RUNNING', message, { cause })
+  }
+}
+
+function platformError(response: Response, body: Uint8Array): FunctionError | undefined {
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json')
+  return isProblem ? errorOf(new TextDecoder().decode(body)) : undefined
+}
+
+function describe(response: Response, bytes: Uint8Array): InvokeDocument {
+  const headers: InvokeDocument['headers'] = Object.fromEntries(response.headers)
+  const cookies = response.headers.getSetCookie()
+  if (cookies.length > 0) {
+    headers['set-cookie'] = cookies
+  }
+  const text = asText(bytes)
+  const body =
+    typeof text === 'string'
+      ? { body: text }
+      : { body: Buffer.from(bytes).toString('base64'), bodyEncoding: 'base64' as const }
+  const timing = response.headers.get('server-timing') ?? ''
+  // Ours come last: a function may have added its own.
+  const ms = (part: string) =>
+    Number([...timing.matchAll(new RegExp(`\\b${part};dur=([\\d.]+)`, 'g'))].at(-1)?.[1] ?? 0)
+  return {
+    status: response.status,
+    headers,
+    ...body,
+    timing: { queueMs: ms('queue'), initMs: ms('init'), execMs: ms('exec') },
+  }
+}
+
+/** The body as text; as it is, where it is none. */
+function asText(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return bytes
+  }
+}

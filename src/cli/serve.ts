@@ -1,0 +1,39 @@
+import { createApi } from '../admin/api.ts'
+import { Operations } from '../admin/operations.ts'
+import { runService } from '../service/run.ts'
+import type { ManagementParts, ServiceParts } from '../service/service.ts'
+import { ServiceLog } from '../telemetry/service-log.ts'
+import type { Command } from './command.ts'
+import { engineReader } from './engine.ts'
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'Serve the deployed functions over HTTP; what functions alone does',
+  examples: ['serve', 'serve --port 3000 --data-dir /var/lib/functions', '--data-dir ./data'],
+  takesSettings: true,
+  async run({ loaded }) {
+    const log = new ServiceLog()
+    for (const warning of loaded.warnings) {
+      log.warn(warning)
+    }
+    return await runService(loaded.config, serviceParts(log))
+  },
+}
+
+function serviceParts(log: ServiceLog): ServiceParts {
+  return {
+    log,
+    management: ({ config, store, bundles, control }: ManagementParts) => {
+      const operations = new Operations({
+        store,
+        bundles,
+        control,
+        serving: true,
+        defaultRuntime: config.worker.runtime,
+        engine: engineReader(config),
+      })
+      const broken = (error: unknown) => log.error('management met a bug of ours', error)
+      return createApi({ store, operations, control, broken })
+    },
+  }
+}

@@ -1,0 +1,15 @@
+import { RELEASE } from '../release.ts'
+import type { Command } from './command.ts'
+import { engineReader } from './engine.ts'
+
+export const version: Command = {
+  name: 'version',
+  summary: 'Print the release, and those of the runtimes',
+  examples: ['version'],
+  async run({ loaded, print }) {
+    const engine = engineReader(loaded.config)
+    const engines = [await engine('quickjs-ng'), await engine('bun')]
+    const document = { version: RELEASE, engines }
+    await print(document, () => `functions ${RELEASE} (${engines.join(', ')})\n`)
+  },
+}

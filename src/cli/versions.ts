@@ -1,0 +1,25 @@
+import type { Command } from './command.ts'
+import { readDetails } from './details.ts'
+import { shortTime, table } from './table.ts'
+
+export const versions: Command = {
+  name: 'versions',
+  args: '<name>',
+  summary: 'List the versions of a function, newest first',
+  examples: ['versions hello-world', 'versions hello-world --json'],
+  async run({ loaded, print }, [name = '']) {
+    const { versions: rows } = await readDetails(loaded, name)
+    await print(rows, () =>
+      table(
+        ['VERSION', 'ACTIVE', 'SHA256', 'SIZE', 'CREATED'],
+        rows.map((row) => [
+          row.version,
+          row.active ? 'yes' : '',
+          row.sha256.slice(0, 12),
+          String(row.size),
+          shortTime(row.createdAt),
+        ]),
+      ),
+    )
+  },
+}
