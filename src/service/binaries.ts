@@ -1,6 +1,6 @@
 /** Finds the native programs: where the operator says, beside the executable, or inside it. */
 import { constants } from 'node:fs'
-import { access, mkdir, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { FunctionError } from '../errors.ts'
 
@@ -59,7 +59,9 @@ async function unpack(name: ProgramName, inside: string, dataDir: string): Promi
   const temporary = `${path}.${process.pid}`
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
-    await Bun.write(temporary, bytes, { mode: 0o700 })
+    await writeFile(temporary, bytes)
+    // Executed by the unprivileged user of workers too, from a descriptor: the folder stays closed.
+    await chmod(temporary, 0o755)
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true })
