@@ -15,6 +15,7 @@ from pathlib import Path
 #   interrupt        an interrupted script cannot use up the next period of the poll counter by
 #                    having the error swallowed (`new Promise(() => { for (;;); })` in a loop)
 #   out of memory    told of every OutOfMemory that is thrown, also those of native code
+#   arena size       with malloc's header an arena is one page, not two (a fork pays for each)
 #   reseed           after a fork; a Map keeps the seed that it was made with
 #   promise handled  lets the host look at a rejection later, in place of searching a list
 CHANGES = [
@@ -44,6 +45,12 @@ JS_EXTERN bool JS_PromiseIsHandled(JSValueConst promise);
 /* Bytes that the runtime counts as allocated. */
 JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
 """,
+    ),
+    (
+        "arena size",
+        "quickjs.c",
+        "#define JS_ARENA_SIZE              4096\n",
+        "#define JS_ARENA_SIZE              4080\n",
     ),
     (
         "runtime fields",

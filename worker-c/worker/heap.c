@@ -13,6 +13,24 @@
  * the first one waits until there is that much to gain. */
 #define FIRST_COLLECTION (8 * 1024 * 1024)
 
+#define HEADER 16
+#define MAX_SLOT (32 * 1024)
+#define PAGE 4096
+
+/* What a block really takes. The C library that zig links puts a header in front, and gives slots
+ * of a power of two, or whole pages. */
+static size_t real_size(void *block) {
+#ifdef __GLIBC__
+    return malloc_usable_size(block);
+#else
+    size_t size = malloc_usable_size(block) + HEADER;
+    if (size > MAX_SLOT) {
+        return (size + PAGE - 1) & ~(size_t)(PAGE - 1);
+    }
+    return (size_t)1 << (64 - __builtin_clzll(size - 1));
+#endif
+}
+
 static void *refuse(fn_heap *heap) {
     if (heap->refused != NULL) {
         heap->refused(heap->opaque);
@@ -45,7 +63,7 @@ static void *count(fn_heap *heap, void *block) {
     if (block == NULL) {
         return refuse(heap);
     }
-    size_t size = malloc_usable_size(block);
+    size_t size = real_size(block);
     heap->used += size;
     if (heap->runtime != NULL) {
         plan_collection(heap, size);
@@ -69,14 +87,14 @@ static void *heap_calloc(void *opaque, size_t n, size_t size) {
 static void heap_free(void *opaque, void *block) {
     fn_heap *heap = opaque;
     if (block != NULL) {
-        heap->used -= malloc_usable_size(block);
+        heap->used -= real_size(block);
         free(block);
     }
 }
 
 static void *heap_realloc(void *opaque, void *block, size_t size) {
     fn_heap *heap = opaque;
-    size_t old = block == NULL ? 0 : malloc_usable_size(block);
+    size_t old = block == NULL ? 0 : real_size(block);
     if (size > old && !has_room(heap, size - old)) {
         return refuse(heap);
     }

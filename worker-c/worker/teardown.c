@@ -1,5 +1,5 @@
-/* Only for builds with sanitizers: gives everything back before the process ends, so that what is left
- * is a leak, and an object that nobody owns trips the engine's own check. */
+/* Only for builds with sanitizers: gives everything back before the process ends, so that what is
+ * left is a leak, and an object that nobody owns trips the engine's own check. */
 #include "worker.h"
 
 #ifdef FN_SANITIZE
