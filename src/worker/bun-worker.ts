@@ -109,8 +109,10 @@ export class BunWorker
     try {
       const launched = this.#launch()
       this.#launched = launched
-      void readLines(launched.process.stdout, (line) => this.printed(line))
-      void readLines(launched.process.stderr, (line) => this.printed(line))
+      // What the process prints past its console: Bun's own words, or a child's of its.
+      const print = (line: string) => this.logs.pass(undefined, 'info', line, performance.now())
+      void readLines(launched.process.stdout, print)
+      void readLines(launched.process.stderr, print)
       this.attach(await connectFd(launched.channelFd, this, workerSocket))
     } catch (cause) {
       const error = new FunctionError('WORKER_START_FAILED', 'the launcher does not start', {

@@ -4,6 +4,7 @@ import type { ErrorMessage } from './messages.ts'
 import type { WorkerSpec } from './worker.ts'
 
 const MAX_MESSAGE = 4096
+/** A longer text is not looked at for positions. */
 const MAX_STACK = 16 * 1024
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/m
@@ -23,8 +24,7 @@ const SIGXCPU = 24
 
 /** The error of an `error` message, with the tenant's own positions in its stack. */
 export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
-  const stack =
-    message.stack === undefined ? undefined : spec.mapStack(message.stack.slice(0, MAX_STACK))
+  const stack = message.stack === undefined ? undefined : mapSafely(spec, message.stack)
   const position = stack === undefined ? undefined : firstPosition(stack)
   // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
@@ -32,6 +32,16 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
     ...(stack !== undefined && { stack }),
     ...(position !== undefined && { position }),
   })
+}
+
+/** The stack with the tenant's own positions. A worker made it up, so that it may be no stack at all. */
+export function mapSafely(spec: WorkerSpec, stack: string): string {
+  if (stack.length > MAX_STACK) return stack
+  try {
+    return spec.mapStack(stack)
+  } catch {
+    return stack
+  }
 }
 
 /** The topmost position of a mapped stack that lies in a file of the tenant's. */

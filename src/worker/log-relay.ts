@@ -1,18 +1,27 @@
 /** Passes a worker's logs on, no faster than they may come. */
+
+import { mapSafely } from './failures.ts'
 import { LogLimiter } from './log-limiter.ts'
 import type { LogLevel } from './messages.ts'
-import type { WorkerEvents } from './worker.ts'
+import type { WorkerEvents, WorkerSpec } from './worker.ts'
+
+/** Where a log line holds an error's stack, it names the bundle so. */
+const BUNDLE_POSITION = 'bundle.js:'
 
 export class LogRelay {
   readonly #limiter = new LogLimiter()
   readonly #events: WorkerEvents
+  readonly #spec: WorkerSpec
 
-  constructor(events: WorkerEvents) {
+  constructor(events: WorkerEvents, spec: WorkerSpec) {
     this.#events = events
+    this.#spec = spec
   }
 
   pass(invocation: number | undefined, level: LogLevel, message: string, now: number): void {
-    if (this.#limiter.admits(message.length, now)) this.#events.log({ invocation, level, message })
+    if (!this.#limiter.admits(message.length, now)) return
+    const mapped = message.includes(BUNDLE_POSITION) ? mapSafely(this.#spec, message) : message
+    this.#events.log({ invocation, level, message: mapped })
   }
 
   /** Says how many lines a finished window lost. */

@@ -47,7 +47,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   readonly logs: LogRelay
   protected abstract readonly cpu: CpuAllowance
   readonly #events: border.WorkerEvents
-  readonly #inbox: Inbox<A>
+  readonly inbox: Inbox<A>
   readonly #bundle: Promise<Uint8Array>
   readonly #wear: Wear
   readonly #gone = Promise.withResolvers<void>()
@@ -71,11 +71,11 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.spec = spec
     this.services = services
     this.#events = events
-    this.logs = new LogRelay(events)
+    this.logs = new LogRelay(events, spec)
     this.#wear = new Wear(spec.capabilities.maxCpu)
     this.flying = new InFlight(this, (message) => tenantError(spec, message))
     this.vigil = new Vigil(this.channel, this.flying, events)
-    this.#inbox = new Inbox<A>(this)
+    this.inbox = new Inbox<A>(this)
     this.#due = performance.now() + services.processStartMs
     this.#bundle = spec.loadBundle()
     this.#bundle.catch((cause) => this.kill(asFunctionError(cause)))
@@ -154,11 +154,6 @@ export abstract class ProtocolWorker<A extends Announcement>
     else this.channel.attach(socket)
   }
 
-  /** Something came on its channel. */
-  received(data: Buffer): void {
-    this.#inbox.receive(data)
-  }
-
   /** Its channel was closed from the other side; why, the exit of the process tells. */
   disconnected(): void {
     if (this.#reported) return
@@ -218,11 +213,6 @@ export abstract class ProtocolWorker<A extends Announcement>
     } catch (cause) {
       this.kill(asFunctionError(cause))
     }
-  }
-
-  /** Something printed by the process itself, past its console. */
-  protected printed(message: string): void {
-    this.logs.pass(undefined, 'info', message, performance.now())
   }
 
   /** Ends it for what an invocation did: that one gets `error`, its neighbours WORKER_CRASHED. */
@@ -295,7 +285,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     if (this.#reported) return
     this.#reported = true
     this.#state = 'gone'
-    this.#inbox.stop()
+    this.inbox.stop()
     const left = error ?? new FunctionError('WORKER_CRASHED', 'the worker went away')
     this.flying.abandonAll(left, guilty)
     this.logs.close()

@@ -17,7 +17,7 @@ import { ProtocolBreach } from './messages.ts'
 import type { WorkerServices } from './services.ts'
 import { connectFd } from './sockets.ts'
 
-/** From the exit of the process until its channel is read to its end. */
+/** From the first sign of its end to the second. */
 const LAST_WORDS_MS = 100
 
 type TemplateMessage =
@@ -66,6 +66,7 @@ export class TemplateProcess {
   #launched: Launched | undefined
   #running = true
   #ended = false
+  #signs = 0
   #how = 'the template process ended'
   #pid: number | undefined
   /** A worker's pid as the template sees it. */
@@ -123,7 +124,7 @@ export class TemplateProcess {
       const socket = await connectFd(launched.channelFd, undefined, {
         data: (_socket, data) => this.#received(data),
         drain: () => this.#channel.drain(),
-        close: () => this.#channelClosed(),
+        close: () => this.#endSoon(),
       })
       if (this.#ended) socket.terminate()
       else this.#channel.attach(socket as Socket<unknown>)
@@ -147,8 +148,7 @@ export class TemplateProcess {
         const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
         this.#how = `the template process ${how}`
         this.#exitedNow()
-        // What it said last may still have to be read: the close of the channel comes behind it.
-        setTimeout(() => this.#channelClosed(), LAST_WORDS_MS)
+        this.#endSoon()
       },
     })
   }
@@ -198,8 +198,15 @@ export class TemplateProcess {
     this.#hostPids.delete(inner)
   }
 
-  #channelClosed(): void {
-    this.#end(new FunctionError('WORKER_CRASHED', this.#how))
+  /**
+   * The process exits and its channel closes, in any order: what it said last is read before the one,
+   * how it ended is known by the other.
+   */
+  #endSoon(): void {
+    const end = () => this.#end(new FunctionError('WORKER_CRASHED', this.#how))
+    this.#signs++
+    if (this.#signs === 2) end()
+    else setTimeout(end, LAST_WORDS_MS)
   }
 
   #exitedNow(): void {

@@ -6,7 +6,7 @@ import type { ProtocolWorker } from './protocol-worker.ts'
 /** Handlers shared by all of them: the socket carries its worker. */
 export const workerSocket = {
   data(socket: Socket<ProtocolWorker<Announcement>>, data: Buffer): void {
-    socket.data.received(data)
+    socket.data.inbox.receive(data)
   },
   drain(socket: Socket<ProtocolWorker<Announcement>>): void {
     socket.data.channel.drain()

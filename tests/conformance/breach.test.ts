@@ -73,7 +73,7 @@ describe('said of an invocation, it is a breach:', () => {
     ],
   ])('%s', async (_what, code) => {
     const { worker, exit } = await start(bench.launcher, 'bun', onInvoke(code))
-    const [answer, reason] = await Promise.all([call(worker), exit])
+    const [answer, reason] = await Promise.all([call(worker, { pauseAfter: 0 }), exit])
     expect(answer.error?.code).toBe('WORKER_PROTOCOL')
     expect(reason?.code).toBe('WORKER_PROTOCOL')
     expect(worker.state).toBe('gone')

@@ -118,10 +118,13 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
       await new Promise((r) => setTimeout(r, 5))
       return new Response('fine')
     }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(bench.launcher, runtime, source, {
+      mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
+    })
     expect((await call(worker)).body.toString()).toBe('fine')
     const entry = logs.find((log) => log.message.includes('left alone'))
     expect(entry).toMatchObject({ invocation: 1, level: 'error' })
+    expect(entry?.message).toContain('src/main.ts:2:')
   })
 
   test('that throws in a timer: logged to its invocation, the worker lives', async () => {
