@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { release, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { readyWorker } from '../admin/trial.ts'
 import { namedProfile } from '../capabilities/profiles.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -9,10 +10,25 @@ import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
 import { binaryOptions, startLauncher } from '../service/launcher.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import type { WorkerSpec } from '../worker/worker.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
-import { workerVersion } from './engine.ts'
+import { refuseFoundPrograms, workerVersion } from './programs.ts'
 import { table } from './table.ts'
+
+/** A function that only has to load. */
+const TRIAL: WorkerSpec = {
+  functionId: 'func-doctor',
+  functionName: 'doctor',
+  project: 'default',
+  version: 'v1',
+  runtime: 'quickjs-ng',
+  handler: 'default',
+  env: {},
+  capabilities: namedProfile('strict', 'default'),
+  loadBundle: async () => new TextEncoder().encode('export default () => new Response()'),
+  mapStack: (stack) => stack,
+}
 
 interface Check {
   name: string
@@ -27,6 +43,7 @@ export const doctor: Command = {
   examples: ['doctor', 'doctor --data-dir /var/lib/functions'],
   takesSettings: true,
   async run({ loaded, print }) {
+    refuseFoundPrograms(loaded)
     const { config } = loaded
     const checks: Check[] = [
       checkConfig(loaded),
@@ -112,36 +129,13 @@ async function checkWorker(config: Config): Promise<Finding> {
     try {
       await launcher.warm()
       const startedAt = performance.now()
-      const worker = await new Promise<ReturnType<typeof launcher.start>>((done, failed) => {
-        const started = launcher.start(trialSpec(), {
-          ready: () => done(started),
-          exit: (error) => failed(error ?? new Error('the worker ended before it was ready')),
-          log() {},
-          silent() {},
-          retire() {},
-        })
-      })
+      const worker = await readyWorker(launcher, TRIAL)
       const ms = (performance.now() - startedAt).toFixed(1)
       return { result: 'ok', detail: `ready in ${ms} ms; layers: ${worker.layers.join(', ')}` }
     } finally {
       await launcher.close()
     }
   })
-}
-
-function trialSpec(): Parameters<Awaited<ReturnType<typeof startLauncher>>['start']>[0] {
-  return {
-    functionId: 'func-doctor',
-    functionName: 'doctor',
-    project: 'default',
-    version: 'v1',
-    runtime: 'quickjs-ng',
-    handler: 'default',
-    env: {},
-    capabilities: namedProfile('strict', 'default'),
-    loadBundle: async () => new TextEncoder().encode('export default () => new Response()'),
-    mapStack: (stack) => stack,
-  }
 }
 
 function checkDataDir({ server }: Config): Finding {

@@ -1,8 +1,8 @@
 /** Work on a data directory that no service runs on. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { PreparedVersion, RunnableVersion, ServiceControl } from '../admin/control.ts'
 import { Operations } from '../admin/operations.ts'
+import { Trial } from '../admin/trial.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
@@ -10,16 +10,12 @@ import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { startLauncher } from '../service/launcher.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import type { WorkerLauncher } from '../worker/worker.ts'
 import { findService, type ServiceClient } from './client.ts'
-import { engineReader } from './engine.ts'
+import { engineReader, refuseFoundPrograms } from './programs.ts'
 
 /** Another command may have the lock so long, or a service that starts or stops. */
 const LOCK_TIMEOUT_MS = 40_000
 const LOCK_RETRY_MS = 50
-
-/** Settings that name programs to run. */
-const PROGRAM_KEYS = ['worker.quickjs_path', 'worker.launcher_path']
 
 /** A metadata store to read from; undefined where nothing was ever deployed. */
 export function readStore<T>(
@@ -73,9 +69,10 @@ async function changeOffline<T>(
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
-  const trial = new Trial(loaded)
+  const trial = new Trial(() => startLauncher(config, new ServiceLog(() => {})))
   let store: MetadataStore | undefined
   try {
+    refuseFoundPrograms(loaded)
     store = MetadataStore.open(config.server.dataDir)
     const bundles = new BundleStore(config.server.dataDir)
     await bundles.sweep(store.bundlePaths())
@@ -92,57 +89,5 @@ async function changeOffline<T>(
     await trial.close()
     store?.close()
     lock.release()
-  }
-}
-
-/** Tries bundles in workers of its own; there is nothing to switch. */
-class Trial implements ServiceControl {
-  readonly #loaded: LoadedConfig
-  #launcher: WorkerLauncher | undefined
-
-  constructor(loaded: LoadedConfig) {
-    this.#loaded = loaded
-  }
-
-  async prepare({ spec }: RunnableVersion): Promise<PreparedVersion> {
-    refuseFoundPrograms(this.#loaded)
-    const log = new ServiceLog(() => {})
-    this.#launcher ??= await startLauncher(this.#loaded.config, log)
-    const launcher = this.#launcher
-    await new Promise<void>((resolve, reject) => {
-      const gone = new FunctionError('WORKER_START_FAILED', 'The worker ended before it was ready.')
-      launcher.start(spec, {
-        ready: () => resolve(),
-        exit: (error) => reject(error ?? gone),
-        log() {},
-        silent() {},
-        retire() {},
-      })
-    })
-    return { activate() {}, discard() {} }
-  }
-
-  forget(): void {}
-
-  workers(): [] {
-    return []
-  }
-
-  async close(): Promise<void> {
-    await this.#launcher?.close()
-  }
-}
-
-/**
- * A command may be run in a tenant's folder. A functions.toml that merely lies there must not choose
- * a program that is then run with the rights of who deploys.
- */
-function refuseFoundPrograms({ sources, file }: LoadedConfig): void {
-  const key = PROGRAM_KEYS.find((name) => sources.get(name)?.kind === 'file')
-  if (key !== undefined && file?.named === false) {
-    throw new FunctionError(
-      'CONFIG_INVALID',
-      `${sources.get(key)?.label}: ${key} names a program to run; give --config ${file.path} if that is meant.`,
-    )
   }
 }

@@ -4,7 +4,7 @@ import { runService } from '../service/run.ts'
 import type { ManagementParts, ServiceParts } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import type { Command } from './command.ts'
-import { engineReader } from './engine.ts'
+import { engineReader } from './programs.ts'
 
 export const serve: Command = {
   name: 'serve',

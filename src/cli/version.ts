@@ -1,12 +1,13 @@
 import { RELEASE } from '../release.ts'
 import type { Command } from './command.ts'
-import { engineReader } from './engine.ts'
+import { engineReader, refuseFoundPrograms } from './programs.ts'
 
 export const version: Command = {
   name: 'version',
   summary: 'Print the release, and those of the runtimes',
   examples: ['version'],
   async run({ loaded, print }) {
+    refuseFoundPrograms(loaded)
     const engine = engineReader(loaded.config)
     const engines = [await engine('quickjs-ng'), await engine('bun')]
     const document = { version: RELEASE, engines }

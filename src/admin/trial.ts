@@ -1,0 +1,49 @@
+/** Tries bundles where no service runs: a worker loads each, and nothing is switched. */
+import { FunctionError } from '../errors.ts'
+import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
+import type { PreparedVersion, RunnableVersion, ServiceControl } from './control.ts'
+
+/**
+ * Starts one worker and waits until it takes invocations.
+ *
+ * @throws {FunctionError} why it did not get so far
+ */
+export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise<Worker> {
+  return new Promise((resolve, reject) => {
+    const gone = new FunctionError('WORKER_START_FAILED', 'The worker ended before it was ready.')
+    const worker = launcher.start(spec, {
+      ready: () => resolve(worker),
+      exit: (error) => reject(error ?? gone),
+      log() {},
+      silent() {},
+      retire() {},
+    })
+  })
+}
+
+export class Trial implements ServiceControl {
+  readonly #start: () => Promise<WorkerLauncher>
+  #launcher: WorkerLauncher | undefined
+
+  /** @param start makes the launcher when the first bundle is tried */
+  constructor(start: () => Promise<WorkerLauncher>) {
+    this.#start = start
+  }
+
+  async prepare({ spec }: RunnableVersion): Promise<PreparedVersion> {
+    this.#launcher ??= await this.#start()
+    await readyWorker(this.#launcher, spec)
+    return { activate() {}, discard() {} }
+  }
+
+  forget(): void {}
+
+  workers(): [] {
+    return []
+  }
+
+  /** Ends the workers. */
+  async close(): Promise<void> {
+    await this.#launcher?.close()
+  }
+}
