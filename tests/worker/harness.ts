@@ -12,6 +12,9 @@ const BIN = join(import.meta.dir, '../../.build/bin')
 const WORKER = process.env.FUNCTIONS_TEST_WORKER ?? join(BIN, 'quickjs-worker')
 const LAUNCHER = process.env.FUNCTIONS_TEST_LAUNCHER ?? join(BIN, 'functions-launcher')
 
+/** As root the launcher wants an unprivileged user to become. */
+const USER = process.getuid?.() === 0 ? ['--uid', '65534', '--gid', '65534'] : []
+
 /** The worker under test was built with sanitizers: it is slow, and has no limit on address space. */
 export const SANITIZED = process.env.FUNCTIONS_TEST_SANITIZED === '1'
 
@@ -37,6 +40,7 @@ export class TestTemplate {
     const process = Bun.spawn(
       [
         LAUNCHER,
+        ...USER,
         '--listen-dir',
         directory,
         '--listen-name',
