@@ -181,3 +181,17 @@ describe('template', () => {
     await own.close()
   })
 })
+
+describe('template in a pid namespace, where there is one', () => {
+  test('keeps the CPU watch, and takes its workers with it', async () => {
+    const own = await startTemplate(['--pid-namespace', 'preferred'])
+    const spinning = await own.worker({ bundle: SPIN })
+    own.send({ type: 'limit', worker: spinning.number, cpu_ms: 200 })
+    spinning.begin({ method: 'POST', cpuMs: 60_000, deadlineMs: 60_000 })
+    expect(await own.exited(spinning)).toMatchObject({ signal: 9, reason: 'cpu' })
+    const idle = await own.worker({ bundle: HELLO })
+    process.kill(own.pid, 'SIGKILL')
+    await idle.inbox.untilClosed()
+    await own.close()
+  })
+})
