@@ -128,7 +128,7 @@ static size_t read_start_line(fn_buffer *in) {
 
 /* The bytes of the start message, with a zero behind; what came after them goes to the channel. */
 static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
-    char *payload = malloc(bytes + 1);
+    char *payload = bytes < worker->limits.memory_bytes ? malloc(bytes + 1) : NULL;
     if (payload == NULL) {
         fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit",
                          NULL);
