@@ -43,9 +43,9 @@ export class Operations {
    * @throws {FunctionError} BAD_REQUEST; BUNDLE_REFUSED with the tenant's file and line; CONFLICT for
    * a version that is there with other content. Nothing has changed then
    */
-  deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
+  async deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
     const { version, settings } = resolveSettings(given, this.#parts.defaultRuntime)
-    return this.#oneAtATime(name, async () => {
+    return await this.#oneAtATime(name, async () => {
       const id = functionId(name, DEFAULT_PROJECT)
       const existing =
         version === undefined ? undefined : this.#parts.store.findVersion(id, version)

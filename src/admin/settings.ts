@@ -96,7 +96,7 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string):
   }
   const issue = parsed.error.issues[0]
   const key = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
-  const shown = typeof value === 'string' ? ` (not '${value.slice(0, 100)}')` : ''
+  const shown = typeof value === 'string' ? ` (not ${JSON.stringify(value.slice(0, 100))})` : ''
   throw new FunctionError(
     'BAD_REQUEST',
     `${key === '' ? '' : `${key}: `}${issue?.message}${shown}.`,

@@ -1,0 +1,180 @@
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildBundle } from '../bundles/build.ts'
+import { type Bundle, BundleStore } from '../bundles/bundle-store.ts'
+import { findProject } from '../bundles/project.ts'
+import { loadConfig } from '../config/load.ts'
+import { FunctionError } from '../errors.ts'
+import { MetadataStore } from '../metadata/store.ts'
+import { startLauncher } from '../service/launcher.ts'
+import { ServiceLog } from '../telemetry/service-log.ts'
+import { Operations } from './operations.ts'
+import { Trial } from './trial.ts'
+
+const home = mkdtempSync(join(tmpdir(), 'functions-operations-'))
+const { config } = loadConfig({ flags: { 'data-dir': join(home, 'programs') }, env: {} })
+/** One launcher for all tests, with real workers. */
+const trial = new Trial(() => startLauncher(config, new ServiceLog(() => {})))
+
+let dir: string
+let store: MetadataStore
+let operations: Operations
+
+beforeEach(() => {
+  dir = mkdtempSync(join(home, 'data-'))
+  store = MetadataStore.open(dir)
+  operations = new Operations({
+    store,
+    bundles: new BundleStore(dir),
+    control: trial,
+    serving: false,
+    defaultRuntime: 'bun',
+    engine: async (runtime) => `${runtime}/1`,
+  })
+})
+
+afterEach(() => store.close())
+
+afterAll(async () => {
+  await trial.close()
+  rmSync(home, { recursive: true })
+})
+
+async function bundle(text: string): Promise<Bundle> {
+  const project = mkdtempSync(join(home, 'project-'))
+  writeFileSync(join(project, 'package.json'), '{}')
+  const entry = join(project, 'index.ts')
+  writeFileSync(entry, text)
+  return await buildBundle(findProject(entry), 'quickjs-ng')
+}
+
+const answer = (text: string) => bundle(`export default () => new Response('${text}')\n`)
+const QUICKJS = { runtime: 'quickjs-ng' } as const
+
+async function failure(work: Promise<unknown>): Promise<FunctionError> {
+  try {
+    await work
+  } catch (error) {
+    if (error instanceof FunctionError) {
+      return error
+    }
+    throw error
+  }
+  throw new Error('it did not fail')
+}
+
+describe('deploy', () => {
+  test('counts versions up and keeps each', async () => {
+    const first = await operations.deploy('app', QUICKJS, await answer('1'))
+    expect(first).toMatchObject({ function: 'app', version: 'v1', profile: 'strict', live: false })
+    const second = await operations.deploy('app', QUICKJS, await answer('2'))
+    expect(second.version).toBe('v2')
+    const named = { ...QUICKJS, version: 'v7' }
+    await operations.deploy('app', named, await answer('7'))
+    expect((await operations.deploy('app', QUICKJS, await answer('8'))).version).toBe('v8')
+    expect(store.show('app').version).toBe('v8')
+    expect(readdirSync(join(dir, 'bundles/func-app'))).toHaveLength(4)
+  })
+
+  test('of the same version with the same content and settings is no change', async () => {
+    const settings = { ...QUICKJS, version: 'v1' }
+    const first = await operations.deploy('app', settings, await answer('1'))
+    const before = store.show('app')
+    expect(await operations.deploy('app', settings, await answer('1'))).toEqual(first)
+    expect(store.show('app')).toEqual(before)
+  })
+
+  test('of the same version with any difference is refused', async () => {
+    const settings = { ...QUICKJS, version: 'v1' }
+    await operations.deploy('app', settings, await answer('1'))
+    const content = await failure(operations.deploy('app', settings, await answer('2')))
+    expect(content.code).toBe('CONFLICT')
+    expect(content.message).toContain('content')
+    const other = { ...settings, timeoutMs: 5 }
+    const changed = await failure(operations.deploy('app', other, await answer('1')))
+    expect(changed.code).toBe('CONFLICT')
+    expect(changed.message).toContain('settings')
+    expect(store.versions('app')).toHaveLength(1)
+  })
+
+  test('of many at once gives each its own version', async () => {
+    const bundles = await Promise.all(['a', 'b', 'c', 'd'].map(answer))
+    const done = await Promise.all(bundles.map((one) => operations.deploy('app', QUICKJS, one)))
+    expect(done.map(({ version }) => version).toSorted()).toEqual(['v1', 'v2', 'v3', 'v4'])
+  })
+
+  test('takes the runtime of the service where it names none', async () => {
+    const document = await operations.deploy('app', { profile: 'permissive' }, await answer('1'))
+    expect(document.runtime).toBe('bun')
+    expect((await failure(operations.deploy('other', {}, await answer('1')))).code).toBe(
+      'BAD_REQUEST',
+    )
+  })
+
+  for (const runtime of ['quickjs-ng', 'bun'] as const) {
+    test(`on ${runtime} refuses what does not load, and nothing changed`, async () => {
+      const settings = { runtime, profile: 'permissive' } as const
+      const throwing = await bundle(
+        'interface A { a: 1 }\n\nthrow new Error("no luck" as string)\n',
+      )
+      const thrown = await failure(operations.deploy('app', settings, throwing))
+      expect(thrown.code).toBe('BUNDLE_REFUSED')
+      expect(thrown.message).toContain('no luck')
+      expect(thrown.position).toMatchObject({ file: 'index.ts', line: 3 })
+      for (const text of ['export const other = 1', 'export default 42']) {
+        const error = await failure(operations.deploy('app', settings, await bundle(text)))
+        expect(error.code).toBe('BUNDLE_REFUSED')
+        expect(error.message).toContain('handler')
+      }
+      expect(store.list()).toEqual([])
+      expect(readdirSync(join(dir, 'bundles'))).toEqual([])
+    }, 20_000)
+  }
+
+  test('refuses a bundle that hangs while it loads', async () => {
+    for (const text of ['for (;;);', 'await new Promise(() => {})']) {
+      const hanging = await bundle(`${text}\nexport default () => new Response()\n`)
+      const error = await failure(operations.deploy('app', QUICKJS, hanging))
+      expect(error.code).toBe('BUNDLE_REFUSED')
+    }
+    expect(store.list()).toEqual([])
+  }, 60_000)
+})
+
+describe('rollback', () => {
+  test('leads back to the version before, or to the one named', async () => {
+    for (const text of ['1', '2', '3']) {
+      await operations.deploy('app', QUICKJS, await answer(text))
+    }
+    expect((await operations.rollback('app')).version).toBe('v2')
+    expect((await operations.rollback('app', 'v3')).version).toBe('v3')
+    expect((await operations.rollback('app', 'v3')).version).toBe('v3')
+    expect((await failure(operations.rollback('app', 'v9'))).code).toBe('VERSION_NOT_FOUND')
+    expect((await failure(operations.rollback('none'))).code).toBe('FUNCTION_NOT_FOUND')
+  })
+
+  test('to a version whose bundle changed is refused, and the active one stays', async () => {
+    await operations.deploy('app', QUICKJS, await answer('1'))
+    await operations.deploy('app', QUICKJS, await answer('2'))
+    writeFileSync(join(dir, 'bundles/func-app/v1/bundle.js'), 'export default () => evil')
+    const error = await failure(operations.rollback('app'))
+    expect(error.code).toBe('BUNDLE_REFUSED')
+    expect(error.message).toContain('func-app/v1/bundle.js')
+    expect(store.show('app').version).toBe('v2')
+  })
+})
+
+describe('delete', () => {
+  test('takes rows and bundles along', async () => {
+    await operations.deploy('app', QUICKJS, await answer('1'))
+    await operations.deploy('app', QUICKJS, await answer('2'))
+    await operations.deploy('other', QUICKJS, await answer('3'))
+    await operations.remove('app')
+    expect(store.list().map(({ name }) => name)).toEqual(['other'])
+    expect(existsSync(join(dir, 'bundles/func-app'))).toBe(false)
+    expect((await failure(operations.remove('app'))).code).toBe('FUNCTION_NOT_FOUND')
+    expect((await operations.deploy('app', QUICKJS, await answer('1'))).version).toBe('v1')
+  })
+})
