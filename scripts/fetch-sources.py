@@ -63,7 +63,8 @@ def fetch_archives(hashes):
     if len(found) == len(hashes):
         return found
     ARCHIVES.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes"]
+    command += ["--no-deps", "--disable-pip-version-check"]
     command += ["--no-binary", ":all:", "--no-build-isolation", "--use-pep517"]
     command += ["--requirement", str(LOCK), "--dest", str(ARCHIVES)]
     environment = dict(os.environ, PYTHONPATH=str(METADATA_ONLY), PYTHONDONTWRITEBYTECODE="1")

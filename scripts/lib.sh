@@ -51,7 +51,7 @@ find_bun() {
 
 # One hash over the names and contents of files and folders; what does not exist counts as empty.
 content_hash() {
-  find "$@" -type f -print0 2>/dev/null | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1
+  { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1
 }
 
 # stamp_is NAME HASH: has the step NAME been done for exactly this input?

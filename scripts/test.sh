@@ -83,8 +83,9 @@ install_formatter() {
     return
   fi
   rm -rf .build/py
-  python3 -m pip install --quiet --no-deps --only-binary :all: --require-hashes --target .build/py \
-    --requirement third-party/format.txt && stamp_set formatter "$want"
+  PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
+    --only-binary :all: --require-hashes --target .build/py --requirement third-party/format.txt &&
+    stamp_set formatter "$want"
 }
 
 c_format() {
