@@ -20,7 +20,8 @@ export const serve: Command = {
   },
 }
 
-function serviceParts(log: ServiceLog): ServiceParts {
+/** What a service is started with, its management API above all. */
+export function serviceParts(log: ServiceLog): ServiceParts {
   return {
     log,
     management: ({ config, store, bundles, control }: ManagementParts) => {
