@@ -1,0 +1,258 @@
+/* The body of a request as it comes from the host: a queue of bytes that one reader empties, which
+ * is either a promise of all of it or a stream. */
+#include "body.h"
+
+#include <string.h>
+
+typedef struct {
+    uint32_t invocation;
+    bool ended, failed, cancelled;
+    bool collecting; /* `resolve` and `reject` wait for the end */
+    fn_body_as as;
+    uint8_t *bytes;
+    size_t start, len, size; /* bytes[start .. start + len) are there */
+    JSValue error;
+    JSValue resolve, reject, type;
+    JSValue waiter; /* undefined, or called when anything changes */
+} feed;
+
+static void finalize(JSRuntime *rt, JSValueConst value) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f != NULL) {
+        JS_FreeValueRT(rt, f->error);
+        JS_FreeValueRT(rt, f->resolve);
+        JS_FreeValueRT(rt, f->reject);
+        JS_FreeValueRT(rt, f->type);
+        JS_FreeValueRT(rt, f->waiter);
+        js_free_rt(rt, f->bytes);
+        js_free_rt(rt, f);
+    }
+}
+
+static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f != NULL) {
+        JS_MarkValue(rt, f->error, mark_func);
+        JS_MarkValue(rt, f->resolve, mark_func);
+        JS_MarkValue(rt, f->reject, mark_func);
+        JS_MarkValue(rt, f->type, mark_func);
+        JS_MarkValue(rt, f->waiter, mark_func);
+    }
+}
+
+int fn_feed_init(JSContext *ctx) {
+    static const JSClassDef definition = {"Feed", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.feed);
+    return JS_NewClass(JS_GetRuntime(ctx), fn_web.feed, &definition);
+}
+
+JSValue fn_feed_new(JSContext *ctx, uint32_t invocation) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.feed);
+    feed *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
+    if (f == NULL) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    *f = (feed){.invocation = invocation,
+                .error = JS_UNDEFINED,
+                .resolve = JS_UNDEFINED,
+                .reject = JS_UNDEFINED,
+                .type = JS_UNDEFINED,
+                .waiter = JS_UNDEFINED};
+    JS_SetOpaque(value, f);
+    return value;
+}
+
+static void consumed(JSContext *ctx, const feed *f, size_t len) {
+    if (len > 0) {
+        fn_host_body_consumed(ctx, f->invocation, len);
+    }
+}
+
+/* Room for `len` more behind what is there, and for a NUL. */
+static int reserve(JSContext *ctx, feed *f, size_t len) {
+    if (f->start > 0 && (f->len == 0 || f->start > f->size / 2)) {
+        memmove(f->bytes, f->bytes + f->start, f->len);
+        f->start = 0;
+    }
+    size_t used = f->start + f->len;
+    if (len >= SIZE_MAX / 2 - used) {
+        JS_ThrowOutOfMemory(ctx);
+        return -1;
+    }
+    if (used + len + 1 > f->size) {
+        size_t size = f->size < 4096 ? 4096 : f->size;
+        while (size < used + len + 1) {
+            size += size / 2;
+        }
+        uint8_t *bytes = js_realloc(ctx, f->bytes, size);
+        if (bytes == NULL) {
+            return -1;
+        }
+        f->bytes = bytes;
+        f->size = size;
+    }
+    return 0;
+}
+
+/* Settles what waits for the whole: a job, since the promise's resolution may run scripts. */
+static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
+    (void)argc;
+    feed *f = JS_GetOpaque(argv[0], fn_web.feed);
+    JSValue value = f->failed ? JS_Throw(ctx, JS_DupValue(ctx, f->error)) : JS_UNDEFINED;
+    if (!f->failed) {
+        if (reserve(ctx, f, 0) == 0) {
+            f->bytes[f->start + f->len] = '\0';
+            value = fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type);
+        } else {
+            value = JS_EXCEPTION;
+        }
+    }
+    js_free(ctx, f->bytes);
+    f->bytes = NULL;
+    f->start = f->len = f->size = 0;
+    bool thrown = JS_IsException(value);
+    if (thrown) {
+        value = JS_GetException(ctx);
+        if (JS_IsUncatchableError(value)) {
+            return JS_Throw(ctx, value);
+        }
+    }
+    JSValue result =
+        JS_Call(ctx, thrown ? f->reject : f->resolve, JS_UNDEFINED, 1, (JSValueConst *)&value);
+    JS_FreeValue(ctx, value);
+    return result;
+}
+
+static JSValue wake(JSContext *ctx, int argc, JSValueConst *argv) {
+    (void)argc;
+    return JS_Call(ctx, argv[0], JS_UNDEFINED, 0, NULL);
+}
+
+/* Tells the reader that something changed. */
+static int changed(JSContext *ctx, JSValueConst value, feed *f) {
+    if (f->collecting) {
+        if (!f->ended && !f->failed) {
+            return 0;
+        }
+        f->collecting = false;
+        return JS_EnqueueJob(ctx, settle, 1, &value);
+    }
+    if (JS_IsUndefined(f->waiter)) {
+        return 0;
+    }
+    JSValue waiter = f->waiter;
+    f->waiter = JS_UNDEFINED;
+    int err = JS_EnqueueJob(ctx, wake, 1, (JSValueConst *)&waiter);
+    JS_FreeValue(ctx, waiter);
+    return err;
+}
+
+int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed || f->cancelled || len == 0) {
+        return 0;
+    }
+    if (reserve(ctx, f, len) < 0) {
+        return -1;
+    }
+    memcpy(f->bytes + f->start + f->len, bytes, len);
+    f->len += len;
+    if (f->collecting) {
+        consumed(ctx, f, len);
+    }
+    return changed(ctx, value, f);
+}
+
+int fn_feed_end(JSContext *ctx, JSValueConst value) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed) {
+        return 0;
+    }
+    f->ended = true;
+    return changed(ctx, value, f);
+}
+
+int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed) {
+        return 0;
+    }
+    f->failed = true;
+    f->error = JS_DupValue(ctx, error);
+    return changed(ctx, value, f);
+}
+
+JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
+    feed *f = JS_GetOpaque(value, fn_web.feed);
+    JSValue functions[2];
+    JSValue promise = JS_NewPromiseCapability(ctx, functions);
+    if (JS_IsException(promise)) {
+        return promise;
+    }
+    f->resolve = functions[0];
+    f->reject = functions[1];
+    f->type = JS_DupValue(ctx, type);
+    f->as = as;
+    f->collecting = true;
+    consumed(ctx, f, f->len);
+    if (changed(ctx, value, f) < 0) {
+        JS_FreeValue(ctx, promise);
+        return JS_EXCEPTION;
+    }
+    return promise;
+}
+
+JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    feed *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.feed);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (f->len > 0) {
+        JSValue array = fn_uint8_array(ctx, f->bytes + f->start, f->len);
+        if (!JS_IsException(array)) {
+            size_t len = f->len;
+            f->start = f->len = 0;
+            consumed(ctx, f, len);
+        }
+        return array;
+    }
+    if (f->failed) {
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error));
+    }
+    return f->ended ? JS_NULL : JS_UNDEFINED;
+}
+
+JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    feed *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.feed);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    JS_FreeValue(ctx, f->waiter);
+    f->waiter = JS_DupValue(ctx, argv[1]);
+    if ((f->len > 0 || f->ended || f->failed) && changed(ctx, argv[0], f) < 0) {
+        return JS_EXCEPTION;
+    }
+    return JS_UNDEFINED;
+}
+
+JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    feed *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.feed);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (!f->cancelled) {
+        size_t len = f->len;
+        bool open = !f->ended && !f->failed;
+        f->cancelled = true;
+        f->start = f->len = 0;
+        consumed(ctx, f, len);
+        if (open) {
+            fn_host_body_cancelled(ctx, f->invocation);
+        }
+    }
+    return JS_UNDEFINED;
+}

@@ -1,0 +1,221 @@
+// Blob and File: https://w3c.github.io/FileAPI/
+
+import { copyBytes, decodeUtf8, encodeUtf8 } from 'fn:web'
+import { defineInterface, needArguments, toClampedInteger, toDictionary } from './idl.js'
+import {
+  ArrayPrototypePush,
+  DateNow,
+  MathMax,
+  MathMin,
+  primordialGlobals,
+  StringPrototypeCharCodeAt,
+  StringPrototypeReplaceAll,
+  StringPrototypeToLowerCase,
+  StringPrototypeToWellFormed,
+  SymbolIterator,
+  TypedArrayPrototypeGetBuffer,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetByteOffset,
+  TypedArrayPrototypeSet,
+} from './primordials.js'
+import { streamOfBytes } from './streams.js'
+
+const { Number, Promise, TypeError, Uint8Array } = primordialGlobals
+
+const token = {}
+let bytesOf
+let typeOf
+
+function normalizeType(value) {
+  const type = `${value}`
+  for (let i = 0; i < type.length; i++) {
+    const code = StringPrototypeCharCodeAt(type, i)
+    if (code < 0x20 || code > 0x7e) return ''
+  }
+  return StringPrototypeToLowerCase(type)
+}
+
+function toEndings(value) {
+  if (value === undefined) return 'transparent'
+  const endings = `${value}`
+  if (endings !== 'transparent' && endings !== 'native') {
+    throw new TypeError("Blob: endings is neither 'transparent' nor 'native'")
+  }
+  return endings
+}
+
+/** Elements of the sequence, converted one by one; strings only later, when `endings` is known. */
+function readParts(parts) {
+  const list = []
+  if (parts === undefined) return list
+  if ((typeof parts !== 'object' && typeof parts !== 'function') || parts === null) {
+    throw new TypeError('Blob: the parts are not a sequence')
+  }
+  if (typeof parts[SymbolIterator] !== 'function') {
+    throw new TypeError('Blob: the parts are not iterable')
+  }
+  for (const part of parts) {
+    const bytes = isBlob(part) ? bytesOf(part) : copyBytes(part)
+    ArrayPrototypePush(list, bytes === undefined ? StringPrototypeToWellFormed(`${part}`) : bytes)
+  }
+  return list
+}
+
+function nativeEndings(text) {
+  return StringPrototypeReplaceAll(StringPrototypeReplaceAll(text, '\r\n', '\n'), '\r', '\n')
+}
+
+/** One Uint8Array out of many. */
+export function concatBytes(list) {
+  let size = 0
+  for (let i = 0; i < list.length; i++) size += TypedArrayPrototypeGetByteLength(list[i])
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (let i = 0; i < list.length; i++) {
+    TypedArrayPrototypeSet(bytes, list[i], at)
+    at += TypedArrayPrototypeGetByteLength(list[i])
+  }
+  return bytes
+}
+
+function joinParts(list, endings) {
+  for (let i = 0; i < list.length; i++) {
+    if (typeof list[i] === 'string') {
+      list[i] = encodeUtf8(endings === 'native' ? nativeEndings(list[i]) : list[i])
+    }
+  }
+  return list.length === 1 ? list[0] : concatBytes(list)
+}
+
+function sliceRange(size, start, end) {
+  const clamp = (value) => (value < 0 ? MathMax(size + value, 0) : MathMin(value, size))
+  const from = start === undefined ? 0 : clamp(toClampedInteger(start))
+  const to = end === undefined ? size : clamp(toClampedInteger(end))
+  return { __proto__: null, from, length: MathMax(to - from, 0) }
+}
+
+export class Blob {
+  #bytes
+  #type
+
+  constructor(blobParts = undefined, options = undefined) {
+    if (blobParts === token) {
+      this.#bytes = options.bytes
+      this.#type = options.type
+      return
+    }
+    const parts = readParts(blobParts)
+    const init = toDictionary(options, 'Blob: the second argument')
+    const endings = toEndings(init.endings)
+    const type = init.type
+    this.#type = type === undefined ? '' : normalizeType(type)
+    this.#bytes = joinParts(parts, endings)
+  }
+
+  static {
+    bytesOf = (blob) => blob.#bytes
+    typeOf = (blob) => blob.#type
+  }
+
+  get size() {
+    return TypedArrayPrototypeGetByteLength(this.#bytes)
+  }
+  get type() {
+    return this.#type
+  }
+  slice(start = undefined, end = undefined, contentType = undefined) {
+    const bytes = this.#bytes
+    const { from, length } = sliceRange(TypedArrayPrototypeGetByteLength(bytes), start, end)
+    const type = contentType === undefined ? '' : normalizeType(contentType)
+    const offset = TypedArrayPrototypeGetByteOffset(bytes) + from
+    return makeBlob(new Uint8Array(TypedArrayPrototypeGetBuffer(bytes), offset, length), type)
+  }
+  stream() {
+    return streamOfBytes(copyBytes(this.#bytes))
+  }
+  text() {
+    return new Promise((resolve) => resolve(decodeUtf8(this.#bytes)))
+  }
+  arrayBuffer() {
+    return new Promise((resolve) =>
+      resolve(TypedArrayPrototypeGetBuffer(copyBytes(this.#bytes))),
+    )
+  }
+  bytes() {
+    return new Promise((resolve) => resolve(copyBytes(this.#bytes)))
+  }
+}
+defineInterface(Blob)
+
+/** A Blob over bytes that nobody else may change. `type` is normalised. */
+export function makeBlob(bytes, type) {
+  return new Blob(token, { __proto__: null, bytes, type })
+}
+
+export function isBlob(value) {
+  try {
+    return bytesOf(value) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Its bytes, not to be changed or shown. */
+export const blobBytes = (blob) => bytesOf(blob)
+export const blobType = (blob) => typeOf(blob)
+
+let fileOf
+
+export class File extends Blob {
+  #name
+  #lastModified
+
+  constructor(fileBits, fileName, options = undefined) {
+    if (fileBits === token) {
+      super(token, fileName)
+      this.#name = fileName.name
+      this.#lastModified = fileName.lastModified
+      return
+    }
+    needArguments('File', arguments.length, 2)
+    if (fileBits === undefined) throw new TypeError('File: the parts are not a sequence')
+    super(fileBits, options)
+    this.#name = StringPrototypeToWellFormed(`${fileName}`)
+    const modified =
+      options === undefined || options === null ? undefined : options.lastModified
+    this.#lastModified = modified === undefined ? DateNow() : toLongLong(modified)
+  }
+
+  static {
+    fileOf = (file) => ({ __proto__: null, name: file.#name, lastModified: file.#lastModified })
+  }
+
+  get name() {
+    return this.#name
+  }
+  get lastModified() {
+    return this.#lastModified
+  }
+}
+defineInterface(File)
+
+/** WebIDL's `long long`: out of range and NaN become 0. */
+function toLongLong(value) {
+  const number = Number(value)
+  const inRange = number >= -9223372036854775808 && number < 9223372036854775808
+  return inRange ? number - (number % 1) + 0 : 0
+}
+
+/** A File over bytes that nobody else may change. */
+export function makeFile(bytes, name, type, lastModified = DateNow()) {
+  return new File(token, { __proto__: null, bytes, name, type, lastModified })
+}
+
+/** { name, lastModified } of a File, undefined of anything else. */
+export function fileState(value) {
+  try {
+    return fileOf(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,369 @@
+// Event, CustomEvent and EventTarget: https://dom.spec.whatwg.org/#events
+// There is no tree here: the path of an event is its target alone.
+
+import { now, report } from 'fn:web'
+import {
+  defineConstants,
+  defineInterface,
+  needArguments,
+  toDictionary,
+} from './idl.js'
+import {
+  ArrayPrototypePush,
+  ArrayPrototypeSlice,
+  ArrayPrototypeSplice,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  primordialGlobals,
+  ReflectApply,
+  WeakMapPrototypeGet,
+  WeakMapPrototypeSet,
+} from './primordials.js'
+
+const { DOMException, TypeError, WeakMap } = primordialGlobals
+
+const PHASES = { __proto__: null, NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 }
+
+let stateOf
+let listenersOf
+
+export class Event {
+  #state
+
+  constructor(type, options = undefined) {
+    needArguments('Event', arguments.length, 1)
+    const name = `${type}`
+    const init = toDictionary(options, 'Event: the second argument')
+    const bubbles = !!init.bubbles
+    const cancelable = !!init.cancelable
+    const composed = !!init.composed
+    this.#state = {
+      __proto__: null,
+      type: name,
+      bubbles,
+      cancelable,
+      composed,
+      target: null,
+      currentTarget: null,
+      phase: 0,
+      stopped: false,
+      stoppedAtOnce: false,
+      canceled: false,
+      passive: false,
+      dispatching: false,
+      trusted: false,
+      timeStamp: now(),
+    }
+    ObjectDefineProperty(this, 'isTrusted', isTrusted)
+  }
+
+  static {
+    stateOf = (event) => event.#state
+  }
+
+  get type() {
+    return this.#state.type
+  }
+  get target() {
+    return this.#state.target
+  }
+  get srcElement() {
+    return this.#state.target
+  }
+  get currentTarget() {
+    return this.#state.currentTarget
+  }
+  composedPath() {
+    const { currentTarget } = this.#state
+    return currentTarget === null ? [] : [currentTarget]
+  }
+  get eventPhase() {
+    return this.#state.phase
+  }
+  stopPropagation() {
+    this.#state.stopped = true
+  }
+  get cancelBubble() {
+    return this.#state.stopped
+  }
+  set cancelBubble(value) {
+    const state = this.#state
+    if (value) state.stopped = true
+  }
+  stopImmediatePropagation() {
+    const state = this.#state
+    state.stopped = true
+    state.stoppedAtOnce = true
+  }
+  get bubbles() {
+    return this.#state.bubbles
+  }
+  get cancelable() {
+    return this.#state.cancelable
+  }
+  get returnValue() {
+    return !this.#state.canceled
+  }
+  set returnValue(value) {
+    const state = this.#state
+    if (!value) cancel(state)
+  }
+  preventDefault() {
+    cancel(this.#state)
+  }
+  get defaultPrevented() {
+    return this.#state.canceled
+  }
+  get composed() {
+    return this.#state.composed
+  }
+  get timeStamp() {
+    return this.#state.timeStamp
+  }
+  initEvent(type, bubbles = false, cancelable = false) {
+    const state = this.#state
+    needArguments('Event.initEvent', arguments.length, 1)
+    initialize(state, `${type}`, !!bubbles, !!cancelable)
+  }
+}
+
+function cancel(state) {
+  if (state.cancelable && !state.passive) state.canceled = true
+}
+
+function initialize(state, type, bubbles, cancelable) {
+  if (state.dispatching) return false
+  state.stopped = state.stoppedAtOnce = state.canceled = state.trusted = false
+  state.target = null
+  state.type = type
+  state.bubbles = bubbles
+  state.cancelable = cancelable
+  return true
+}
+
+function getterOf(name, object) {
+  return ObjectGetOwnPropertyDescriptor(object, name).get
+}
+
+/** [LegacyUnforgeable]: an own property of every event, with one getter. */
+const isTrusted = {
+  __proto__: null,
+  get: getterOf('isTrusted', {
+    get isTrusted() {
+      return stateOf(this).trusted
+    },
+  }),
+  enumerable: true,
+  configurable: false,
+}
+
+defineConstants(Event, PHASES)
+defineInterface(Event)
+
+export class CustomEvent extends Event {
+  #detail
+
+  constructor(type, options = undefined) {
+    needArguments('CustomEvent', arguments.length, 1)
+    super(type, options)
+    const detail = options === undefined || options === null ? undefined : options.detail
+    this.#detail = detail === undefined ? null : detail
+  }
+  get detail() {
+    return this.#detail
+  }
+  initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
+    this.#detail
+    needArguments('CustomEvent.initCustomEvent', arguments.length, 1)
+    if (initialize(stateOf(this), `${type}`, !!bubbles, !!cancelable)) this.#detail = detail
+  }
+}
+defineInterface(CustomEvent)
+
+function toCallback(callback) {
+  if (callback === null || callback === undefined) return null
+  if (typeof callback !== 'function' && typeof callback !== 'object') {
+    throw new TypeError('EventTarget: the callback is neither a function nor an object')
+  }
+  return callback
+}
+
+function toCapture(options) {
+  return typeof options === 'object' && options !== null ? !!options.capture : !!options
+}
+
+function indexOfListener(listeners, type, callback, capture) {
+  for (let i = 0; i < listeners.length; i++) {
+    const listener = listeners[i]
+    if (listener.type === type && listener.callback === callback && listener.capture === capture) {
+      return i
+    }
+  }
+  return -1
+}
+
+function removeAt(listeners, index) {
+  listeners[index].removed = true
+  ArrayPrototypeSplice(listeners, index, 1)
+}
+
+/** Set by abort.js: (signal) => its state, throwing for what is none. */
+let signalHooks
+export function setSignalHooks(hooks) {
+  signalHooks = hooks
+}
+
+function addListener(target, type, callback, options) {
+  let capture = false
+  let once = false
+  let passive = false
+  let signal
+  if (typeof options === 'object' && options !== null) {
+    capture = !!options.capture
+    once = !!options.once
+    passive = !!options.passive
+    signal = options.signal
+    if (signal !== undefined) signalHooks.check(signal)
+  } else {
+    capture = !!options
+  }
+  if (callback === null || (signal !== undefined && signalHooks.aborted(signal))) return
+  const listeners = listenersOf(target)
+  if (indexOfListener(listeners, type, callback, capture) >= 0) return
+  const listener = { __proto__: null, type, callback, capture, once, passive, removed: false }
+  ArrayPrototypePush(listeners, listener)
+  if (signal !== undefined) {
+    signalHooks.onAbort(signal, () => {
+      const index = indexOfListener(listeners, type, callback, capture)
+      if (index >= 0 && listeners[index] === listener) removeAt(listeners, index)
+    })
+  }
+}
+
+export class EventTarget {
+  #listeners = []
+
+  static {
+    listenersOf = (target) => target.#listeners
+  }
+
+  addEventListener(type, callback, options = undefined) {
+    this.#listeners
+    needArguments('EventTarget.addEventListener', arguments.length, 2)
+    addListener(this, `${type}`, toCallback(callback), options)
+  }
+  removeEventListener(type, callback, options = undefined) {
+    const listeners = this.#listeners
+    needArguments('EventTarget.removeEventListener', arguments.length, 2)
+    const name = `${type}`
+    const wanted = toCallback(callback)
+    const index = indexOfListener(listeners, name, wanted, toCapture(options))
+    if (index >= 0) removeAt(listeners, index)
+  }
+  dispatchEvent(event) {
+    this.#listeners
+    needArguments('EventTarget.dispatchEvent', arguments.length, 1)
+    if (typeof event !== 'object' || event === null || !isEvent(event)) {
+      throw new TypeError('EventTarget.dispatchEvent: the argument is not an Event')
+    }
+    const state = stateOf(event)
+    if (state.dispatching) {
+      throw new DOMException('the event is being dispatched already', 'InvalidStateError')
+    }
+    state.trusted = false
+    return dispatch(this, event)
+  }
+}
+defineInterface(EventTarget)
+
+function isEvent(value) {
+  try {
+    return stateOf(value) !== undefined
+  } catch {
+    return false
+  }
+}
+
+function callListener(target, listener, event) {
+  try {
+    if (typeof listener.callback === 'function') {
+      ReflectApply(listener.callback, target, [event])
+      return
+    }
+    const { handleEvent } = listener.callback
+    if (typeof handleEvent !== 'function') throw new TypeError('handleEvent is not a function')
+    ReflectApply(handleEvent, listener.callback, [event])
+  } catch (error) {
+    report(error)
+  }
+}
+
+/** One pass over the listeners, those for the capturing phase first, as at a target. */
+function invoke(target, event, state, capture) {
+  const listeners = listenersOf(target)
+  const snapshot = ArrayPrototypeSlice(listeners)
+  for (let i = 0; i < snapshot.length && !state.stoppedAtOnce; i++) {
+    const listener = snapshot[i]
+    if (listener.removed || listener.type !== state.type || listener.capture !== capture) continue
+    if (listener.once) {
+      const index = indexOfListener(listeners, listener.type, listener.callback, capture)
+      if (index >= 0) removeAt(listeners, index)
+    }
+    state.passive = listener.passive
+    callListener(target, listener, event)
+    state.passive = false
+  }
+}
+
+function dispatch(target, event) {
+  const state = stateOf(event)
+  state.dispatching = true
+  state.target = target
+  state.currentTarget = target
+  state.phase = PHASES.AT_TARGET
+  if (!state.stopped) invoke(target, event, state, true)
+  if (!state.stopped) invoke(target, event, state, false)
+  state.phase = PHASES.NONE
+  state.currentTarget = null
+  state.dispatching = state.stopped = state.stoppedAtOnce = false
+  return !state.canceled
+}
+
+/** Fires an event of the platform's own at a target. */
+export function fire(target, type) {
+  if (listenersOf(target).length === 0) return
+  const event = new Event(type)
+  stateOf(event).trusted = true
+  dispatch(target, event)
+}
+
+/** An event handler attribute such as `onabort`: the listener takes its place when first set. */
+export function defineHandler(constructor, type) {
+  const name = `on${type}`
+  const handlers = new WeakMap()
+  const accessor = {
+    get [name]() {
+      listenersOf(this)
+      const entry = WeakMapPrototypeGet(handlers, this)
+      return entry === undefined ? null : entry.handler
+    },
+    set [name](value) {
+      listenersOf(this)
+      const handler = typeof value === 'function' ? value : null
+      const entry = WeakMapPrototypeGet(handlers, this)
+      if (entry !== undefined) {
+        entry.handler = handler
+      } else if (handler !== null) {
+        const made = { __proto__: null, handler }
+        WeakMapPrototypeSet(handlers, this, made)
+        const listener = function (event) {
+          if (made.handler === null) return
+          if (ReflectApply(made.handler, this, [event]) === false) cancel(stateOf(event))
+        }
+        addListener(this, type, listener, undefined)
+      }
+    },
+  }
+  const property = ObjectGetOwnPropertyDescriptor(accessor, name)
+  ObjectDefineProperty(constructor.prototype, name, { __proto__: null, ...property })
+}

@@ -1,0 +1,104 @@
+// What WebIDL asks of interfaces that are written in JS.
+
+import {
+  MathTrunc,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  primordialGlobals,
+  ReflectOwnKeys,
+  SymbolIterator,
+  SymbolToStringTag,
+} from './primordials.js'
+
+const { Number, TypeError } = primordialGlobals
+
+function makeEnumerable(object, skip) {
+  const keys = ReflectOwnKeys(object)
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i]
+    if (typeof key === 'symbol' || key === skip) continue
+    const property = ObjectGetOwnPropertyDescriptor(object, key)
+    if (!property.configurable || typeof property.value === 'string') continue
+    property.enumerable = true
+    ObjectDefineProperty(object, key, { __proto__: null, ...property })
+  }
+}
+
+/** Members become enumerable; the class gets its tag and, not enumerable, its global. */
+export function defineInterface(constructor, { global = true } = { __proto__: null }) {
+  makeEnumerable(constructor.prototype, 'constructor')
+  const statics = ReflectOwnKeys(constructor)
+  for (let i = 0; i < statics.length; i++) {
+    const property = ObjectGetOwnPropertyDescriptor(constructor, statics[i])
+    if (typeof property.value === 'function') {
+      ObjectDefineProperty(constructor, statics[i], { __proto__: null, enumerable: true })
+    }
+  }
+  ObjectDefineProperty(constructor.prototype, SymbolToStringTag, {
+    __proto__: null,
+    value: constructor.name,
+    configurable: true,
+  })
+  if (global) {
+    ObjectDefineProperty(globalThis, constructor.name, {
+      __proto__: null,
+      value: constructor,
+      writable: true,
+      configurable: true,
+    })
+  }
+}
+
+/** `iterable<K, V>`: @@iterator is the function `entries` itself. */
+export function defineIterable(constructor) {
+  ObjectDefineProperty(constructor.prototype, SymbolIterator, {
+    __proto__: null,
+    value: constructor.prototype.entries,
+    writable: true,
+    configurable: true,
+  })
+}
+
+/** Constants of an interface, on the constructor and on its prototype. */
+export function defineConstants(constructor, constants) {
+  const names = ReflectOwnKeys(constants)
+  for (let i = 0; i < names.length; i++) {
+    const property = { __proto__: null, value: constants[names[i]], enumerable: true }
+    ObjectDefineProperty(constructor, names[i], property)
+    ObjectDefineProperty(constructor.prototype, names[i], property)
+  }
+}
+
+export function needArguments(what, given, need) {
+  if (given < need) {
+    const plural = need === 1 ? '' : 's'
+    throw new TypeError(`${what}: ${need} argument${plural} required, but only ${given} present`)
+  }
+}
+
+/** A dictionary argument: undefined and null stand for an empty one. */
+export function toDictionary(value, what) {
+  if (value === undefined || value === null) return { __proto__: null }
+  if (typeof value !== 'object' && typeof value !== 'function') {
+    throw new TypeError(`${what} is not an object`)
+  }
+  return value
+}
+
+/** `[EnforceRange] unsigned long long`. */
+export function toUnsignedLongLong(value, what) {
+  const number = MathTrunc(Number(value))
+  if (!(number >= 0 && number <= 9007199254740991)) {
+    throw new TypeError(`${what} is outside the range of an unsigned integer`)
+  }
+  return number
+}
+
+/** `long long` with WebIDL's `[Clamp]`. */
+export function toClampedInteger(value) {
+  const number = Number(value)
+  if (number !== number) return 0
+  if (number > 9007199254740991) return 9007199254740991
+  if (number < -9007199254740991) return -9007199254740991
+  return MathTrunc(number)
+}

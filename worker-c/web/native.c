@@ -1,0 +1,206 @@
+/* The module `fn:web`: what the JS of the Web APIs has of C. No tenant can import it. */
+#include "body.h"
+
+#include <string.h>
+
+#define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
+
+/* A promise's `then` that no script can have replaced. */
+static JSValue then(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    return JS_PromiseThen(ctx, ARG(0), ARG(1), ARG(2));
+}
+
+static JSValue mark_handled(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    if (JS_IsPromise(ARG(0))) {
+        JS_PromiseMarkAsHandled(ctx, ARG(0));
+    }
+    return JS_UNDEFINED;
+}
+
+/* undefined while it is pending, else [is it fulfilled, value]. */
+static JSValue promise_result(JSContext *ctx, JSValueConst this_val, int argc,
+                              JSValueConst *argv) {
+    (void)this_val;
+    JSPromiseStateEnum state = JS_PromiseState(ctx, ARG(0));
+    if (state != JS_PROMISE_FULFILLED && state != JS_PROMISE_REJECTED) {
+        return JS_UNDEFINED;
+    }
+    JSValue pair[] = {JS_NewBool(ctx, state == JS_PROMISE_FULFILLED),
+                      JS_PromiseResult(ctx, ARG(0))};
+    return JS_NewArrayFrom(ctx, 2, pair);
+}
+
+static JSValue kind_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    return JS_NewAtomString(ctx, fn_kind_of(ctx, ARG(0)));
+}
+
+static JSValue proxy_target(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    return JS_GetProxyTarget(ctx, ARG(0));
+}
+
+static JSValue encode_utf8(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    fn_text text;
+    if (fn_text_usv(ctx, &text, ARG(0)) < 0) {
+        return JS_EXCEPTION;
+    }
+    JSValue array = fn_uint8_array(ctx, (const uint8_t *)text.bytes, text.len);
+    fn_text_free(ctx, &text);
+    return array;
+}
+
+enum { DECODE_UTF8, DECODE_UTF8_BOM, DECODE_ISOMORPHIC };
+
+static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                      int how) {
+    (void)this_val;
+    uint8_t *bytes;
+    size_t len;
+    if (fn_buffer_source(ctx, ARG(0), &bytes, &len) != 0) {
+        return JS_ThrowTypeError(ctx, "not a BufferSource");
+    }
+    const uint8_t *from = len == 0 ? (const uint8_t *)"" : bytes;
+    return how == DECODE_UTF8       ? fn_utf8_decode(ctx, from, len)
+           : how == DECODE_UTF8_BOM ? fn_utf8_decode_bom(ctx, from, len)
+                                    : fn_text_isomorphic(ctx, from, len);
+}
+
+/* A copy of a BufferSource as Uint8Array; undefined of anything else. */
+static JSValue copy_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    uint8_t *bytes;
+    size_t len;
+    int err = fn_buffer_source(ctx, ARG(0), &bytes, &len);
+    return err < 0 ? JS_EXCEPTION : err > 0 ? JS_UNDEFINED : fn_uint8_array(ctx, bytes, len);
+}
+
+/* (bytes, needle, from): where the needle begins, or -1. */
+static JSValue index_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    uint8_t *bytes, *needle;
+    size_t len, needle_len;
+    uint64_t from;
+    if (JS_ToIndex(ctx, &from, ARG(2)) < 0) {
+        return JS_EXCEPTION;
+    }
+    if (fn_buffer_source(ctx, ARG(0), &bytes, &len) != 0 ||
+        fn_buffer_source(ctx, ARG(1), &needle, &needle_len) != 0) {
+        return JS_ThrowTypeError(ctx, "not a BufferSource");
+    }
+    if (from > len || needle_len == 0 || len == 0) {
+        return JS_NewInt32(ctx, -1);
+    }
+    const uint8_t *found = memmem(bytes + from, len - from, needle, needle_len);
+    return JS_NewInt64(ctx, found == NULL ? -1 : (int64_t)(found - bytes));
+}
+
+/* (as, bytes, type): what the method of a body resolves with. */
+static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    uint8_t *bytes;
+    size_t len;
+    int32_t as;
+    if (JS_ToInt32(ctx, &as, ARG(0)) < 0) {
+        return JS_EXCEPTION;
+    }
+    if (fn_buffer_source(ctx, ARG(1), &bytes, &len) != 0) {
+        return JS_ThrowTypeError(ctx, "not a BufferSource");
+    }
+    if (as != FN_AS_JSON) {
+        return fn_body_package(ctx, (fn_body_as)as, len == 0 ? (const uint8_t *)"" : bytes, len,
+                               ARG(2));
+    }
+    /* The JSON parser wants a NUL behind the text. */
+    char *text = js_strndup(ctx, len == 0 ? "" : (const char *)bytes, len);
+    if (text == NULL) {
+        return JS_EXCEPTION;
+    }
+    JSValue value = fn_body_package(ctx, FN_AS_JSON, (const uint8_t *)text, len, ARG(2));
+    js_free(ctx, text);
+    return value;
+}
+
+static JSValue detach(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    JS_DetachArrayBuffer(ctx, ARG(0));
+    return JS_UNDEFINED;
+}
+
+static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    int32_t level;
+    fn_text text;
+    if (JS_ToInt32(ctx, &level, ARG(0)) < 0 || fn_text_usv(ctx, &text, ARG(1)) < 0) {
+        return JS_EXCEPTION;
+    }
+    fn_host_log(ctx, (fn_log_level)level, text.bytes, text.len);
+    fn_text_free(ctx, &text);
+    return JS_UNDEFINED;
+}
+
+static JSValue report(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    fn_host_report_error(ctx, ARG(0));
+    return JS_UNDEFINED;
+}
+
+static JSValue now(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    (void)argc;
+    (void)argv;
+    return JS_NewFloat64(ctx, fn_performance_now());
+}
+
+/* 16 hexadecimal digits that nobody can guess. */
+static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    (void)argc;
+    (void)argv;
+    uint64_t bits;
+    char text[17];
+    if (fn_host_random(&bits, sizeof(bits)) != 0) {
+        return JS_ThrowInternalError(ctx, "the system has no random bytes");
+    }
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)bits);
+    return JS_NewStringLen(ctx, text, 16);
+}
+
+static const JSCFunctionListEntry functions[] = {
+    JS_CFUNC_DEF("then", 3, then),
+    JS_CFUNC_DEF("markHandled", 1, mark_handled),
+    JS_CFUNC_DEF("promiseResult", 1, promise_result),
+    JS_CFUNC_DEF("kindOf", 1, kind_of),
+    JS_CFUNC_DEF("proxyTarget", 1, proxy_target),
+    JS_CFUNC_DEF("encodeUtf8", 1, encode_utf8),
+    JS_CFUNC_MAGIC_DEF("decodeUtf8", 1, decode, DECODE_UTF8),
+    JS_CFUNC_MAGIC_DEF("decodeUtf8Bom", 1, decode, DECODE_UTF8_BOM),
+    JS_CFUNC_MAGIC_DEF("decodeIsomorphic", 1, decode, DECODE_ISOMORPHIC),
+    JS_CFUNC_DEF("copyBytes", 1, copy_bytes),
+    JS_CFUNC_DEF("indexOfBytes", 3, index_of),
+    JS_CFUNC_DEF("packageBody", 3, package_body),
+    JS_CFUNC_DEF("detach", 1, detach),
+    JS_CFUNC_DEF("logLine", 2, log_line),
+    JS_CFUNC_DEF("report", 1, report),
+    JS_CFUNC_DEF("now", 0, now),
+    JS_CFUNC_DEF("randomId", 0, random_id),
+    JS_CFUNC_DEF("feedRead", 1, fn_feed_read),
+    JS_CFUNC_DEF("feedWait", 2, fn_feed_wait),
+    JS_CFUNC_DEF("feedCancel", 1, fn_feed_cancel),
+    JS_CFUNC_DEF("pumpChunk", 2, fn_pump_chunk),
+    JS_CFUNC_DEF("pumpEnd", 1, fn_pump_end),
+    JS_CFUNC_DEF("pumpError", 2, fn_pump_error),
+};
+
+static int fill_module(JSContext *ctx, JSModuleDef *module) {
+    return JS_SetModuleExportList(ctx, module, functions, FN_COUNT(functions));
+}
+
+int fn_native_init(JSContext *ctx) {
+    JSModuleDef *module = JS_NewCModule(ctx, "fn:web", fill_module);
+    return module == NULL ? -1
+                          : JS_AddModuleExportList(ctx, module, functions, FN_COUNT(functions));
+}

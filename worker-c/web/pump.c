@@ -1,0 +1,155 @@
+/* Reads the stream of a response for the host, a chunk at a time. */
+#include "body.h"
+
+typedef struct {
+    JSValue stream;
+    JSValue reader; /* undefined until the first chunk is asked for */
+    uint32_t invocation;
+    bool waiting; /* an answer is owed */
+} pump;
+
+static void finalize(JSRuntime *rt, JSValueConst value) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p != NULL) {
+        JS_FreeValueRT(rt, p->stream);
+        JS_FreeValueRT(rt, p->reader);
+        js_free_rt(rt, p);
+    }
+}
+
+static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p != NULL) {
+        JS_MarkValue(rt, p->stream, mark_func);
+        JS_MarkValue(rt, p->reader, mark_func);
+    }
+}
+
+int fn_pump_init(JSContext *ctx) {
+    static const JSClassDef definition = {"Pump", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.pump);
+    return JS_NewClass(JS_GetRuntime(ctx), fn_web.pump, &definition);
+}
+
+JSValue fn_pump_new(JSContext *ctx, JSValueConst stream) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.pump);
+    pump *p = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*p));
+    if (p == NULL) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    *p = (pump){.stream = JS_DupValue(ctx, stream), .reader = JS_UNDEFINED};
+    JS_SetOpaque(value, p);
+    return value;
+}
+
+/* The first chunk: the stream gets its reader. */
+static int open_reader(JSContext *ctx, pump *p) {
+    if (!JS_IsUndefined(p->reader)) {
+        return 0;
+    }
+    JSValue reader = fn_hook(ctx, "openReader", 1, &p->stream);
+    if (JS_IsException(reader)) {
+        return -1;
+    }
+    p->reader = reader;
+    return 0;
+}
+
+int fn_web_pump_next(JSContext *ctx, JSValueConst value, uint32_t invocation) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p == NULL || p->waiting) {
+        JS_ThrowInternalError(ctx, "not a pump, or one that was asked already");
+        return -1;
+    }
+    p->invocation = invocation;
+    p->waiting = true;
+    if (open_reader(ctx, p) == 0) {
+        JSValueConst args[] = {value, p->reader};
+        JSValue result = fn_hook(ctx, "readChunk", 2, args);
+        JS_FreeValue(ctx, result);
+        if (!JS_IsException(result)) {
+            return 0;
+        }
+    }
+    JSValue error = JS_GetException(ctx);
+    if (JS_IsUncatchableError(error)) {
+        JS_Throw(ctx, error);
+        return -1;
+    }
+    p->waiting = false;
+    fn_host_pump_error(ctx, invocation, error);
+    JS_FreeValue(ctx, error);
+    return 0;
+}
+
+int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, const char *reason) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p == NULL) {
+        return 0;
+    }
+    p->waiting = false;
+    JSValue text = JS_NewString(ctx, reason);
+    JSValueConst args[] = {JS_IsUndefined(p->reader) ? p->stream : p->reader, text};
+    JSValue result = JS_IsException(text) ? JS_EXCEPTION : fn_hook(ctx, "cancelStream", 2, args);
+    JS_FreeValue(ctx, text);
+    JS_FreeValue(ctx, result);
+    return JS_IsException(result) ? -1 : 0;
+}
+
+static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
+    pump *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.pump);
+    if (p == NULL || !p->waiting) {
+        return NULL; /* cancelled meanwhile */
+    }
+    p->waiting = false;
+    return p;
+}
+
+/* (pump, chunk): true when another chunk is to be read first, since this one is empty. */
+JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p == NULL) {
+        return JS_FALSE;
+    }
+    uint8_t *bytes = NULL;
+    size_t len = 0;
+    bool is_bytes = argc > 1 && JS_GetTypedArrayType(argv[1]) == JS_TYPED_ARRAY_UINT8;
+    if (!is_bytes) {
+        JSValueConst reader = p->reader;
+        uint32_t invocation = p->invocation;
+        JS_ThrowTypeError(ctx, "a chunk of the response's body is not a Uint8Array");
+        JSValue error = JS_GetException(ctx);
+        JSValueConst args[] = {reader, error};
+        JS_FreeValue(ctx, fn_hook(ctx, "cancelStream", 2, args));
+        fn_host_pump_error(ctx, invocation, error);
+        JS_FreeValue(ctx, error);
+        return JS_FALSE;
+    }
+    fn_buffer_source(ctx, argv[1], &bytes, &len);
+    if (len == 0) {
+        p->waiting = true;
+        return JS_TRUE;
+    }
+    fn_host_pump_chunk(ctx, p->invocation, bytes, len);
+    return JS_FALSE;
+}
+
+JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p != NULL) {
+        fn_host_pump_end(ctx, p->invocation);
+    }
+    return JS_UNDEFINED;
+}
+
+JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p != NULL) {
+        fn_host_pump_error(ctx, p->invocation, argc > 1 ? argv[1] : JS_UNDEFINED);
+    }
+    return JS_UNDEFINED;
+}
