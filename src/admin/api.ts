@@ -5,6 +5,7 @@
  * rights. So the service opens no path that a client names, and runs no bundler.
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { HTTPException } from 'hono/http-exception'
 import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
@@ -90,12 +91,11 @@ export function createApi({ store, operations, control, broken }: ApiParts) {
   })
   app.notFound(() => problemOf(new FunctionError('BAD_REQUEST', 'There is no such route.')))
   app.onError((error) => {
-    const known = error instanceof FunctionError && error.code !== 'INTERNAL'
-    // Hono throws these for bodies that are not what their content-type says.
-    if (!known && 'status' in error && error.status === 400) {
+    // Hono throws these for bodies that are not what they should be.
+    if (error instanceof HTTPException && error.status < 500) {
       return problemOf(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
     }
-    if (!known) {
+    if (!(error instanceof FunctionError) || error.code === 'INTERNAL') {
       broken(error)
     }
     return problemOf(error)

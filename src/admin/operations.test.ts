@@ -45,7 +45,7 @@ afterAll(async () => {
 async function bundle(text: string): Promise<Bundle> {
   const project = mkdtempSync(join(home, 'project-'))
   writeFileSync(join(project, 'package.json'), '{}')
-  const entry = join(project, 'index.ts')
+  const entry = join(project, 'app.ts')
   writeFileSync(entry, text)
   return await buildBundle(findProject(entry), 'quickjs-ng')
 }
@@ -122,7 +122,7 @@ describe('deploy', () => {
       const thrown = await failure(operations.deploy('app', settings, throwing))
       expect(thrown.code).toBe('BUNDLE_REFUSED')
       expect(thrown.message).toContain('no luck')
-      expect(thrown.position).toMatchObject({ file: 'index.ts', line: 3 })
+      expect(thrown.position).toMatchObject({ file: 'app.ts', line: 3 })
       for (const text of ['export const other = 1', 'export default 42']) {
         const error = await failure(operations.deploy('app', settings, await bundle(text)))
         expect(error.code).toBe('BUNDLE_REFUSED')

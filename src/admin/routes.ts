@@ -59,7 +59,10 @@ export const deployRoute = createRoute({
   method: 'post',
   path: '/v1/functions/{name}/versions',
   summary: 'Deploys a bundle as a new version, which is live when this answers',
-  request: { params, body: { content: { 'multipart/form-data': { schema: deployForm } } } },
+  request: {
+    params,
+    body: { required: true, content: { 'multipart/form-data': { schema: deployForm } } },
+  },
   responses: { 200: json(deployDocumentSchema, 'What was deployed.'), default: problem },
 })
 
@@ -70,6 +73,7 @@ export const rollbackRoute = createRoute({
   request: {
     params,
     body: {
+      required: true,
       content: { 'application/json': { schema: z.object({ version: z.string().optional() }) } },
     },
   },
