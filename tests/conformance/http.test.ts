@@ -42,17 +42,21 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   test('a function as handler gets the request and the context', async () => {
     const before = Date.now()
     const answer = await run(
-      `export default (req, ctx) => Response.json({
-        ...ctx, waitUntil: typeof ctx.waitUntil, url: req.url, type: typeof req.signal.aborted,
-      })`,
+      `export default (req, ctx) => {
+        const { env, requestId, functionName, version, project, deadline } = ctx
+        const types = [typeof ctx.waitUntil, typeof req.signal.aborted]
+        return Response.json({
+          env, requestId, functionName, version, project, deadline, types, url: req.url,
+        })
+      }`,
       { headers: [['x-request-id', 'req-1']], url: 'http://h.test/a?b=c', deadlineMs: 5000 },
       { env: { KEY: 'välue\0\u{1f600}' } },
     )
     const got = JSON.parse(answer.body.toString())
     expect(got).toMatchObject({
       ...{ env: { KEY: 'välue\0\u{1f600}' }, requestId: 'req-1', functionName: 'probe' },
-      ...{ version: 'v1', project: 'default', waitUntil: 'function' },
-      ...{ url: 'http://h.test/a?b=c', type: 'boolean' },
+      ...{ version: 'v1', project: 'default', types: ['function', 'boolean'] },
+      ...{ url: 'http://h.test/a?b=c' },
     })
     expect(got.deadline).toBeGreaterThan(before + 3000)
     expect(got.deadline).toBeLessThan(Date.now() + 5001)
@@ -158,11 +162,24 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     expect(answer.body.toString()).toBe('a\0b\u{1f600}x\0\u{1f600}\ufffd')
   })
 
-  test('lone surrogates and NUL survive on the protocol itself, as in a log', async () => {
-    const source = `export default () => { console.log('a\\0\\ud800b'); return new Response() }`
+  test('lone surrogates and NUL pass through JSON exactly', async () => {
+    const text = '{"text":"a\\u0000\\ud800b\\udfff"}'
+    const answer = await run(
+      `export default async (req) => {
+        const { text } = await req.json()
+        return Response.json({ text, units: [...Array(text.length).keys()].map((i) => text.charCodeAt(i)) })
+      }`,
+      { method: 'POST', body: text },
+    )
+    const got = JSON.parse(answer.body.toString())
+    expect(got).toEqual({ text: 'a\0\ud800b\udfff', units: [97, 0, 0xd800, 98, 0xdfff] })
+  })
+
+  test('NUL and astral characters pass through a log exactly', async () => {
+    const source = `export default () => { console.log('a\\0b\\u{1f600}\\x7f\\u2028'); return new Response() }`
     const { worker, logs } = await start(bench.launcher, runtime, source)
     await call(worker)
-    expect(logs.map((entry) => entry.message)).toEqual(['a\0\ud800b'])
+    expect(logs.map((entry) => entry.message)).toEqual(['a\0b\u{1f600}\x7f\u2028'])
   })
 
   const ticking = `export default () => new Response(new ReadableStream({
