@@ -1,7 +1,6 @@
 /* The methods that read a body, and what takes one over whole. */
 #include "body.h"
 
-#include <stdlib.h>
 
 JSValue fn_rejected(JSContext *ctx) {
     JSValue error = JS_GetException(ctx);
@@ -66,7 +65,7 @@ static JSValue content_type(JSContext *ctx, fn_body_as as, fn_headers *headers) 
         return len == SIZE_MAX ? JS_ThrowOutOfMemory(ctx) : JS_NULL;
     }
     JSValue string = fn_text_isomorphic(ctx, value, len);
-    free(value);
+    fn_free(value);
     return string;
 }
 

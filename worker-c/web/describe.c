@@ -96,11 +96,24 @@ static void add_error(JSContext *ctx, builder *b, JSValueConst error) {
     JS_FreeValue(ctx, message);
 }
 
+static void add_symbol(JSContext *ctx, builder *b, JSValueConst symbol) {
+    JSAtom atom = JS_ValueToAtom(ctx, symbol);
+    size_t len = 0;
+    const char *text = atom == JS_ATOM_NULL ? NULL : JS_AtomToCStringLen(ctx, &len, atom);
+    add(b, "Symbol(", 7);
+    if (text != NULL) {
+        add(b, text, len);
+        JS_FreeCString(ctx, text);
+    }
+    add(b, ")", 1);
+    JS_FreeAtom(ctx, atom);
+}
+
 static void add_any(JSContext *ctx, builder *b, JSValueConst value) {
     if (JS_IsError(value) || is_exception(value)) {
         add_error(ctx, b, value);
     } else if (JS_IsSymbol(value)) {
-        add(b, "a symbol", 8);
+        add_symbol(ctx, b, value);
     } else if (JS_IsObject(value)) {
         JSValue message = JS_IsProxy(value) ? JS_UNDEFINED : data_string(ctx, value, "message");
         add(b, "[object]", 8);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define CREDIT_PART (64 * 1024) /* a quarter of what the host may have under way */
+
 typedef struct {
     uint32_t invocation;
     bool ended, failed, cancelled;
@@ -11,6 +13,7 @@ typedef struct {
     fn_body_as as;
     uint8_t *bytes;
     size_t start, len, size; /* bytes[start .. start + len) are there */
+    size_t unreported;       /* collected, and not yet told to the host */
     JSValue error;
     JSValue resolve, reject, type;
     JSValue waiter; /* undefined, or called when anything changes */
@@ -66,6 +69,16 @@ JSValue fn_feed_new(JSContext *ctx, uint32_t invocation) {
 static void consumed(JSContext *ctx, const feed *f, size_t len) {
     if (len > 0) {
         fn_host_body_consumed(ctx, f->invocation, len);
+    }
+}
+
+/* Bytes of a body that is collected whole leave the queue at once, but credit goes in large parts:
+ * most bodies end before any is needed. */
+static void collected(JSContext *ctx, feed *f, size_t len) {
+    f->unreported += len;
+    if (f->unreported >= CREDIT_PART) {
+        consumed(ctx, f, f->unreported);
+        f->unreported = 0;
     }
 }
 
@@ -159,7 +172,7 @@ int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_
     memcpy(f->bytes + f->start + f->len, bytes, len);
     f->len += len;
     if (f->collecting) {
-        consumed(ctx, f, len);
+        collected(ctx, f, len);
     }
     return changed(ctx, value, f);
 }
@@ -195,7 +208,7 @@ JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSVal
     f->type = JS_DupValue(ctx, type);
     f->as = as;
     f->collecting = true;
-    consumed(ctx, f, f->len);
+    collected(ctx, f, f->len);
     if (changed(ctx, value, f) < 0) {
         JS_FreeValue(ctx, promise);
         return JS_EXCEPTION;

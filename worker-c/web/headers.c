@@ -1,7 +1,6 @@
 /* The Headers interface: https://fetch.spec.whatwg.org/#headers-class */
 #include "internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -138,7 +137,7 @@ static JSValue get(JSContext *ctx, const fn_headers *list, const fn_text *name) 
         return len == SIZE_MAX ? JS_ThrowOutOfMemory(ctx) : JS_NULL;
     }
     JSValue string = fn_text_isomorphic(ctx, value, len);
-    free(value);
+    fn_free(value);
     return string;
 }
 
@@ -214,7 +213,7 @@ int fn_headers_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSVa
     }
     pair[0] = JS_NewStringLen(ctx, name, name_len);
     pair[1] = fn_text_isomorphic(ctx, value, value_len);
-    free(joined);
+    fn_free(joined);
     if (JS_IsException(pair[0]) || JS_IsException(pair[1])) {
         JS_FreeValue(ctx, pair[0]);
         JS_FreeValue(ctx, pair[1]);

@@ -2,7 +2,6 @@
  * Response and its Headers object share one. */
 #include "internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_BYTES (16u * 1024 * 1024) /* offsets are 32-bit, and no list that is sent is so long */
@@ -22,9 +21,9 @@ struct fn_headers {
 };
 
 fn_headers *fn_headers_new(void) {
-    fn_headers *headers = calloc(1, sizeof(*headers));
+    fn_headers *headers = fn_alloc(sizeof(*headers));
     if (headers != NULL) {
-        headers->references = 1;
+        *headers = (fn_headers){.references = 1};
     }
     return headers;
 }
@@ -36,15 +35,15 @@ fn_headers *fn_headers_ref(fn_headers *headers) {
 
 void fn_headers_free(fn_headers *headers) {
     if (headers != NULL && --headers->references == 0) {
-        free(headers->sorted);
-        free(headers->entries);
-        free(headers->data);
-        free(headers);
+        fn_free(headers->sorted);
+        fn_free(headers->entries);
+        fn_free(headers->data);
+        fn_free(headers);
     }
 }
 
 static void outdated(fn_headers *headers) {
-    free(headers->sorted);
+    fn_free(headers->sorted);
     headers->sorted = NULL;
 }
 
@@ -65,7 +64,7 @@ static int reserve(fn_headers *headers, size_t bytes) {
         while (size < headers->used + bytes) {
             size *= 2;
         }
-        uint8_t *data = realloc(headers->data, size);
+        uint8_t *data = fn_realloc(headers->data, size);
         if (data == NULL) {
             return UV_ENOMEM;
         }
@@ -74,7 +73,7 @@ static int reserve(fn_headers *headers, size_t bytes) {
     }
     if (headers->count == headers->capacity) {
         uint32_t capacity = headers->capacity == 0 ? 16 : headers->capacity * 2;
-        entry *entries = realloc(headers->entries, capacity * sizeof(entry));
+        entry *entries = fn_realloc(headers->entries, capacity * sizeof(entry));
         if (entries == NULL) {
             return UV_ENOMEM;
         }
@@ -139,7 +138,7 @@ static int compact(fn_headers *headers) {
     if (headers->used < 4096 || live > headers->used / 2) {
         return 0;
     }
-    uint8_t *data = malloc(headers->size);
+    uint8_t *data = fn_alloc(headers->size);
     if (data == NULL) {
         return UV_ENOMEM;
     }
@@ -153,7 +152,7 @@ static int compact(fn_headers *headers) {
         e->value = used;
         used += e->value_len;
     }
-    free(headers->data);
+    fn_free(headers->data);
     headers->data = data;
     headers->used = used;
     return 0;

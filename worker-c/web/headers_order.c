@@ -33,11 +33,11 @@ static bool is_cookie(const key *k) {
 
 uint32_t *fn_headers_order(const fn_headers *headers, uint32_t *count) {
     size_t all = fn_headers_count(headers);
-    key *keys = malloc((all + 1) * sizeof(*keys));
-    uint32_t *order = malloc((all + 1) * sizeof(*order));
+    key *keys = fn_alloc((all + 1) * sizeof(*keys));
+    uint32_t *order = fn_alloc((all + 1) * sizeof(*order));
     if (keys == NULL || order == NULL) {
-        free(keys);
-        free(order);
+        fn_free(keys);
+        fn_free(order);
         *count = 0;
         return NULL;
     }
@@ -54,7 +54,7 @@ uint32_t *fn_headers_order(const fn_headers *headers, uint32_t *count) {
             order[end++] = keys[i].index;
         }
     }
-    free(keys);
+    fn_free(keys);
     *count = end;
     return order;
 }
@@ -76,7 +76,7 @@ uint8_t *fn_headers_combined(const fn_headers *headers, const char *name, size_t
     if (found == 0) {
         return NULL;
     }
-    uint8_t *out = malloc(total + 1);
+    uint8_t *out = fn_alloc(total + 1);
     if (out == NULL) {
         *len = SIZE_MAX;
         return NULL;

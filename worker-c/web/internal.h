@@ -27,6 +27,7 @@ typedef enum {
 /* One run context a process, so its state is the process's. The values are borrowed: the context
  * owns them (prototypes by their class, the rest by the module that holds them). */
 typedef struct {
+    JSRuntime *rt;
     JSClassID headers, url, params, pairs[2], request, response, feed, pump;
     JSClassID encoder, decoder, crypto, performance;
     JSValue hooks;            /* namespace of web.js: what C calls there */
@@ -41,6 +42,12 @@ typedef struct {
 } fn_web_state;
 
 extern fn_web_state fn_web;
+
+/* ---- memory.c: memory that counts as the engine's; NULL where that refuses it */
+
+void *fn_alloc(size_t size);
+void *fn_realloc(void *memory, size_t size);
+void fn_free(void *memory);
 
 /* ---- idl.c: what every interface needs */
 
@@ -161,10 +168,10 @@ int fn_headers_delete(fn_headers *headers, const char *name, size_t name_len);
 bool fn_headers_has(const fn_headers *headers, const char *name, size_t name_len);
 /* The entries that a script's iteration stops at, sorted by name: the first of each name, and every
  * set-cookie. NULL when out of memory. `sorted` stays the list's until that changes; `order` is the
- * caller's to free(). */
+ * caller's to fn_free. */
 const uint32_t *fn_headers_sorted(fn_headers *headers, uint32_t *count);
 uint32_t *fn_headers_order(const fn_headers *headers, uint32_t *count);
-/* Values of a name joined by ", "; NULL without any (or out of memory, `*len` SIZE_MAX). free(). */
+/* Values of a name joined by ", "; NULL without any (or out of memory, `*len` SIZE_MAX). fn_free. */
 uint8_t *fn_headers_combined(const fn_headers *headers, const char *name, size_t name_len,
                              size_t *len);
 /* A name and a value as they were given, checked. 0, or -1 with an exception. */

@@ -130,15 +130,20 @@ static JSValue detach(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return JS_UNDEFINED;
 }
 
+/* (level, text): lone surrogates go through, since a log shows what there was. */
 static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int32_t level;
-    fn_text text;
-    if (JS_ToInt32(ctx, &level, ARG(0)) < 0 || fn_text_usv(ctx, &text, ARG(1)) < 0) {
+    size_t len;
+    if (JS_ToInt32(ctx, &level, ARG(0)) < 0) {
         return JS_EXCEPTION;
     }
-    fn_host_log(ctx, (fn_log_level)level, text.bytes, text.len);
-    fn_text_free(ctx, &text);
+    const char *text = JS_ToCStringLen(ctx, &len, ARG(1));
+    if (text == NULL) {
+        return JS_EXCEPTION;
+    }
+    fn_host_log(ctx, (fn_log_level)level, text, len);
+    JS_FreeCString(ctx, text);
     return JS_UNDEFINED;
 }
 
