@@ -48,6 +48,7 @@ export class BunWorker
   readonly #parts: BunWorkerParts
   #launched: Launched | undefined
   #running = true
+  readonly #gone = Promise.withResolvers<void>()
   #cpuMs = 0
   #maxCpuMs: number
   #idleSince = 0
@@ -64,6 +65,11 @@ export class BunWorker
     this.#maxCpuMs = services.loadCpuMs
     // Not now: how it fails must not be told before its owner has it.
     queueMicrotask(() => void this.#open())
+  }
+
+  /** Resolves when its process is gone, or when there never was one. */
+  get processGone(): Promise<void> {
+    return this.#gone.promise
   }
 
   /** Judges what the process used of memory and CPU time. */
@@ -106,6 +112,10 @@ export class BunWorker
   }
 
   async #open(): Promise<void> {
+    if (this.state === 'gone') {
+      this.#gone.resolve()
+      return
+    }
     try {
       const launched = this.#launch()
       this.#launched = launched
@@ -118,6 +128,7 @@ export class BunWorker
       const error = new FunctionError('WORKER_START_FAILED', 'the launcher does not start', {
         cause,
       })
+      if (this.#launched === undefined) this.#gone.resolve()
       this.kill(error)
     }
   }
@@ -139,6 +150,7 @@ export class BunWorker
       program: [executablePath, '--no-env-file', '--config=/dev/null', '-e', RUNNER],
       onExit: (status, signal) => {
         this.#running = false
+        this.#gone.resolve()
         this.processEnded({ status, signal, cpu: false, cpuUs: this.#cpuMs * 1000 })
       },
     })

@@ -71,6 +71,8 @@ class Workers implements WorkerLauncher {
   readonly #sealed: Template
   readonly #bun: BunWorkerParts
   readonly #live = new Set<Worker>()
+  /** Bun processes that are not gone yet, also those whose worker is. */
+  readonly #processes = new Set<Promise<void>>()
   #lastId = 0
   #closed = false
 
@@ -96,9 +98,16 @@ class Workers implements WorkerLauncher {
     }
     const worker: Worker =
       spec.runtime === 'bun'
-        ? new BunWorker(id, spec, watched, this.#services, this.#bun)
+        ? this.#startBun(id, spec, watched)
         : new QuickJSWorker(id, spec, watched, this.#services, this.#sealed)
     this.#live.add(worker)
+    return worker
+  }
+
+  #startBun(id: number, spec: WorkerSpec, events: WorkerEvents): Worker {
+    const worker = new BunWorker(id, spec, events, this.#services, this.#bun)
+    const gone = worker.processGone.then(() => void this.#processes.delete(gone))
+    this.#processes.add(gone)
     return worker
   }
 
@@ -111,6 +120,6 @@ class Workers implements WorkerLauncher {
     const error = new FunctionError('SHUTTING_DOWN', 'the service stops')
     for (const worker of this.#live) worker.kill(error)
     this.#services.sweeper.close()
-    await this.#sealed.close()
+    await Promise.all([this.#sealed.close(), ...this.#processes])
   }
 }

@@ -4,6 +4,7 @@ import { CpuAllowance } from './cpu-allowance.ts'
 import { explainExit, firstPosition } from './failures.ts'
 import { Liveness } from './liveness.ts'
 import { LogLimiter } from './log-limiter.ts'
+import { readProcessUse } from './process-watch.ts'
 import { Wear } from './wear.ts'
 
 const MB = 1024 * 1024
@@ -132,5 +133,22 @@ describe('the position of an error', () => {
   test('is unknown where no frame is the tenant’s', () => {
     expect(firstPosition('Error: x\n    at bundle.js:1:1\n    at f (native)')).toBeUndefined()
     expect(firstPosition('')).toBeUndefined()
+  })
+})
+
+describe('what a process uses', () => {
+  test('grows with its memory and its work', () => {
+    const before = readProcessUse(process.pid)
+    const kept = Buffer.alloc(64 * MB, 1)
+    const end = performance.now() + 150
+    while (performance.now() < end);
+    const after = readProcessUse(process.pid)
+    expect(kept[0]).toBe(1)
+    expect((after?.residentBytes ?? 0) - (before?.residentBytes ?? 0)).toBeGreaterThan(32 * MB)
+    expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeGreaterThanOrEqual(50)
+  })
+
+  test('is unknown where there is no process', () => {
+    expect(readProcessUse(2 ** 30)).toBeUndefined()
   })
 })

@@ -215,6 +215,51 @@ describe('the template', () => {
     }
   }, 60_000)
 
+  test('that dies in a burst of starts leaves none of them hanging', async () => {
+    const own = openLauncher({ log: () => {} })
+    try {
+      const first = await start(own.launcher, 'quickjs-ng', hello)
+      const template = parentOf(first.worker.pid as number)
+      const all = Array.from({ length: 300 }, () =>
+        begin(own.launcher, makeSpec('quickjs-ng', hello)),
+      )
+      await until('some are there', () => all.some(({ worker }) => worker.state === 'ready'))
+      process.kill(template, 'SIGKILL')
+      const ends = await Promise.all(
+        all.map(({ ready, exit }) => Promise.race([exit, ready.then(() => 'ready' as const)])),
+      )
+      for (const end of ends) {
+        if (end === 'ready') continue
+        expect(['WORKER_CRASHED', 'WORKER_START_FAILED', 'BUNDLE_LOAD_ERROR']).toContain(
+          end?.code as string,
+        )
+      }
+      const next = await start(own.launcher, 'quickjs-ng', hello)
+      expect((await call(next.worker)).body.toString()).toBe('hello')
+    } finally {
+      await own.close()
+    }
+  })
+
+  test('that is held up answers when it goes on', async () => {
+    const own = openLauncher()
+    try {
+      const first = await start(own.launcher, 'quickjs-ng', hello)
+      const template = parentOf(first.worker.pid as number)
+      process.kill(template, 'SIGSTOP')
+      const all = Array.from({ length: 200 }, () =>
+        begin(own.launcher, makeSpec('quickjs-ng', hello)),
+      )
+      await Bun.sleep(100)
+      expect(all.every(({ worker }) => worker.state === 'starting')).toBe(true)
+      expect((await call(first.worker)).body.toString()).toBe('hello')
+      process.kill(template, 'SIGCONT')
+      await Promise.all(all.map(({ ready }) => ready))
+    } finally {
+      await own.close()
+    }
+  })
+
   test('leaves nothing behind when the launcher is closed', async () => {
     const own = openLauncher()
     const started = await Promise.all([
@@ -227,11 +272,20 @@ describe('the template', () => {
     await Bun.sleep(20)
     await own.close()
     expect((await running.done).error?.code).toBe('SHUTTING_DOWN')
-    await until('the processes are gone', () => pids.every((pid) => !existsSync(`/proc/${pid}`)))
+    // Reaping what the template left is up to whoever is pid 1: none of them may still run.
+    await until('the processes are gone', () => pids.every((pid) => !runs(pid as number)))
     expect(readdirSync('/proc/self/fd').length).toBeLessThan(200)
   })
 })
 
 function parentOf(pid: number): number {
   return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
+}
+
+function runs(pid: number): boolean {
+  try {
+    return !/^State:\t[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'))
+  } catch {
+    return false
+  }
 }
