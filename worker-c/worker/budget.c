@@ -2,7 +2,12 @@
  * and when it may have used up its budget, not for every job. */
 #include "worker.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/time.h>
 #include <time.h>
+
+#define TICK_US 10000
 
 static uint64_t now(clockid_t clock) {
     struct timespec time;
@@ -68,6 +73,26 @@ static bool on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
     }
     fn_budget_switch(worker, invocation);
     return true;
+}
+
+static JSContext *ticking;
+
+static void on_tick(int signal) {
+    (void)signal;
+    JS_RequestInterrupt(ticking);
+}
+
+/* The engine asks once in so many loops and calls, and each may be a long one (JSON.parse of a
+ * megabyte). So it is made to ask after each 10 ms of CPU too; an idle worker gets no tick. */
+int fn_budget_start_ticks(fn_worker *worker) {
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct itimerval interval = {.it_interval = {.tv_usec = TICK_US},
+                                 .it_value = {.tv_usec = TICK_US}};
+    ticking = worker->ctx;
+    if (sigaction(SIGPROF, &action, NULL) != 0 || setitimer(ITIMER_PROF, &interval, NULL) != 0) {
+        return -errno;
+    }
+    return 0;
 }
 
 void fn_budget_init(fn_worker *worker) {

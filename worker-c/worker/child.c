@@ -212,8 +212,9 @@ _Noreturn void fn_child_run(fn_worker *worker, int fd, uint64_t number, int pare
         refused("cannot set its limits", err);
     }
     err = fn_engine_after_fork(worker);
+    err = err != 0 ? err : fn_budget_start_ticks(worker);
     if (err != 0) {
-        refused("cannot seed the engine", err);
+        refused("cannot make the engine its own", err);
     }
     err = fn_loop_init(worker, CHANNEL_FD);
     err = err != 0 ? err : fn_limits_apply_descriptors(worker);

@@ -142,6 +142,8 @@ void fn_engine_free(fn_worker *worker);
 /* budget.c: whose code runs, and how much of it. */
 uint64_t fn_wall_ns(void);
 void fn_budget_init(fn_worker *worker);
+/* In the worker, for timers do not survive a fork. 0 or a negative errno. */
+int fn_budget_start_ticks(fn_worker *worker);
 void fn_budget_switch(fn_worker *worker, fn_invocation *invocation);
 
 /* async_context.c */
