@@ -74,11 +74,12 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   const launcher = await (parts.launcher ?? startLauncher)(config, log)
   undo.push(() => launcher.close())
   const warm = launcher.warm()
-  // It is waited for further down; a start that fails before that must not end in its rejection.
+  // Both are waited for further down: until then a failure of theirs is nobody's.
   warm.catch(() => {})
   const telemetry = newTelemetry(config, log)
   const bundles = new BundleStore(dataDir)
-  await bundles.sweep(store.bundlePaths())
+  const swept = bundles.sweep(store.bundlePaths())
+  swept.catch(() => {})
   const versions = new VersionSource(store, bundles, config)
   const router = newRouter(config, versions, launcher, telemetry)
   const { host, port } = config.server
@@ -86,6 +87,8 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
   const control = serviceControl(router, versions)
   const answer = parts.management({ config, store, bundles, control })
+  // No deployment may come before it has looked.
+  await swept
   const management = await onSocket(socket, (unix) => listen(unix, answer))
   undo.push(() => management.stop(true))
   await warm
