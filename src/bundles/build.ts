@@ -8,7 +8,7 @@
  */
 import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join, relative, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { FunctionError } from '../errors.ts'
 import type { FunctionRuntime } from '../metadata/records.ts'
@@ -120,15 +120,18 @@ function buildError({ root, entry }: Project, stderr: string, status: number): F
   })
 }
 
-const mapSchema = z.looseObject({ sources: z.array(z.string()) })
+const mapSchema = z.looseObject({ sources: z.array(z.string()), sourcesContent: z.unknown() })
 
-/** The map with its sources named as the tenant knows them: relative to the project root. */
+/**
+ * The map with its sources named as the tenant knows them, relative to the project root. It leaves
+ * out what they say: positions need it not, and the service reads the map while requests wait.
+ */
 function tenantMap({ root }: Project, out: string, text: string): Uint8Array {
-  const map = mapSchema.parse(JSON.parse(text))
+  const { sourcesContent: _, ...map } = mapSchema.parse(JSON.parse(text))
   const sources = map.sources.map((source) =>
     /^\w+:/.test(source) ? source : relative(root, resolve(out, source)),
   )
-  return new TextEncoder().encode(JSON.stringify({ ...map, file: basename(CODE_FILE), sources }))
+  return new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
 }
 
 function within(bytes: Uint8Array, limit: number): Uint8Array {

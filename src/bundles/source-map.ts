@@ -4,40 +4,79 @@ import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 /** A position in a bundle, as both engines write it in a stack. */
 const BUNDLE_POSITION = /(?<=^|[\s(])bundle\.js:(\d{1,9}):(\d{1,9})/gm
 
-/** Larger maps are not read: they come from tenants. */
+/** What is kept beside a bundle. */
 export const MAX_MAP_BYTES = 80 * 2 ** 20
+/** A larger map would keep the service from its requests while it is read: stacks stay as they are. */
+const MAX_READ_BYTES = 8 * 2 ** 20
+/** Of all maps that are kept in memory, as long as they were on the disk. */
+const CACHE_BYTES = 32 * 2 ** 20
+
+interface OpenMap {
+  trace: TraceMap
+  bytes: number
+}
+
+/** The maps that were used last, by their version's mapper. */
+const cache = new Map<object, OpenMap>()
+let cachedBytes = 0
 
 /**
  * Makes what turns the engine's positions in a stack into the tenant's own. The map is read when
- * the first stack comes, and once; without a map that can be read, stacks stay as they are.
+ * the first stack comes; without one that can be read, stacks stay as they are.
+ *
+ * @param readMap throws where there is no map
  */
 export function stackMapper(readMap: () => Uint8Array): (stack: string) => string {
-  let trace: TraceMap | undefined
-  let tried = false
+  const owner = {}
+  let unreadable = false
   return (stack) => {
-    if (!tried && stack.includes('bundle.js:')) {
-      tried = true
-      trace = openMap(readMap)
+    if (unreadable || !stack.includes('bundle.js:')) {
+      return stack
     }
+    const trace = cached(owner) ?? openMap(owner, readMap)
+    unreadable = trace === undefined
     return trace === undefined ? stack : mapPositions(trace, stack)
   }
 }
 
-/** Reads a map from the disk, within bounds. */
+/** Reads a map from the disk. */
 export function readMapFile(path: string): Uint8Array {
-  const bytes = readFileSync(path)
-  if (bytes.byteLength > MAX_MAP_BYTES) {
-    throw new RangeError('the source map is too large')
-  }
-  return bytes
+  return readFileSync(path)
 }
 
-function openMap(readMap: () => Uint8Array): TraceMap | undefined {
+function cached(owner: object): TraceMap | undefined {
+  const found = cache.get(owner)
+  if (found !== undefined) {
+    // To the end of the line: what is used least lately goes first.
+    cache.delete(owner)
+    cache.set(owner, found)
+  }
+  return found?.trace
+}
+
+function openMap(owner: object, readMap: () => Uint8Array): TraceMap | undefined {
+  let trace: TraceMap
+  let bytes: number
   try {
-    return new TraceMap(new TextDecoder().decode(readMap()))
+    const text = readMap()
+    bytes = text.byteLength
+    if (bytes > MAX_READ_BYTES) {
+      return undefined
+    }
+    trace = new TraceMap(new TextDecoder().decode(text))
   } catch {
     return undefined
   }
+  cache.set(owner, { trace, bytes })
+  cachedBytes += bytes
+  for (const [oldest, { bytes: freed }] of cache) {
+    if (cachedBytes <= CACHE_BYTES) {
+      break
+    }
+    cache.delete(oldest)
+    cachedBytes -= freed
+  }
+  return trace
 }
 
 function mapPositions(trace: TraceMap, stack: string): string {

@@ -137,6 +137,21 @@ describe('commands', () => {
     expect((await command('workers')).stdout).toMatch(/^\d+ +seen +v1 /m)
   })
 
+  test('the examples answer as they say', async () => {
+    for (const name of ['json-api', 'countdown']) {
+      const file = join(import.meta.dir, `../../examples/${name}.ts`)
+      expect(await command('deploy', name, file)).toMatchObject({ status: 0, stderr: '' })
+    }
+    const slug = await command('invoke', 'json-api', '/slugs', '-d', '{"title":"Hello, Wörld!"}')
+    expect(slug.stdout).toBe('{"slug":"hello-world"}')
+    const refused = await command('invoke', 'json-api', '/slugs', '-d', '{', '--json')
+    expect(JSON.parse(refused.stdout).status).toBe(400)
+    const method = await command('invoke', 'json-api', '/ids', '-X', 'DELETE', '--json')
+    expect(JSON.parse(method.stdout).status).toBe(405)
+    const events = await command('invoke', 'countdown', '?from=1')
+    expect(events.stdout).toBe('data: 1\n\ndata: 0\n\n')
+  })
+
   test('delete ends a function', async () => {
     await deploy('gone', answer('gone'))
     expect(await served('gone')).toBe('gone')

@@ -3,11 +3,14 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { getTableColumns, getTableName, is } from 'drizzle-orm'
+import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { namedProfile } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { tryLockDataDir } from './lock.ts'
 import { migrations } from './migrate.ts'
 import type { NewVersion } from './records.ts'
+import * as schema from './schema.ts'
 import { MetadataStore } from './store.ts'
 
 let dir: string
@@ -190,6 +193,16 @@ describe('the database', () => {
     second.close()
     expect(active('app')).toBe('v2')
     expect(raw('SELECT hash FROM __drizzle_migrations')).toHaveLength(migrations().length)
+  })
+
+  test('has the tables and columns of the schema: no migration is missing', () => {
+    const tables = Object.values(schema).filter((value) => is(value, SQLiteTable))
+    expect(tables).toHaveLength(5)
+    for (const table of tables) {
+      const columns = raw<{ name: string }>(`PRAGMA table_info(${getTableName(table)})`)
+      const expected = Object.values(getTableColumns(table)).map(({ name }) => name)
+      expect(columns.map(({ name }) => name)).toEqual(expected)
+    }
   })
 
   test('lets readers read while one writes: WAL', () => {
