@@ -88,7 +88,7 @@ describe('a failure', () => {
       '',
     ],
     'stack that is an object': [
-      '() => { const e = new Error("odd"); e.stack = {}; throw e }',
+      '() => { throw Object.defineProperty(new Error("odd"), "stack", { value: {} }) }',
       'odd',
     ],
     'a long message': ['() => { throw new Error("y".repeat(1e6)) }', 'yyy'],

@@ -40,7 +40,8 @@ const SPINS: Record<string, string> = {
   regexp: '() => { /^(a+)+$/.test("a".repeat(64) + "b") }',
   'regexp caught': '() => { for (;;) try { /^(a+)+$/.test("a".repeat(64) + "b") } catch {} }',
   replace: '() => "a".repeat(64).replace(/(a*)*b/g, "")',
-  'long native calls': '() => { const text = JSON.stringify(Array(2e5).fill(1)); for (;;) JSON.parse(text) }',
+  'long native calls':
+    '() => { const text = JSON.stringify(Array(2e5).fill(1)); for (;;) JSON.parse(text) }',
   spread: '() => { let o = {}; for (let i = 0; ; i++) o = { ...o, ["k" + i]: i } }',
   getter: '() => ({ get x() { for (;;); } }).x',
   sort: '() => { const a = Array.from({ length: 1e4 }, (_, i) => i); for (;;) a.sort(() => 0) }',
