@@ -40,7 +40,7 @@ export interface ApiParts {
  *
  * @example Bun.serve({ unix: socket, fetch: createApi(parts) })
  */
-export function createApi({ store, operations, control, broken }: ApiParts) {
+export function createApi(parts: ApiParts): (request: Request) => Response | Promise<Response> {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) {
@@ -50,41 +50,8 @@ export function createApi({ store, operations, control, broken }: ApiParts) {
       }
     },
   })
-  app.openapi(listRoute, (c) => c.json(store.list().map(functionDocument), 200))
-  app.openapi(showRoute, (c) => {
-    const name = nameOf(c.req.valid('param'))
-    return c.json(functionDetails(store.show(name), store.versions(name)), 200)
-  })
-  app.openapi(versionsRoute, (c) => {
-    const name = nameOf(c.req.valid('param'))
-    const active = store.show(name).version
-    return c.json(
-      store.versions(name).map((record) => versionDocument(record, active)),
-      200,
-    )
-  })
-  app.openapi(deployRoute, async (c) => {
-    const { settings, bundle, map } = c.req.valid('form')
-    const name = nameOf(c.req.valid('param'))
-    return c.json(
-      await operations.deploy(name, readSettings(settings), await read(bundle, map)),
-      200,
-    )
-  })
-  app.openapi(rollbackRoute, async (c) => {
-    const name = nameOf(c.req.valid('param'))
-    return c.json(await operations.rollback(name, c.req.valid('json').version), 200)
-  })
-  app.openapi(deleteRoute, async (c) => {
-    await operations.remove(nameOf(c.req.valid('param')))
-    return c.body(null, 204)
-  })
-  app.openapi(workersRoute, (c) =>
-    c.json(
-      control.workers().map((row) => ({ ...row, layers: [...row.layers] })),
-      200,
-    ),
-  )
+  addReads(app, parts)
+  addChanges(app, parts)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },
@@ -96,11 +63,46 @@ export function createApi({ store, operations, control, broken }: ApiParts) {
       return problemOf(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
     }
     if (!(error instanceof FunctionError) || error.code === 'INTERNAL') {
-      broken(error)
+      parts.broken(error)
     }
     return problemOf(error)
   })
-  return (request: Request) => app.fetch(request)
+  return (request) => app.fetch(request)
+}
+
+function addReads(app: OpenAPIHono, { store, control }: ApiParts): void {
+  app.openapi(listRoute, (c) => c.json(store.list().map(functionDocument), 200))
+  app.openapi(showRoute, (c) => {
+    const name = nameOf(c.req.valid('param'))
+    return c.json(functionDetails(store.show(name), store.versions(name)), 200)
+  })
+  app.openapi(versionsRoute, (c) => {
+    const name = nameOf(c.req.valid('param'))
+    const active = store.show(name).version
+    const rows = store.versions(name).map((record) => versionDocument(record, active))
+    return c.json(rows, 200)
+  })
+  app.openapi(workersRoute, (c) => {
+    const rows = control.workers().map((row) => ({ ...row, layers: [...row.layers] }))
+    return c.json(rows, 200)
+  })
+}
+
+function addChanges(app: OpenAPIHono, { operations }: ApiParts): void {
+  app.openapi(deployRoute, async (c) => {
+    const name = nameOf(c.req.valid('param'))
+    const form = c.req.valid('form')
+    const bundle = await readBundle(form.bundle, form.map)
+    return c.json(await operations.deploy(name, readSettings(form.settings), bundle), 200)
+  })
+  app.openapi(rollbackRoute, async (c) => {
+    const name = nameOf(c.req.valid('param'))
+    return c.json(await operations.rollback(name, c.req.valid('json').version), 200)
+  })
+  app.openapi(deleteRoute, async (c) => {
+    await operations.remove(nameOf(c.req.valid('param')))
+    return c.body(null, 204)
+  })
 }
 
 function nameOf({ name }: { name: string }): string {
@@ -115,7 +117,7 @@ function readSettings(text: string): DeploySettings {
   }
 }
 
-async function read(code: Blob, map: Blob): Promise<Bundle> {
+async function readBundle(code: Blob, map: Blob): Promise<Bundle> {
   if (code.size > MAX_BUNDLE_BYTES || map.size > MAX_MAP_BYTES) {
     throw new FunctionError('PAYLOAD_TOO_LARGE', 'The bundle or its source map is too large.')
   }

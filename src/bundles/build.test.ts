@@ -187,23 +187,6 @@ describe('what does not build is refused with file and line', () => {
 })
 
 describe('the project root', () => {
-  test('is the folder of the nearest package.json, else that of the entry', () => {
-    const deep = write('a/b/c.ts', '')
-    expect(findProject(deep).root).toBe(root)
-    writeFileSync(join(root, 'a/package.json'), '{}')
-    expect(findProject(deep).root).toBe(join(root, 'a'))
-    const alone = join(dir, 'alone.ts')
-    writeFileSync(alone, '')
-    expect(findProject(alone).root).toBe(dir)
-  })
-
-  test('is that of the file behind a link', () => {
-    const outside = join(dir, 'outside.ts')
-    writeFileSync(outside, '')
-    symlinkSync(outside, join(root, 'link.ts'))
-    expect(findProject(join(root, 'link.ts'))).toEqual({ entry: outside, root: dir })
-  })
-
   test('is left by no import, by no name and of no kind', async () => {
     const code = join(dir, 'secret.ts')
     const secret = join(dir, 'secret.txt')
@@ -294,14 +277,6 @@ describe('nothing of the folder runs while it is bundled', () => {
       expect(text(bundle)).toContain(`process.env.${name}`)
     }
     expect(existsSync(marker())).toBe(false)
-  })
-})
-
-describe('an entry', () => {
-  test('that is no script or not there is wrong usage', () => {
-    for (const name of ['nothing.ts', 'package.json', '.']) {
-      expect(() => findProject(join(root, name))).toThrow(FunctionError)
-    }
   })
 })
 
