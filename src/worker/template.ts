@@ -1,5 +1,5 @@
 /** Forks workers off a template, connect by connect, and starts that template anew when it dies. */
-import { constants, openSync } from 'node:fs'
+import { closeSync, constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../errors.ts'
 import type { ProcessExit } from './failures.ts'
@@ -83,8 +83,10 @@ export class Template {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
     await this.#process?.close()
+    closeSync(this.#runDirFd)
   }
 
   #run(): void {

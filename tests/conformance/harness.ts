@@ -9,6 +9,7 @@ import type {
   HeaderList,
   Invocation,
   InvocationSink,
+  ResponseHead,
   Runtime,
   Worker,
   WorkerLauncher,
@@ -165,54 +166,78 @@ export interface Call {
 
 const BODY_PART = 256 * 1024
 
-/** One invocation, its body written as fast as the worker takes it. */
-export function open(worker: Worker, options: CallOptions = {}): Call {
-  const begun = performance.now()
-  const parts: Buffer[] = []
-  const answered = Promise.withResolvers<void>()
-  const done = Promise.withResolvers<Answer>()
-  const unwanted = Promise.withResolvers<void>()
-  let drained = Promise.withResolvers<void>()
-  let received = 0
-  let held = 0
-  let pauseAfter = options.pauseAfter ?? Number.POSITIVE_INFINITY
-  const answer: Answer = {
+/** Takes what comes of one invocation; gives credit for it until it is to pause. */
+class Recorder implements InvocationSink {
+  readonly answered = Promise.withResolvers<void>()
+  readonly finished = Promise.withResolvers<Answer>()
+  readonly unwanted = Promise.withResolvers<void>()
+  invocation: Invocation | undefined
+  drained = Promise.withResolvers<void>()
+  received = 0
+  readonly #begun = performance.now()
+  readonly #parts: Buffer[] = []
+  #pauseAfter: number
+  #held = 0
+  readonly #answer: Answer = {
     ...{ status: 0, headers: [], body: Buffer.alloc(0), error: undefined },
     ...{ cpuUs: 0, unsent: false, answeredAfter: 0, doneAfter: 0 },
   }
-  const take = (bytes: Uint8Array) => {
-    received += bytes.length
-    parts.push(Buffer.from(bytes))
-    if (received > pauseAfter) held += bytes.length
-    else invocation.credit(bytes.length)
+
+  constructor(pauseAfter: number) {
+    this.#pauseAfter = pauseAfter
   }
-  const settle = () => {
-    answer.answeredAfter = performance.now() - begun
-    answered.resolve()
+
+  response(head: ResponseHead): void {
+    this.#answer.status = head.status
+    this.#answer.headers = head.headers
+    if (head.body !== undefined) this.chunk(head.body)
+    this.#settle()
   }
-  const sink: InvocationSink = {
-    response(head) {
-      answer.status = head.status
-      answer.headers = head.headers
-      if (head.body !== undefined) take(head.body)
-      settle()
-    },
-    chunk: take,
-    end() {},
-    drain: () => drained.resolve(),
-    bodyUnwanted: () => {
-      unwanted.resolve()
-      drained.resolve()
-    },
-    fail(error) {
-      answer.error = error
-      settle()
-    },
-    done({ cpuUs, unsent }) {
-      answer.doneAfter = performance.now() - begun
-      done.resolve({ ...answer, cpuUs, unsent, body: Buffer.concat(parts) })
-    },
+
+  chunk(bytes: Uint8Array): void {
+    this.received += bytes.length
+    this.#parts.push(Buffer.from(bytes))
+    if (this.received > this.#pauseAfter) this.#held += bytes.length
+    else this.invocation?.credit(bytes.length)
   }
+
+  end(): void {}
+
+  drain(): void {
+    this.drained.resolve()
+  }
+
+  bodyUnwanted(): void {
+    this.unwanted.resolve()
+    this.drained.resolve()
+  }
+
+  fail(error: FunctionError): void {
+    this.#answer.error = error
+    this.#settle()
+  }
+
+  done({ cpuUs, unsent }: { cpuUs: number; unsent: boolean }): void {
+    const doneAfter = performance.now() - this.#begun
+    const body = Buffer.concat(this.#parts)
+    this.finished.resolve({ ...this.#answer, cpuUs, unsent, doneAfter, body })
+  }
+
+  resume(): void {
+    this.#pauseAfter = Number.POSITIVE_INFINITY
+    this.invocation?.credit(this.#held)
+    this.#held = 0
+  }
+
+  #settle(): void {
+    this.#answer.answeredAfter = performance.now() - this.#begun
+    this.answered.resolve()
+  }
+}
+
+/** One invocation, its body written as fast as the worker takes it. */
+export function open(worker: Worker, options: CallOptions = {}): Call {
+  const recorder = new Recorder(options.pauseAfter ?? Number.POSITIVE_INFINITY)
   const body = typeof options.body === 'string' ? Buffer.from(options.body) : options.body
   const small = body === undefined || body.length <= 65536
   const invocation = worker.invoke(
@@ -220,34 +245,31 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
       method: options.method ?? 'GET',
       url: options.url ?? 'http://probe.test/',
       headers: options.headers ?? [],
-      deadline: begun + (options.deadlineMs ?? 10_000),
+      deadline: performance.now() + (options.deadlineMs ?? 10_000),
       cpuMs: options.cpuMs ?? 5000,
       body: small ? body : undefined,
       end: small,
     },
-    sink,
+    recorder,
   )
-  if (!small) {
-    void (async () => {
-      for (let at = 0; at < body.length; at += BODY_PART) {
-        drained = Promise.withResolvers<void>()
-        if (!invocation.write(body.subarray(at, at + BODY_PART))) await drained.promise
-      }
-      invocation.end()
-    })()
-  }
+  recorder.invocation = invocation
+  if (!small) void writeBody(invocation, body, recorder)
   return {
     invocation,
-    answered: answered.promise,
-    done: done.promise,
-    received: () => received,
-    resume: () => {
-      pauseAfter = Number.POSITIVE_INFINITY
-      invocation.credit(held)
-      held = 0
-    },
-    bodyUnwanted: unwanted.promise,
+    answered: recorder.answered.promise,
+    done: recorder.finished.promise,
+    received: () => recorder.received,
+    resume: () => recorder.resume(),
+    bodyUnwanted: recorder.unwanted.promise,
   }
+}
+
+async function writeBody(to: Invocation, body: Uint8Array, recorder: Recorder): Promise<void> {
+  for (let at = 0; at < body.length; at += BODY_PART) {
+    recorder.drained = Promise.withResolvers<void>()
+    if (!to.write(body.subarray(at, at + BODY_PART))) await recorder.drained.promise
+  }
+  to.end()
 }
 
 export function call(worker: Worker, options: CallOptions = {}): Promise<Answer> {

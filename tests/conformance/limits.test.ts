@@ -190,10 +190,10 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
     const answer = await call(worker, { ...bad, deadlineMs: 400 })
     expect(answer.error?.code).toBe('TIMEOUT')
     expect(answer.answeredAfter).toBeGreaterThan(395)
-    expect(answer.answeredAfter).toBeLessThan(600)
+    expect(answer.answeredAfter).toBeLessThan(1400)
     const other = await neighbour.done
     expect(['TIMEOUT', 'WORKER_CRASHED']).toContain(other.error?.code ?? 'none')
-    expect(other.doneAfter).toBeLessThan(2000)
+    expect(other.doneAfter).toBeLessThan(3000)
     expect((await exit)?.code).toBe('WORKER_CRASHED')
     expect(silences).toEqual([true])
   })
