@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { release, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { readyWorker } from '../admin/trial.ts'
@@ -141,7 +141,6 @@ async function checkWorker(config: Config): Promise<Finding> {
 function checkDataDir({ server }: Config): Finding {
   const path = resolve(server.dataDir)
   if (existsSync(join(path, 'metadata.db'))) {
-    accessSync(path, constants.W_OK)
     const store = MetadataStore.open(path)
     const count = store.list().length
     store.close()
@@ -152,9 +151,10 @@ function checkDataDir({ server }: Config): Finding {
     parent = dirname(parent)
   }
   try {
-    accessSync(parent, constants.W_OK)
+    // Root may write anywhere, says access(2), also where nothing can be made.
+    rmdirSync(mkdtempSync(join(parent, '.functions-')))
   } catch (cause) {
-    throw new FunctionError('STORAGE_UNUSABLE', `${parent} cannot be written.`, { cause })
+    throw new FunctionError('STORAGE_UNUSABLE', `Nothing can be made in ${parent}.`, { cause })
   }
   return { result: 'ok', detail: `${path} will be made` }
 }
