@@ -56,7 +56,7 @@ compile_functions() {
   say 'compiling ./functions'
   # Identifiers keep their names: stack traces in the log are read by people. A tenant's folder, where the command
   # may run, must not lend its .env or bunfig.toml to our process.
-  "$bun" build --compile --format=esm --minify-syntax --minify-whitespace --sourcemap=linked \
+  "$bun" build --compile --bytecode --format=esm --minify-syntax --minify-whitespace --sourcemap=linked \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig src/main.ts --outfile .build/functions.new >&2 ||
     die 'bun could not compile ./functions.'
   mv -f .build/functions.new functions

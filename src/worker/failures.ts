@@ -17,6 +17,8 @@ export interface ProcessExit {
   /** The CPU watch killed it. */
   cpu: boolean
   cpuUs: number
+  /** It was the kernel's, for lack of memory. */
+  oom?: boolean
 }
 
 export const SIGKILL = 9
@@ -80,7 +82,7 @@ function explainProcess(exit: ProcessExit | undefined, cpuLifeMs: number): Funct
   if (exit.cpu || exit.signal === SIGXCPU || (exit.signal === SIGKILL && lifeUsed)) {
     return new FunctionError('CPU_LIMIT', 'the worker used up its CPU time')
   }
-  if (exit.signal === SIGKILL) {
+  if (exit.oom === true) {
     return new FunctionError('MEMORY_LIMIT', 'the worker was killed for lack of memory')
   }
   const how =

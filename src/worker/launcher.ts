@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { FunctionError } from '../errors.ts'
 import { BunWorker, type BunWorkerParts } from './bun-worker.ts'
 import type { LogLevel } from './messages.ts'
+import { OomKills } from './oom-kills.ts'
 import { ProcessWatch } from './process-watch.ts'
 import { QuickJSWorker } from './quickjs-worker.ts'
 import type { WorkerServices } from './services.ts'
@@ -47,6 +48,7 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
   mkdirSync(emptyDir, { recursive: true, mode: 0o700 })
   const services: WorkerServices = {
     sweeper: new Sweeper(),
+    oomKills: new OomKills(),
     log: options.log,
     processStartMs: options.processStartMs ?? DEFAULT_PROCESS_START_MS,
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,

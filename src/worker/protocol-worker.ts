@@ -7,6 +7,7 @@ import {
   asFunctionError,
   explainExit,
   type ProcessExit,
+  SIGKILL,
   type Stage,
   tenantError,
 } from './failures.ts'
@@ -166,7 +167,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   /** The process ended. What it wrote before may still be on its way. */
   processEnded(exit: ProcessExit): void {
     if (this.#reported || this.#exit !== undefined) return
-    this.#exit = exit
+    const oom = exit.signal === SIGKILL && this.services.oomKills.explains()
+    this.#exit = { ...exit, oom }
     if (this.channel.closed) this.#explainEnd()
     else this.#awaitEnd()
   }

@@ -1,9 +1,11 @@
 /** What every worker of a launcher gets from it. */
 import type { LogLevel } from './messages.ts'
+import type { OomKills } from './oom-kills.ts'
 import type { Sweeper } from './sweeper.ts'
 
 export interface WorkerServices {
   sweeper: Sweeper
+  oomKills: OomKills
   /** For the operator: what happens to processes, not what tenants print. */
   log: (level: LogLevel, message: string) => void
   /** From the start of a process until it takes a bundle. */

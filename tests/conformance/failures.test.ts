@@ -157,17 +157,6 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     const next = await start(bench.launcher, runtime, `export default () => new Response('next')`)
     expect((await call(next.worker)).body.toString()).toBe('next')
   })
-
-  test('whose process is killed for memory: MEMORY_LIMIT', async () => {
-    const never = `export default () => new Promise(() => {})`
-    const { worker, exit } = await start(bench.launcher, runtime, never)
-    const running = open(worker)
-    await until('its pid', () => worker.pid !== undefined)
-    await Bun.sleep(30)
-    process.kill(worker.pid as number, 'SIGKILL')
-    expect((await running.done).error?.code).toBe('MEMORY_LIMIT')
-    expect((await exit)?.code).toBe('MEMORY_LIMIT')
-  })
 })
 
 describe.each(RUNTIMES)('%s: a bundle', (runtime) => {
