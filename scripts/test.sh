@@ -25,7 +25,7 @@ check() {
   local name=$1
   shift
   say "-- $name"
-  if timeout 900 "$@" >"$results/output" 2>&1 </dev/null; then
+  if "$@" >"$results/output" 2>&1 </dev/null; then
     passed=$((passed + 1))
   else
     tail -n 100 "$results/output" >&2
@@ -36,13 +36,15 @@ check() {
 # tests NAME PATH...: a run of bun's test runner; each test counts. A run whose report cannot be read, or that
 # failed outside of any test, counts as one more failure.
 tests() {
-  local name=$1 report=$results/junit.xml status=0 counts
+  local name=$1 report=$results/junit.xml status counts
   shift
   say "-- $name"
   rm -f "$report"
-  timeout 900 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
-    >"$results/output" 2>&1 </dev/null || status=$?
-  [ $status -eq 0 ] || grep -v '^(pass)' "$results/output" | tail -n 150 >&2
+  # Through a pipe: a worker may not write to files, its standard error included.
+  timeout 600 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
+    2>&1 </dev/null | cat >"$results/output"
+  status=${PIPESTATUS[0]}
+  [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
   if ! counts=$(python3 scripts/junit_counts.py "$report"); then
     fail "$name (no report; exit status $status)"
     return
