@@ -56,7 +56,9 @@ static int writable(JSContext *ctx, const headers_object *object) {
     return 0;
 }
 
-static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value) {
+static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
+                    bool replace) {
+    (void)replace; /* byte strings have one spelling */
     fn_field f;
     if (fn_field_read(ctx, &f, name, value) < 0) {
         return -1;

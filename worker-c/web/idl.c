@@ -183,7 +183,7 @@ static int read_pair(JSContext *ctx, JSValueConst value, void *opaque) {
             JS_ThrowTypeError(ctx, "%s: each pair has to have two items, not %d", reader->what,
                               p.count);
         } else {
-            err = reader->add(ctx, reader->opaque, p.values[0], p.values[1]);
+            err = reader->add(ctx, reader->opaque, p.values[0], p.values[1], false);
         }
     }
     JS_FreeValue(ctx, method);
@@ -219,7 +219,7 @@ static int read_property(JSContext *ctx, JSValueConst init, JSAtom key, const pa
     JSValue name = JS_AtomToValue(ctx, key);
     JSValue value =
         check_key(ctx, name, reader) < 0 ? JS_EXCEPTION : JS_GetProperty(ctx, init, key);
-    int err = JS_IsException(value) ? -1 : reader->add(ctx, reader->opaque, name, value);
+    int err = JS_IsException(value) ? -1 : reader->add(ctx, reader->opaque, name, value, true);
     JS_FreeValue(ctx, name);
     JS_FreeValue(ctx, value);
     return err;

@@ -113,7 +113,9 @@ typedef int fn_each(JSContext *ctx, JSValueConst value, void *opaque);
 int fn_idl_iterate(JSContext *ctx, JSValueConst iterable, JSValueConst method, fn_each *each,
                    void *opaque);
 /* `sequence<sequence<T>>` or `record<T, T>`, T a ByteString or USVString: calls `add` for each. */
-typedef int fn_add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value);
+/* `replace`: a key of a record that came before under another spelling is overwritten. */
+typedef int fn_add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
+                        bool replace);
 int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
                  fn_add_pair *add, void *opaque);
 

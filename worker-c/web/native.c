@@ -124,6 +124,19 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return value;
 }
 
+/* Is a typed array outside of its buffer, which was detached or shrunk? */
+static JSValue is_out_of_bounds(JSContext *ctx, JSValueConst this_val, int argc,
+                                JSValueConst *argv) {
+    (void)this_val;
+    JSValue buffer = JS_GetTypedArrayBuffer(ctx, ARG(0), NULL, NULL, NULL);
+    bool out = JS_IsException(buffer);
+    if (out) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, buffer);
+    return JS_NewBool(ctx, out);
+}
+
 static JSValue detach(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JS_DetachArrayBuffer(ctx, ARG(0));
@@ -187,6 +200,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("copyBytes", 1, copy_bytes),
     JS_CFUNC_DEF("indexOfBytes", 3, index_of),
     JS_CFUNC_DEF("packageBody", 3, package_body),
+    JS_CFUNC_DEF("isOutOfBounds", 1, is_out_of_bounds),
     JS_CFUNC_DEF("detach", 1, detach),
     JS_CFUNC_DEF("logLine", 2, log_line),
     JS_CFUNC_DEF("report", 1, report),

@@ -65,7 +65,7 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, uint32_t invocation) {
     p->invocation = invocation;
     p->waiting = true;
     if (open_reader(ctx, p) == 0) {
-        JSValueConst args[] = {value, p->reader};
+        JSValueConst args[] = {value, p->stream};
         JSValue result = fn_hook(ctx, "readChunk", 2, args);
         JS_FreeValue(ctx, result);
         if (!JS_IsException(result)) {

@@ -67,6 +67,14 @@ static int set_referrer(JSContext *ctx, fn_request *request, JSValueConst value)
     return JS_IsException(referrer) ? -1 : 0;
 }
 
+static bool is_simple_method(JSContext *ctx, JSValueConst method) {
+    const char *name = JS_ToCString(ctx, method);
+    bool simple = name != NULL && (strcasecmp(name, "GET") == 0 || strcasecmp(name, "HEAD") == 0 ||
+                                   strcasecmp(name, "POST") == 0);
+    JS_FreeCString(ctx, name);
+    return simple;
+}
+
 static int set_enums(JSContext *ctx, fn_request *request, const fn_request_dict *m) {
     for (int i = 0; i < FN_ENUM_COUNT; i++) {
         if (m->enums[i] >= 0) {
@@ -77,6 +85,10 @@ static int set_enums(JSContext *ctx, fn_request *request, const fn_request_dict 
     const char *cache = fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]];
     if (m->enums[FN_ENUM_MODE] >= 0 && strcmp(mode, "navigate") == 0) {
         JS_ThrowTypeError(ctx, "Request: the mode navigate is not for scripts");
+        return -1;
+    }
+    if (strcmp(mode, "no-cors") == 0 && !JS_IsUndefined(m->method) && !is_simple_method(ctx, m->method)) {
+        JS_ThrowTypeError(ctx, "Request: the mode no-cors allows GET, HEAD and POST alone");
         return -1;
     }
     if (strcmp(cache, "only-if-cached") == 0 && strcmp(mode, "same-origin") != 0) {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define NOT_SPECIAL 1 /* ada::scheme::type */
+
 static void finalize(JSRuntime *rt, JSValueConst value) {
     fn_url *url = JS_GetOpaque(value, fn_web.url);
     if (url != NULL) {
@@ -30,6 +32,37 @@ static JSValue to_string(JSContext *ctx, ada_string string) {
     return JS_NewStringLen(ctx, string.data, string.length);
 }
 
+/* ada passes names of ASCII alone as they are, though a label that begins with xn-- has to be valid
+ * Punycode. Behind a name that is not ASCII it checks all labels. */
+static bool has_valid_host(ada_url url) {
+    static const char suffix[] = ".\xc3\xa9";
+    char name[512];
+    ada_string host = ada_get_hostname(url);
+    if (ada_get_scheme_type(url) == NOT_SPECIAL || memmem(host.data, host.length, "xn--", 4) == NULL) {
+        return true;
+    }
+    if (host.length > sizeof(name) - sizeof(suffix)) {
+        return false;
+    }
+    memcpy(name, host.data, host.length);
+    memcpy(name + host.length, suffix, sizeof(suffix));
+    ada_owned_string ascii = ada_idna_to_ascii(name, host.length + sizeof(suffix) - 1);
+    bool valid = ascii.length > 0;
+    ada_free_owned_string(ascii);
+    return valid;
+}
+
+/* NULL where there is no such URL. */
+static ada_url parse_text(const fn_text *input, const fn_text *base) {
+    ada_url url = base != NULL ? ada_parse_with_base(input->bytes, input->len, base->bytes, base->len)
+                               : ada_parse(input->bytes, input->len);
+    if (url != NULL && (!ada_is_valid(url) || !has_valid_host(url))) {
+        ada_free(url);
+        return NULL;
+    }
+    return url;
+}
+
 /* Reads (url, base) and parses them. 0 with a URL, or NULL where they are none; -1 with an exception. */
 static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     fn_text input, base = {0};
@@ -41,12 +74,7 @@ static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
         fn_text_free(ctx, &input);
         return -1;
     }
-    *url = has_base ? ada_parse_with_base(input.bytes, input.len, base.bytes, base.len)
-                    : ada_parse(input.bytes, input.len);
-    if (*url != NULL && !ada_is_valid(*url)) {
-        ada_free(*url);
-        *url = NULL;
-    }
+    *url = parse_text(&input, has_base ? &base : NULL);
     fn_text_free(ctx, &input);
     fn_text_free(ctx, &base);
     return 0;
@@ -140,7 +168,18 @@ static JSValue set_part(JSContext *ctx, JSValueConst this_val, JSValueConst valu
     if (url == NULL || fn_text_usv(ctx, &text, value) < 0) {
         return JS_EXCEPTION;
     }
+    ada_url before =
+        part == HREF || part == HOST || part == HOSTNAME ? ada_copy(url->url) : NULL;
     bool done = parts[part].set(url->url, text.bytes, text.len);
+    if (before != NULL && !has_valid_host(url->url)) {
+        ada_url refused = url->url;
+        url->url = before;
+        before = refused;
+        done = false;
+    }
+    if (before != NULL) {
+        ada_free(before);
+    }
     fn_text_free(ctx, &text);
     if (part == HREF && !done) {
         return JS_ThrowTypeError(ctx, "Invalid URL");
@@ -209,8 +248,9 @@ static const JSCFunctionListEntry statics[] = {
 };
 
 JSValue fn_url_normalize(JSContext *ctx, const char *input, size_t len) {
-    ada_url url = ada_parse(input, len);
-    JSValue href = url != NULL && ada_is_valid(url) ? to_string(ctx, ada_get_href(url)) : JS_NULL;
+    fn_text text = {.bytes = input, .len = len};
+    ada_url url = parse_text(&text, NULL);
+    JSValue href = url != NULL ? to_string(ctx, ada_get_href(url)) : JS_NULL;
     if (url != NULL) {
         ada_free(url);
     }

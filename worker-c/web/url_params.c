@@ -64,7 +64,8 @@ static void update(fn_params *params) {
     }
 }
 
-static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value) {
+static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
+                    bool replace) {
     fn_params *params = opaque;
     fn_text n, v;
     if (fn_text_usv(ctx, &n, name) < 0) {
@@ -74,7 +75,11 @@ static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueCons
         fn_text_free(ctx, &n);
         return -1;
     }
-    ada_search_params_append(params->list, n.bytes, n.len, v.bytes, v.len);
+    if (replace) {
+        ada_search_params_set(params->list, n.bytes, n.len, v.bytes, v.len);
+    } else {
+        ada_search_params_append(params->list, n.bytes, n.len, v.bytes, v.len);
+    }
     fn_text_free(ctx, &n);
     fn_text_free(ctx, &v);
     return 0;

@@ -60,11 +60,11 @@ size_t fn_utf8_valid(const uint8_t *bytes, size_t len) {
 size_t fn_utf8_unfinished(const uint8_t *bytes, size_t len) {
     for (size_t back = 1; back <= 3 && back <= len; back++) {
         const uint8_t *at = bytes + len - back;
-        if (*at >= 0xc0) {
+        if (*at >= 0xc2 && *at <= 0xf4) {
             size_t bad;
             return sequence(at, back, &bad) == 0 && bad == back ? back : 0;
         }
-        if (*at < 0x80) {
+        if (*at < 0x80 || *at >= 0xc0) {
             return 0;
         }
     }

@@ -1,12 +1,19 @@
 // AbortController and AbortSignal: https://dom.spec.whatwg.org/#aborting-ongoing-activities
 
 import { defineHandler, EventTarget, fire, setSignalHooks } from './events.js'
-import { defineInterface, needArguments, toUnsignedLongLong } from './idl.js'
+import {
+  defineInterface,
+  forEachValue,
+  isObject,
+  needArguments,
+  toUnsignedLongLong,
+} from './idl.js'
 import { ArrayPrototypePush, primordialGlobals } from './primordials.js'
 
 const { DOMException, setTimeout, TypeError } = primordialGlobals
 
 const token = {}
+export let isSignal
 let stateOf
 
 export class AbortSignal extends EventTarget {
@@ -28,6 +35,7 @@ export class AbortSignal extends EventTarget {
 
   static {
     stateOf = (signal) => signal.#state
+    isSignal = (value) => isObject(value) && #state in value
   }
 
   static abort(reason = undefined) {
@@ -48,10 +56,10 @@ export class AbortSignal extends EventTarget {
   static any(signals) {
     needArguments('AbortSignal.any', arguments.length, 1)
     const sources = []
-    for (const signal of signals) {
+    forEachValue(signals, 'AbortSignal.any: the argument', (signal) => {
       if (!isSignal(signal)) throw new TypeError('AbortSignal.any: not an AbortSignal')
       ArrayPrototypePush(sources, signal)
-    }
+    })
     return dependOn(sources)
   }
   get aborted() {
@@ -72,14 +80,6 @@ function setReason(state, reason) {
   state.aborted = true
   state.reason =
     reason === undefined ? new DOMException('the operation was aborted', 'AbortError') : reason
-}
-
-export function isSignal(value) {
-  try {
-    return stateOf(value) !== undefined
-  } catch {
-    return false
-  }
 }
 
 /** Sources of sources count, so that every dependent signal hangs on plain ones alone. */

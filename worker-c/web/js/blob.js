@@ -1,7 +1,14 @@
 // Blob and File: https://w3c.github.io/FileAPI/
 
 import { copyBytes, decodeUtf8, encodeUtf8 } from 'fn:web'
-import { defineInterface, needArguments, toClampedInteger, toDictionary } from './idl.js'
+import {
+  defineInterface,
+  forEachValue,
+  isObject,
+  needArguments,
+  toClampedInteger,
+  toDictionary,
+} from './idl.js'
 import {
   ArrayPrototypePush,
   DateNow,
@@ -12,7 +19,6 @@ import {
   StringPrototypeReplaceAll,
   StringPrototypeToLowerCase,
   StringPrototypeToWellFormed,
-  SymbolIterator,
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetByteOffset,
@@ -23,6 +29,7 @@ import { streamOfBytes } from './streams.js'
 const { Number, Promise, TypeError, Uint8Array } = primordialGlobals
 
 const token = {}
+export let isBlob
 let bytesOf
 let typeOf
 
@@ -48,16 +55,10 @@ function toEndings(value) {
 function readParts(parts) {
   const list = []
   if (parts === undefined) return list
-  if ((typeof parts !== 'object' && typeof parts !== 'function') || parts === null) {
-    throw new TypeError('Blob: the parts are not a sequence')
-  }
-  if (typeof parts[SymbolIterator] !== 'function') {
-    throw new TypeError('Blob: the parts are not iterable')
-  }
-  for (const part of parts) {
+  forEachValue(parts, 'Blob: the first argument', (part) => {
     const bytes = isBlob(part) ? bytesOf(part) : copyBytes(part)
     ArrayPrototypePush(list, bytes === undefined ? StringPrototypeToWellFormed(`${part}`) : bytes)
-  }
+  })
   return list
 }
 
@@ -113,6 +114,7 @@ export class Blob {
   }
 
   static {
+    isBlob = (value) => isObject(value) && #bytes in value
     bytesOf = (blob) => blob.#bytes
     typeOf = (blob) => blob.#type
   }
@@ -152,19 +154,12 @@ export function makeBlob(bytes, type) {
   return new Blob(token, { __proto__: null, bytes, type })
 }
 
-export function isBlob(value) {
-  try {
-    return bytesOf(value) !== undefined
-  } catch {
-    return false
-  }
-}
-
 /** Its bytes, not to be changed or shown. */
 export const blobBytes = (blob) => bytesOf(blob)
 export const blobType = (blob) => typeOf(blob)
 
-let fileOf
+/** { name, lastModified } of a File, undefined of anything else. */
+export let fileState
 
 export class File extends Blob {
   #name
@@ -187,7 +182,10 @@ export class File extends Blob {
   }
 
   static {
-    fileOf = (file) => ({ __proto__: null, name: file.#name, lastModified: file.#lastModified })
+    fileState = (value) =>
+      isObject(value) && #name in value
+        ? { __proto__: null, name: value.#name, lastModified: value.#lastModified }
+        : undefined
   }
 
   get name() {
@@ -209,13 +207,4 @@ function toLongLong(value) {
 /** A File over bytes that nobody else may change. */
 export function makeFile(bytes, name, type, lastModified = DateNow()) {
   return new File(token, { __proto__: null, bytes, name, type, lastModified })
-}
-
-/** { name, lastModified } of a File, undefined of anything else. */
-export function fileState(value) {
-  try {
-    return fileOf(value)
-  } catch {
-    return undefined
-  }
 }

@@ -1,8 +1,9 @@
 // structuredClone: https://html.spec.whatwg.org/#safe-passing-of-structured-data
 
-import { detach, kindOf } from 'fn:web'
+import { detach, isOutOfBounds, kindOf } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from './blob.js'
-import { needArguments, toDictionary } from './idl.js'
+import { forEachValue, needArguments, toDictionary } from './idl.js'
+import { isPlatformObject } from './platform.js'
 import {
   ArrayBufferPrototypeGetByteLength,
   ArrayBufferPrototypeGetDetached,
@@ -56,6 +57,15 @@ function define(object, key, value) {
   })
 }
 
+function hide(object, key, value) {
+  ObjectDefineProperty(object, key, {
+    __proto__: null,
+    value,
+    writable: true,
+    configurable: true,
+  })
+}
+
 function cloneProperties(from, to, seen) {
   const keys = ObjectKeys(from)
   for (let i = 0; i < keys.length; i++) {
@@ -93,14 +103,9 @@ function cloneError(from, seen) {
   const to = new primordialGlobals[type]()
   MapPrototypeSet(seen, from, to)
   const message = ObjectGetOwnPropertyDescriptor(from, 'message')
-  if (message !== undefined && 'value' in message) {
-    ObjectDefineProperty(to, 'message', {
-      __proto__: null,
-      value: `${message.value}`,
-      writable: true,
-      configurable: true,
-    })
-  }
+  if (message !== undefined && 'value' in message) hide(to, 'message', `${message.value}`)
+  const cause = ObjectGetOwnPropertyDescriptor(from, 'cause')
+  if (cause !== undefined && 'value' in cause) hide(to, 'cause', clone(cause.value, seen))
   return to
 }
 
@@ -127,6 +132,7 @@ function tracksLength(buffer, offset, size) {
 }
 
 function cloneTypedArray(from, seen) {
+  if (isOutOfBounds(from)) throw refuse('a view outside of its ArrayBuffer')
   const buffer = TypedArrayPrototypeGetBuffer(from)
   const offset = TypedArrayPrototypeGetByteOffset(from)
   const size = TypedArrayPrototypeGetByteLength(from)
@@ -147,16 +153,21 @@ function cloneDataView(from, seen) {
   } catch {
     throw refuse('a DataView of a detached ArrayBuffer')
   }
-  return new DataView(clone(DataViewPrototypeGetBuffer(from), seen), offset, size)
+  const buffer = DataViewPrototypeGetBuffer(from)
+  const copy = clone(buffer, seen)
+  return tracksLength(buffer, offset, size)
+    ? new DataView(copy, offset)
+    : new DataView(copy, offset, size)
 }
 
-function cloneOther(value) {
-  if (isBlob(value)) {
-    const file = fileState(value)
-    return file === undefined
-      ? makeBlob(blobBytes(value), blobType(value))
-      : makeFile(blobBytes(value), file.name, blobType(value), file.lastModified)
-  }
+function cloneBlob(value) {
+  const file = fileState(value)
+  return file === undefined
+    ? makeBlob(blobBytes(value), blobType(value))
+    : makeFile(blobBytes(value), file.name, blobType(value), file.lastModified)
+}
+
+function cloneOther() {
   throw refuse('an object of this kind')
 }
 
@@ -183,6 +194,12 @@ function clone(value, seen) {
   if (typeof value !== 'object' || value === null) return value
   if (MapPrototypeHas(seen, value)) return MapPrototypeGet(seen, value)
   const kind = kindOf(value)
+  if (kind === 'Object' && isPlatformObject(value)) {
+    if (!isBlob(value)) throw refuse('an object of this kind')
+    const blob = cloneBlob(value)
+    MapPrototypeSet(seen, value, blob)
+    return blob
+  }
   if (kind === 'Object' || kind === 'Array') {
     const to = kind === 'Array' ? new Array(value.length) : {}
     MapPrototypeSet(seen, value, to)
@@ -198,11 +215,11 @@ function clone(value, seen) {
 function readTransfer(transfer) {
   const list = []
   if (transfer === undefined) return list
-  for (const value of transfer) {
+  forEachValue(transfer, 'structuredClone: transfer', (value) => {
     if (kindOf(value) !== 'ArrayBuffer') throw refuse('what is to be transferred')
     if (ArrayPrototypeIncludes(list, value)) throw refuse('an ArrayBuffer that is given twice')
     ArrayPrototypePush(list, value)
-  }
+  })
   return list
 }
 
@@ -219,5 +236,8 @@ function structuredClone(value, options = undefined) {
   }
   return result
 }
+
+/** structuredClone without transfer. */
+export const cloneValue = (value) => clone(value, new Map())
 
 define(globalThis, 'structuredClone', structuredClone)

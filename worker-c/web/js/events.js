@@ -5,6 +5,7 @@ import { now, report } from 'fn:web'
 import {
   defineConstants,
   defineInterface,
+  isObject,
   needArguments,
   toDictionary,
 } from './idl.js'
@@ -24,6 +25,8 @@ const { DOMException, TypeError, WeakMap } = primordialGlobals
 
 const PHASES = { __proto__: null, NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 }
 
+export let isEvent
+export let isEventTarget
 let stateOf
 let listenersOf
 
@@ -59,6 +62,7 @@ export class Event {
 
   static {
     stateOf = (event) => event.#state
+    isEvent = (value) => isObject(value) && #state in value
   }
 
   get type() {
@@ -245,6 +249,7 @@ export class EventTarget {
 
   static {
     listenersOf = (target) => target.#listeners
+    isEventTarget = (value) => isObject(value) && #listeners in value
   }
 
   addEventListener(type, callback, options = undefined) {
@@ -263,7 +268,7 @@ export class EventTarget {
   dispatchEvent(event) {
     this.#listeners
     needArguments('EventTarget.dispatchEvent', arguments.length, 1)
-    if (typeof event !== 'object' || event === null || !isEvent(event)) {
+    if (!isEvent(event)) {
       throw new TypeError('EventTarget.dispatchEvent: the argument is not an Event')
     }
     const state = stateOf(event)
@@ -275,14 +280,6 @@ export class EventTarget {
   }
 }
 defineInterface(EventTarget)
-
-function isEvent(value) {
-  try {
-    return stateOf(value) !== undefined
-  } catch {
-    return false
-  }
-}
 
 function callListener(target, listener, event) {
   try {

@@ -1,7 +1,7 @@
 // FormData: https://xhr.spec.whatwg.org/#interface-formdata
 
 import { blobBytes, blobType, fileState, isBlob, makeFile } from './blob.js'
-import { defineInterface, defineIterable, needArguments } from './idl.js'
+import { defineInterface, defineIterable, isObject, needArguments } from './idl.js'
 import {
   ArrayPrototypePush,
   ArrayPrototypeSplice,
@@ -17,7 +17,8 @@ import {
 
 const { TypeError } = primordialGlobals
 
-let entriesOf
+/** The entries of a FormData, undefined of anything else. */
+export let formEntries
 let iteratorState
 
 const toName = (value) => StringPrototypeToWellFormed(`${value}`)
@@ -42,7 +43,8 @@ export class FormData {
   }
 
   static {
-    entriesOf = (data) => data.#entries
+    formEntries = (value) =>
+      isObject(value) && #entries in value ? value.#entries : undefined
   }
 
   append(name, value, filename = undefined) {
@@ -166,18 +168,9 @@ function makeIterator(entries, kind) {
   return iterator
 }
 
-/** The entries of a FormData, undefined of anything else. */
-export function formEntries(value) {
-  try {
-    return entriesOf(value)
-  } catch {
-    return undefined
-  }
-}
-
 export function makeFormData(entries) {
   const data = new FormData()
-  const list = entriesOf(data)
+  const list = formEntries(data)
   for (let i = 0; i < entries.length; i++) {
     ArrayPrototypePush(list, makeEntry(entries[i].name, entries[i].value))
   }

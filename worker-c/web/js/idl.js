@@ -1,10 +1,12 @@
 // What WebIDL asks of interfaces that are written in JS.
 
 import {
+  MathFloor,
   MathTrunc,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
   primordialGlobals,
+  ReflectApply,
   ReflectOwnKeys,
   SymbolIterator,
   SymbolToStringTag,
@@ -76,12 +78,13 @@ export function needArguments(what, given, need) {
   }
 }
 
+export const isObject = (value) =>
+  (typeof value === 'object' && value !== null) || typeof value === 'function'
+
 /** A dictionary argument: undefined and null stand for an empty one. */
 export function toDictionary(value, what) {
   if (value === undefined || value === null) return { __proto__: null }
-  if (typeof value !== 'object' && typeof value !== 'function') {
-    throw new TypeError(`${what} is not an object`)
-  }
+  if (!isObject(value)) throw new TypeError(`${what} is not an object`)
   return value
 }
 
@@ -94,11 +97,34 @@ export function toUnsignedLongLong(value, what) {
   return number
 }
 
-/** `long long` with WebIDL's `[Clamp]`. */
+/** `[Clamp] long long`: halves go to the even neighbour. */
 export function toClampedInteger(value) {
   const number = Number(value)
   if (number !== number) return 0
   if (number > 9007199254740991) return 9007199254740991
   if (number < -9007199254740991) return -9007199254740991
-  return MathTrunc(number)
+  const floor = MathFloor(number)
+  const rest = number - floor
+  if (rest !== 0.5) return rest < 0.5 ? floor : floor + 1
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
+/** `sequence<T>`: calls `each` for every value of an iterable; @@iterator is read once. */
+export function forEachValue(iterable, what, each) {
+  if (!isObject(iterable)) throw new TypeError(`${what} is not a sequence`)
+  const method = iterable[SymbolIterator]
+  if (typeof method !== 'function') throw new TypeError(`${what} is not iterable`)
+  const iterator = ReflectApply(method, iterable, [])
+  if (typeof iterator !== 'object' || iterator === null) {
+    throw new TypeError(`${what}: the iterator is not an object`)
+  }
+  const { next } = iterator
+  for (;;) {
+    const result = ReflectApply(next, iterator, [])
+    if (typeof result !== 'object' || result === null) {
+      throw new TypeError(`${what}: the iterator's result is not an object`)
+    }
+    if (result.done) return
+    each(result.value)
+  }
 }

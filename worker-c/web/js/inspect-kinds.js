@@ -150,9 +150,10 @@ function describeDate(value) {
   return bare(time !== time ? 'Invalid Date' : DatePrototypeToISOString(value))
 }
 
-function describeObject(value, name) {
+function describeObject(value, name, tools) {
   const plain = name === 'Object' && ObjectGetPrototypeOf(value) !== null
-  return shape(plain ? '' : called(name, 'Object'))
+  const result = shape(plain ? '' : called(name, 'Object'))
+  return plain ? result : describePlatformObject(value, name, tools, result)
 }
 
 const unknownItems = (kind) => (_value, name) => {

@@ -183,7 +183,7 @@ function parseMultipart(bytes, boundary) {
 
 function parseUrlencoded(bytes) {
   const entries = []
-  const params = new URLSearchParams(`?${decodeUtf8Bom(bytes)}`)
+  const params = new URLSearchParams(`?${decodeUtf8(bytes)}`)
   forEachParam(params, (value, name) =>
     ArrayPrototypePush(entries, { __proto__: null, name, value }),
   )

@@ -15,6 +15,7 @@ export const ObjectCreate = Object.create
 export const ObjectDefineProperty = Object.defineProperty
 export const ObjectFreeze = Object.freeze
 export const ObjectGetOwnPropertyDescriptor = getOwnPropertyDescriptor
+export const ObjectGetOwnPropertySymbols = Object.getOwnPropertySymbols
 export const ObjectGetPrototypeOf = Object.getPrototypeOf
 export const ObjectKeys = Object.keys
 export const ObjectPrototype = Object.prototype

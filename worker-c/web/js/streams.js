@@ -14,13 +14,16 @@ import {
   ArrayPrototypePush,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
+  ObjectGetOwnPropertySymbols,
   ObjectKeys,
+  ObjectPrototypeHasOwnProperty,
   primordialGlobals,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetTag,
   TypedArrayPrototypeSet,
   uncurryThis,
 } from './primordials.js'
+import { cloneValue } from './clone.js'
 import * as ponyfill from './streams-ponyfill.js'
 
 const { Promise, TypeError, Uint8Array } = primordialGlobals
@@ -32,9 +35,9 @@ const cancelReadable = uncurryThis(prototype.cancel)
 const pipeThrough = uncurryThis(prototype.pipeThrough)
 const splitReadable = uncurryThis(prototype.tee)
 const isLocked = uncurryThis(ObjectGetOwnPropertyDescriptor(prototype, 'locked').get)
-const readNext = uncurryThis(ponyfill.ReadableStreamDefaultReader.prototype.read)
 const cancelReader = uncurryThis(ponyfill.ReadableStreamDefaultReader.prototype.cancel)
 const enqueue = uncurryThis(ReadableByteStreamController.prototype.enqueue)
+const enqueueDefault = uncurryThis(ponyfill.TransformStreamDefaultController.prototype.enqueue)
 const closeController = uncurryThis(ReadableByteStreamController.prototype.close)
 const getRequest = uncurryThis(
   ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
@@ -121,10 +124,11 @@ export function streamOfFeed(feed) {
   })
 }
 
-/** The stream of a body that was read by one of its methods. */
+/** The stream of a body that was read by one of its methods: it stays locked. */
 export function usedStream() {
   const stream = streamOfBytes(new Uint8Array(0))
-  cancelReadable(stream)
+  const reader = getReader(stream)
+  then(cancelReader(reader), undefined, () => {})
   return stream
 }
 
@@ -147,28 +151,70 @@ function join(chunks, size) {
   return bytes
 }
 
-function readAll(reader, state, resolve, reject) {
-  then(
-    readNext(reader),
-    (result) => {
-      if (result.done) {
-        try {
-          resolve(packageBody(state.as, join(state.chunks, state.size), state.type))
-        } catch (error) {
-          reject(error)
-        }
-        return
-      }
-      const chunk = result.value
+function symbolOf(prototype, description) {
+  const symbols = ObjectGetOwnPropertySymbols(prototype)
+  for (let i = 0; i < symbols.length; i++) {
+    if (symbols[i].description === description) return symbols[i]
+  }
+  throw new TypeError(`the streams have no ${description}`)
+}
+const PULL = symbolOf(ponyfill.ReadableStreamDefaultController.prototype, '[[PullSteps]]')
+
+/**
+ * The standard's ReadableStreamDefaultReaderRead, as the ponyfill has it inside: with steps in place
+ * of a promise, so that no `then` of a tenant's comes between.
+ */
+function readNext(stream, steps) {
+  stream._disturbed = true
+  if (stream._state === 'closed') steps._closeSteps()
+  else if (stream._state === 'errored') steps._errorSteps(stream._storedError)
+  else stream._readableStreamController[PULL](steps)
+}
+
+/** Reads until `take` says no more; chunks that are there already are not taken by recursion. */
+function readWhile(stream, take, close, fail) {
+  let returned
+  const again = () => {
+    let more = true
+    while (more) {
+      let arrived = false
+      returned = false
+      readNext(stream, {
+        __proto__: null,
+        _chunkSteps(chunk) {
+          arrived = take(chunk)
+          if (returned && arrived) again()
+        },
+        _closeSteps: close,
+        _errorSteps: fail,
+      })
+      returned = true
+      more = arrived
+    }
+  }
+  again()
+}
+
+function readAll(stream, reader, state, resolve, reject) {
+  readWhile(
+    stream,
+    (chunk) => {
       if (!isBytes(chunk)) {
         const error = new TypeError('a chunk of the body is not a Uint8Array')
         then(cancelReader(reader, error), undefined, () => {})
         reject(error)
-        return
+        return false
       }
       ArrayPrototypePush(state.chunks, chunk)
       state.size += TypedArrayPrototypeGetByteLength(chunk)
-      readAll(reader, state, resolve, reject)
+      return true
+    },
+    () => {
+      try {
+        resolve(packageBody(state.as, join(state.chunks, state.size), state.type))
+      } catch (error) {
+        reject(error)
+      }
     },
     reject,
   )
@@ -178,10 +224,21 @@ function readAll(reader, state, resolve, reject) {
 export function consumeStream(stream, as, type) {
   const reader = getReader(stream)
   const state = { __proto__: null, as, type, chunks: [], size: 0 }
-  return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
+  return new Promise((resolve, reject) => readAll(stream, reader, state, resolve, reject))
 }
 
-export const teeStream = (stream) => splitReadable(stream)
+function cloneChunk(chunk, controller) {
+  enqueueDefault(controller, cloneValue(chunk))
+}
+
+/** Two streams; where chunks are objects of the tenant's, the second one gets clones. */
+export function teeStream(stream) {
+  const branches = splitReadable(stream)
+  const isBytes = ObjectPrototypeHasOwnProperty(stream._readableStreamController, '_byobRequest')
+  if (isBytes) return branches
+  const clones = new TransformStream({ __proto__: null, transform: cloneChunk })
+  return [branches[0], pipeThrough(branches[1], clones)]
+}
 
 /** A stream that takes over from one that was handed to another object. */
 export const proxyStream = (stream) => pipeThrough(stream, new TransformStream())
@@ -190,13 +247,11 @@ export const proxyStream = (stream) => pipeThrough(stream, new TransformStream()
 
 export const openReader = (stream) => getReader(stream)
 
-export function readChunk(pump, reader) {
-  then(
-    readNext(reader),
-    (result) => {
-      if (result.done) pumpEnd(pump)
-      else if (pumpChunk(pump, result.value)) readChunk(pump, reader)
-    },
+export function readChunk(pump, stream) {
+  readWhile(
+    stream,
+    (chunk) => pumpChunk(pump, chunk),
+    () => pumpEnd(pump),
     (error) => pumpError(pump, error),
   )
 }
