@@ -3,7 +3,7 @@ import type { Dispatch } from '../pool/dispatch.ts'
 import type { Job, Waited } from '../pool/job.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
-import { responseHeaders } from './headers.ts'
+import { responseHeaders, serverTiming } from './headers.ts'
 import { problemResponse } from './problem.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
@@ -206,11 +206,7 @@ export class Exchange implements Job, Swept, BodyObserver {
     if (status < 200 || status > 599) throw new RangeError(`status ${status}`)
     const keepLength = this.#discards && status !== 204 && status !== 205
     const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
-    if (head.end || this.#discards) {
-      // Bun itself leaves the body of a HEAD response out, and takes its length from it.
-      const bytes = head.end && !WITHOUT_BODY.has(status) ? (head.body ?? null) : null
-      return new Response(bytes as Uint8Array<ArrayBuffer> | null, { status, headers })
-    }
+    if (head.end || this.#discards) return new Response(wholeBody(head), { status, headers })
     this.#body = new ResponseBody(this)
     try {
       return new Response(this.#body.stream, { status, headers })
@@ -285,14 +281,17 @@ export class Exchange implements Job, Swept, BodyObserver {
   }
 
   #timing(): string {
-    const { queueMs, initMs } = this.#waited ?? NOT_DISPATCHED
-    const execMs = this.#waited === undefined ? 0 : this.#host.now() - this.#dispatchedAt
-    return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`
+    if (this.#waited === undefined) return serverTiming(0, 0, 0)
+    const { queueMs, initMs } = this.#waited
+    return serverTiming(queueMs, initMs, this.#host.now() - this.#dispatchedAt)
   }
 }
 
-const NOT_DISPATCHED: Waited = { queueMs: 0, initMs: 0 }
-
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100
+/** The body of a response that ends with its head. */
+function wholeBody({ status, headers, body, end }: ResponseHead) {
+  if (WITHOUT_BODY.has(status)) return null
+  if (end) return (body ?? null) as Uint8Array<ArrayBuffer> | null
+  // For HEAD, Bun takes the length from the body, of which it sends none: a stream has no length.
+  const told = headers.some(([name]) => name.toLowerCase() === 'content-length')
+  return told ? null : new ReadableStream()
 }

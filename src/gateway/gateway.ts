@@ -15,6 +15,8 @@ import { mountedUrl, validHost } from './target.ts'
 
 /** Connections on which nothing happens are closed after so many seconds; exchanges have limits of their own. */
 const KEEP_ALIVE_S = 75
+/** What the last answers have left to go out when the service ends. */
+const FLUSH_MS = 200
 /** The gateway looks at a body's length itself, so that the refusal has the form of all others. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** A Request cannot have these methods (Fetch, 2.2.1). */
@@ -90,6 +92,8 @@ export class Gateway implements ExchangeHost {
   /** Ends what is still open and closes every connection. */
   async stop(reason: FunctionError): Promise<void> {
     for (const exchange of [...this.#sweep.values()]) (exchange as Exchange).abandon(reason)
+    // Their answers go out, unless a client does not take them.
+    await Promise.race([this.#server.stop(), Bun.sleep(FLUSH_MS)])
     await this.#server.stop(true)
   }
 

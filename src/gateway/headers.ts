@@ -95,3 +95,12 @@ function passes(name: string, value: string, keepLength: boolean): boolean {
   if (name === 'content-length') return keepLength && /^\d{1,15}$/.test(value)
   return !HOP_BY_HOP.has(name)
 }
+
+/** Where a request's time went, for its `server-timing` header; ms. */
+export function serverTiming(queueMs: number, initMs: number, execMs: number): string {
+  return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100
+}

@@ -86,7 +86,8 @@ export class Pool implements FleetMember, DispatchOwner {
     if (this.#closed === undefined) {
       this.#closed = Promise.withResolvers<void>()
       this.#stopRetry?.()
-      for (const warming of this.#warming.splice(0)) warming.reject(closing())
+      const why = new FunctionError('SHUTTING_DOWN', 'The version goes out of service.')
+      for (const warming of this.#warming.splice(0)) warming.reject(why)
       this.#graceMs = graceMs
       this.#closeWorkers()
     }
@@ -195,17 +196,13 @@ export class Pool implements FleetMember, DispatchOwner {
   }
 
   #wantsWorker(): boolean {
-    let live = 0
-    let starting = 0
-    for (const slot of this.#slots) {
-      if (slot.draining) continue
-      live++
-      if (slot.worker.state === 'starting') starting++
-    }
-    if (live >= this.limits.maxWorkers) return false
+    const staffed = this.#slots.filter((slot) => !slot.draining)
+    if (staffed.length >= this.limits.maxWorkers) return false
+    const starting = staffed.filter((slot) => slot.worker.state === 'starting').length
     if (this.#queue.size > starting * this.limits.concurrency) return true
     if (this.#closed !== undefined) return false
-    return live < this.limits.minWorkers || (live === 0 && this.#warming.length > 0)
+    const wanted = Math.max(this.limits.minWorkers, this.#warming.length > 0 ? 1 : 0)
+    return staffed.length < wanted
   }
 
   #start(now: number): void {
@@ -300,8 +297,4 @@ export class Pool implements FleetMember, DispatchOwner {
 
 function overloaded(message: string): FunctionError {
   return new FunctionError('OVERLOADED', message, { retryAfter: 1 })
-}
-
-function closing(): FunctionError {
-  return new FunctionError('SHUTTING_DOWN', 'The version is being taken out of service.')
 }
