@@ -1,14 +1,25 @@
 /** Requests a second at 32 clients, by wrk. */
 
-/** Requests a second at `path`; fails when any answer is not a 2xx. */
+/**
+ * Requests a second at `path`, after a warm-up in which processes may start and code may be compiled.
+ *
+ * @throws {Error} when any answer of the measured part is not a 2xx or does not come
+ */
 export async function measureThroughput(port: number, path: string, seconds: number) {
   const url = `http://127.0.0.1:${port}${path}`
-  const args = ['wrk', '-t1', '-c32', `-d${seconds}s`, url]
-  const child = Bun.spawn(args, { stdout: 'pipe', stderr: 'pipe' })
-  const text = await new Response(child.stdout).text()
+  await runWrk(url, WARM_UP_SECONDS)
+  const text = await runWrk(url, seconds)
   const rate = /Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]
   if (rate === undefined || /Non-2xx|Socket errors/.test(text)) {
     throw new Error(`wrk on ${url}: ${text}`)
   }
   return Number(rate)
+}
+
+const WARM_UP_SECONDS = 2
+
+async function runWrk(url: string, seconds: number): Promise<string> {
+  const args = ['wrk', '-t1', '-c32', `-d${seconds}s`, url]
+  const child = Bun.spawn(args, { stdout: 'pipe', stderr: 'pipe' })
+  return await new Response(child.stdout).text()
 }
