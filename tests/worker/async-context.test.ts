@@ -78,7 +78,7 @@ describe('a budget', () => {
     const bundle = `let callback
       export default async (req) => {
         const path = new URL(req.url).pathname
-        if (path === '/give') { callback = () => { for (let i = 0; i < 3e6; i++); } ; await new Promise((r) => setTimeout(r, 100)) }
+        if (path === '/give') { callback = () => { for (let i = 0; i < 5e5; i++); } ; await new Promise((r) => setTimeout(r, 100)) }
         if (path === '/use') for (let i = 0; i < 20; i++) { callback(); await null }
         return new Response('ok')
       }`

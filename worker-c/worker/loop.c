@@ -45,12 +45,20 @@ static void flush(fn_worker *worker) {
     }
 }
 
+/* What is to be done once in each turn of the loop, where nothing else is on the stack. */
+static void end_turn(fn_worker *worker) {
+    if (worker->shutting_down && worker->in_flight == 0) {
+        fn_worker_exit(worker, 0, true);
+    }
+    flush(worker);
+}
+
 static void on_prepare(uv_prepare_t *prepare) {
-    flush(prepare->data);
+    end_turn(prepare->data);
 }
 
 static void on_check(uv_check_t *check) {
-    flush(check->data);
+    end_turn(check->data);
 }
 
 static void handle_frames(fn_worker *worker) {
@@ -141,9 +149,6 @@ void fn_jobs_run(fn_worker *worker) {
     } else {
         uv_idle_start(&worker->idle, on_idle);
     }
-    if (worker->shutting_down && worker->in_flight == 0) {
-        fn_worker_exit(worker, 0, true);
-    }
 }
 
 static void on_grace_over(uv_timer_t *timer) {
@@ -152,9 +157,6 @@ static void on_grace_over(uv_timer_t *timer) {
 
 void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms) {
     worker->shutting_down = true;
-    if (worker->in_flight == 0) {
-        fn_worker_exit(worker, 0, true);
-    }
     uv_timer_start(&worker->grace_timer, on_grace_over, grace_ms, 0);
 }
 
