@@ -14,6 +14,7 @@ import {
   DateNow,
   MathMax,
   MathMin,
+  MathTrunc,
   primordialGlobals,
   StringPrototypeCharCodeAt,
   StringPrototypeReplaceAll,
@@ -139,9 +140,7 @@ export class Blob {
     return new Promise((resolve) => resolve(decodeUtf8(this.#bytes)))
   }
   arrayBuffer() {
-    return new Promise((resolve) =>
-      resolve(TypedArrayPrototypeGetBuffer(copyBytes(this.#bytes))),
-    )
+    return new Promise((resolve) => resolve(TypedArrayPrototypeGetBuffer(copyBytes(this.#bytes))))
   }
   bytes() {
     return new Promise((resolve) => resolve(copyBytes(this.#bytes)))
@@ -176,8 +175,7 @@ export class File extends Blob {
     if (fileBits === undefined) throw new TypeError('File: the parts are not a sequence')
     super(fileBits, options)
     this.#name = StringPrototypeToWellFormed(`${fileName}`)
-    const modified =
-      options === undefined || options === null ? undefined : options.lastModified
+    const modified = options === undefined || options === null ? undefined : options.lastModified
     this.#lastModified = modified === undefined ? DateNow() : toLongLong(modified)
   }
 
@@ -197,11 +195,10 @@ export class File extends Blob {
 }
 defineInterface(File)
 
-/** WebIDL's `long long`: out of range and NaN become 0. */
+/** WebIDL's `long long`; what is out of its range, or no number, becomes 0. */
 function toLongLong(value) {
-  const number = Number(value)
-  const inRange = number >= -9223372036854775808 && number < 9223372036854775808
-  return inRange ? number - (number % 1) + 0 : 0
+  const number = MathTrunc(Number(value))
+  return number >= -(2 ** 63) && number < 2 ** 63 ? number + 0 : 0
 }
 
 /** A File over bytes that nobody else may change. */

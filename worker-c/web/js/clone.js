@@ -43,7 +43,15 @@ import {
 const { Array, ArrayBuffer, DataView, Date, DOMException, Map, Object, RegExp, Set, Uint8Array } =
   primordialGlobals
 
-const ERRORS = ['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError']
+const ERRORS = [
+  'Error',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+]
 
 const refuse = (what) => new DOMException(`${what} cannot be cloned`, 'DataCloneError')
 

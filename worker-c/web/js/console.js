@@ -67,7 +67,9 @@ function substitute(letter, value) {
     case 's':
       return typeof value === 'symbol' ? SymbolPrototypeToString(value) : toText(value)
     case 'd':
-      return typeof value === 'number' || typeof value === 'bigint' ? inspect(value) : toNumber(value)
+      return typeof value === 'number' || typeof value === 'bigint'
+        ? inspect(value)
+        : toNumber(value)
     case 'i':
       return typeof value === 'string' ? toInteger(parseFloat(value)) : toInteger(value)
     case 'f':

@@ -2,13 +2,7 @@
 // There is no tree here: the path of an event is its target alone.
 
 import { now, report } from 'fn:web'
-import {
-  defineConstants,
-  defineInterface,
-  isObject,
-  needArguments,
-  toDictionary,
-} from './idl.js'
+import { defineConstants, defineInterface, isObject, needArguments, toDictionary } from './idl.js'
 import {
   ArrayPrototypePush,
   ArrayPrototypeSlice,

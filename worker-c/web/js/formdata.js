@@ -43,8 +43,7 @@ export class FormData {
   }
 
   static {
-    formEntries = (value) =>
-      isObject(value) && #entries in value ? value.#entries : undefined
+    formEntries = (value) => (isObject(value) && #entries in value ? value.#entries : undefined)
   }
 
   append(name, value, filename = undefined) {

@@ -3,6 +3,7 @@
 import {
   MathFloor,
   MathTrunc,
+  NumberIsNaN,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
   primordialGlobals,
@@ -100,7 +101,7 @@ export function toUnsignedLongLong(value, what) {
 /** `[Clamp] long long`: halves go to the even neighbour. */
 export function toClampedInteger(value) {
   const number = Number(value)
-  if (number !== number) return 0
+  if (NumberIsNaN(number)) return 0
   if (number > 9007199254740991) return 9007199254740991
   if (number < -9007199254740991) return -9007199254740991
   const floor = MathFloor(number)

@@ -11,9 +11,7 @@ import {
 } from './primordials.js'
 
 const exceptionPart = (name) =>
-  uncurryThis(
-    ObjectGetOwnPropertyDescriptor(primordialGlobals.DOMException.prototype, name).get,
-  )
+  uncurryThis(ObjectGetOwnPropertyDescriptor(primordialGlobals.DOMException.prototype, name).get)
 const exceptionName = exceptionPart('name')
 const exceptionMessage = exceptionPart('message')
 
@@ -32,8 +30,7 @@ function headline(value, name) {
   const exception = kindOf(value) === 'DOMException'
   const called = (exception ? exceptionName(value) : dataString(value, 'name')) || 'Error'
   const message = exception ? exceptionMessage(value) : dataString(value, 'message')
-  const title =
-    name !== null && called === 'Error' && name !== 'DOMException' ? name : called
+  const title = name !== null && called === 'Error' && name !== 'DOMException' ? name : called
   const prefix = exception ? `DOMException [${title}]` : title
   return message === '' ? prefix : `${prefix}: ${message}`
 }

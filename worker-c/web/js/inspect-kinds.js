@@ -14,6 +14,7 @@ import {
   DatePrototypeToISOString,
   MapPrototypeForEach,
   MapPrototypeGetSize,
+  NumberIsNaN,
   NumberPrototypeValueOf,
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
@@ -51,7 +52,8 @@ function describeArray(value, name, tools) {
   if (tools.tooDeep) return result
   let holes = 0
   const flush = () => {
-    if (holes > 0) ArrayPrototypePush(result.entries, `<${holes} empty item${holes > 1 ? 's' : ''}>`)
+    if (holes > 0)
+      ArrayPrototypePush(result.entries, `<${holes} empty item${holes > 1 ? 's' : ''}>`)
     holes = 0
   }
   let i = 0
@@ -147,7 +149,7 @@ function describeBuffer(value, name) {
 
 function describeDate(value) {
   const time = DatePrototypeGetTime(value)
-  return bare(time !== time ? 'Invalid Date' : DatePrototypeToISOString(value))
+  return bare(NumberIsNaN(time) ? 'Invalid Date' : DatePrototypeToISOString(value))
 }
 
 function describeObject(value, name, tools) {

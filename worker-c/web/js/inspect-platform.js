@@ -24,8 +24,19 @@ const attributes = (constructor, names) => {
 const known = [
   attributes(Response, ['status', 'statusText', 'ok', 'headers', 'bodyUsed']),
   attributes(Request, ['method', 'url', 'headers', 'bodyUsed']),
-  attributes(URL, ['href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port',
-    'pathname', 'search', 'hash']),
+  attributes(URL, [
+    'href',
+    'origin',
+    'protocol',
+    'username',
+    'password',
+    'host',
+    'hostname',
+    'port',
+    'pathname',
+    'search',
+    'hash',
+  ]),
 ]
 const pairs = [
   uncurryThis(Headers.prototype.forEach),

@@ -1,7 +1,14 @@
 // FormData on the wire: multipart/form-data (RFC 7578, as HTML and Fetch write and read it) and
 // application/x-www-form-urlencoded.
 
-import { decodeIsomorphic, decodeUtf8, decodeUtf8Bom, encodeUtf8, indexOfBytes, randomId } from 'fn:web'
+import {
+  decodeIsomorphic,
+  decodeUtf8,
+  decodeUtf8Bom,
+  encodeUtf8,
+  indexOfBytes,
+  randomId,
+} from 'fn:web'
 import { blobBytes, blobType, concatBytes, fileState, makeFile } from './blob.js'
 import { makeFormData } from './formdata.js'
 import { essence, parseMimeType } from './mime.js'

@@ -3,7 +3,11 @@
 import { isBlob } from './blob.js'
 import { isEvent, isEventTarget } from './events.js'
 import { formEntries } from './formdata.js'
-import { ObjectGetPrototypeOf, ObjectPrototype, ObjectPrototypeHasOwnProperty } from './primordials.js'
+import {
+  ObjectGetPrototypeOf,
+  ObjectPrototype,
+  ObjectPrototypeHasOwnProperty,
+} from './primordials.js'
 
 const STREAM_SLOTS = [
   '_readableStreamController',

@@ -10,6 +10,7 @@ import {
   pumpError,
   then,
 } from 'fn:web'
+import { cloneValue } from './clone.js'
 import {
   ArrayPrototypePush,
   ObjectDefineProperty,
@@ -23,7 +24,6 @@ import {
   TypedArrayPrototypeSet,
   uncurryThis,
 } from './primordials.js'
-import { cloneValue } from './clone.js'
 import * as ponyfill from './streams-ponyfill.js'
 
 const { Promise, TypeError, Uint8Array } = primordialGlobals
@@ -44,11 +44,13 @@ const getRequest = uncurryThis(
 )
 const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
 
-const names = ObjectKeys(ponyfill)
+// Every export is an interface of the standard.
+const interfaces = ponyfill
+const names = ObjectKeys(interfaces)
 for (let i = 0; i < names.length; i++) {
   ObjectDefineProperty(globalThis, names[i], {
     __proto__: null,
-    value: ponyfill[names[i]],
+    value: interfaces[names[i]],
     writable: true,
     configurable: true,
   })

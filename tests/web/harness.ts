@@ -1,0 +1,72 @@
+/** Runs functions of a test file inside the real worker, one invocation each. */
+import { afterAll, beforeAll, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import type { InvokeResult } from '../worker/running.ts'
+import type { TestWorker } from '../worker/test-worker.ts'
+
+const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
+
+export type Case = (request: Request) => unknown
+
+/** A bundle that runs the case which the request's path names, and answers with what it throws. */
+export function bundleOf(cases: Record<string, Case>): string {
+  const table = Object.entries(cases).map(([name, run]) => `${JSON.stringify(name)}: ${run}`)
+  return `${PRELUDE}
+    const cases = {${table.join(',\n')}}
+    const { Response, URL } = globalThis
+    export default async (request) => {
+      const name = decodeURIComponent(new URL(request.url).pathname.slice(1))
+      try {
+        const result = await cases[name](request)
+        return result instanceof Response ? result : new Response('ok')
+      } catch (error) {
+        return new Response(String(error?.message) + '\\n' + error?.stack, { status: 599 })
+      }
+    }`
+}
+
+export const pathOf = (name: string) => ({ url: `http://localhost/${encodeURIComponent(name)}` })
+
+export function expectOk(result: InvokeResult): void {
+  if (result.error !== undefined) throw new Error(`${result.error.code}: ${result.error.message}`)
+  if (result.status !== 200 || result.text !== 'ok') throw new Error(result.text)
+}
+
+/** A template for the tests of a file. */
+export function useTemplate(): () => TestTemplate {
+  let template: TestTemplate | undefined
+  beforeAll(async () => {
+    template = await startTemplate()
+  })
+  afterAll(() => template?.close())
+  return () => template as TestTemplate
+}
+
+/**
+ * One test for each function. They run in one worker, in order, each in an invocation of its own;
+ * they see nothing of the file around them, only the worker's globals and assertions.d.ts.
+ */
+export function inWorker(cases: Record<string, Case>): void {
+  const template = useTemplate()
+  let worker: TestWorker
+  beforeAll(async () => {
+    worker = await template().worker({ bundle: bundleOf(cases) })
+  })
+  for (const name of Object.keys(cases)) {
+    test(name, async () => expectOk(await worker.invoke(pathOf(name))))
+  }
+}
+
+/** The same, but each function has a worker to itself: it may break the built-ins. */
+export function inOwnWorker(cases: Record<string, Case>): void {
+  const template = useTemplate()
+  for (const [name, run] of Object.entries(cases)) {
+    test(name, async () => {
+      const worker = await template().worker({ bundle: bundleOf({ [name]: run }) })
+      expectOk(await worker.invoke(pathOf(name)))
+      worker.close()
+    })
+  }
+}
