@@ -1,7 +1,7 @@
 /** What a handler gets, and what becomes of what it returns, throws or leaves. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { at, startCases } from './cases.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'
-import type { TestWorker } from './test-worker.ts'
 
 let template: TestTemplate
 
@@ -11,16 +11,9 @@ beforeAll(async () => {
 
 afterAll(() => template.close())
 
-/** A worker with one handler for each case, chosen by the path. */
-function cases(code: Record<string, string>, prelude = ''): Promise<TestWorker> {
-  const table = Object.entries(code).map(([name, body]) => `${JSON.stringify(name)}: ${body}`)
-  const bundle = `${prelude}
-    const cases = {${table.join(',\n')}}
-    export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
-  return template.worker({ bundle, env: { NAME: 'Alice', __proto__x: '1', 'odd key': '\ud800\0' } })
-}
+const env = { NAME: 'Alice', __proto__x: '1', 'odd key': '\ud800\0' }
 
-const at = (name: string) => ({ url: `http://localhost/${encodeURIComponent(name)}` })
+const cases = (code: Record<string, string>) => startCases(template, code, '', { env })
 
 describe('the answer', () => {
   const invalid = {
@@ -182,140 +175,5 @@ describe('ctx', () => {
     const worker = await template.worker({ bundle, env: { A: '1' } })
     await worker.invoke()
     expect((await worker.invoke()).text).toBe('true')
-  })
-})
-
-describe('waitUntil', () => {
-  test('keeps done back until it has settled, and its work goes on', async () => {
-    const worker = await cases({
-      wait: `(req, ctx) => { ctx.waitUntil(new Promise((resolve) => setTimeout(() => { console.log('worked'); resolve() }, 50)))
-        return new Response('early') }`,
-    })
-    const begin = performance.now()
-    const running = worker.begin(at('wait'))
-    await running.find(({ type }) => type === 'response')
-    expect(performance.now() - begin).toBeLessThan(45)
-    const result = await running.result
-    expect(result.messages.map(({ type }) => type)).toEqual(['response', 'log', 'done'])
-    expect(result.logs).toEqual([{ level: 'info', message: 'worked' }])
-  })
-
-  test('takes what is no promise, several, late and rejected ones', async () => {
-    const worker = await cases({
-      mixed: `(req, ctx) => { ctx.waitUntil(1); ctx.waitUntil(Promise.reject(new Error('lost')))
-        queueMicrotask(() => ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 20))))
-        return new Response('ok') }`,
-    })
-    const begin = performance.now()
-    const result = await worker.invoke(at('mixed'))
-    expect(performance.now() - begin).toBeGreaterThan(19)
-    expect(result.logs).toEqual([{ level: 'error', message: expect.stringContaining('lost') }])
-  })
-
-  test('of an invocation that has ended throws', async () => {
-    const worker = await cases(
-      {
-        keep: '(req, ctx) => { kept = ctx; return new Response() }',
-        use: '() => { try { kept.waitUntil(null); return new Response("took it") } catch (e) { return new Response(e.message) } }',
-      },
-      'let kept',
-    )
-    await worker.invoke(at('keep'))
-    expect((await worker.invoke(at('use'))).text).toContain('has ended')
-  })
-})
-
-describe('after done', () => {
-  test('nothing of an invocation runs any more', async () => {
-    const worker = await cases(
-      {
-        leave: `() => { setTimeout(() => { ran = 'a timer' }, 10); setInterval(() => { ran = 'an interval' }, 10)
-          ;(async () => { for (let i = 0; i < 5; i++) await new Promise((r) => setTimeout(r, 5)); ran = 'a chain' })()
-          return new Response() }`,
-        look: 'async () => { await new Promise((r) => setTimeout(r, 60)); return new Response(ran) }',
-      },
-      "let ran = 'nothing'",
-    )
-    await worker.invoke(at('leave'))
-    expect((await worker.invoke(at('look'))).text).toBe('nothing')
-  })
-
-  test('microtasks that were queued before the end still ran', async () => {
-    const worker = await cases({
-      tail: `() => { (async () => { await null; await null; await null; console.log('tail') })(); return new Response() }`,
-    })
-    expect((await worker.invoke(at('tail'))).logs).toEqual([{ level: 'info', message: 'tail' }])
-  })
-})
-
-describe('rejections', () => {
-  const prelude = 'const boom = (text) => Promise.reject(new Error(text))'
-  test('that nobody handles are logged to their invocation, before its done', async () => {
-    const worker = await cases(
-      {
-        lost: '() => { boom("lost"); return new Response() }',
-        late: 'async () => { const p = boom("late"); await null; p.catch(() => {}); return new Response() }',
-        handled: 'async () => { await boom("handled").catch(() => {}); return new Response() }',
-        any: 'async () => { Promise.reject(undefined); return new Response() }',
-      },
-      prelude,
-    )
-    const logs = async (name: string) => (await worker.invoke(at(name))).logs
-    const [lost] = await logs('lost')
-    expect(lost).toMatchObject({
-      level: 'error',
-      message: expect.stringMatching(/^Unhandled rejection: .*lost/),
-    })
-    expect(await logs('late')).toEqual([])
-    expect(await logs('handled')).toEqual([])
-    expect(await logs('any')).toHaveLength(1)
-  })
-
-  test('and exceptions of timers and microtasks go to the log, not to the answer', async () => {
-    const worker = await cases({
-      throws: `async () => { setTimeout(() => { throw new Error('timer') }, 1); queueMicrotask(() => { throw new Error('task') })
-        await new Promise((r) => setTimeout(r, 20)); return new Response('fine') }`,
-    })
-    const result = await worker.invoke(at('throws'))
-    expect(result.text).toBe('fine')
-    expect(result.logs.map(({ message }) => /task|timer/.exec(message)?.[0])).toEqual([
-      'task',
-      'timer',
-    ])
-  })
-})
-
-describe('logs', () => {
-  test('keep NUL, lone surrogates and everything else that JSON can say', async () => {
-    const worker = await cases({
-      odd: String.raw`() => { console.log('a\0b\ud800c\ud83d\ude00\u2028"\\\x7f'); return new Response() }`,
-    })
-    const { logs } = await worker.invoke(at('odd'))
-    expect(logs[0]?.message).toBe('a\0b\ud800c\ud83d\ude00\u2028"\\\x7f')
-  })
-
-  test('are cut where they are long', async () => {
-    const worker = await cases({
-      long: '() => { console.log("é".repeat(1e5)); return new Response("ok") }',
-    })
-    const { logs, text } = await worker.invoke(at('long'))
-    expect(text).toBe('ok')
-    expect(logs[0]?.message).toMatch(/^é+ \[truncated\]$/)
-  })
-
-  test('beyond what the host reads are dropped and counted, and the answer comes', async () => {
-    const worker = await cases({
-      flood:
-        '() => { for (let i = 0; i < 20000; i++) console.log("x".repeat(1000)); return new Response("ok") }',
-      ok: '() => { console.log("after"); return new Response("ok") }',
-    })
-    const flood = await worker.invoke({ ...at('flood'), cpuMs: 10_000 })
-    expect(flood.text).toBe('ok')
-    expect(flood.logs.length).toBeLessThan(20_000)
-    await worker.invoke(at('ok'))
-    const dropped = worker.inbox.all.find(({ message }) =>
-      /lines were dropped/.test(String(message)),
-    )
-    expect(Number(/\d+/.exec(String(dropped?.message))?.[0])).toBe(20_000 - flood.logs.length)
   })
 })

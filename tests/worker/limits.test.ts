@@ -1,7 +1,7 @@
 /** CPU, time, memory and stack: the one over its limit ends, the others are answered. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { at, startCases } from './cases.ts'
 import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
-import type { TestWorker } from './test-worker.ts'
 
 let template: TestTemplate
 
@@ -11,15 +11,8 @@ beforeAll(async () => {
 
 afterAll(() => template.close())
 
-function cases(code: Record<string, string>, prelude = ''): Promise<TestWorker> {
-  const table = Object.entries(code).map(([name, body]) => `${JSON.stringify(name)}: ${body}`)
-  const bundle = `${prelude}
-    const cases = {${table.join(',\n')}}
-    export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
-  return template.worker({ bundle, capabilities: { maxMemory: 32 << 20 } })
-}
-
-const at = (name: string) => ({ url: `http://localhost/${name}` })
+const cases = (code: Record<string, string>, prelude = '') =>
+  startCases(template, code, prelude, { capabilities: { maxMemory: 32 << 20 } })
 
 const SPINS: Record<string, string> = {
   loop: '() => { for (;;); }',
@@ -65,7 +58,7 @@ describe('CPU', () => {
       })
       const begin = performance.now()
       const guilty = worker.begin({
-        url: `http://localhost/${encodeURIComponent(name)}`,
+        ...at(name),
         cpuMs: 100,
       })
       const other = worker.begin(at('ok'))
@@ -179,8 +172,7 @@ describe('memory', () => {
         ok: 'async () => { await new Promise((r) => setTimeout(r, 1)); return new Response("ok") }',
       })
       const other = worker.begin(at('ok'))
-      const url = `http://localhost/${encodeURIComponent(name)}`
-      const result = await worker.invoke({ url, cpuMs: 30_000, deadlineMs: 30_000 })
+      const result = await worker.invoke({ ...at(name), cpuMs: 30_000, deadlineMs: 30_000 })
       expect(result.error?.code).toBe('MEMORY_LIMIT')
       expect((await other.result).text).toBe('ok')
       expect((await worker.invoke(at('ok'))).text).toBe('ok')
@@ -238,7 +230,7 @@ describe('stack', () => {
         [`caught ${name}`]: `() => { try { (${DEEP[name]})() } catch (e) { return new Response(e.constructor.name) } return new Response("returned") }`,
       })
       const url = (path: string) => ({
-        url: `http://localhost/${encodeURIComponent(path)}`,
+        ...at(path),
         cpuMs: 20_000,
         deadlineMs: 20_000,
       })

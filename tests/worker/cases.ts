@@ -1,0 +1,23 @@
+/** A worker with one handler for each case, chosen by the path of the request. */
+import type { TestTemplate } from './harness.ts'
+import type { TestWorker, WorkerOptions } from './test-worker.ts'
+
+/**
+ * @param code name of a case -> source of its handler
+ * @param prelude source in front of all handlers
+ */
+export function startCases(
+  template: TestTemplate,
+  code: Record<string, string>,
+  prelude = '',
+  options: Omit<WorkerOptions, 'bundle'> = {},
+): Promise<TestWorker> {
+  const table = Object.entries(code).map(([name, source]) => `${JSON.stringify(name)}: ${source}`)
+  const bundle = `${prelude}
+    const cases = {${table.join(',\n')}}
+    export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
+  return template.worker({ ...options, bundle })
+}
+
+/** The request for a case. */
+export const at = (name: string) => ({ url: `http://localhost/${encodeURIComponent(name)}` })
