@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'
+import type { TestWorker } from './test-worker.ts'
 
 let template: TestTemplate
 
@@ -146,4 +147,58 @@ describe('logs', () => {
     )
     expect(Number(/\d+/.exec(String(dropped?.message))?.[0])).toBe(20_000 - flood.logs.length)
   })
+})
+
+describe('memory', () => {
+  const settled = {
+    ok: 'async (req) => { await req.text(); return Response.json({ a: [1, 2, 3] }) }',
+    throws: 'async () => { await null; throw new Error("x") }',
+    invalid: '() => 1',
+    lost: '() => { Promise.reject(new Error("x")); return new Response() }',
+    waits: '(req, ctx) => { ctx.waitUntil(Promise.resolve()); return new Response() }',
+  }
+  /** These leave cycles, which wait for the collector. */
+  const cyclic = {
+    stream: '(req) => new Response(req.body)',
+    never:
+      '(req) => { const keep = [req]; req.signal.onabort = () => keep; return new Promise(() => keep) }',
+    spins: '() => { const f = () => queueMicrotask(f); f(); return new Promise(() => {}) }',
+  }
+  const start = () =>
+    startCases(template, { ...settled, ...cyclic }, '', { capabilities: { maxMemory: 8 << 20 } })
+
+  async function heapAfter(worker: TestWorker, name: string, count: number): Promise<number> {
+    let heap = 0
+    for (let i = 0; i < count; i++) {
+      const body = new Uint8Array(1000)
+      const cpuMs = name === 'spins' ? 1 : 1000
+      const running = worker.begin({ ...at(name), method: 'POST', body, cpuMs })
+      if (name === 'never') running.cancel()
+      const done = (await running.result).messages.at(-1)
+      heap = Math.max(heap, done?.heap_bytes as number)
+    }
+    return heap
+  }
+
+  test.each(Object.keys(settled))(
+    'of an invocation is given back at its end: %s',
+    async (name) => {
+      const worker = await start()
+      const before = await heapAfter(worker, name, 50)
+      expect((await heapAfter(worker, name, 500)) - before).toBeLessThan(16 * 1024)
+    },
+    30_000,
+  )
+
+  test.each(Object.keys(cyclic))(
+    'of an invocation is collected: %s',
+    async (name) => {
+      const worker = await start()
+      const before = await heapAfter(worker, name, 50)
+      expect((await heapAfter(worker, name, 2000)) - before).toBeLessThan(3 << 20)
+      const rest = await worker.invoke(at('ok'))
+      expect(rest.error).toBeUndefined()
+    },
+    60_000,
+  )
 })

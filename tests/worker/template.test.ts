@@ -103,6 +103,14 @@ describe('template', () => {
     expect(kinds).not.toContain('anon_inode:[signalfd]')
   })
 
+  test.skipIf(SANITIZED)('shares its memory: a worker owns less than 1 MB', async () => {
+    const worker = await template.worker({ bundle: HELLO })
+    await worker.invoke()
+    const rollup = readFileSync(`/proc/${await pidOf(worker)}/smaps_rollup`, 'latin1')
+    const kilobytes = [...rollup.matchAll(/Private_\w+: +(\d+) kB/g)].map(([, kb]) => Number(kb))
+    expect(kilobytes.reduce((sum, kb) => sum + kb)).toBeWithin(1, 1024)
+  })
+
   test('a worker that is not started within 5 s ends by itself', async () => {
     const worker = await template.connect()
     const begin = performance.now()
