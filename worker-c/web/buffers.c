@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* A number that a getter of the engine's gave. */
-static int view_number(JSContext *ctx, JSValueConst view, int getter, size_t *number) {
-    JSValue value = JS_Call(ctx, fn_web.view_get[getter], view, 0, NULL);
+/* A number that a getter of the engine's gives. */
+static int view_number(JSContext *ctx, JSValueConst view, JSValueConst getter, size_t *number) {
+    JSValue value = JS_Call(ctx, getter, view, 0, NULL);
     int64_t n = 0;
     int err = JS_IsException(value) ? -1 : JS_ToInt64(ctx, &n, value);
     JS_FreeValue(ctx, value);
@@ -34,7 +34,8 @@ static int data_view(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     if (JS_IsException(buffer)) {
         return -1;
     }
-    if (view_number(ctx, value, 1, &offset) < 0 || view_number(ctx, value, 2, &part) < 0) {
+    if (view_number(ctx, value, fn_web.view_get[1], &offset) < 0 ||
+        view_number(ctx, value, fn_web.view_get[2], &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx)); /* detached or shrunk: no bytes */
         offset = part = 0;
     }
@@ -67,9 +68,11 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
         return 1;
     }
     size_t offset, part;
-    JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, &part, NULL);
-    if (JS_IsException(buffer)) {
+    /* Of a view that follows its buffer's length, only the getter knows how long it is. */
+    JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, NULL, NULL);
+    if (JS_IsException(buffer) || view_number(ctx, value, fn_web.array_length, &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx));
+        JS_FreeValue(ctx, buffer);
         return 0;
     }
     inside(ctx, buffer, offset, part, bytes, len);

@@ -21,19 +21,26 @@ int fn_getters_init(JSContext *ctx, JSValueConst kept) {
     static const struct {
         const char *interface, *name, *key;
         JSValue *getter;
+        bool inherited; /* from the prototype's prototype */
     } wanted[] = {
-        {"DataView", "buffer", "DataView.buffer", &fn_web.view_get[0]},
-        {"DataView", "byteOffset", "DataView.byteOffset", &fn_web.view_get[1]},
-        {"DataView", "byteLength", "DataView.byteLength", &fn_web.view_get[2]},
-        {"DOMException", "name", "DOMException.name", &fn_web.exception_get[0]},
-        {"DOMException", "message", "DOMException.message", &fn_web.exception_get[1]},
-        {"Error", "stack", "Error.stack", &fn_web.error_stack},
+        {"DataView", "buffer", "DataView.buffer", &fn_web.view_get[0], false},
+        {"DataView", "byteOffset", "DataView.byteOffset", &fn_web.view_get[1], false},
+        {"DataView", "byteLength", "DataView.byteLength", &fn_web.view_get[2], false},
+        {"DOMException", "name", "DOMException.name", &fn_web.exception_get[0], false},
+        {"DOMException", "message", "DOMException.message", &fn_web.exception_get[1], false},
+        {"Error", "stack", "Error.stack", &fn_web.error_stack, false},
+        {"Uint8Array", "byteLength", "TypedArray.byteLength", &fn_web.array_length, true},
     };
     JSValue global = JS_GetGlobalObject(ctx);
     int err = 0;
     for (int i = 0; i < FN_COUNT(wanted) && err == 0; i++) {
         JSValue constructor = JS_GetPropertyStr(ctx, global, wanted[i].interface);
         JSValue proto = JS_GetPropertyStr(ctx, constructor, "prototype");
+        if (wanted[i].inherited) {
+            JSValue inherited = JS_GetPrototype(ctx, proto);
+            JS_FreeValue(ctx, proto);
+            proto = inherited;
+        }
         err = JS_IsObject(proto)
                   ? take(ctx, proto, wanted[i].name, kept, wanted[i].key, wanted[i].getter)
                   : -1;

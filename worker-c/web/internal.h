@@ -33,6 +33,7 @@ typedef struct {
     JSValue hooks;            /* namespace of web.js: what C calls there */
     JSValue iterator_proto;   /* %IteratorPrototype% */
     JSValue view_get[3];      /* DataView.prototype's getters: buffer, byteOffset, byteLength */
+    JSValue array_length;     /* %TypedArray%.prototype's getter byteLength */
     JSValue exception_get[2]; /* DOMException.prototype's getters: name, message */
     JSValue error_stack;      /* Error.prototype's getter */
     JSAtom symbol_iterator;

@@ -2,7 +2,6 @@
  * it and the collector hears of it. */
 #include "internal.h"
 
-#include <stdalign.h>
 #include <stdlib.h>
 
 void *fn_alloc(size_t size) {
@@ -21,44 +20,73 @@ void fn_free(void *memory) {
  * taken from the system: the refusal has already doomed the running invocation (the heap tells the
  * core), and what goes over the limit is what this one call of ada's still needs. */
 typedef struct {
-    alignas(max_align_t) bool of_engine;
-} block;
+    void *start; /* of the memory that this lies in */
+    bool of_engine;
+} header;
+
+/* C++ counts on this; the engine gives less. */
+#define ALIGNMENT 16
+_Static_assert(sizeof(header) == ALIGNMENT, "the header keeps what follows it aligned");
 
 void *fn_new(size_t size) __asm__("_Znwm");
 void *fn_new_array(size_t size) __asm__("_Znam");
+void *fn_new_nothrow(size_t size, const void *tag) __asm__("_ZnwmRKSt9nothrow_t");
+void *fn_new_array_nothrow(size_t size, const void *tag) __asm__("_ZnamRKSt9nothrow_t");
 void fn_delete(void *memory) __asm__("_ZdlPv");
 void fn_delete_array(void *memory) __asm__("_ZdaPv");
 void fn_delete_sized(void *memory, size_t size) __asm__("_ZdlPvm");
 void fn_delete_array_sized(void *memory, size_t size) __asm__("_ZdaPvm");
+void fn_delete_nothrow(void *memory, const void *tag) __asm__("_ZdlPvRKSt9nothrow_t");
+void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9nothrow_t");
+
+static void *allocate(size_t size, bool needed) {
+    if (size > SIZE_MAX - 2 * ALIGNMENT) {
+        return NULL;
+    }
+    void *start = fn_web.rt == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
+    bool of_engine = start != NULL;
+    if (!of_engine && (needed || fn_web.rt == NULL)) {
+        start = malloc(size + 2 * ALIGNMENT);
+    }
+    if (start == NULL) {
+        return NULL;
+    }
+    header *h = (header *)(((uintptr_t)start + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+    *h = (header){start, of_engine};
+    return h + 1;
+}
 
 void *fn_new(size_t size) {
-    if (size > SIZE_MAX - sizeof(block)) {
+    void *memory = allocate(size, true);
+    if (memory == NULL) {
         abort();
     }
-    block *b = fn_web.rt == NULL ? NULL : fn_alloc(sizeof(block) + size);
-    bool of_engine = b != NULL;
-    if (!of_engine) {
-        b = malloc(sizeof(block) + size);
-    }
-    if (b == NULL) {
-        abort();
-    }
-    b->of_engine = of_engine;
-    return b + 1;
+    return memory;
 }
 
 void *fn_new_array(size_t size) {
     return fn_new(size);
 }
 
+void *fn_new_nothrow(size_t size, const void *tag) {
+    (void)tag;
+    return allocate(size, false);
+}
+
+void *fn_new_array_nothrow(size_t size, const void *tag) {
+    (void)tag;
+    return allocate(size, false);
+}
+
 void fn_delete(void *memory) {
-    if (memory != NULL) {
-        block *b = (block *)memory - 1;
-        if (b->of_engine) {
-            fn_free(b);
-        } else {
-            free(b);
-        }
+    if (memory == NULL) {
+        return;
+    }
+    const header *h = (const header *)memory - 1;
+    if (h->of_engine) {
+        fn_free(h->start);
+    } else {
+        free(h->start);
     }
 }
 
@@ -73,5 +101,15 @@ void fn_delete_sized(void *memory, size_t size) {
 
 void fn_delete_array_sized(void *memory, size_t size) {
     (void)size;
+    fn_delete(memory);
+}
+
+void fn_delete_nothrow(void *memory, const void *tag) {
+    (void)tag;
+    fn_delete(memory);
+}
+
+void fn_delete_array_nothrow(void *memory, const void *tag) {
+    (void)tag;
     fn_delete(memory);
 }

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'bun:test'
+import { inWorker, pathOf, useTemplate } from './harness.ts'
+
+describe('timers', () => {
+  inWorker({
+    'run in the order of their time, then of their making, with arguments': async () => {
+      const log: unknown[] = []
+      setTimeout(() => log.push('late'), 20)
+      setTimeout((...args: unknown[]) => log.push(args), 1, 'a', 2)
+      setTimeout(() => log.push('first'), 0)
+      setTimeout(() => log.push('second'))
+      queueMicrotask(() => log.push('job'))
+      await new Promise((resolve) => setTimeout(resolve, 40))
+      same(log, ['job', 'first', 'second', ['a', 2], 'late'])
+    },
+    'are never early': async () => {
+      for (const ms of [1, 5, 10]) {
+        const begin = performance.now()
+        await new Promise((resolve) => setTimeout(resolve, ms))
+        same(performance.now() - begin >= ms, true)
+      }
+    },
+    'setInterval goes on until it is cleared, also from inside': async () => {
+      let count = 0
+      await new Promise<void>((resolve) => {
+        const id = setInterval(
+          (step: number) => {
+            count += step
+            if (count === 6) {
+              clearInterval(id)
+              setTimeout(resolve, 20)
+            }
+          },
+          1,
+          2,
+        )
+      })
+      same(count, 6)
+    },
+    clearing: async () => {
+      let ran = false
+      const id = setTimeout(() => {
+        ran = true
+      }, 1)
+      same([typeof id, (id as never as number) > 0], ['number', true])
+      clearInterval(id)
+      clearTimeout(id)
+      clearTimeout(undefined)
+      clearTimeout('x' as never)
+      clearTimeout(-1)
+      clearTimeout(4294967296)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      same(ran, false)
+    },
+    'strings and what is no function are refused': () => {
+      for (const bad of ['1 + 1', undefined, null, {}, 1]) {
+        throws(() => setTimeout(bad as never, 0), 'TypeError')
+        throws(() => setInterval(bad as never, 0), 'TypeError')
+      }
+    },
+    'odd delays count as none': async () => {
+      for (const delay of [-5, NaN, undefined, null, 'x', {}, -Infinity, Infinity, 2 ** 32]) {
+        await new Promise((resolve) => setTimeout(resolve, delay as never))
+      }
+      throws(() => setTimeout(() => {}, Symbol('s') as never), 'TypeError')
+    },
+    'ten thousand of them': async () => {
+      let count = 0
+      const ids: unknown[] = []
+      for (let i = 0; i < 10000; i++) ids.push(setTimeout(() => count++, i % 7))
+      for (let i = 0; i < 10000; i += 2) clearTimeout(ids[i] as never)
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      same(count, 5000)
+      same(new Set(ids).size, 10000)
+    },
+    'queueMicrotask wants a function': () => {
+      throws(() => queueMicrotask('x' as never), 'TypeError')
+      // @ts-expect-error no arguments
+      throws(() => queueMicrotask(), 'TypeError')
+    },
+  })
+})
+
+describe('an invocation and its timers', () => {
+  const template = useTemplate()
+
+  test('errors go to its log, and the timers of an ended one do not run', async () => {
+    const worker = await template().worker({
+      bundle: `
+        let ran = 0
+        export default async (request) => {
+          if (new URL(request.url).pathname === '/ran') return new Response(String(ran))
+          setTimeout(() => { throw new Error('from a timer') }, 1)
+          queueMicrotask(() => { throw new Error('from a microtask') })
+          setTimeout(() => ran++, 30)
+          setInterval(() => ran++, 30)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+          return new Response('done')
+        }`,
+    })
+    const { logs, text } = await worker.invoke(pathOf('x'))
+    expect(text).toBe('done')
+    const errors = logs.filter(({ level }) => level === 'error').map(({ message }) => message)
+    expect(errors.some((message) => message.includes('from a microtask'))).toBe(true)
+    expect(errors.some((message) => message.includes('from a timer'))).toBe(true)
+    await Bun.sleep(80)
+    expect((await worker.invoke(pathOf('ran'))).text).toBe('0')
+    worker.close()
+  })
+})
