@@ -17,6 +17,7 @@ from pathlib import Path
 #   out of memory    told of every OutOfMemory that is thrown, also those of native code
 #   arena size       with malloc's header an arena is one page, not two (a fork pays for each)
 #   reseed           after a fork; a Map keeps the seed that it was made with
+#   drop module      what was compiled to be handed over as bytecode is not kept beside its copy
 #   promise handled  lets the host look at a rejection later, in place of searching a list
 CHANGES = [
     (
@@ -42,6 +43,9 @@ JS_EXTERN void JS_SetOutOfMemoryHandler(JSRuntime *rt, JSOutOfMemoryHandler *cb,
 JS_EXTERN void JS_ReseedContext(JSContext *ctx, uint64_t seed);
 /* Has anything been attached to this promise? True for what is not a promise. */
 JS_EXTERN bool JS_PromiseIsHandled(JSValueConst promise);
+/* Gives up a module that was compiled only (JS_EVAL_FLAG_COMPILE_ONLY), which its context would keep
+   for ever. Takes over `module`; nothing may have been linked with it. */
+JS_EXTERN void JS_DropModule(JSContext *ctx, JSValue module);
 /* Bytes that the runtime counts as allocated. */
 JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
 """,
@@ -285,6 +289,21 @@ static int js_enqueue_job(JSContext *ctx, JSValueConst async_context,
         "quickjs.c",
         "                JS_EnqueueJob(fre->ctx, js_finrec_job, 2, args);\n",
         "                js_enqueue_job(fre->ctx, JS_UNDEFINED, js_finrec_job, 2, args);\n",
+    ),
+    (
+        "drop module",
+        "quickjs.c",
+        "int JS_ResolveModule(JSContext *ctx, JSValueConst obj)\n{\n",
+        """void JS_DropModule(JSContext *ctx, JSValue module)
+{
+    JSModuleDef *m = JS_VALUE_GET_PTR(module);
+    JS_FreeValue(ctx, module);
+    js_free_module_def(ctx, m);
+}
+
+int JS_ResolveModule(JSContext *ctx, JSValueConst obj)
+{
+""",
     ),
     (
         "reseed and promise handled",

@@ -48,7 +48,7 @@ static JSValue compile(fn_worker *worker, const char *source, size_t len) {
     int source_flag = worker->limits.allow_eval ? 0 : JS_WRITE_OBJ_STRIP_SOURCE;
     size_t size;
     uint8_t *bytecode = JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE | source_flag);
-    JS_FreeValue(ctx, module);
+    JS_DropModule(ctx, module);
     if (bytecode == NULL) {
         fail(worker, ctx, JS_GetException(ctx));
     }
