@@ -1,6 +1,6 @@
 /** The folder of bundles: each version's bundle and source map, written once, whole or not at all. */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
@@ -9,6 +9,8 @@ import type { BundleRecord } from '../metadata/records.ts'
 const BUNDLES = 'bundles'
 const BUNDLE_FILE = 'bundle.js'
 const MAP_FILE = 'bundle.js.map'
+/** Up to this size a file is read at once: a cold start would wait longer for a thread to do it. */
+const READ_AT_ONCE_BYTES = 256 * 1024
 /** No function id starts with a dot. */
 const STAGED_PREFIX = '.new-'
 
@@ -46,7 +48,8 @@ export class BundleStore {
   async load(record: BundleRecord): Promise<Uint8Array> {
     let code: Uint8Array
     try {
-      code = await readFile(join(this.#dataDir, record.path))
+      const path = join(this.#dataDir, record.path)
+      code = record.size <= READ_AT_ONCE_BYTES ? readFileSync(path) : await readFile(path)
     } catch (cause) {
       const why = (cause as NodeJS.ErrnoException).code
       throw new FunctionError('BUNDLE_LOAD_ERROR', `${record.path} cannot be read (${why}).`, {

@@ -103,6 +103,7 @@ export class BunWorker
     this.pid = message.pid
     this.layers = message.layers
     this.#parts.processWatch.add(this)
+    this.beginLoading()
     void this.sendStart(1)
   }
 

@@ -7,7 +7,7 @@ const MAX_MESSAGE = 4096
 /** A longer text is not looked at for positions. */
 const MAX_STACK = 16 * 1024
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
-const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/m
+const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
 
 /** How a process ended. */
 export interface ProcessExit {

@@ -202,19 +202,23 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#finish(error)
   }
 
-  /** Gives the process its bundle, once it is there to take it. */
+  /** Gives the process its bundle. */
   protected async sendStart(worker: number): Promise<void> {
     try {
       const bundle = await this.#bundle
       if (this.#state !== 'starting') return
       const { line, bytes } = encodeStart(this.spec, worker, this.services, bundle)
-      this.#stage = 'loading'
-      this.#due = performance.now() + this.services.loadMs + LOAD_GRACE_MS
       this.channel.sendLine(line)
       for (const part of bytes) this.channel.sendBytes(part)
     } catch (cause) {
       this.kill(asFunctionError(cause))
     }
+  }
+
+  /** The process takes the bundle. */
+  protected beginLoading(): void {
+    this.#stage = 'loading'
+    this.#due = performance.now() + this.services.loadMs + LOAD_GRACE_MS
   }
 
   /** Ends it for what an invocation did: that one gets `error`, its neighbours WORKER_CRASHED. */

@@ -1,4 +1,5 @@
 /** A worker that was forked off the quickjs-worker template. */
+import type { Socket } from 'bun'
 import { CpuAllowance } from './cpu-allowance.ts'
 import type { Announcement } from './inbox.ts'
 import { ProtocolBreach } from './messages.ts'
@@ -47,6 +48,12 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
     return this.#hostPid
   }
 
+  /** What starts it waits in its socket for the fork: the template itself never reads of it. */
+  override attach(socket: Socket<unknown>): void {
+    super.attach(socket)
+    void this.sendStart(this.id)
+  }
+
   override checkAnnouncement(value: unknown): Accepted {
     const message = value as Partial<Accepted> | null
     if (message?.type !== 'accepted' || !Number.isSafeInteger(message.worker)) {
@@ -59,7 +66,7 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
     this.#number = message.worker
     this.layers = [...this.#template.layers, ...OWN_LAYERS]
     this.#template.accepted(this, message.worker)
-    void this.sendStart(message.worker)
+    this.beginLoading()
   }
 
   protected override terminate(): void {

@@ -137,6 +137,23 @@ describe('the position of an error', () => {
   })
 })
 
+describe('a stack that a worker made up', () => {
+  test.each(['\r', '\u2028', ' ', '(', ':1', '(a:1:1', ' at a:1:1'])(
+    'of many %j is looked through in no time',
+    (part) => {
+      const stack = `    at ${part.repeat(16_000 / part.length)}x`
+      const blank = part.repeat(16_000 / part.length)
+      const begin = performance.now()
+      for (let i = 0; i < 10; i++) {
+        expect(firstPosition(stack)).toBeUndefined()
+        firstPosition(blank)
+      }
+      // Quadratic search took 100 ms for one.
+      expect(performance.now() - begin).toBeLessThan(300)
+    },
+  )
+})
+
 describe('what a process uses', () => {
   test('grows with its memory and its work', () => {
     const before = readProcessUse(process.pid)
