@@ -181,6 +181,19 @@ describe('memory', () => {
     40_000,
   )
 
+  // A sanitized worker has no limit of address space, so that there the engine refuses first.
+  test.skipIf(SANITIZED)(
+    'that the system itself refuses ends the worker, which says why',
+    async () => {
+      const worker = await cases({
+        native: '() => { const p = new URLSearchParams("a&".repeat(2e6)); for (;;) p.getAll("a") }',
+      })
+      const running = worker.begin({ ...at('native'), cpuMs: 30_000, deadlineMs: 30_000 })
+      await expect(running.result).rejects.toThrow('the worker is gone')
+      expect(running.messages).toMatchObject([{ type: 'error', code: 'MEMORY_LIMIT' }])
+    },
+  )
+
   test('that is held by a global still lets the others finish', async () => {
     const worker = await cases(
       {

@@ -46,6 +46,7 @@ extern fn_web_state fn_web;
 
 /* ---- memory.c: memory that counts as the engine's; NULL where that refuses it */
 
+int fn_memory_init(void);
 void *fn_alloc(size_t size);
 void *fn_realloc(void *memory, size_t size);
 void fn_free(void *memory);

@@ -18,7 +18,8 @@ void fn_free(void *memory) {
 
 /* C++ has no answer to a refused `new` but to end the process. What the engine refuses is therefore
  * taken from the system: the refusal has already doomed the running invocation (the heap tells the
- * core), and what goes over the limit is what this one call of ada's still needs. */
+ * core), and what goes over the limit is what this one call of ada's still needs. Where the system
+ * refuses as well, the process ends, but not without saying whose invocation it was. */
 typedef struct {
     void *start; /* of the memory that this lies in */
     bool of_engine;
@@ -26,6 +27,7 @@ typedef struct {
 
 /* C++ counts on this; the engine gives less. */
 #define ALIGNMENT 16
+#define RESERVE (256 * 1024)
 _Static_assert(sizeof(header) == ALIGNMENT, "the header keeps what follows it aligned");
 
 void *fn_new(size_t size) __asm__("_Znwm");
@@ -38,6 +40,14 @@ void fn_delete_sized(void *memory, size_t size) __asm__("_ZdlPvm");
 void fn_delete_array_sized(void *memory, size_t size) __asm__("_ZdaPvm");
 void fn_delete_nothrow(void *memory, const void *tag) __asm__("_ZdlPvRKSt9nothrow_t");
 void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9nothrow_t");
+
+/* What the last words of the process need. Never written to, so it takes no memory. */
+static void *reserve;
+
+int fn_memory_init(void) {
+    reserve = malloc(RESERVE);
+    return reserve == NULL ? -1 : 0;
+}
 
 static void *allocate(size_t size, bool needed) {
     if (size > SIZE_MAX - 2 * ALIGNMENT) {
@@ -58,8 +68,12 @@ static void *allocate(size_t size, bool needed) {
 
 void *fn_new(size_t size) {
     void *memory = allocate(size, true);
+    if (memory == NULL && fn_web.rt == NULL) {
+        abort(); /* no worker yet, and nobody to tell */
+    }
     if (memory == NULL) {
-        abort();
+        free(reserve);
+        fn_host_out_of_memory(fn_web.rt);
     }
     return memory;
 }

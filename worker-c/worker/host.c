@@ -68,6 +68,12 @@ int fn_host_random(void *buffer, size_t len) {
     return 0;
 }
 
+void fn_host_out_of_memory(JSRuntime *rt) {
+    fn_worker *worker = JS_GetRuntimeOpaque(rt);
+    fn_invocation_out_of_memory(worker);
+    fn_worker_exit(worker, FN_EXIT_FAILED, true);
+}
+
 const uint8_t *fn_host_builtin(const char *name, size_t *len) {
     return fn_builtin_find(name, len);
 }

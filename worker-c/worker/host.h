@@ -43,6 +43,10 @@ void fn_host_pump_error(JSContext *ctx, uint32_t invocation, JSValueConst error)
 /* Fills with random bytes of the kernel, after the fork as before it. */
 int fn_host_random(void *buffer, size_t len);
 
+/* The system has no memory left for what cannot do without: ends the process, after the host was
+ * told whose invocation asked for it. */
+_Noreturn void fn_host_out_of_memory(JSRuntime *rt);
+
 /* The bytecode of a module that was compiled at build time from worker-c/web/<name>.js. */
 const uint8_t *fn_host_builtin(const char *name, size_t *len);
 

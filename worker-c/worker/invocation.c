@@ -199,6 +199,16 @@ void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
     }
 }
 
+void fn_invocation_out_of_memory(fn_worker *worker) {
+    const fn_invocation *invocation = worker->current;
+    const char *message = stop_message(FN_STOP_MEMORY);
+    if (!worker->ready) {
+        fn_bundle_failed(worker, stop_code(FN_STOP_MEMORY), message, NULL);
+    } else if (invocation != NULL && !invocation->load && invocation->state < FN_WAITING) {
+        send_error(worker, invocation, stop_code(FN_STOP_MEMORY), message, NULL);
+    }
+}
+
 static JSValue on_settled(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
                           int rejected, JSValueConst *data) {
     (void)this_value;

@@ -161,6 +161,9 @@ void fn_leave(fn_worker *worker, fn_scope scope);
 
 /* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. */
 void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len);
+/* Compiles a little of our own and drops it: the pages that every load writes are then the worker's
+ * already when its connection comes. */
+void fn_bundle_rehearse(fn_worker *worker);
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
 
 /* invocation.c */
@@ -174,6 +177,8 @@ void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char
                         const char *message, const char *stack);
 void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
 void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation);
+/* Tells the host whose fault it is that the process ends now. */
+void fn_invocation_out_of_memory(fn_worker *worker);
 void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation);
 /* Ends it without a word to the host, who is gone. */
 void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation);
@@ -225,7 +230,9 @@ uint64_t fn_limits_address_space(void);
 int fn_limits_apply(const fn_worker *worker);
 int fn_limits_apply_descriptors(const fn_worker *worker);
 
-/* child.c: the life of a worker, from the fork on. */
-_Noreturn void fn_child_run(fn_worker *worker, int fd, uint64_t number, int parent);
+/* child.c: the life of a worker, from the fork on: as a spare that waits for its connection first.
+ * It writes its number to `taken` when it got one. */
+_Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t number,
+                            int parent);
 
 #endif
