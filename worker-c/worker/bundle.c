@@ -60,6 +60,17 @@ static JSValue compile(fn_worker *worker, const char *source, size_t len) {
     return copy;
 }
 
+void fn_bundle_rehearse(fn_worker *worker) {
+    static const char source[] =
+        "const names = { a: 1, b: [2, 'c'] };\n"
+        "export default async function handler(request) {\n"
+        "  const url = new URL(request.url);\n"
+        "  const name = url.searchParams.get('name') || 'World';\n"
+        "  return Response.json({ message: `Hello, ${name}!`, path: url.pathname, ...names });\n"
+        "}\n";
+    JS_DropModule(worker->ctx, compile(worker, source, sizeof(source) - 1));
+}
+
 /* A function, or an object with a function `fetch`. */
 static void find_handler(fn_worker *worker, JSModuleDef *module, const char *name) {
     JSContext *ctx = worker->ctx;

@@ -15,6 +15,8 @@
 #include "json_out.h"
 
 #define CHANNEL_FD 3
+#define SPARE_LISTENER_FD 3 /* until the channel takes its place */
+#define SPARE_TAKEN_FD 4
 #define MAX_START_LINE (16 * 1024)
 #define MAX_START_BYTES (64u * 1024 * 1024)
 #define START_MS 5000   /* from the fork to the end of the start line */
@@ -44,24 +46,55 @@ static uint64_t after_ms(uint64_t ms) {
     return fn_wall_ns() + ms * 1000000u;
 }
 
-/* Closes what the template had open, so that the channel is all that is left beside 0, 1 and 2. */
-static void drop_inherited(int fd, int parent) {
+static void move_fd(int from, int to) {
+    if (from != to && dup2(from, to) < 0) {
+        _exit(FN_EXIT_FAILED);
+    }
+}
+
+static void close_above(int last) {
+    if (syscall(SYS_close_range, last + 1, ~0u, 0) != 0) {
+        for (int other = last + 1; other < 64; other++) {
+            close(other); /* an old kernel; the template itself has less than ten */
+        }
+    }
+}
+
+/* Drops what the template had open, so that the listener and the pipe are all that is left beside
+ * 0, 1 and 2. */
+static void drop_inherited(int listener, int taken, int parent) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a log that is a file is just not written to */
     /* Without a pid namespace nothing else ends a worker whose template is gone. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
         _exit(FN_EXIT_FAILED);
     }
-    if (fd != CHANNEL_FD && dup2(fd, CHANNEL_FD) < 0) {
-        _exit(FN_EXIT_FAILED);
-    }
-    if (syscall(SYS_close_range, CHANNEL_FD + 1, ~0u, 0) != 0) {
-        for (int other = CHANNEL_FD + 1; other < 64; other++) {
-            close(other); /* an old kernel; the template itself has less than ten */
+    move_fd(listener, SPARE_LISTENER_FD);
+    move_fd(taken, SPARE_TAKEN_FD);
+    close_above(SPARE_TAKEN_FD);
+}
+
+/* Waits for a connection, which is the worker's channel, and drops all else. */
+static void take_connection(uint64_t number) {
+    int fd;
+    while ((fd = accept4(SPARE_LISTENER_FD, NULL, NULL, SOCK_CLOEXEC)) < 0) {
+        if (errno != EINTR && errno != ECONNABORTED) {
+            _exit(FN_EXIT_FAILED);
         }
     }
+    /* So few bytes are written whole or not at all, and there are never more than the spares'. */
+    if (write(SPARE_TAKEN_FD, &number, sizeof(number)) != sizeof(number)) {
+        _exit(FN_EXIT_FAILED);
+    }
+    move_fd(fd, CHANNEL_FD);
+    close_above(CHANNEL_FD);
+}
+
+/* Is nobody waiting for this spare yet? Then what every start does is done once before. */
+static bool has_time(void) {
+    struct pollfd pending = {.fd = SPARE_LISTENER_FD, .events = POLLIN};
+    return poll(&pending, 1, 0) == 0;
 }
 
 static void say_accepted(uint64_t number) {
@@ -198,8 +231,14 @@ static _Noreturn void refused(const char *what, int err) {
     _exit(FN_EXIT_FAILED);
 }
 
-_Noreturn void fn_child_run(fn_worker *worker, int fd, uint64_t number, int parent) {
-    drop_inherited(fd, parent);
+_Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t number,
+                            int parent) {
+    drop_inherited(listener, taken, parent);
+    if (has_time()) {
+        JS_UpdateStackTop(worker->rt);
+        fn_bundle_rehearse(worker);
+    }
+    take_connection(number);
     say_accepted(number);
     worker->number = number;
     fn_buffer in = {0};

@@ -14,8 +14,8 @@
 #define FIRST_CPU_NS 10000000000u
 #define MAX_CPU_MS ((uint64_t)1 << 40)
 
-int fn_children_reserve(fn_children *children) {
-    if (children->count < children->capacity) {
+int fn_children_reserve(fn_children *children, size_t more) {
+    if (children->count + more <= children->capacity) {
         return 0;
     }
     size_t capacity = children->capacity == 0 ? 64 : children->capacity * 2;
@@ -82,21 +82,23 @@ static int describe(const fn_child *child, int status, const struct rusage *usag
                     child->killed_for_cpu ? ",\"reason\":\"cpu\"" : "");
 }
 
-int fn_children_reap(fn_children *children, char *line, size_t size) {
+int fn_children_reap(fn_children *children, pid_t *pid, char *line, size_t size) {
     int status;
     struct rusage usage;
-    pid_t pid;
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        for (size_t i = 0; i < children->count; i++) {
-            fn_child *child = &children->list[i];
-            if (child->pid == pid) {
-                int len = describe(child, status, &usage, line, size);
-                *child = children->list[--children->count];
-                return len;
-            }
-        }
-        /* As init of a pid namespace the template also gets orphans, which are nobody's worker. */
+    *pid = wait4(-1, &status, WNOHANG, &usage);
+    if (*pid <= 0) {
+        return -1;
     }
+    for (size_t i = 0; i < children->count; i++) {
+        fn_child *child = &children->list[i];
+        if (child->pid == *pid) {
+            int len = describe(child, status, &usage, line, size);
+            *child = children->list[--children->count];
+            return len;
+        }
+    }
+    /* A spare; or, as the template is init of a pid namespace, an orphan that is nobody's worker.
+     */
     return 0;
 }
 

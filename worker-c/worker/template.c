@@ -1,6 +1,6 @@
-/* The template: accepts, forks, reaps, and keeps the CPU watch. No libuv here (a loop would be
- * shared with every worker), and not one byte of a tenant's: what a connection says, its child
- * reads. */
+/* The template: keeps spare children, each of which takes one connection, reaps, and keeps the CPU
+ * watch. No libuv here (a loop would be shared with every worker), and not one byte of a tenant's:
+ * what a connection says, the child that took it reads. */
 #include "template.h"
 
 #include <errno.h>
@@ -19,22 +19,33 @@
 #define CHANNEL_FD 3
 #define LISTENER_FD 4
 #define MAX_LINE 4096
-#define ACCEPTS_A_TURN 64
-#define RETRY_MS 10 /* after an accept or a fork that the system refused */
+#define SPARES 2    /* a cold start finds its process made: the fork is not on its way */
+#define RETRY_MS 10 /* after a fork that the system refused, or a spare that ended untaken */
+
+typedef struct {
+    uint64_t number;
+    pid_t pid;
+} fn_spare;
 
 typedef struct {
     fn_worker *worker;
     fn_children children;
+    fn_spare spares[SPARES];
+    size_t spare_count;
+    int taken[2]; /* pipe: a spare that took a connection writes its number */
     int signals;
     uint64_t last_number;
     uint64_t next_watch_ns;
-    bool exhausted; /* no descriptor, memory or process was to be had: wait before the next try */
+    bool exhausted; /* no memory or process was to be had: wait before the next try */
     char line[MAX_LINE];
     size_t line_len;
 } fn_template;
 
 static _Noreturn void end_all(const fn_template *template, int status) {
     fn_children_kill_all(&template->children);
+    for (size_t i = 0; i < template->spare_count; i++) {
+        kill(template->spares[i].pid, SIGKILL);
+    }
     _exit(status);
 }
 
@@ -54,36 +65,49 @@ static void say(const fn_template *template, const char *line, size_t len) {
     }
 }
 
-static void fork_worker(fn_template *template, int fd) {
-    char line[96];
+static void fork_spares(fn_template *template) {
     int parent = getpid();
-    pid_t pid = fn_children_reserve(&template->children) == 0 ? fork() : -1;
-    if (pid == 0) {
-        fn_child_run(template->worker, fd, template->last_number + 1, parent);
+    while (template->spare_count < SPARES && !template->exhausted) {
+        uint64_t number = template->last_number + 1;
+        pid_t pid = fn_children_reserve(&template->children, SPARES) == 0 ? fork() : -1;
+        if (pid == 0) {
+            fn_child_run(template->worker, LISTENER_FD, template->taken[1], number, parent);
+        }
+        if (pid < 0) {
+            template->exhausted = true; /* connections wait in the backlog */
+            return;
+        }
+        template->last_number = number;
+        template->spares[template->spare_count++] = (fn_spare){number, pid};
     }
-    close(fd);
-    if (pid < 0) {
-        template->exhausted = true; /* the host sees the connection close, and tries again */
-        return;
-    }
-    uint64_t number = ++template->last_number;
-    fn_children_add(&template->children, number, pid);
-    int len =
-        snprintf(line, sizeof(line), "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n",
-                 number, (int)pid);
-    say(template, line, (size_t)len);
 }
 
-static void accept_some(fn_template *template) {
-    for (int i = 0; i < ACCEPTS_A_TURN && !template->exhausted; i++) {
-        int fd = accept4(LISTENER_FD, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0) {
-            fork_worker(template, fd);
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED) {
-            template->exhausted = true;
+/* The spare with that number, or that pid, is none any more; its pid, or 0 where there is none. */
+static pid_t remove_spare(fn_template *template, uint64_t number, pid_t pid) {
+    for (size_t i = 0; i < template->spare_count; i++) {
+        fn_spare spare = template->spares[i];
+        if (spare.number == number || spare.pid == pid) {
+            template->spares[i] = template->spares[--template->spare_count];
+            return spare.pid;
         }
+    }
+    return 0;
+}
+
+/* Spares that took a connection are workers from now on. */
+static void read_taken(fn_template *template) {
+    uint64_t number;
+    while (read(template->taken[0], &number, sizeof(number)) == (ssize_t)sizeof(number)) {
+        pid_t pid = remove_spare(template, number, -1);
+        if (pid == 0) {
+            continue;
+        }
+        fn_children_add(&template->children, number, pid);
+        char line[96];
+        int len =
+            snprintf(line, sizeof(line),
+                     "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n", number, (int)pid);
+        say(template, line, (size_t)len);
     }
 }
 
@@ -94,8 +118,13 @@ static void reap(fn_template *template) {
     }
     char line[192];
     int len;
-    while ((len = fn_children_reap(&template->children, line, sizeof(line))) > 0) {
-        say(template, line, (size_t)len);
+    pid_t pid;
+    while ((len = fn_children_reap(&template->children, &pid, line, sizeof(line))) >= 0) {
+        if (len > 0) {
+            say(template, line, (size_t)len);
+        } else if (remove_spare(template, 0, pid) != 0) {
+            template->exhausted = true;
+        }
     }
 }
 
@@ -162,27 +191,26 @@ static int watch(fn_template *template) {
 }
 
 static void run(fn_template *template) {
-    enum { CHANNEL, LISTENER, SIGNALS };
+    enum { CHANNEL, TAKEN, SIGNALS };
     struct pollfd fds[] = {
         [CHANNEL] = {.fd = CHANNEL_FD, .events = POLLIN},
-        [LISTENER] = {.fd = LISTENER_FD, .events = POLLIN},
+        [TAKEN] = {.fd = template->taken[0], .events = POLLIN},
         [SIGNALS] = {.fd = template->signals, .events = POLLIN},
     };
     for (;;) {
+        fork_spares(template);
         int wait = watch(template);
-        fds[LISTENER].events = template->exhausted ? 0 : POLLIN;
         template->exhausted = false;
         if (poll(fds, 3, wait) < 0) {
             continue;
         }
-        if (fds[CHANNEL].revents != 0) {
-            read_channel(template);
-        }
+        /* First who is a worker: what the host says of one, and its end, may be there too. */
+        read_taken(template);
         if (fds[SIGNALS].revents != 0) {
             reap(template);
         }
-        if ((fds[LISTENER].revents & POLLIN) != 0) {
-            accept_some(template);
+        if (fds[CHANNEL].revents != 0) {
+            read_channel(template);
         }
     }
 }
@@ -194,8 +222,10 @@ static int prepare(fn_template *template) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     template->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    /* Spares wait in accept: one connection wakes one of them. */
     int flags = fcntl(LISTENER_FD, F_GETFL);
-    if (template->signals < 0 || flags < 0 || fcntl(LISTENER_FD, F_SETFL, flags | O_NONBLOCK) < 0) {
+    if (template->signals < 0 || pipe2(template->taken, O_CLOEXEC | O_NONBLOCK) < 0 || flags < 0 ||
+        fcntl(LISTENER_FD, F_SETFL, flags & ~O_NONBLOCK) < 0) {
         return -errno;
     }
     return 0;
