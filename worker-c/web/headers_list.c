@@ -60,7 +60,7 @@ static int reserve(fn_headers *headers, size_t bytes) {
         return UV_ENOMEM;
     }
     if (headers->used + bytes > headers->size) {
-        size_t size = headers->size < 256 ? 512 : (size_t)headers->size * 2;
+        size_t size = headers->size == 0 ? 128 : (size_t)headers->size * 2;
         while (size < headers->used + bytes) {
             size *= 2;
         }
@@ -72,7 +72,7 @@ static int reserve(fn_headers *headers, size_t bytes) {
         headers->size = (uint32_t)size;
     }
     if (headers->count == headers->capacity) {
-        uint32_t capacity = headers->capacity == 0 ? 16 : headers->capacity * 2;
+        uint32_t capacity = headers->capacity == 0 ? 4 : headers->capacity * 2;
         entry *entries = fn_realloc(headers->entries, capacity * sizeof(entry));
         if (entries == NULL) {
             return UV_ENOMEM;

@@ -7,7 +7,6 @@ import {
   ArrayPrototypeJoin,
   ArrayPrototypePop,
   ArrayPrototypePush,
-  ArrayPrototypeSlice,
   ErrorPrototypeGetStack,
   JSONStringify,
   MapPrototypeDelete,
@@ -26,7 +25,7 @@ import {
   SymbolToStringTag,
 } from './primordials.js'
 
-const { Error, Map, Number, Object, parseFloat, String } = primordialGlobals
+const { Error, Map, Number, Object, parseFloat } = primordialGlobals
 
 const DEBUG = 0
 const INFO = 1
@@ -89,8 +88,14 @@ function substitute(letter, value) {
 const toNumber = (value) =>
   typeof value === 'string' || typeof value === 'boolean' ? `${Number(value)}` : 'NaN'
 
+function joinValues(args, from) {
+  let text = ''
+  for (let i = from; i < args.length; i++) text += `${i > from ? ' ' : ''}${toText(args[i])}`
+  return text
+}
+
 function format(args) {
-  const [first] = [args[0]]
+  const first = args[0]
   let text = ''
   let used = 0
   if (typeof first === 'string') {
@@ -109,8 +114,8 @@ function format(args) {
     }
     text += StringPrototypeSlice(first, from)
   }
-  for (let i = used; i < args.length; i++) text += `${i > 0 ? ' ' : ''}${toText(args[i])}`
-  return text
+  if (used === args.length) return text
+  return `${text}${used > 0 ? ' ' : ''}${joinValues(args, used)}`
 }
 
 const labelOf = (label) => (label === undefined ? 'default' : `${label}`)
@@ -124,7 +129,7 @@ function timeLog(label, rest, remove) {
     return
   }
   if (remove) MapPrototypeDelete(timers, key)
-  const more = rest.length > 0 ? ` ${format(['%s', ...rest])}` : ''
+  const more = rest.length > 0 ? ` ${joinValues(rest, 0)}` : ''
   print(INFO, `${key}: ${elapsed(start)}${more}`)
 }
 
@@ -233,5 +238,3 @@ ObjectDefineProperty(globalThis, 'console', {
   writable: true,
   configurable: true,
 })
-void ArrayPrototypeSlice
-void String

@@ -7,6 +7,7 @@ import {
   ObjectGetPrototypeOf,
   primordialGlobals,
   StringPrototypeReplaceAll,
+  StringPrototypeSlice,
   uncurryThis,
 } from './primordials.js'
 
@@ -39,7 +40,7 @@ function stackOf(value) {
   const stack =
     kindOf(value) === 'Error' ? ErrorPrototypeGetStack(value) : dataString(value, 'stack')
   if (typeof stack !== 'string' || stack === '') return ''
-  return stack[stack.length - 1] === '\n' ? `\n${stack.slice(0, -1)}` : `\n${stack}`
+  return stack[stack.length - 1] === '\n' ? `\n${StringPrototypeSlice(stack, 0, -1)}` : `\n${stack}`
 }
 
 export function describeError(value, name, tools) {

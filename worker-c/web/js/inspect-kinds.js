@@ -4,6 +4,7 @@
 import { promiseResult } from 'fn:web'
 import { describeError } from './inspect-errors.js'
 import { describePlatformObject } from './inspect-platform.js'
+import { functionName } from './inspect-text.js'
 import {
   ArrayBufferPrototypeGetByteLength,
   ArrayBufferPrototypeGetDetached,
@@ -18,6 +19,7 @@ import {
   NumberPrototypeValueOf,
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
+  primordialGlobals,
   RegExpPrototypeGetFlags,
   RegExpPrototypeGetSource,
   SetPrototypeForEach,
@@ -31,7 +33,7 @@ import {
   uncurryThis,
 } from './primordials.js'
 
-const functionToString = uncurryThis(Function.prototype.toString)
+const functionToString = uncurryThis(primordialGlobals.Function.prototype.toString)
 
 function shape(prefix, open = '{', close = '}') {
   return { __proto__: null, prefix, open, close, entries: [], skip: { __proto__: null } }
@@ -110,21 +112,15 @@ function describeTypedArray(value, _name, tools) {
 }
 
 function describeFunction(value, name) {
-  const property = ObjectGetOwnPropertyDescriptor(value, 'name')
-  const own = property !== undefined && typeof property.value === 'string' ? property.value : ''
+  const own = functionName(value)
   if (StringPrototypeStartsWith(functionToString(value), 'class')) {
     const parent = ObjectGetPrototypeOf(value)
-    const from = typeof parent === 'function' ? nameOf(parent) : ''
+    const from = typeof parent === 'function' ? functionName(parent) : ''
     const of = own === '' ? '(anonymous)' : own
     return bare(`[class ${of}${from === '' ? '' : ` extends ${from}`}]`)
   }
   const kind = name === null ? 'Function' : name
   return bare(own === '' ? `[${kind} (anonymous)]` : `[${kind}: ${own}]`)
-}
-
-function nameOf(value) {
-  const property = ObjectGetOwnPropertyDescriptor(value, 'name')
-  return property !== undefined && typeof property.value === 'string' ? property.value : ''
 }
 
 function describePromise(value, name, tools) {

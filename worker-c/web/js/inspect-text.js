@@ -1,8 +1,10 @@
 // How the parts of an inspected value are laid out.
 
+import { kindOf } from 'fn:web'
 import {
   ArrayPrototypeJoin,
   JSONStringify,
+  ObjectGetOwnPropertyDescriptor,
   StringPrototypeIncludes,
   StringPrototypeRepeat,
   StringPrototypeReplaceAll,
@@ -10,6 +12,13 @@ import {
 } from './primordials.js'
 
 const LINE = 76
+
+/** Its own name, if that is data; a proxy is not asked. */
+export function functionName(value) {
+  if (kindOf(value) === 'Proxy') return ''
+  const property = ObjectGetOwnPropertyDescriptor(value, 'name')
+  return property !== undefined && typeof property.value === 'string' ? property.value : ''
+}
 
 /** Single quotes, or double or back quotes where the text holds single ones. */
 export function quote(text) {

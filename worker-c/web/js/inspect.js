@@ -3,7 +3,7 @@
 
 import { kindOf, proxyTarget } from 'fn:web'
 import { inspectKind } from './inspect-kinds.js'
-import { breakLines, quote } from './inspect-text.js'
+import { breakLines, functionName, quote } from './inspect-text.js'
 import {
   ArrayPrototypeIncludes,
   ArrayPrototypePop,
@@ -16,6 +16,8 @@ import {
   ObjectGetPrototypeOf,
   primordialGlobals,
   ReflectOwnKeys,
+  RegExpPrototypeExec,
+  StringPrototypeSlice,
   SymbolPrototypeToString,
   SymbolToStringTag,
 } from './primordials.js'
@@ -40,16 +42,12 @@ function inspectPrimitive(value) {
   if (typeof value === 'string') {
     if (value.length <= MAX_STRING) return quote(value)
     const more = value.length - MAX_STRING
-    return `${quote(primordialSlice(value))}... ${more} more characters`
+    return `${quote(StringPrototypeSlice(value, 0, MAX_STRING))}... ${more} more characters`
   }
   if (typeof value === 'symbol') return SymbolPrototypeToString(value)
   if (typeof value === 'bigint') return `${value}n`
   return value === 0 && 1 / value < 0 ? '-0' : String(value)
 }
-
-const primordialSlice = (text) =>
-  primordialGlobals.Reflect.apply(sliceString, text, [0, MAX_STRING])
-const sliceString = primordialGlobals.String.prototype.slice
 
 /** An object's proxy is seen through, natively. */
 function unwrap(value) {
@@ -94,12 +92,6 @@ export function className(value) {
   return null
 }
 
-export function functionName(value) {
-  if (kindOf(value) === 'Proxy') return ''
-  const property = ObjectGetOwnPropertyDescriptor(value, 'name')
-  return property !== undefined && typeof property.value === 'string' ? property.value : ''
-}
-
 function tagOf(value, name) {
   const property = ObjectGetOwnPropertyDescriptor(value, SymbolToStringTag)
   const tag = property === undefined ? undefined : property.value
@@ -141,8 +133,7 @@ function keyText(key, enumerable) {
 }
 
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
-const exec = primordialGlobals.RegExp.prototype.exec
-const isIdentifier = (key) => primordialGlobals.Reflect.apply(exec, IDENTIFIER, [key]) !== null
+const isIdentifier = (key) => RegExpPrototypeExec(IDENTIFIER, key) !== null
 
 /** Enumerable own properties that the shape has not shown yet, and its `extra` hidden ones. */
 function addProperties(value, skip, entries, state) {
@@ -164,4 +155,4 @@ function addProperties(value, skip, entries, state) {
 }
 
 const INDEX = /^(?:0|[1-9][0-9]*)$/
-const isIndex = (key) => primordialGlobals.Reflect.apply(exec, INDEX, [key]) !== null
+const isIndex = (key) => RegExpPrototypeExec(INDEX, key) !== null

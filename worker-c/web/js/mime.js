@@ -3,7 +3,7 @@
 import {
   ArrayPrototypePush,
   ObjectKeys,
-  primordialGlobals,
+  RegExpPrototypeExec,
   StringPrototypeCharCodeAt,
   StringPrototypeIncludes,
   StringPrototypeIndexOf,
@@ -11,8 +11,6 @@ import {
   StringPrototypeToLowerCase,
 } from './primordials.js'
 
-const { Function: FunctionConstructor, RegExp } = primordialGlobals
-const test = FunctionConstructor.prototype.call.bind(RegExp.prototype.exec)
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const QUOTED = /^[\t\x20-\x7e\x80-\xff]*$/
 
@@ -69,7 +67,11 @@ function readParameters(text, from, parameters) {
       at = end
       if (value === '') continue
     }
-    if (test(TOKEN, name) !== null && test(QUOTED, value) !== null && !(name in parameters)) {
+    if (
+      RegExpPrototypeExec(TOKEN, name) !== null &&
+      RegExpPrototypeExec(QUOTED, value) !== null &&
+      !(name in parameters)
+    ) {
       parameters[name] = value
     }
   }
@@ -82,7 +84,8 @@ function parseOne(input) {
   const end = nextOf(text, ';', slash)
   const type = StringPrototypeSlice(text, 0, slash)
   const subtype = trimSpace(StringPrototypeSlice(text, slash + 1, end))
-  if (test(TOKEN, type) === null || test(TOKEN, subtype) === null) return undefined
+  if (RegExpPrototypeExec(TOKEN, type) === null || RegExpPrototypeExec(TOKEN, subtype) === null)
+    return undefined
   const parameters = { __proto__: null }
   readParameters(text, end, parameters)
   return {
@@ -133,7 +136,7 @@ export function serializeMimeType(mime) {
   const names = ObjectKeys(mime.parameters)
   for (let i = 0; i < names.length; i++) {
     const value = mime.parameters[names[i]]
-    text += `;${names[i]}=${value !== '' && test(TOKEN, value) !== null ? value : quote(value)}`
+    text += `;${names[i]}=${value !== '' && RegExpPrototypeExec(TOKEN, value) !== null ? value : quote(value)}`
   }
   return text
 }

@@ -14,17 +14,19 @@ import { makeFormData } from './formdata.js'
 import { essence, parseMimeType } from './mime.js'
 import {
   ArrayPrototypePush,
+  MathMin,
   primordialGlobals,
   StringPrototypeReplaceAll,
+  StringPrototypeToLowerCase,
+  StringPrototypeTrim,
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetByteOffset,
+  uncurryThis,
 } from './primordials.js'
 
 const { TypeError, Uint8Array, URLSearchParams } = primordialGlobals
-const forEachParam = primordialGlobals.Function.prototype.call.bind(
-  URLSearchParams.prototype.forEach,
-)
+const forEachParam = uncurryThis(URLSearchParams.prototype.forEach)
 
 function escapeName(name) {
   const breaks = StringPrototypeReplaceAll(name, '\n', '%0A')
@@ -77,7 +79,7 @@ const isBlank = (byte) => byte === 32 || byte === 9
 /** Reads `name="..."` and the like; undefined where there is none. */
 function readParameter(bytes, cursor, end, name) {
   const start = `${name}="`
-  if (decodeIsomorphic(part(bytes, cursor.at, minimum(cursor.at + start.length, end))) !== start) {
+  if (decodeIsomorphic(part(bytes, cursor.at, MathMin(cursor.at + start.length, end))) !== start) {
     return undefined
   }
   const from = cursor.at + start.length
@@ -95,22 +97,16 @@ function readParameter(bytes, cursor, end, name) {
 const QUOTE = encodeUtf8('"')
 const COLON = encodeUtf8(':')
 const CRLF = encodeUtf8('\r\n')
-const minimum = (a, b) => (a < b ? a : b)
 
 function skipBlanks(bytes, cursor, end) {
   while (cursor.at < end && isBlank(bytes[cursor.at])) cursor.at++
 }
 
-const lower = primordialGlobals.Function.prototype.call.bind(
-  primordialGlobals.String.prototype.toLowerCase,
-)
-const trim = primordialGlobals.Function.prototype.call.bind(primordialGlobals.String.prototype.trim)
-
 function readDisposition(bytes, from, end, head) {
   const cursor = { __proto__: null, at: from }
   skipBlanks(bytes, cursor, end)
-  const kind = decodeIsomorphic(part(bytes, cursor.at, minimum(cursor.at + 9, end)))
-  if (lower(kind) !== 'form-data') throw malformed()
+  const kind = decodeIsomorphic(part(bytes, cursor.at, MathMin(cursor.at + 9, end)))
+  if (StringPrototypeToLowerCase(kind) !== 'form-data') throw malformed()
   cursor.at += 9
   while (cursor.at < end) {
     skipBlanks(bytes, cursor, end)
@@ -143,10 +139,12 @@ function readHead(bytes, cursor, size) {
     const end = indexOfBytes(bytes, CRLF, cursor.at)
     const colon = indexOfBytes(bytes, COLON, cursor.at)
     if (end < 0 || end > size || colon < 0 || colon > end) throw malformed()
-    const name = lower(trim(decodeIsomorphic(part(bytes, cursor.at, colon))))
+    const name = StringPrototypeToLowerCase(
+      StringPrototypeTrim(decodeIsomorphic(part(bytes, cursor.at, colon))),
+    )
     if (name === 'content-disposition') readDisposition(bytes, colon + 1, end, head)
     else if (name === 'content-type') {
-      head.type = trim(decodeIsomorphic(part(bytes, colon + 1, end)))
+      head.type = StringPrototypeTrim(decodeIsomorphic(part(bytes, colon + 1, end)))
     }
     cursor.at = end + 2
   }
@@ -155,11 +153,24 @@ function readHead(bytes, cursor, size) {
 function makeValue(head, body) {
   if (head.filename === undefined) return decodeUtf8Bom(body)
   const type = head.type === undefined ? 'text/plain' : head.type
-  return makeFile(concatBytes([body]), head.filename, lower(type))
+  return makeFile(concatBytes([body]), head.filename, StringPrototypeToLowerCase(type))
 }
 
 function startsWith(bytes, at, prefix) {
-  return indexOfBytes(part(bytes, at, minimum(at + prefix.length, bytes.length)), prefix, 0) === 0
+  return (
+    indexOfBytes(
+      part(
+        bytes,
+        at,
+        MathMin(
+          at + TypedArrayPrototypeGetByteLength(prefix),
+          TypedArrayPrototypeGetByteLength(bytes),
+        ),
+      ),
+      prefix,
+      0,
+    ) === 0
+  )
 }
 
 function parseMultipart(bytes, boundary) {

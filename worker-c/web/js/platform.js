@@ -1,7 +1,8 @@
 // Which objects belong to the interfaces that are written in JS: to the engine they are plain ones.
 
 import { isBlob } from './blob.js'
-import { isEvent, isEventTarget } from './events.js'
+import { isEvent } from './event.js'
+import { isEventTarget } from './events.js'
 import { formEntries } from './formdata.js'
 import {
   ObjectGetPrototypeOf,
