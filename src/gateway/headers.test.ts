@@ -72,6 +72,16 @@ describe('response headers', () => {
     expect(made([['content-length', '5, 6']], true).has('content-length')).toBe(false)
   })
 
+  test.each(['a\0', 'a\r\nb: c', '\x01', 'a\x7fb', '\x1b[31m'])('may not hold %j', (value) => {
+    expect(() => made([['x-own', value]])).toThrow("a control character in 'x-own'")
+    const twice: [string, string][] = [
+      ['a', '1'],
+      ['a', value],
+    ]
+    expect(() => made(twice)).toThrow(TypeError)
+    expect(made([['x-own', 'a\tb \u00e9']]).get('x-own')).toBe('a\tb \u00e9')
+  })
+
   test('that repeat are each kept', () => {
     const headers = made([
       ['set-cookie', 'a=1'],

@@ -16,6 +16,10 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ])
 
+/** RFC 9110, 5.5: Fetch lets scripts set these, but no client has to take a message with them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL_CHARACTER = /[\x00-\x08\x0a-\x1f\x7f]/
+
 const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
 
 /** Bun's Headers as a plain object: names in lower case; `set-cookie` alone may be a list. */
@@ -54,6 +58,7 @@ export function requestIdOf(raw: RawHeaders): string {
  * A handler's headers as a Response takes them. A plain object is what Bun takes fastest; it cannot
  * hold a name twice.
  *
+ * @throws {TypeError} for a value that HTTP cannot carry
  * @param keepLength the body is left out, so that the handler's `content-length` says what it would be
  */
 export function responseHeaders(
@@ -92,6 +97,7 @@ function repeatedHeaders(
 }
 
 function passes(name: string, value: string, keepLength: boolean): boolean {
+  if (CONTROL_CHARACTER.test(value)) throw new TypeError(`a control character in '${name}'`)
   if (name === 'content-length') return keepLength && /^\d{1,15}$/.test(value)
   return !HOP_BY_HOP.has(name)
 }
