@@ -251,7 +251,9 @@ describe('the template', () => {
         begin(own.launcher, makeSpec('quickjs-ng', hello)),
       )
       await Bun.sleep(100)
-      expect(all.every(({ worker }) => worker.state === 'starting')).toBe(true)
+      // Its two spare children take a connection each.
+      const starting = all.filter(({ worker }) => worker.state === 'starting')
+      expect(starting.length).toBeGreaterThanOrEqual(198)
       expect((await call(first.worker)).body.toString()).toBe('hello')
       process.kill(template, 'SIGCONT')
       await Promise.all(all.map(({ ready }) => ready))
