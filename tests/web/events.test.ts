@@ -12,10 +12,9 @@ describe('events', () => {
       same(event.composedPath(), [])
       same(typeof event.timeStamp, 'number')
       event.preventDefault()
-      same(
-        event.defaultPrevented,
-        true,
-      )(event as never as { initEvent(type: string): void }).initEvent('y')
+      same(event.defaultPrevented, true)
+      const old = event as never as { initEvent(type: string): void }
+      old.initEvent('y')
       same([event.type, event.bubbles, event.defaultPrevented], ['y', false, false])
       // @ts-expect-error no arguments
       throws(() => new Event(), 'TypeError')

@@ -37,9 +37,15 @@ static JSValue kind_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     return JS_NewAtomString(ctx, fn_kind_of(ctx, ARG(0)));
 }
 
+/* null of a proxy that was revoked. */
 static JSValue proxy_target(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    return JS_GetProxyTarget(ctx, ARG(0));
+    JSValue target = JS_GetProxyTarget(ctx, ARG(0));
+    if (JS_IsException(target)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        return JS_NULL;
+    }
+    return target;
 }
 
 static JSValue encode_utf8(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {

@@ -11,6 +11,7 @@ import {
   ArrayBufferPrototypeGetResizable,
   ArrayPrototypeIncludes,
   ArrayPrototypePush,
+  ArrayPrototypeSplice,
   BigIntPrototypeValueOf,
   BooleanPrototypeValueOf,
   DataViewPrototypeGetBuffer,
@@ -40,8 +41,19 @@ import {
   TypedArrayPrototypeSet,
 } from './primordials.js'
 
-const { Array, ArrayBuffer, DataView, Date, DOMException, Map, Object, RegExp, Set, Uint8Array } =
-  primordialGlobals
+const {
+  Array,
+  ArrayBuffer,
+  DataView,
+  Date,
+  DOMException,
+  Map,
+  Object,
+  RangeError,
+  RegExp,
+  Set,
+  Uint8Array,
+} = primordialGlobals
 
 const ERRORS = [
   'Error',
@@ -74,47 +86,41 @@ function hide(object, key, value) {
   })
 }
 
-function cloneProperties(from, to, seen) {
+function fillProperties(from, to, state) {
   const keys = ObjectKeys(from)
   for (let i = 0; i < keys.length; i++) {
     // A getter that ran before may have removed it.
     if (ObjectPrototypeHasOwnProperty(from, keys[i])) {
-      define(to, keys[i], clone(from[keys[i]], seen))
+      define(to, keys[i], clone(from[keys[i]], state))
     }
   }
-  return to
 }
 
-function cloneMap(from, seen) {
-  const to = new Map()
-  MapPrototypeSet(seen, from, to)
+function fillMap(from, to, state) {
   const list = []
   MapPrototypeForEach(from, (value, key) => ArrayPrototypePush(list, key, value))
   for (let i = 0; i < list.length; i += 2) {
-    MapPrototypeSet(to, clone(list[i], seen), clone(list[i + 1], seen))
+    MapPrototypeSet(to, clone(list[i], state), clone(list[i + 1], state))
   }
-  return to
 }
 
-function cloneSet(from, seen) {
-  const to = new Set()
-  MapPrototypeSet(seen, from, to)
+function fillSet(from, to, state) {
   const list = []
   SetPrototypeForEach(from, (value) => ArrayPrototypePush(list, value))
-  for (let i = 0; i < list.length; i++) SetPrototypeAdd(to, clone(list[i], seen))
-  return to
+  for (let i = 0; i < list.length; i++) SetPrototypeAdd(to, clone(list[i], state))
 }
 
-function cloneError(from, seen) {
+function newError(from) {
   const name = from.name
   const type = typeof name === 'string' && ArrayPrototypeIncludes(ERRORS, name) ? name : 'Error'
-  const to = new primordialGlobals[type]()
-  MapPrototypeSet(seen, from, to)
+  return new primordialGlobals[type]()
+}
+
+function fillError(from, to, state) {
   const message = ObjectGetOwnPropertyDescriptor(from, 'message')
   if (message !== undefined && 'value' in message) hide(to, 'message', `${message.value}`)
   const cause = ObjectGetOwnPropertyDescriptor(from, 'cause')
-  if (cause !== undefined && 'value' in cause) hide(to, 'cause', clone(cause.value, seen))
-  return to
+  if (cause !== undefined && 'value' in cause) hide(to, 'cause', clone(cause.value, state))
 }
 
 function cloneBuffer(from) {
@@ -139,20 +145,20 @@ function tracksLength(buffer, offset, size) {
   )
 }
 
-function cloneTypedArray(from, seen) {
+function cloneTypedArray(from, state) {
   if (isOutOfBounds(from)) throw refuse('a view outside of its ArrayBuffer')
   const buffer = TypedArrayPrototypeGetBuffer(from)
   const offset = TypedArrayPrototypeGetByteOffset(from)
   const size = TypedArrayPrototypeGetByteLength(from)
   const length = TypedArrayPrototypeGetLength(from)
   const Constructor = primordialGlobals[TypedArrayPrototypeGetTag(from)]
-  const copy = clone(buffer, seen)
+  const copy = clone(buffer, state)
   return tracksLength(buffer, offset, size)
     ? new Constructor(copy, offset)
     : new Constructor(copy, offset, length)
 }
 
-function cloneDataView(from, seen) {
+function cloneDataView(from, state) {
   let offset
   let size
   try {
@@ -162,7 +168,7 @@ function cloneDataView(from, seen) {
     throw refuse('a DataView of a detached ArrayBuffer')
   }
   const buffer = DataViewPrototypeGetBuffer(from)
-  const copy = clone(buffer, seen)
+  const copy = clone(buffer, state)
   return tracksLength(buffer, offset, size)
     ? new DataView(copy, offset)
     : new DataView(copy, offset, size)
@@ -194,30 +200,61 @@ const leaves = {
   Other: cloneOther,
 }
 
-const branches = { __proto__: null, Map: cloneMap, Set: cloneSet, Error: cloneError }
+/** What holds other values: made empty, and filled when its turn comes. */
+const branches = {
+  __proto__: null,
+  Array: { __proto__: null, make: (from) => new Array(from.length), fill: fillProperties },
+  Error: { __proto__: null, make: newError, fill: fillError },
+  Map: { __proto__: null, make: () => new Map(), fill: fillMap },
+  Object: { __proto__: null, make: () => ({}), fill: fillProperties },
+  Set: { __proto__: null, make: () => new Set(), fill: fillSet },
+}
 
-function clone(value, seen) {
+function cloneObject(value, kind, state) {
+  if (kind === 'Object' && isPlatformObject(value)) {
+    if (!isBlob(value)) throw refuse('an object of this kind')
+    return cloneBlob(value)
+  }
+  const branch = branches[kind]
+  if (branch === undefined) {
+    if (leaves[kind] === undefined) throw refuse(`a ${kind}`)
+    return leaves[kind](value, state)
+  }
+  const to = branch.make(value)
+  if (state.depth >= MAX_DEPTH) throw new RangeError('the value is nested too deeply')
+  ArrayPrototypePush(state.pending, branch.fill, value, to, state.depth + 1)
+  return to
+}
+
+function clone(value, state) {
   if (typeof value === 'symbol') throw refuse('a symbol')
   if (typeof value === 'function') throw refuse('a function')
   if (typeof value !== 'object' || value === null) return value
-  if (MapPrototypeHas(seen, value)) return MapPrototypeGet(seen, value)
-  const kind = kindOf(value)
-  if (kind === 'Object' && isPlatformObject(value)) {
-    if (!isBlob(value)) throw refuse('an object of this kind')
-    const blob = cloneBlob(value)
-    MapPrototypeSet(seen, value, blob)
-    return blob
-  }
-  if (kind === 'Object' || kind === 'Array') {
-    const to = kind === 'Array' ? new Array(value.length) : {}
-    MapPrototypeSet(seen, value, to)
-    return cloneProperties(value, to, seen)
-  }
-  if (branches[kind] !== undefined) return branches[kind](value, seen)
-  if (leaves[kind] === undefined) throw refuse(`a ${kind}`)
-  const to = leaves[kind](value, seen)
-  MapPrototypeSet(seen, value, to)
+  if (MapPrototypeHas(state.seen, value)) return MapPrototypeGet(state.seen, value)
+  const to = cloneObject(value, kindOf(value), state)
+  MapPrototypeSet(state.seen, value, to)
   return to
+}
+
+/** So much of the queue that is done with stays in it. */
+const BATCH = 4000
+const MAX_DEPTH = 20_000
+
+const newState = () => ({ __proto__: null, seen: new Map(), pending: [], depth: 0 })
+
+/** Without recursion, so that depth costs memory only. */
+function cloneAll(value, state) {
+  const result = clone(value, state)
+  const { pending } = state
+  for (let i = 0; i < pending.length; i += 4) {
+    state.depth = pending[i + 3]
+    pending[i](pending[i + 1], pending[i + 2], state)
+    if (i >= BATCH) {
+      ArrayPrototypeSplice(pending, 0, i + 4)
+      i = -4
+    }
+  }
+  return result
 }
 
 function readTransfer(transfer) {
@@ -235,9 +272,9 @@ function readTransfer(transfer) {
 function structuredClone(value, options = undefined) {
   needArguments('structuredClone', arguments.length, 1)
   const list = readTransfer(toDictionary(options, 'structuredClone: the options').transfer)
-  const seen = new Map()
-  for (let i = 0; i < list.length; i++) MapPrototypeSet(seen, list[i], cloneBuffer(list[i]))
-  const result = clone(value, seen)
+  const state = newState()
+  for (let i = 0; i < list.length; i++) MapPrototypeSet(state.seen, list[i], cloneBuffer(list[i]))
+  const result = cloneAll(value, state)
   for (let i = 0; i < list.length; i++) {
     if (ArrayBufferPrototypeGetDetached(list[i])) throw refuse('a detached ArrayBuffer')
     detach(list[i])
@@ -246,6 +283,6 @@ function structuredClone(value, options = undefined) {
 }
 
 /** structuredClone without transfer. */
-export const cloneValue = (value) => clone(value, new Map())
+export const cloneValue = (value) => cloneAll(value, newState())
 
 define(globalThis, 'structuredClone', structuredClone)

@@ -20,20 +20,32 @@ import {
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   primordialGlobals,
+  ReflectOwnKeys,
   RegExpPrototypeGetFlags,
   RegExpPrototypeGetSource,
+  SetPrototypeAdd,
   SetPrototypeForEach,
   SetPrototypeGetSize,
-  StringPrototypeStartsWith,
+  SetPrototypeHas,
   StringPrototypeValueOf,
   SymbolPrototypeToString,
   SymbolPrototypeValueOf,
   TypedArrayPrototypeGetLength,
   TypedArrayPrototypeGetTag,
-  uncurryThis,
 } from './primordials.js'
 
-const functionToString = uncurryThis(primordialGlobals.Function.prototype.toString)
+/** Constructors of the platform are functions to people; those of the tenant's own are classes. */
+const platform = new primordialGlobals.Set()
+const globalNames = ReflectOwnKeys(primordialGlobals)
+for (let i = 0; i < globalNames.length; i++) {
+  SetPrototypeAdd(platform, primordialGlobals[globalNames[i]])
+}
+
+/** A class cannot lose its prototype; the source, which says `class`, is not always there. */
+function isClass(value) {
+  const property = ObjectGetOwnPropertyDescriptor(value, 'prototype')
+  return property !== undefined && property.writable === false && !SetPrototypeHas(platform, value)
+}
 
 function shape(prefix, open = '{', close = '}') {
   return { __proto__: null, prefix, open, close, entries: [], skip: { __proto__: null } }
@@ -113,7 +125,7 @@ function describeTypedArray(value, _name, tools) {
 
 function describeFunction(value, name) {
   const own = functionName(value)
-  if (StringPrototypeStartsWith(functionToString(value), 'class')) {
+  if (isClass(value)) {
     const parent = ObjectGetPrototypeOf(value)
     const from = typeof parent === 'function' ? functionName(parent) : ''
     const of = own === '' ? '(anonymous)' : own

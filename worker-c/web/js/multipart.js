@@ -189,11 +189,9 @@ function parseMultipart(bytes, boundary) {
     if (!isBreak(bytes, cursor.at)) throw malformed()
     cursor.at += 2
     const head = readHead(bytes, cursor, size)
-    // An empty part's line break is the one in front of the delimiter.
-    const from = cursor.at
-    const end = indexOfBytes(bytes, separator, from - 2)
+    const end = indexOfBytes(bytes, separator, cursor.at)
     if (end < 0) throw malformed()
-    const value = makeValue(head, part(bytes, from, end < from ? from : end))
+    const value = makeValue(head, part(bytes, cursor.at, end))
     ArrayPrototypePush(entries, { __proto__: null, name: head.name, value })
     cursor.at = end + 2
   }
