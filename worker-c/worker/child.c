@@ -66,6 +66,7 @@ static void drop_inherited(int listener, int taken, int parent) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGXFSZ, SIG_IGN); /* a log that is a file is just not written to */
     /* Without a pid namespace nothing else ends a worker whose template is gone. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
         _exit(FN_EXIT_FAILED);

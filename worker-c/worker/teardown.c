@@ -4,6 +4,7 @@
 
 #ifdef FN_SANITIZE
 
+#include <signal.h>
 #include <stdlib.h>
 
 static void count_timer(uv_handle_t *handle, void *count) {
@@ -23,6 +24,7 @@ static void drop_invocations(fn_worker *worker) {
 
 void fn_teardown(fn_worker *worker, int status) {
     unsigned timers = 0;
+    signal(SIGPROF, SIG_IGN); /* a tick would write to the context that goes */
     uv_poll_stop(&worker->poll);
     uv_prepare_stop(&worker->prepare);
     uv_check_stop(&worker->check);
