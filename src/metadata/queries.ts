@@ -11,7 +11,12 @@ export function prepareQueries(db: BunSQLiteDatabase) {
   const versionIsActive = eq(functionVersions.id, functions.activeVersionId)
   return {
     resolve: db
-      .select({ function: functions, version: functionVersions })
+      .select({
+        function: functions,
+        version: functionVersions,
+        // Most have none, and one query less is most of what resolving costs.
+        hasEnv: sql<number>`exists (select 1 from ${env} where ${env.functionId} = ${functions.id})`,
+      })
       .from(functions)
       .leftJoin(functionVersions, versionIsActive)
       .where(byName)

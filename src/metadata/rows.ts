@@ -41,8 +41,34 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
   }
 }
 
-/** A row that somebody else wrote fails its own function, and no other. */
+/** Texts that were parsed before, by schema: most functions share theirs, and a cold start waits for it. */
+const parsedTexts = new Map<z.ZodType, Map<string, unknown>>()
+const MAX_PARSED_TEXTS = 1000
+
+/** The value of a JSON column; frozen, as many rows may share it. */
 function parse<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
+  const known = parsedTexts.get(schema) ?? new Map<string, unknown>()
+  if (known.has(json)) {
+    return known.get(json) as T
+  }
+  if (known.size >= MAX_PARSED_TEXTS) {
+    known.clear()
+  }
+  const value = deepFreeze(parseJson(schema, json, where, column))
+  parsedTexts.set(schema, known.set(json, value))
+  return value
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(deepFreeze)
+    Object.freeze(value)
+  }
+  return value
+}
+
+/** A row that somebody else wrote fails its own function, and no other. */
+function parseJson<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
   let value: unknown
   try {
     value = JSON.parse(json)

@@ -43,7 +43,10 @@ export class MetadataStore {
     if (row.version === null || row.function.status !== 'deployed') {
       return { found: 'not-deployed' }
     }
-    return { found: 'version', version: this.#active(row.function, row.version) }
+    const { name: functionName, id } = row.function
+    const env = row.hasEnv === 1 ? this.#env(id) : {}
+    const version = { ...toVersion(row.version), functionName, project, env }
+    return { found: 'version', version }
   }
 
   /** Every function of the project, by name. */
@@ -170,10 +173,6 @@ export class MetadataStore {
 
   close(): void {
     this.#database.close()
-  }
-
-  #active(row: FunctionRow, version: VersionRow): ActiveVersion {
-    return this.runnable(row.name, toVersion(version), row.project)
   }
 
   #env(functionId: string): Record<string, string> {

@@ -219,6 +219,7 @@ describe('the template', () => {
     const own = openLauncher({ log: () => {} })
     try {
       const first = await start(own.launcher, 'quickjs-ng', hello)
+      await until('its pid', () => first.worker.pid !== undefined)
       const template = parentOf(first.worker.pid as number)
       const all = Array.from({ length: 300 }, () =>
         begin(own.launcher, makeSpec('quickjs-ng', hello)),
