@@ -146,6 +146,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     const running = [open(worker), open(worker)]
     await until('both are there', () => worker.inFlight === 2 && worker.pid !== undefined)
     await Bun.sleep(30)
+    await until('its pid', () => worker.pid !== undefined)
     process.kill(worker.pid as number, 'SIGSEGV')
     for (const { done } of running) {
       const { error, unsent } = await done

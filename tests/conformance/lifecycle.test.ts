@@ -246,6 +246,7 @@ describe('the template', () => {
     const own = openLauncher()
     try {
       const first = await start(own.launcher, 'quickjs-ng', hello)
+      await until('its pid', () => first.worker.pid !== undefined)
       const template = parentOf(first.worker.pid as number)
       process.kill(template, 'SIGSTOP')
       const all = Array.from({ length: 200 }, () =>
