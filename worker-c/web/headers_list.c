@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define MAX_BYTES (16u * 1024 * 1024) /* offsets are 32-bit, and no list that is sent is so long */
+#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit comes long before */
 
 typedef struct {
     uint32_t name, name_len, value, value_len;

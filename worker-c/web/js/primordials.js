@@ -2,6 +2,7 @@
 // a tenant who changes a prototype changes nothing here.
 
 const { apply, getOwnPropertyDescriptor, ownKeys } = Reflect
+const { setPrototypeOf } = Object
 const { bind, call } = Function.prototype
 /** f(this, ...) out of a method. */
 export const uncurryThis = bind.bind(call)
@@ -13,12 +14,16 @@ export const ReflectApply = apply
 export const ReflectOwnKeys = ownKeys
 export const ObjectCreate = Object.create
 export const ObjectDefineProperty = Object.defineProperty
-export const ObjectGetOwnPropertyDescriptor = getOwnPropertyDescriptor
+/** Without a prototype: what the descriptor has not, no tenant can put there. */
+export function ObjectGetOwnPropertyDescriptor(object, key) {
+  const property = getOwnPropertyDescriptor(object, key)
+  return property === undefined ? undefined : setPrototypeOf(property, null)
+}
 export const ObjectGetOwnPropertySymbols = Object.getOwnPropertySymbols
 export const ObjectGetPrototypeOf = Object.getPrototypeOf
 export const ObjectKeys = Object.keys
 export const ObjectPrototype = Object.prototype
-export const ObjectSetPrototypeOf = Object.setPrototypeOf
+export const ObjectSetPrototypeOf = setPrototypeOf
 export const ObjectPrototypeHasOwnProperty = uncurryThis(Object.prototype.hasOwnProperty)
 
 export const ArrayIsArray = Array.isArray
