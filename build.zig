@@ -31,7 +31,7 @@ const our_flags = [_][]const u8{
     "-fno-strict-aliasing",
 };
 const third_party_flags = [_][]const u8{
-    "-D_GNU_SOURCE", "-w", "-O3", "-fstack-clash-protection", "-fno-strict-aliasing",
+    "-D_GNU_SOURCE", "-w", "-fstack-clash-protection", "-fno-strict-aliasing",
 };
 const quickjs_flags = [_][]const u8{ "-std=c11", "-funsigned-char" } ++ third_party_flags;
 const libuv_flags = [_][]const u8{"-std=gnu11"} ++ third_party_flags;
@@ -80,6 +80,12 @@ const Settings = struct {
         const m = s.module();
         m.sanitize_c = .off;
         return m;
+    }
+
+    /// Zig itself stops at -O2 for C; the engine is measurably faster at -O3.
+    fn optimized(s: Settings, flags: []const []const u8) []const []const u8 {
+        const level: []const []const u8 = if (s.release()) &.{"-O3"} else &.{};
+        return std.mem.concat(s.b.allocator, []const u8, &.{ flags, level }) catch @panic("OOM");
     }
 
     fn executable(s: Settings, name: []const u8, root: *Build.Module) *Build.Step.Compile {
@@ -144,7 +150,7 @@ fn addQuickjs(s: Settings) *Build.Step.Compile {
     m.addCSourceFiles(.{
         .root = s.b.path(quickjs_dir),
         .files = &quickjs_files,
-        .flags = &quickjs_flags,
+        .flags = s.optimized(&quickjs_flags),
     });
     return s.b.addLibrary(.{ .name = "quickjs", .root_module = m, .linkage = .static });
 }
@@ -156,7 +162,7 @@ fn addLibuv(s: Settings) *Build.Step.Compile {
     m.addCSourceFiles(.{
         .root = s.b.path(libuv_dir),
         .files = &libuv_files,
-        .flags = &libuv_flags,
+        .flags = s.optimized(&libuv_flags),
     });
     return s.b.addLibrary(.{ .name = "uv", .root_module = m, .linkage = .static });
 }
@@ -165,7 +171,7 @@ fn addAda(s: Settings) *Build.Step.Compile {
     const m = s.thirdPartyModule();
     m.link_libcpp = true;
     m.addIncludePath(s.b.path(ada_dir));
-    m.addCSourceFile(.{ .file = s.b.path(ada_dir ++ "/ada.cpp"), .flags = &ada_flags });
+    m.addCSourceFile(.{ .file = s.b.path(ada_dir ++ "/ada.cpp"), .flags = s.optimized(&ada_flags) });
     return s.b.addLibrary(.{ .name = "ada", .root_module = m, .linkage = .static });
 }
 
@@ -173,7 +179,7 @@ fn addYyjson(s: Settings) *Build.Step.Compile {
     const m = s.thirdPartyModule();
     m.addCSourceFile(.{
         .file = s.b.path(yyjson_dir ++ "/yyjson.c"),
-        .flags = &([_][]const u8{"-std=c11"} ++ third_party_flags),
+        .flags = s.optimized(&([_][]const u8{"-std=c11"} ++ third_party_flags)),
     });
     return s.b.addLibrary(.{ .name = "yyjson", .root_module = m, .linkage = .static });
 }

@@ -38,12 +38,7 @@ bundle_web_js() {
 }
 
 build_native() {
-  # Zig keeps its compiled libc in the user's cache folder; where there is none, it stays in ours.
-  if [ -z "${ZIG_GLOBAL_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}" 2>/dev/null; then
-    export ZIG_GLOBAL_CACHE_DIR=$root/.build/zig-cache
-  fi
-  node_modules/.bin/zig build --release=fast --prefix .build >&2 ||
-    die 'zig could not build the worker and the launcher.'
+  run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher.'
 }
 
 compile_functions() {

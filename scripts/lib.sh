@@ -49,6 +49,14 @@ find_bun() {
   die "node_modules holds no bun that runs here: run scripts/build.sh."
 }
 
+# Zig keeps its compiled libc in the user's cache folder; where there can be none, it stays in ours.
+run_zig() {
+  if [ -z "${ZIG_GLOBAL_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}" 2>/dev/null; then
+    export ZIG_GLOBAL_CACHE_DIR=$root/.build/zig-cache
+  fi
+  node_modules/.bin/zig "$@"
+}
+
 # One hash over the names and contents of files and folders; what does not exist counts as empty.
 content_hash() {
   { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1
