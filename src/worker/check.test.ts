@@ -19,6 +19,8 @@ describe('a message of a worker', () => {
     ['no id', { type: 'end' }],
     ['a negative count', { ...done, cpu_us: -1 }],
     ['bytes where none follow', { ...done, bytes: 1 }],
+    ['a key that is not its own', { ...done, status: 200 }],
+    ['a key of every object', { ...done, ...JSON.parse('{"__proto__":{}}') }],
     ['no heap', { type: 'done', id: 1, cpu_us: 0 }],
     ['status 199', { ...response, status: 199 }],
     ['status 600', { ...response, status: 600 }],

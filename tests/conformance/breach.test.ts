@@ -41,6 +41,15 @@ describe('said of an invocation, it is a breach:', () => {
     ['an unknown type', `send({ type: 'fetch', id: 'f1', invocation: 1 })`],
     ['a message of the host', `send({ type: 'invoke', id: 2 })`],
     ['a message of the launcher', `send({ type: 'launched', pid: 1, layers: [] })`],
+    [
+      'a key that no message has',
+      `send({ type: 'log', level: 'info', message: '', more: [[[]]] })`,
+    ],
+    [
+      'a key of every object',
+      `raw('{"type":"log","level":"info","message":"","__proto__":{}}\\n')`,
+    ],
+    ['bytes that its type has not', `send({ type: 'end', id: 1, bytes: 1 }, 'x')`],
     ['ready once more', READY],
     ['an error of the bundle', `send({ type: 'error', code: 'BUNDLE_LOAD_ERROR', message: '' })`],
     ['a pong that nobody asked for', `send({ type: 'pong', n: 1 })`],
