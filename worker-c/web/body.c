@@ -157,8 +157,7 @@ bool fn_body_used(JSContext *ctx, const fn_body *body) {
 }
 
 bool fn_body_unusable(JSContext *ctx, const fn_body *body) {
-    return fn_body_used(ctx, body) ||
-           (JS_IsObject(body->stream) && is_locked(ctx, body->stream));
+    return fn_body_used(ctx, body) || (JS_IsObject(body->stream) && is_locked(ctx, body->stream));
 }
 
 int fn_body_view(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len) {
@@ -168,9 +167,9 @@ int fn_body_view(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *l
             return -1;
         }
         /* A string with lone surrogates is rare: its mended copy takes its place. */
-        int err = text.owned == NULL ? 0
-                                     : fn_body_set_bytes(ctx, body, (const uint8_t *)text.bytes,
-                                                         text.len);
+        int err = text.owned == NULL
+                      ? 0
+                      : fn_body_set_bytes(ctx, body, (const uint8_t *)text.bytes, text.len);
         if (text.owned != NULL) {
             fn_text_free(ctx, &text);
             if (err < 0) {

@@ -22,7 +22,7 @@ typedef enum {
 
 typedef struct {
     fn_source source;
-    bool used;    /* read, and not by way of the stream */
+    bool used;     /* read, and not by way of the stream */
     JSValue value; /* TEXT: the string. FEED: the feed. Else undefined */
     fn_bytes *bytes;
     const char *cstring; /* TEXT that was read natively */

@@ -1,7 +1,6 @@
 /* The methods that read a body, and what takes one over whole. */
 #include "body.h"
 
-
 JSValue fn_rejected(JSContext *ctx) {
     JSValue error = JS_GetException(ctx);
     if (JS_IsUncatchableError(error)) {

@@ -75,6 +75,5 @@ int fn_crypto_init(JSContext *ctx) {
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    return fn_idl_define(ctx, &interface) < 0 ? -1
-                                              : fn_idl_singleton(ctx, fn_web.crypto, "crypto");
+    return fn_idl_define(ctx, &interface) < 0 ? -1 : fn_idl_singleton(ctx, fn_web.crypto, "crypto");
 }

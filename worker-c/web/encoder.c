@@ -18,7 +18,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
 
 static JSValue get_encoding(JSContext *ctx, JSValueConst this_val) {
     return JS_GetOpaque2(ctx, this_val, fn_web.encoder) == NULL ? JS_EXCEPTION
-                                                               : JS_NewString(ctx, "utf-8");
+                                                                : JS_NewString(ctx, "utf-8");
 }
 
 static JSValue encode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {

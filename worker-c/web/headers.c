@@ -63,8 +63,8 @@ static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueCons
     if (fn_field_read(ctx, &f, name, value) < 0) {
         return -1;
     }
-    int err = throw_memory(ctx, fn_headers_append(opaque, f.name.bytes, f.name.len,
-                                                  (const uint8_t *)f.at, f.len));
+    int err = throw_memory(
+        ctx, fn_headers_append(opaque, f.name.bytes, f.name.len, (const uint8_t *)f.at, f.len));
     fn_field_free(ctx, &f);
     return err;
 }
@@ -167,8 +167,7 @@ static JSValue by_name(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     return result;
 }
 
-static JSValue get_set_cookie(JSContext *ctx, JSValueConst this_val, int argc,
-                              JSValueConst *argv) {
+static JSValue get_set_cookie(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)argc;
     (void)argv;
     headers_object *object = this_headers(ctx, this_val);

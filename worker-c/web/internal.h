@@ -58,9 +58,7 @@ void fn_free(void *memory);
 #define FN_METHOD_MAGIC(name_, length_, function, magic_)                                          \
     {                                                                                              \
         .name = name_, .prop_flags = JS_PROP_C_W_E, .def_type = JS_DEF_CFUNC, .magic = magic_,     \
-        .u = {                                                                                     \
-            .func = {length_, JS_CFUNC_generic_magic, {.generic_magic = function}}                 \
-        }                                                                                          \
+        .u = {.func = {length_, JS_CFUNC_generic_magic, {.generic_magic = function}}}              \
     }
 #define FN_GETTER(name, getter)                                                                    \
     JS_CGETSET_DEF2(name, getter, NULL, JS_PROP_CONFIGURABLE | JS_PROP_ENUMERABLE)
@@ -175,7 +173,8 @@ bool fn_headers_has(const fn_headers *headers, const char *name, size_t name_len
  * caller's to fn_free. */
 const uint32_t *fn_headers_sorted(fn_headers *headers, uint32_t *count);
 uint32_t *fn_headers_order(const fn_headers *headers, uint32_t *count);
-/* Values of a name joined by ", "; NULL without any (or out of memory, `*len` SIZE_MAX). fn_free. */
+/* Values of a name joined by ", "; NULL without any (or out of memory, `*len` SIZE_MAX). fn_free.
+ */
 uint8_t *fn_headers_combined(const fn_headers *headers, const char *name, size_t name_len,
                              size_t *len);
 /* A name and a value as they were given, checked. 0, or -1 with an exception. */

@@ -1,5 +1,5 @@
-/* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds for
- * it and the collector hears of it. */
+/* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds
+ * for it and the collector hears of it. */
 #include "internal.h"
 
 #include <stdlib.h>

@@ -20,8 +20,7 @@ static JSValue mark_handled(JSContext *ctx, JSValueConst this_val, int argc, JSV
 }
 
 /* undefined while it is pending, else [is it fulfilled, value]. */
-static JSValue promise_result(JSContext *ctx, JSValueConst this_val, int argc,
-                              JSValueConst *argv) {
+static JSValue promise_result(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSPromiseStateEnum state = JS_PromiseState(ctx, ARG(0));
     if (state != JS_PROMISE_FULFILLED && state != JS_PROMISE_REJECTED) {

@@ -9,9 +9,9 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
     if (request != NULL) {
         fn_headers_free(request->headers);
         fn_body_free(rt, &request->body);
-        JSValue values[] = {request->method,    request->url,    request->headers_object,
-                            request->feed,      request->signal, request->abort_reason,
-                            request->referrer,  request->integrity};
+        JSValue values[] = {request->method,   request->url,      request->headers_object,
+                            request->feed,     request->signal,   request->abort_reason,
+                            request->referrer, request->integrity};
         for (int i = 0; i < FN_COUNT(values); i++) {
             JS_FreeValueRT(rt, values[i]);
         }

@@ -23,9 +23,9 @@ typedef struct {
     JSValue headers_object; /* undefined until asked for */
     fn_guard guard;
     fn_body body;
-    JSValue feed;         /* where the host's bytes go; undefined: it sent all, or is not the host's */
-    bool from_host;       /* its signal may abort by itself */
-    JSValue signal;       /* undefined until asked for */
+    JSValue feed;   /* where the host's bytes go; undefined: it sent all, or is not the host's */
+    bool from_host; /* its signal may abort by itself */
+    JSValue signal; /* undefined until asked for */
     JSValue abort_reason; /* aborted before that; else uninitialized */
     uint8_t enums[FN_ENUM_COUNT];
     bool keepalive;

@@ -107,8 +107,7 @@ int fn_request_dict_read(JSContext *ctx, JSValueConst init, fn_request_dict *m) 
               to_string(ctx, &m->integrity) < 0 ||
               read_member(ctx, init, m, "keepalive", &m->keepalive) < 0 ||
               read_member(ctx, init, m, "method", &m->method) < 0 ||
-              to_string(ctx, &m->method) < 0 ||
-              read_enum(ctx, init, m, "mode", FN_ENUM_MODE) < 0 ||
+              to_string(ctx, &m->method) < 0 || read_enum(ctx, init, m, "mode", FN_ENUM_MODE) < 0 ||
               read_only_enum(ctx, init, m, "priority", priorities, &priority) < 0 ||
               read_enum(ctx, init, m, "redirect", FN_ENUM_REDIRECT) < 0 ||
               read_member(ctx, init, m, "referrer", &m->referrer) < 0 ||

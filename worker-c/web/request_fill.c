@@ -87,7 +87,8 @@ static int set_enums(JSContext *ctx, fn_request *request, const fn_request_dict 
         JS_ThrowTypeError(ctx, "Request: the mode navigate is not for scripts");
         return -1;
     }
-    if (strcmp(mode, "no-cors") == 0 && !JS_IsUndefined(m->method) && !is_simple_method(ctx, m->method)) {
+    if (strcmp(mode, "no-cors") == 0 && !JS_IsUndefined(m->method) &&
+        !is_simple_method(ctx, m->method)) {
         JS_ThrowTypeError(ctx, "Request: the mode no-cors allows GET, HEAD and POST alone");
         return -1;
     }
@@ -99,7 +100,8 @@ static int set_enums(JSContext *ctx, fn_request *request, const fn_request_dict 
 }
 
 /* What the new request follows: the given signal, or the input's where that may ever abort. */
-static int set_signal(JSContext *ctx, fn_request *request, fn_request *input, const fn_request_dict *m) {
+static int set_signal(JSContext *ctx, fn_request *request, fn_request *input,
+                      const fn_request_dict *m) {
     JSValue parent = JS_UNDEFINED;
     if (JS_IsNull(m->signal)) {
         return 0;
@@ -145,8 +147,7 @@ static int set_headers(JSContext *ctx, fn_request *request, const fn_request *in
 
 static bool takes_no_body(JSContext *ctx, const fn_request *request) {
     const char *method = JS_ToCString(ctx, request->method);
-    bool none =
-        method == NULL || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    bool none = method == NULL || strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     JS_FreeCString(ctx, method);
     return none;
 }
@@ -221,13 +222,12 @@ static int set_plain(JSContext *ctx, fn_request *request, const fn_request *inpu
 int fn_request_fill(JSContext *ctx, fn_request *request, JSValueConst value, JSValueConst init) {
     fn_request *input = JS_GetOpaque(value, fn_web.request);
     fn_request_dict m;
-    int err = fn_request_dict_read(ctx, init, &m) < 0 ||
-                      set_plain(ctx, request, input, value, &m) < 0 ||
-                      set_signal(ctx, request, input, &m) < 0 ||
-                      set_headers(ctx, request, input, &m) < 0 ||
-                      set_body(ctx, request, input, &m) < 0
-                  ? -1
-                  : 0;
+    int err =
+        fn_request_dict_read(ctx, init, &m) < 0 || set_plain(ctx, request, input, value, &m) < 0 ||
+                set_signal(ctx, request, input, &m) < 0 ||
+                set_headers(ctx, request, input, &m) < 0 || set_body(ctx, request, input, &m) < 0
+            ? -1
+            : 0;
     fn_request_dict_free(ctx, &m);
     return err;
 }

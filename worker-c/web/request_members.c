@@ -1,8 +1,8 @@
 /* A Request's attributes and the methods of its body. */
 #include "request.h"
 
-static const char *const caches[] = {"default",  "no-store",    "reload",
-                                     "no-cache", "force-cache", "only-if-cached", NULL};
+static const char *const caches[] = {"default",     "no-store",       "reload", "no-cache",
+                                     "force-cache", "only-if-cached", NULL};
 static const char *const credentials[] = {"omit", "same-origin", "include", NULL};
 static const char *const modes[] = {"same-origin", "no-cors", "cors", "navigate", NULL};
 static const char *const redirects[] = {"follow", "error", "manual", NULL};
@@ -18,9 +18,8 @@ static const char *const policies[] = {"",
                                        NULL};
 
 const char *const *const fn_request_enums[FN_ENUM_COUNT] = {
-    [FN_ENUM_CACHE] = caches,       [FN_ENUM_CREDENTIALS] = credentials,
-    [FN_ENUM_MODE] = modes,         [FN_ENUM_REDIRECT] = redirects,
-    [FN_ENUM_REFERRER_POLICY] = policies,
+    [FN_ENUM_CACHE] = caches,       [FN_ENUM_CREDENTIALS] = credentials,  [FN_ENUM_MODE] = modes,
+    [FN_ENUM_REDIRECT] = redirects, [FN_ENUM_REFERRER_POLICY] = policies,
 };
 
 static fn_request *this_request(JSContext *ctx, JSValueConst this_val) {
@@ -102,9 +101,8 @@ static JSValue consume(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     (void)argc;
     (void)argv;
     fn_request *request = this_request(ctx, this_val);
-    return request == NULL
-               ? fn_rejected(ctx)
-               : fn_body_consume(ctx, &request->body, (fn_body_as)as, request->headers);
+    return request == NULL ? fn_rejected(ctx)
+                           : fn_body_consume(ctx, &request->body, (fn_body_as)as, request->headers);
 }
 
 void fn_request_copy_plain(JSContext *ctx, const fn_request *from, fn_request *to) {

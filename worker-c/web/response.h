@@ -14,6 +14,9 @@ typedef struct {
     fn_body body;
 } fn_response;
 
+/* Reads a ResponseInit. 0, or -1 with an exception. */
+int fn_response_apply(JSContext *ctx, fn_response *response, JSValueConst init);
+
 extern const JSCFunctionListEntry fn_response_members[];
 extern const int fn_response_member_count;
 

@@ -38,7 +38,8 @@ static bool has_valid_host(ada_url url) {
     static const char suffix[] = ".\xc3\xa9";
     char name[512];
     ada_string host = ada_get_hostname(url);
-    if (ada_get_scheme_type(url) == NOT_SPECIAL || memmem(host.data, host.length, "xn--", 4) == NULL) {
+    if (ada_get_scheme_type(url) == NOT_SPECIAL ||
+        memmem(host.data, host.length, "xn--", 4) == NULL) {
         return true;
     }
     if (host.length > sizeof(name) - sizeof(suffix)) {
@@ -54,8 +55,9 @@ static bool has_valid_host(ada_url url) {
 
 /* NULL where there is no such URL. */
 static ada_url parse_text(const fn_text *input, const fn_text *base) {
-    ada_url url = base != NULL ? ada_parse_with_base(input->bytes, input->len, base->bytes, base->len)
-                               : ada_parse(input->bytes, input->len);
+    ada_url url = base != NULL
+                      ? ada_parse_with_base(input->bytes, input->len, base->bytes, base->len)
+                      : ada_parse(input->bytes, input->len);
     if (url != NULL && (!ada_is_valid(url) || !has_valid_host(url))) {
         ada_free(url);
         return NULL;
@@ -63,7 +65,8 @@ static ada_url parse_text(const fn_text *input, const fn_text *base) {
     return url;
 }
 
-/* Reads (url, base) and parses them. 0 with a URL, or NULL where they are none; -1 with an exception. */
+/* Reads (url, base) and parses them. 0 with a URL, or NULL where they are none; -1 with an
+ * exception. */
 static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     fn_text input, base = {0};
     bool has_base = argc > 1 && !JS_IsUndefined(argv[1]);
@@ -168,8 +171,7 @@ static JSValue set_part(JSContext *ctx, JSValueConst this_val, JSValueConst valu
     if (url == NULL || fn_text_usv(ctx, &text, value) < 0) {
         return JS_EXCEPTION;
     }
-    ada_url before =
-        part == HREF || part == HOST || part == HOSTNAME ? ada_copy(url->url) : NULL;
+    ada_url before = part == HREF || part == HOST || part == HOSTNAME ? ada_copy(url->url) : NULL;
     bool done = parts[part].set(url->url, text.bytes, text.len);
     if (before != NULL && !has_valid_host(url->url)) {
         ada_url refused = url->url;

@@ -25,6 +25,8 @@ struct fn_params {
 
 /* The searchParams object of a URL. */
 JSValue fn_params_of_url(JSContext *ctx, fn_url *url);
+/* Lets go of the place where the last iteration stood. */
+void fn_params_forget(fn_params *params);
 /* The URL's query changed. */
 void fn_params_reset(fn_params *params);
 

@@ -1,20 +1,13 @@
 /* The URLSearchParams interface: https://url.spec.whatwg.org/#interface-urlsearchparams */
 #include "url.h"
 
-static void drop_position(fn_params *params) {
-    if (params->at != NULL) {
-        ada_free_search_params_entries_iter(params->at);
-        params->at = NULL;
-    }
-}
-
 static void finalize(JSRuntime *rt, JSValueConst value) {
     fn_params *params = JS_GetOpaque(value, fn_web.params);
     if (params != NULL) {
         if (params->url != NULL) {
             params->url->params = NULL;
         }
-        drop_position(params);
+        fn_params_forget(params);
         ada_free_search_params(params->list);
         js_free_rt(rt, params);
     }
@@ -88,9 +81,8 @@ static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueCons
 static int fill(JSContext *ctx, JSValueConst value, JSValueConst init) {
     if (JS_IsObject(init)) {
         fn_params *params = attach(ctx, value, "", 0);
-        return params == NULL
-                   ? -1
-                   : fn_idl_pairs(ctx, init, "URLSearchParams", false, add_pair, params);
+        return params == NULL ? -1
+                              : fn_idl_pairs(ctx, init, "URLSearchParams", false, add_pair, params);
     }
     fn_text text;
     if (fn_text_usv(ctx, &text, init) < 0) {
@@ -230,40 +222,6 @@ static JSValue get_size(JSContext *ctx, JSValueConst this_val) {
     fn_params *params = this_params(ctx, this_val);
     return params == NULL ? JS_EXCEPTION
                           : JS_NewInt64(ctx, (int64_t)ada_search_params_size(params->list));
-}
-
-/* ada goes through a list from its start only, so the place where it stands is kept. */
-static bool go_to(fn_params *params, uint32_t index) {
-    if (params->at == NULL || params->index > index) {
-        drop_position(params);
-        params->at = ada_search_params_get_entries(params->list);
-        params->index = 0;
-    }
-    while (ada_search_params_entries_iter_has_next(params->at)) {
-        if (params->index == index) {
-            return true;
-        }
-        ada_search_params_entries_iter_next(params->at);
-        params->index++;
-    }
-    return false;
-}
-
-int fn_params_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]) {
-    fn_params *params = JS_GetOpaque(target, fn_web.params);
-    if (!go_to(params, index)) {
-        return 0;
-    }
-    ada_string_pair entry = ada_search_params_entries_iter_next(params->at);
-    params->index++;
-    pair[0] = JS_NewStringLen(ctx, entry.key.data, entry.key.length);
-    pair[1] = JS_NewStringLen(ctx, entry.value.data, entry.value.length);
-    if (JS_IsException(pair[0]) || JS_IsException(pair[1])) {
-        JS_FreeValue(ctx, pair[0]);
-        JS_FreeValue(ctx, pair[1]);
-        return -1;
-    }
-    return 1;
 }
 
 static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,

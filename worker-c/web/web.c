@@ -114,8 +114,11 @@ static int run_modules(JSContext *ctx) {
 }
 
 int fn_web_init(JSContext *ctx) {
-    fn_web = (fn_web_state){.rt = JS_GetRuntime(ctx), .hooks = JS_UNDEFINED, .iterator_proto = JS_UNDEFINED};
-    return fn_memory_init() < 0 || keep(ctx) < 0 || define_native(ctx) < 0 || run_modules(ctx) < 0 ? -1 : 0;
+    fn_web = (fn_web_state){
+        .rt = JS_GetRuntime(ctx), .hooks = JS_UNDEFINED, .iterator_proto = JS_UNDEFINED};
+    return fn_memory_init() < 0 || keep(ctx) < 0 || define_native(ctx) < 0 || run_modules(ctx) < 0
+               ? -1
+               : 0;
 }
 
 int fn_web_after_fork(JSContext *ctx) {

@@ -31,11 +31,11 @@ typedef struct {
     size_t method_len;
     const char *url;
     size_t url_len;
-    fn_headers *headers;  /* taken over, also on failure */
-    const uint8_t *body;  /* first or whole part, copied; NULL when there is none */
+    fn_headers *headers; /* taken over, also on failure */
+    const uint8_t *body; /* first or whole part, copied; NULL when there is none */
     size_t body_len;
-    bool body_end;        /* no more parts follow; with body NULL and body_end the body is null */
-    uint32_t invocation;  /* handed back in fn_host_body_consumed and fn_host_body_cancelled */
+    bool body_end;       /* no more parts follow; with body NULL and body_end the body is null */
+    uint32_t invocation; /* handed back in fn_host_body_consumed and fn_host_body_cancelled */
 } fn_request_init;
 
 /* A tenant-visible Request whose signal can be aborted. JS_EXCEPTION on failure. */
@@ -52,10 +52,10 @@ typedef struct {
     int status;
     const fn_headers *headers; /* lives as long as the Response; content-type already set */
     fn_body_kind kind;
-    const uint8_t *bytes;      /* FN_BODY_BYTES: lives as long as `hold` */
+    const uint8_t *bytes; /* FN_BODY_BYTES: lives as long as `hold` */
     size_t len;
-    JSValue hold;              /* to be freed by the caller */
-    JSValue stream;            /* FN_BODY_STREAM: a pump for fn_web_pump_*; to be freed by the caller */
+    JSValue hold;   /* to be freed by the caller */
+    JSValue stream; /* FN_BODY_STREAM: a pump for fn_web_pump_*; to be freed by the caller */
 } fn_response_view;
 
 /* Reads a Response natively, running no tenant code. 0, or -1 where `value` is not a Response of
