@@ -193,27 +193,24 @@ static JSValue get_set_cookie(JSContext *ctx, JSValueConst this_val, int argc, J
 
 int fn_headers_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]) {
     headers_object *object = JS_GetOpaque(target, fn_web.headers);
-    uint32_t count;
-    const uint32_t *order = fn_headers_sorted(object->list, &count);
+    const fn_order *order = fn_headers_sorted(object->list);
     if (order == NULL) {
         return throw_memory(ctx, UV_ENOMEM);
     }
-    if (index >= count) {
+    if (index >= order->count) {
         return 0;
     }
     const char *name;
     const uint8_t *value;
     size_t name_len, value_len;
-    fn_headers_at(object->list, order[index], &name, &name_len, &value, &value_len);
-    uint8_t *joined = NULL;
-    if (name_len != 10 || memcmp(name, "set-cookie", 10) != 0) {
-        value = joined = fn_headers_combined(object->list, name, name_len, &value_len);
-        if (joined == NULL) {
-            return throw_memory(ctx, UV_ENOMEM);
-        }
+    uint32_t first = order->entries[order->stops[index]];
+    fn_headers_at(object->list, first, &name, &name_len, &value, &value_len);
+    uint8_t *joined = fn_order_join(object->list, order, index, &value_len);
+    if (joined == NULL) {
+        return throw_memory(ctx, UV_ENOMEM);
     }
     pair[0] = JS_NewStringLen(ctx, name, name_len);
-    pair[1] = fn_text_isomorphic(ctx, value, value_len);
+    pair[1] = fn_text_isomorphic(ctx, joined, value_len);
     fn_free(joined);
     if (JS_IsException(pair[0]) || JS_IsException(pair[1])) {
         JS_FreeValue(ctx, pair[0]);

@@ -16,8 +16,7 @@ struct fn_headers {
     uint32_t used, size; /* of data */
     entry *entries;
     uint8_t *data;
-    uint32_t *sorted; /* fn_headers_order's answer; NULL when outdated */
-    uint32_t sorted_count;
+    fn_order sorted; /* without entries when outdated */
 };
 
 fn_headers *fn_headers_new(void) {
@@ -35,7 +34,7 @@ fn_headers *fn_headers_ref(fn_headers *headers) {
 
 void fn_headers_free(fn_headers *headers) {
     if (headers != NULL && --headers->references == 0) {
-        fn_free(headers->sorted);
+        fn_order_free(&headers->sorted);
         fn_free(headers->entries);
         fn_free(headers->data);
         fn_free(headers);
@@ -43,16 +42,14 @@ void fn_headers_free(fn_headers *headers) {
 }
 
 static void outdated(fn_headers *headers) {
-    fn_free(headers->sorted);
-    headers->sorted = NULL;
+    fn_order_free(&headers->sorted);
 }
 
-const uint32_t *fn_headers_sorted(fn_headers *headers, uint32_t *count) {
-    if (headers->sorted == NULL) {
-        headers->sorted = fn_headers_order(headers, &headers->sorted_count);
+const fn_order *fn_headers_sorted(fn_headers *headers) {
+    if (headers->sorted.entries == NULL && fn_order_make(headers, &headers->sorted) != 0) {
+        return NULL;
     }
-    *count = headers->sorted_count;
-    return headers->sorted;
+    return &headers->sorted;
 }
 
 static int reserve(fn_headers *headers, size_t bytes) {

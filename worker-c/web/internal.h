@@ -168,11 +168,21 @@ int fn_headers_set(fn_headers *headers, const char *name, size_t name_len, const
                    size_t value_len);
 int fn_headers_delete(fn_headers *headers, const char *name, size_t name_len);
 bool fn_headers_has(const fn_headers *headers, const char *name, size_t name_len);
-/* The entries that a script's iteration stops at, sorted by name: the first of each name, and every
- * set-cookie. NULL when out of memory. `sorted` stays the list's until that changes; `order` is the
- * caller's to fn_free. */
-const uint32_t *fn_headers_sorted(fn_headers *headers, uint32_t *count);
-uint32_t *fn_headers_order(const fn_headers *headers, uint32_t *count);
+/* All entries sorted by name, and where in them each stop of a script's iteration begins: the first
+ * of each name, and every set-cookie. One more stop is the end. */
+typedef struct {
+    uint32_t *entries; /* NULL: none was made */
+    uint32_t *stops;
+    uint32_t count;
+} fn_order;
+/* NULL when out of memory; stays the list's until that changes. */
+const fn_order *fn_headers_sorted(fn_headers *headers);
+/* 0 or a negative errno. */
+int fn_order_make(const fn_headers *headers, fn_order *order);
+void fn_order_free(fn_order *order);
+/* Values of the entries at one stop, joined by ", "; NULL when out of memory. fn_free. */
+uint8_t *fn_order_join(const fn_headers *headers, const fn_order *order, uint32_t stop,
+                       size_t *len);
 /* Values of a name joined by ", "; NULL without any (or out of memory, `*len` SIZE_MAX). fn_free.
  */
 uint8_t *fn_headers_combined(const fn_headers *headers, const char *name, size_t name_len,
