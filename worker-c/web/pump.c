@@ -106,6 +106,21 @@ static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
     return p;
 }
 
+/* What is no bytes breaks the response, and ends the stream that gave it. */
+static void refuse_chunk(JSContext *ctx, const pump *p) {
+    uint32_t invocation = p->invocation;
+    JS_ThrowTypeError(ctx, "a chunk of the response's body is not a Uint8Array");
+    JSValue error = JS_GetException(ctx);
+    JSValueConst args[] = {p->reader, error};
+    JSValue result = fn_hook(ctx, "cancelStream", 2, args);
+    if (JS_IsException(result)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, result);
+    fn_host_pump_error(ctx, invocation, error);
+    JS_FreeValue(ctx, error);
+}
+
 /* (pump, chunk): true when another chunk is to be read first, since this one is empty. */
 JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
@@ -113,20 +128,12 @@ JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     if (p == NULL) {
         return JS_FALSE;
     }
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    bool is_bytes = argc > 1 && JS_GetTypedArrayType(argv[1]) == JS_TYPED_ARRAY_UINT8;
-    if (!is_bytes) {
-        JSValueConst reader = p->reader;
-        uint32_t invocation = p->invocation;
-        JS_ThrowTypeError(ctx, "a chunk of the response's body is not a Uint8Array");
-        JSValue error = JS_GetException(ctx);
-        JSValueConst args[] = {reader, error};
-        JS_FreeValue(ctx, fn_hook(ctx, "cancelStream", 2, args));
-        fn_host_pump_error(ctx, invocation, error);
-        JS_FreeValue(ctx, error);
+    if (argc < 2 || JS_GetTypedArrayType(argv[1]) != JS_TYPED_ARRAY_UINT8) {
+        refuse_chunk(ctx, p);
         return JS_FALSE;
     }
+    uint8_t *bytes;
+    size_t len;
     fn_buffer_source(ctx, argv[1], &bytes, &len);
     if (len == 0) {
         p->waiting = true;
