@@ -206,17 +206,20 @@ describe('console', () => {
   })
 
   test('long things end', async () => {
-    const [array, text, wide] = await messages(() => {
+    const [array, text, wide, , million] = await messages(() => {
       console.log(Array.from({ length: 500 }, (_, i) => i))
       console.log(['x'.repeat(20000)])
       console.log(new Array(1e9))
       let deep: unknown = 1
       for (let i = 0; i < 1e5; i++) deep = { deep }
       console.log(deep)
+      console.log(new Uint8Array(1e6))
+      console.table(new Array(1e6).fill({ a: 1 }))
     })
     expect(array).toContain('... 400 more items')
     expect(text).toContain('... 10000 more characters')
     expect(wide).toContain('more items')
+    expect(million).toContain('... 999900 more items')
   })
 
   test('groups, counts, timers, tables and traces', async () => {

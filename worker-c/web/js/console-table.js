@@ -14,6 +14,7 @@ import {
   SetPrototypeForEach,
   StringPrototypePadEnd,
   StringPrototypeRepeat,
+  TypedArrayPrototypeGetLength,
 } from './primordials.js'
 
 const MAX_ROWS = 1000
@@ -32,6 +33,11 @@ function readRows(data) {
     MapPrototypeForEach(data, (value, key) => addRow(rows, inspect(key), value))
   } else if (kind === 'Set') {
     SetPrototypeForEach(data, (value) => addRow(rows, `${index++}`, value))
+  } else if (kind === 'Array' || kind === 'TypedArray') {
+    const length = kind === 'Array' ? data.length : TypedArrayPrototypeGetLength(data)
+    for (let i = 0; i < length && i < MAX_ROWS; i++) {
+      addRow(rows, `${i}`, ObjectGetOwnPropertyDescriptor(data, i)?.value)
+    }
   } else {
     const keys = ObjectKeys(data)
     for (let i = 0; i < keys.length; i++) {

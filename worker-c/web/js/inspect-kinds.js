@@ -47,6 +47,8 @@ function isClass(value) {
   return property !== undefined && property.writable === false && !SetPrototypeHas(platform, value)
 }
 
+const MAX_KEYS = 1000
+
 function shape(prefix, open = '{', close = '}') {
   return { __proto__: null, prefix, open, close, entries: [], skip: { __proto__: null } }
 }
@@ -59,10 +61,16 @@ function more(list, all, shown, what) {
   if (left > 0) ArrayPrototypePush(list, `... ${left} more ${what}${left === 1 ? '' : 's'}`)
 }
 
+/** The keys of a long list are not gone through for the few that are no indexes. */
+function skipIndexes(result, size) {
+  result.skip.indexes = true
+  result.skip.all = size > MAX_KEYS
+}
+
 function describeArray(value, name, tools) {
   const size = value.length
   const result = shape(name === 'Array' ? '' : `${called(name, 'Array')}(${size})`, '[', ']')
-  result.skip.indexes = true
+  skipIndexes(result, size)
   if (tools.tooDeep) return result
   let holes = 0
   const flush = () => {
@@ -115,7 +123,7 @@ function describeSet(value, name, tools) {
 function describeTypedArray(value, _name, tools) {
   const size = TypedArrayPrototypeGetLength(value)
   const result = shape(`${TypedArrayPrototypeGetTag(value)}(${size})`, '[', ']')
-  result.skip.indexes = true
+  skipIndexes(result, size)
   for (let i = 0; i < size && i < tools.maxEntries; i++) {
     ArrayPrototypePush(result.entries, tools.inspect(value[i]))
   }
@@ -173,8 +181,9 @@ const unknownItems = (kind) => (_value, name) => {
 }
 
 const boxed = (kind, valueOf) => (value, _name, tools) => {
-  const result = bare(`[${kind}: ${tools.inspect(valueOf(value))}]`)
-  result.skip.indexes = kind === 'String'
+  const inner = valueOf(value)
+  const result = bare(`[${kind}: ${tools.inspect(inner)}]`)
+  if (kind === 'String') skipIndexes(result, inner.length)
   return result
 }
 

@@ -114,7 +114,7 @@ function inspectObject(value, state, nested) {
     return kind === 'Array' ? '[Array]' : `[${shape.prefix || 'Object'}]`
   }
   const entries = shape.entries
-  addProperties(value, shape.skip, entries, state)
+  if (!shape.skip.all) addProperties(value, shape.skip, entries, state)
   if (entries.length === 0 && shape.bare !== undefined) return shape.bare
   return breakLines(prefix, entries, shape.open, shape.close, state.path.length)
 }
