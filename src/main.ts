@@ -7,6 +7,9 @@ for (const name of Object.keys(process.env)) {
   }
 }
 
+// Databases and bundles are the operator's alone, also where the data directory lets others in.
+process.umask(0o077)
+
 const status = await runCli(process.argv.slice(2), {
   env: process.env,
   stdout: (text) => Bun.write(Bun.stdout, text),

@@ -1,7 +1,7 @@
 /** What ends the start, and what fails one function alone. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { problem, run, Workspace } from './harness.ts'
 
@@ -86,6 +86,18 @@ describe('the start ends with one sentence', () => {
       FUNCTIONS_SERVER_PORT: 'many',
     })
   }, 20_000)
+})
+
+test('what is kept can be read by its owner alone', async () => {
+  const service = await space.serve()
+  await (await service.fetch('/functions/one')).text()
+  const files = readdirSync(space.dataDir, { recursive: true, withFileTypes: true })
+  const open = files
+    .filter((file) => file.isFile() && !file.parentPath.includes('/bin/'))
+    .filter((file) => (statSync(join(file.parentPath, file.name)).mode & 0o077) !== 0)
+  expect(files.length).toBeGreaterThan(5)
+  expect(open.map((file) => file.name)).toEqual([])
+  await service.stop()
 })
 
 describe('one bad function', () => {
