@@ -23,12 +23,13 @@ async function counts(report: string | undefined) {
   }
 }
 
-test('nested suites are summed; failures, errors and skips are named', async () => {
+test('nested suites are summed; failures, errors and skips are named, hooks are not', async () => {
   const report = `<testsuites><testsuite name="file">
     <testcase name="good" classname="" />
     <testsuite name="inner"><testcase name="bad" classname="inner"><failure>no</failure></testcase>
     <testcase name="worse" classname="inner"><error>no</error></testcase></testsuite>
-    <testcase name="later" classname=""><skipped /></testcase></testsuite></testsuites>`
+    <testcase name="later" classname=""><skipped /></testcase>
+    <testcase name="(unnamed)" classname="group"><skipped /></testcase></testsuite></testsuites>`
   expect(await counts(report)).toEqual({
     status: 0,
     stdout: '1 2\nfailed\tinner > bad\nfailed\tinner > worse\nskipped\tlater\n',
