@@ -36,8 +36,7 @@ static _Noreturn void fail(fn_worker *worker, JSContext *ctx, JSValue error) {
     abort(); /* not reached */
 }
 
-/* The module in the run context. */
-static JSValue compile(fn_worker *worker, const char *source, size_t len) {
+JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len) {
     JSContext *ctx = worker->compile_ctx;
     JSValue module =
         JS_Eval(ctx, source, len, BUNDLE_NAME, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
@@ -58,17 +57,6 @@ static JSValue compile(fn_worker *worker, const char *source, size_t len) {
         fail(worker, worker->ctx, JS_GetException(worker->ctx));
     }
     return copy;
-}
-
-void fn_bundle_rehearse(fn_worker *worker) {
-    static const char source[] =
-        "const names = { a: 1, b: [2, 'c'] };\n"
-        "export default async function handler(request) {\n"
-        "  const url = new URL(request.url);\n"
-        "  const name = url.searchParams.get('name') || 'World';\n"
-        "  return Response.json({ message: `Hello, ${name}!`, path: url.pathname, ...names });\n"
-        "}\n";
-    JS_DropModule(worker->ctx, compile(worker, source, sizeof(source) - 1));
 }
 
 /* A function, or an object with a function `fetch`. */
@@ -129,7 +117,7 @@ void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, 
     load->cpu_limit_ns = worker->limits.load_cpu_ms * 1000000u;
     load->deadline_ns = fn_wall_ns() + worker->limits.load_ms * 1000000u;
     fn_scope scope = fn_enter(worker, load);
-    JSValue module = compile(worker, source, len);
+    JSValue module = fn_bundle_compile(worker, source, len);
     JSModuleDef *definition = JS_VALUE_GET_PTR(module);
     JSValue promise = JS_EvalFunction(worker->ctx, module);
     if (JS_IsException(promise)) {

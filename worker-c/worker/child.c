@@ -237,7 +237,7 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
     drop_inherited(listener, taken, parent);
     if (has_time()) {
         JS_UpdateStackTop(worker->rt);
-        fn_bundle_rehearse(worker);
+        fn_rehearse(worker);
     }
     take_connection(number);
     say_accepted(number);

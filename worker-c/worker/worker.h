@@ -161,10 +161,12 @@ void fn_leave(fn_worker *worker, fn_scope scope);
 
 /* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. */
 void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len);
-/* Compiles a little of our own and drops it: the pages that every load writes are then the worker's
- * already when its connection comes. */
-void fn_bundle_rehearse(fn_worker *worker);
+/* A module in the run context, not evaluated yet. */
+JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len);
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
+
+/* rehearsal.c */
+void fn_rehearse(fn_worker *worker);
 
 /* invocation.c */
 fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id);
