@@ -8,7 +8,7 @@ import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { EXECUTABLE } from '../tests/e2e/harness.ts'
-import { openConnection } from './client.ts'
+import { openConnection, warmUp } from './client.ts'
 import { buildEmptyProgram, measureFloor } from './floor.ts'
 import {
   installPeers,
@@ -80,6 +80,7 @@ async function coldStarts() {
   const bun = await measureColdStart('bun', size.coldBun)
   const workerd = await withPeer(startWorkerdLoader, async (peer) => {
     const connection = await openConnection(peer.port)
+    await warmUp(connection, '/warm')
     const samples = await timeEach(size.cold, (i) => connection.get(`/cold-${i}`))
     connection.close()
     return samples

@@ -6,6 +6,13 @@ interface Connection {
   close(): void
 }
 
+/** What is cold in a cold start is the worker: the server, and this client, have been running. */
+export async function warmUp(connection: Connection, path: string): Promise<void> {
+  for (let i = 0; i < 2000; i++) {
+    await connection.get(path)
+  }
+}
+
 /** Opens a connection to `127.0.0.1:port`. */
 export async function openConnection(port: number): Promise<Connection> {
   let answer = ''

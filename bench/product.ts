@@ -1,6 +1,6 @@
 /** The measurements of the product itself, each on a data directory of its own. */
 import { descendants, type Service, Workspace } from '../tests/e2e/harness.ts'
-import { openConnection } from './client.ts'
+import { openConnection, warmUp } from './client.ts'
 import { processMemory, residentBytes, totalMemory } from './memory.ts'
 import { HELLO_FUNCTION } from './peers.ts'
 import { median, timeEach } from './statistics.ts'
@@ -37,7 +37,7 @@ const coldNames = (count: number) => Array.from({ length: count }, (_, i) => `co
 export function measureColdStart(runtime: Runtime, count: number): Promise<number[]> {
   return withService(runtime, count, async (service) => {
     const connection = await openConnection(service.port)
-    await connection.get('/functions/hello')
+    await warmUp(connection, '/functions/hello')
     const samples = await timeEach(count, (i) => connection.get(`/functions/cold-${i}`))
     connection.close()
     return samples

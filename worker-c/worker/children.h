@@ -14,6 +14,7 @@ typedef struct {
     pid_t pid;
     uint64_t cpu_limit_ns; /* of its process clock */
     bool killed_for_cpu;
+    bool told; /* the host knows its pid */
 } fn_child;
 
 typedef struct {

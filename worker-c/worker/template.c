@@ -20,6 +20,7 @@
 #define LISTENER_FD 4
 #define MAX_LINE 4096
 #define SPARES 2    /* a cold start finds its process made: the fork is not on its way */
+#define TELL_MS 3   /* after the last start */
 #define RETRY_MS 10 /* after a fork that the system refused, or a spare that ended untaken */
 
 typedef struct {
@@ -36,7 +37,8 @@ typedef struct {
     int signals;
     uint64_t last_number;
     uint64_t next_watch_ns;
-    bool exhausted; /* no memory or process was to be had: wait before the next try */
+    uint64_t tell_ns; /* 0: the host knows all pids */
+    bool exhausted;   /* no memory or process was to be had: wait before the next try */
     char line[MAX_LINE];
     size_t line_len;
 } fn_template;
@@ -103,12 +105,25 @@ static void read_taken(fn_template *template) {
             continue;
         }
         fn_children_add(&template->children, number, pid);
-        char line[96];
-        int len =
-            snprintf(line, sizeof(line),
-                     "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n", number, (int)pid);
-        say(template, line, (size_t)len);
+        template->tell_ns = fn_wall_ns() + TELL_MS * 1000000u;
     }
+}
+
+/* The host names a worker by its number and wants the pid for people only: the news waits until the
+ * worker has started, as it would keep the host from what it does for it. */
+static void tell_forked(fn_template *template) {
+    char line[96];
+    for (size_t i = 0; i < template->children.count; i++) {
+        fn_child *child = &template->children.list[i];
+        if (!child->told) {
+            child->told = true;
+            int len = snprintf(line, sizeof(line),
+                               "{\"type\":\"forked\",\"worker\":%" PRIu64 ",\"pid\":%d}\n",
+                               child->worker, (int)child->pid);
+            say(template, line, (size_t)len);
+        }
+    }
+    template->tell_ns = 0;
 }
 
 static void reap(fn_template *template) {
@@ -116,6 +131,7 @@ static void reap(fn_template *template) {
     while (read(template->signals, info, sizeof(info)) > 0) {
         /* One of them may stand for many children. */
     }
+    tell_forked(template); /* what ended was forked first */
     char line[192];
     int len;
     pid_t pid;
@@ -200,12 +216,18 @@ static void run(fn_template *template) {
     for (;;) {
         fork_spares(template);
         int wait = watch(template);
+        if (template->tell_ns != 0) {
+            wait = wait < 0 || wait > TELL_MS ? TELL_MS : wait;
+        }
         template->exhausted = false;
         if (poll(fds, 3, wait) < 0) {
             continue;
         }
         /* First who is a worker: what the host says of one, and its end, may be there too. */
         read_taken(template);
+        if (template->tell_ns != 0 && fn_wall_ns() >= template->tell_ns) {
+            tell_forked(template);
+        }
         if (fds[SIGNALS].revents != 0) {
             reap(template);
         }
