@@ -58,6 +58,8 @@ export class Gateway implements ExchangeHost {
       hostname: options.hostname,
       port: options.port,
       development: false,
+      // Without a word on it, two services out of development would share a port, half of the requests each.
+      reusePort: false,
       idleTimeout: KEEP_ALIVE_S,
       maxRequestBodySize: NO_LIMIT,
       routes: { '/functions/:name': this.#serve, '/functions/:name/*': this.#serve },

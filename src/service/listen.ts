@@ -1,5 +1,6 @@
 /** Taking a port or a socket, or saying in one sentence why not. */
 import { lstatSync, rmSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { FunctionError } from '../errors.ts'
 
@@ -12,9 +13,18 @@ export function onPort<T>(hostname: string, port: number, listen: () => T): T {
     return listen()
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${code})`
-    throw new FunctionError('CONFLICT', `Port ${port} of ${hostname} ${why}.`, { cause })
+    throw new FunctionError('CONFLICT', whyNot(hostname, port, code), { cause })
   }
+}
+
+function whyNot(hostname: string, port: number, code: string | undefined): string {
+  if (code === 'EADDRINUSE') return `Port ${port} of ${hostname} is in use by another program.`
+  if (code === 'EACCES') return `Port ${port} of ${hostname} needs rights that this user has not.`
+  // Where a name has no address, the code is of something else.
+  if (code === 'EADDRNOTAVAIL' || isIP(hostname) === 0) {
+    return `${hostname} is no address of this machine: name another with --host.`
+  }
+  return `Port ${port} of ${hostname} cannot be used (${code}).`
 }
 
 /**

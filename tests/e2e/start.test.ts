@@ -33,6 +33,21 @@ describe('the start ends with one sentence', () => {
     taken.stop(true)
   })
 
+  test('when another service has the port', async () => {
+    const service = await space.serve()
+    const dataDir = join(space.dir, 'other-data')
+    const flags = ['--port', String(service.port), '--data-dir', dataDir]
+    await fails(['serve', ...flags], new RegExp(`Port ${service.port} .* in use`))
+    expect(await service.stop()).toBe(0)
+  })
+
+  test('when the host is none of this machine', async () => {
+    for (const host of ['203.0.113.1', 'nowhere.invalid']) {
+      const flags = ['--host', host, '--port', '0', '--data-dir', space.dataDir]
+      await fails(['serve', ...flags], new RegExp(`${host} is no address of this machine`))
+    }
+  })
+
   test('when another service has the data directory, and that one goes on', async () => {
     const service = await space.serve()
     await fails(['serve', '--port', '0', '--data-dir', space.dataDir], /data|running|lock/i)
@@ -110,6 +125,7 @@ describe('one bad function', () => {
     for (const name of ['one', 'two']) {
       const document = await problem(await service.fetch(`/functions/${name}`))
       expect(document.code).toBe('BUNDLE_LOAD_ERROR')
+      expect(service.log).toContain(`bundles/func-${name}/v1/bundle.js`)
     }
     expect(await (await service.fetch('/functions/three')).text()).toBe('three')
     await service.stop()
