@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import {
   checked,
   type DeploySettings,
@@ -8,7 +9,7 @@ import {
 import { type DeployDocument, deployDocumentSchema } from '../admin/views.ts'
 import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
-import { findProject } from '../bundles/project.ts'
+import { findProject, type Project } from '../bundles/project.ts'
 import { isProfileName } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { parseDuration, parseSize } from '../units.ts'
@@ -50,14 +51,32 @@ export const deploy: Command = {
     const settings = readSettings(options)
     resolveSettings(settings, DEFAULT_RUNTIME)
     const project = findProject(file)
-    const bundle = await buildBundle(project, settings.runtime ?? DEFAULT_RUNTIME)
-    const document = await change(
-      loaded,
-      (client) => deployOnline(client, name, settings, bundle),
-      (operations) => operations.deploy(name, settings, bundle),
-    )
-    await print(document, () => describe(document))
+    try {
+      const bundle = await buildBundle(project, settings.runtime ?? DEFAULT_RUNTIME)
+      const document = await change(
+        loaded,
+        (client) => deployOnline(client, name, settings, bundle),
+        (operations) => operations.deploy(name, settings, bundle),
+      )
+      await print(document, () => describe(document))
+    } catch (error) {
+      throw atEntry(project, error)
+    }
   },
+}
+
+/** A bundle that has no handler, or does not come to an end, is wrong in no line of its own. */
+function atEntry({ root, entry }: Project, error: unknown): unknown {
+  const refused = error instanceof FunctionError && error.code === 'BUNDLE_REFUSED'
+  if (!refused || error.position !== undefined) {
+    return error
+  }
+  const before = readFileSync(entry, 'utf8').split(/^\s*export\s+default\b/m)
+  const line = before.length > 1 ? (before[0] ?? '').split('\n').length : 1
+  return new FunctionError(error.code, error.message, {
+    cause: error,
+    position: { file: relative(root, entry), line, column: 1 },
+  })
 }
 
 function readSettings(options: Options): DeploySettings {
@@ -65,8 +84,8 @@ function readSettings(options: Options): DeploySettings {
   const maxMemory = read(options, 'memory', parseSize, 'a size such as 64MB')
   const maxCpu = read(options, 'cpu', parseDuration, 'a duration such as 500ms')
   const timeoutMs = read(options, 'timeout', parseDuration, 'a duration such as 5s')
-  const maxWorkers = read(options, 'maxWorkers', parseCount, 'a whole number')
-  const concurrency = read(options, 'concurrency', parseCount, 'a whole number')
+  const maxWorkers = read(options, 'maxWorkers', parseCount, 'a whole number above 0')
+  const concurrency = read(options, 'concurrency', parseCount, 'a whole number above 0')
   return {
     ...(typeof version === 'string' && { version }),
     ...(typeof handler === 'string' && { handler }),

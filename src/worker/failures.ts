@@ -9,6 +9,13 @@ const MAX_STACK = 16 * 1024
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
 
+/** What stopped a bundle while it loaded: the worker speaks of an invocation, which there is none. */
+const LOAD_LIMITS: Record<string, string> = {
+  CPU_LIMIT: 'it used up the CPU time that it may load with',
+  TIMEOUT: 'it did not finish in time',
+  MEMORY_LIMIT: 'it used up its memory',
+}
+
 /** How a process ended. */
 export interface ProcessExit {
   status: number
@@ -30,7 +37,8 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
   const position = stack === undefined ? undefined : firstPosition(stack)
   // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
-  return new FunctionError(code, message.message.slice(0, MAX_MESSAGE), {
+  const text = (message.id === undefined && LOAD_LIMITS[message.code]) || message.message
+  return new FunctionError(code, text.slice(0, MAX_MESSAGE), {
     ...(stack !== undefined && { stack }),
     ...(position !== undefined && { position }),
   })

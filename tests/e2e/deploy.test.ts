@@ -47,15 +47,21 @@ describe('a bundle', () => {
   test('that has no handler', async () => {
     const error = await refused('export const other = 1\n')
     expect(error.message).toMatch(/handler|default/)
+    expect(error).toMatchObject({ file: 'bad.ts', line: 1 })
   })
 
   test('whose default export is not a handler', async () => {
-    expect((await refused('export default 42\n')).message).toMatch(/handler/)
+    const error = await refused('const a = 42\nexport default a\n')
+    expect(error.message).toMatch(/handler/)
+    expect(error).toMatchObject({ file: 'bad.ts', line: 2 })
   })
 
   test('that hangs at load', async () => {
-    await refused('for (;;);\nexport default () => new Response()\n')
-    await refused('await new Promise(() => {})\nexport default () => new Response()\n')
+    for (const text of ['for (;;);\n', 'await new Promise(() => {})\n']) {
+      const error = await refused(`${text}export default () => new Response()\n`)
+      expect(error.message).toMatch(/does not load: it (used up|did not finish)/)
+      expect(error.file).toBe('bad.ts')
+    }
   }, 60_000)
 
   test('that imports a builtin of Node', async () => {
