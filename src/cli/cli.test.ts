@@ -242,6 +242,12 @@ describe('without a service', () => {
     expect(error).toMatchObject({ code: 'BUNDLE_REFUSED', file: 'bad.ts', line: 3 })
   })
 
+  test('a data directory that cannot be looked into is not taken for an empty one', async () => {
+    const result = await run(['list', '--data-dir', join(dir, 'x'.repeat(300))])
+    refused(result, 1)
+    expect(result.stderr).toContain('cannot be used')
+  })
+
   test('the lock of another command is waited for', async () => {
     mkdirSync(dataDir)
     const lock = tryLockDataDir(dataDir)

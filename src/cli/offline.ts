@@ -1,11 +1,12 @@
 /** Work on a data directory that no service runs on. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Operations } from '../admin/operations.ts'
 import { Trial } from '../admin/trial.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { unusable } from '../metadata/database.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { startLauncher } from '../service/launcher.ts'
@@ -23,7 +24,7 @@ export function readStore<T>(
   read: (store: MetadataStore) => T,
 ): T | undefined {
   const { dataDir } = loaded.config.server
-  if (!existsSync(join(dataDir, 'metadata.db'))) {
+  if (!isThere(join(dataDir, 'metadata.db'))) {
     return undefined
   }
   const store = MetadataStore.open(dataDir)
@@ -31,6 +32,15 @@ export function readStore<T>(
     return read(store)
   } finally {
     store.close()
+  }
+}
+
+/** @throws {FunctionError} STORAGE_UNUSABLE where this user may not know */
+function isThere(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (cause) {
+    throw unusable(path, cause)
   }
 }
 

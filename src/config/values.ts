@@ -6,7 +6,7 @@ import { parseDuration, parseSize } from '../units.ts'
 export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`
   return z
-    .union([z.number(), z.string().regex(/^\d{1,15}$/)], message)
+    .union([z.number(), z.string().regex(/^\d{1,15}$/, message)], message)
     .transform(Number)
     .pipe(z.int(message).min(min, message).max(max, message))
 }

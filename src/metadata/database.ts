@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { migrate } from './migrate.ts'
@@ -16,6 +16,7 @@ const BUSY_TIMEOUT_MS = 10_000
 export function makeDataDir(dataDir: string): void {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    accessSync(dataDir, constants.W_OK | constants.X_OK)
   } catch (cause) {
     throw unusable(dataDir, cause)
   }
@@ -45,9 +46,18 @@ export function openDatabase(dataDir: string): Database {
   }
 }
 
+/** What the system says in codes. */
+const REASONS: Record<string, string> = {
+  EACCES: 'this user may not',
+  EEXIST: 'it is no folder',
+  ENOSPC: 'no space is left',
+  ENOTDIR: 'a part of its path is no folder',
+  EROFS: 'its file system is read-only',
+}
+
 /** One sentence for a path that the system or SQLite refused. */
 export function unusable(path: string, cause: unknown): FunctionError {
   const { code, message } = cause as NodeJS.ErrnoException
-  const why = code?.startsWith('SQLITE') ? message : (code ?? message)
+  const why = code?.startsWith('SQLITE') ? message : (REASONS[code ?? ''] ?? code ?? message)
   return new FunctionError('STORAGE_UNUSABLE', `${path} cannot be used (${why}).`, { cause })
 }
