@@ -52,13 +52,10 @@ export class BundleStore {
       code = record.size <= READ_AT_ONCE_BYTES ? readFileSync(path) : await readFile(path)
     } catch (cause) {
       const why = (cause as NodeJS.ErrnoException).code
-      throw new FunctionError('BUNDLE_LOAD_ERROR', `${record.path} cannot be read (${why}).`, {
-        cause,
-      })
+      throw damaged(`${record.path} cannot be read (${why}).`, cause)
     }
     if (sha256(code) !== record.sha256) {
-      const message = `${record.path} is not what was deployed: its sha256 differs.`
-      throw new FunctionError('BUNDLE_LOAD_ERROR', message)
+      throw damaged(`${record.path} is not what was deployed: its sha256 differs.`)
     }
     return code
   }
@@ -169,6 +166,12 @@ function ignoreNotEmpty(cause: NodeJS.ErrnoException): void {
   if (cause.code !== 'ENOTEMPTY' && cause.code !== 'ENOENT') {
     throw cause
   }
+}
+
+/** No fault of the tenant's: the cause says that it is for the operator. */
+function damaged(message: string, cause?: unknown): FunctionError {
+  const storage = new FunctionError('STORAGE_UNUSABLE', message, { cause })
+  return new FunctionError('BUNDLE_LOAD_ERROR', message, { cause: storage })
 }
 
 function unwritable(path: string, cause: unknown): FunctionError {

@@ -3,12 +3,14 @@ import { afterAll, describe, expect, test } from 'bun:test'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FunctionError } from '../errors.ts'
 import { CounterBook, DURATION_BUCKETS_MS } from './counters.ts'
 import { usedBytes } from './database.ts'
 import { type LogEntry, LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
 import { prometheusText } from './prometheus.ts'
 import { ServiceLog } from './service-log.ts'
+import { Telemetry } from './telemetry.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'functions-telemetry-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -162,6 +164,25 @@ describe('metrics', () => {
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]+\})? [\d.e+-]+)$/)
     }
   })
+})
+
+test('the operator is told what is wrong with the data directory, not what the tenant said', () => {
+  const lines: string[] = []
+  const dataDir = mkdtempSync(join(dir, 'told-'))
+  const serviceLog = new ServiceLog((line) => lines.push(line))
+  const telemetry = new Telemetry({ dataDir, logs: RETENTION, metrics: RETENTION, serviceLog })
+  const about = { functionName: 'f', version: 'v1' }
+  const cause = new FunctionError('STORAGE_UNUSABLE', 'the bundle is gone')
+  const lost = new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle is gone', { cause })
+  telemetry.failed(about, 'r1', new FunctionError('BUNDLE_LOAD_ERROR', 'again', { cause: lost }))
+  telemetry.failed(about, 'r2', new FunctionError('HANDLER_ERROR', 'secret', { stack: 'at a' }))
+  telemetry.close()
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    requestId: 'r1',
+    reason: 'the bundle is gone',
+  })
+  expect(lines[1]).toContain('r2')
+  expect(lines[1]).not.toContain('secret')
 })
 
 test('the service log is one JSON object a line, and cannot be flooded', async () => {

@@ -1,6 +1,6 @@
 /** Everything that is written down about functions and the service, in one place to start and close. */
 import { join } from 'node:path'
-import type { FunctionError } from '../errors.ts'
+import { FunctionError } from '../errors.ts'
 import { CounterBook } from './counters.ts'
 import type { Retention } from './database.ts'
 import { type LogLevel, LogStore } from './log-store.ts'
@@ -42,14 +42,16 @@ export class Telemetry {
 
   /**
    * What went wrong in a request: the tenant sees all of it in the logs, stack included; the
-   * operator sees that it happened, and not what the tenant's code said.
+   * operator sees that it happened, and what is wrong with the data directory, but not what the
+   * tenant's code said.
    */
   failed(about: Subject, requestId: string, error: FunctionError): void {
     const message = `${error.code}: ${error.message}`
     const { tenantStack } = error
     this.log(about, 'error', requestId, tenantStack ? `${message}\n${tenantStack}` : message)
     const { functionName, version } = about
-    const fields = { function: functionName, version, code: error.code, requestId }
+    const reason = storageFault(error)
+    const fields = { function: functionName, version, code: error.code, requestId, reason }
     this.#serviceLog.warn('a request failed', fields)
   }
 
@@ -63,4 +65,10 @@ export class Telemetry {
     this.logs.close()
     this.#metrics.close()
   }
+}
+
+/** What the data directory had to do with it, in our own words; undefined where it had nothing. */
+function storageFault(error: unknown): string | undefined {
+  if (!(error instanceof FunctionError)) return undefined
+  return error.code === 'STORAGE_UNUSABLE' ? error.message : storageFault(error.cause)
 }
