@@ -6,7 +6,7 @@ import { formatWithOptions, inspect } from 'node:util'
 import type { Channel } from '../channel.ts'
 import { encodeLine } from '../encode.ts'
 import type { LogLevel } from '../messages.ts'
-import { describeError } from './errors.ts'
+import { describeError, errorText } from './errors.ts'
 
 /** Every unit may take six characters on the line, which is bounded. */
 const MAX_LOG = 32 * 1024
@@ -68,7 +68,7 @@ export function captureFailures(channel: Channel, running: Running): void {
     const run = current.getStore() ?? running.only
     const error = describeError(thrown)
     const id = run?.done === false ? run.id : undefined
-    sendLog(channel, 'error', `${what}: ${error.stack ?? error.message}`, id)
+    sendLog(channel, 'error', `${what}: ${errorText(error)}`, id)
   }
   process.on('unhandledRejection', (reason) => report('Unhandled rejection', reason))
   process.on('uncaughtException', (error) => report('Uncaught exception', error))

@@ -6,6 +6,7 @@ const MAX_STACK = 16 * 1024
 
 export interface Described {
   message: string
+  /** Its frames alone. */
   stack: string | undefined
 }
 
@@ -25,6 +26,11 @@ export function describeError(thrown: unknown): Described {
   }
 }
 
+/** As it is logged. */
+export function errorText({ message, stack }: Described): string {
+  return stack ? `${message}\n${stack}` : message
+}
+
 /** The fields of an `error` message. */
 export function errorFields(error: Described): { message: string; stack?: string } {
   const stack = error.stack === undefined ? {} : { stack: error.stack.slice(0, MAX_STACK) }
@@ -39,10 +45,11 @@ function describe(thrown: unknown): Described {
     const { position } = thrown
     const at = position === null ? '' : `\n    at bundle.js:${position.line}:${position.column}`
     const message = `SyntaxError: ${thrown.message}`
-    return { message, stack: `${message}${at}` }
+    return { message, stack: at.trimStart() }
   }
   if (thrown instanceof Error) {
-    return { message: String(thrown), stack: tenantFrames(String(thrown.stack ?? '')) }
+    const message = String(thrown)
+    return { message, stack: tenantFrames(message, String(thrown.stack ?? '')) }
   }
   const text = typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 2 })
   return { message: `thrown: ${text}`, stack: undefined }
@@ -54,8 +61,9 @@ function isBuild(thrown: unknown): thrown is BuildMessage {
   )
 }
 
-/** Leaves out the frames of this runner. */
-function tenantFrames(stack: string): string {
-  const lines = stack.split('\n')
+/** Leaves out the message, which goes by itself, and the frames of this runner. */
+function tenantFrames(message: string, stack: string): string {
+  const frames = stack.startsWith(`${message}\n`) ? stack.slice(message.length + 1) : stack
+  const lines = frames.split('\n')
   return lines.filter((line) => !/^\s+at .*\[eval\]/.test(line)).join('\n')
 }

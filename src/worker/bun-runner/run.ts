@@ -5,7 +5,7 @@ import { encodeLine } from '../encode.ts'
 import type { InvokeMessage, StartDetails, WorkerErrorCode } from '../messages.ts'
 import { sendLog } from './capture.ts'
 import { Credit } from './credit.ts'
-import { describeError, errorFields } from './errors.ts'
+import { describeError, errorFields, errorText } from './errors.ts'
 import type { Handler, InvocationContext } from './load.ts'
 import { RequestBody } from './request-body.ts'
 import { InvalidResponse, sendResponse } from './respond.ts'
@@ -109,7 +109,7 @@ export class Run {
       Promise.resolve(promise).catch((thrown) => {
         if (this.done) return
         const error = describeError(thrown)
-        const text = `waitUntil rejected: ${error.stack ?? error.message}`
+        const text = `waitUntil rejected: ${errorText(error)}`
         sendLog(this.#channel, 'error', text, this.id)
       }),
     )
