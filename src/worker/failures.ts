@@ -33,7 +33,7 @@ const SIGXCPU = 24
 
 /** The error of an `error` message, with the tenant's own positions in its stack. */
 export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
-  const stack = message.stack === undefined ? undefined : mapSafely(spec, message.stack)
+  const stack = message.stack === undefined ? undefined : mapSafely(spec, message.stack).trimEnd()
   const position = stack === undefined ? undefined : firstPosition(stack)
   // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code

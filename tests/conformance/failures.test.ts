@@ -17,6 +17,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     expect(error?.tenantStack).toContain('src/main.ts:2:')
     expect(error?.tenantStack).not.toContain('eval')
     expect(error?.tenantStack).not.toContain('boom')
+    expect(error?.tenantStack).not.toEndWith('\n')
     expect(error?.position).toMatchObject({ file: 'src/main.ts', line: 2 })
     expect(worker.state).toBe('ready')
   })
