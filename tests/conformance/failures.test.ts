@@ -22,6 +22,14 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     expect(worker.state).toBe('ready')
   })
 
+  test('whose body is no bytes: the stack begins with the tenant’s own frames', async () => {
+    const source = `export default () => new Response(new ReadableStream({\n  pull(controller) { controller.enqueue(1) },\n}))`
+    const { worker } = await start(bench.launcher, runtime, source)
+    const { error } = await call(worker)
+    expect(error?.tenantStack ?? '').not.toContain('<null>')
+    expect(error?.position?.file).not.toBe('<null>')
+  })
+
   test.each([
     ['a string', `'text'`, 'text'],
     ['null', 'null', 'null'],

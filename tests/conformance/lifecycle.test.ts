@@ -96,6 +96,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
     expect(worker.runtime).toBe(runtime)
     expect(worker.layers).toContain('no_new_privs')
     expect(Date.now() - worker.startedAt.getTime()).toBeLessThan(10_000)
+    await until('its pid', () => worker.pid !== undefined)
     const status = readFileSync(`/proc/${worker.pid}/status`, 'latin1')
     if (process.getuid?.() === 0) expect(status).toMatch(/^Uid:\t65534\t/m)
     worker.kill(new FunctionError('WORKER_CRASHED', 'test'))
@@ -271,6 +272,7 @@ describe('the template', () => {
       start(own.launcher, 'quickjs-ng', never),
       start(own.launcher, 'bun', hello),
     ])
+    await until('all pids', () => started.every(({ worker }) => worker.pid !== undefined))
     const pids = started.map(({ worker }) => worker.pid)
     const running = open(started[1].worker)
     await Bun.sleep(20)
