@@ -142,7 +142,7 @@ export class Exchange implements Job, Swept, BodyObserver {
     this.#outcome = error.code
     this.#host.failed(this.route, this.requestId, error)
     if (this.#phase === 'body') {
-      this.#body?.break(error)
+      this.#body?.break()
       this.#responseOver()
       return
     }

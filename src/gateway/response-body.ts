@@ -48,12 +48,15 @@ export class ResponseBody {
     if (this.#wanted) this.#close()
   }
 
-  /** Ends it so that the client sees that it is not whole: the connection is reset. */
-  break(error: Error): void {
+  /**
+   * Ends it so that the client sees that it is not whole: the connection is reset. Why is not said
+   * to the stream, since Bun would print it, and with it what the tenant's code said.
+   */
+  break(): void {
     if (this.#over) return
     this.#over = true
     this.#chunks = []
-    this.#controller?.error(error)
+    this.#controller?.error()
   }
 
   #pull(): void {

@@ -13,6 +13,14 @@ export default async (req: Request, ctx: { requestId: string, functionName: stri
     req.signal.addEventListener('abort', () => { aborted++ })
     await new Promise(() => {})
   }
+  if (url.pathname === '/broken') {
+    return new Response(new ReadableStream({
+      pull(controller) {
+        controller.enqueue(new Uint8Array(10))
+        throw new Error('a word of the tenant')
+      },
+    }))
+  }
   if (url.pathname === '/aborted') return Response.json({ aborted })
   if (url.pathname === '/length') return new Response(String((await req.arrayBuffer()).byteLength))
   if (url.pathname === '/mirror') return new Response(await req.arrayBuffer())
@@ -214,6 +222,14 @@ describe('malformed requests', () => {
       await works()
     })
   }
+})
+
+test('a response body that breaks is a reset, of which the service’s log tells nothing of the tenant', async () => {
+  const broken = service.fetch('/functions/echo/broken').then((response) => response.bytes())
+  await expect(broken).rejects.toThrow()
+  await eventually('it is logged', () => service.log.includes('HANDLER_ERROR'))
+  expect(service.log).not.toContain('a word of the tenant')
+  for (const line of service.log.trim().split('\n')) expect(JSON.parse(line)).toBeObject()
 })
 
 describe('a client that goes', () => {
