@@ -9,6 +9,9 @@ const MAX_STACK = 16 * 1024
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
 
+/** Frames of the Web APIs that are written in JS: quickjs-worker keeps neither their names nor their lines. */
+const BUILT_IN_FRAMES = /^\s*at [^\n]*\(<null>:\d+:\d+\)(?:\n|$)/gm
+
 /** What stopped a bundle while it loaded: the worker speaks of an invocation, which there is none. */
 const LOAD_LIMITS: Record<string, string> = {
   CPU_LIMIT: 'it used up the CPU time that it may load with',
@@ -48,7 +51,7 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
 export function mapSafely(spec: WorkerSpec, stack: string): string {
   if (stack.length > MAX_STACK) return stack
   try {
-    return spec.mapStack(stack)
+    return spec.mapStack(stack.replace(BUILT_IN_FRAMES, ''))
   } catch {
     return stack
   }
