@@ -87,6 +87,13 @@ export function explainExit(
   return new FunctionError(code, `${why.message} ${when}`, { cause: why })
 }
 
+/** Why a worker that was not ready by when it had to be has to go. */
+export function explainLateness(stage: Stage): FunctionError {
+  return stage === 'loading'
+    ? new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle did not load in time')
+    : new FunctionError('WORKER_START_FAILED', 'the worker process did not start in time')
+}
+
 function explainProcess(exit: ProcessExit | undefined, cpuLifeMs: number): FunctionError {
   if (exit === undefined) return new FunctionError('WORKER_CRASHED', 'the worker went away')
   const lifeUsed = exit.cpuUs >= cpuLifeMs * 1000

@@ -6,6 +6,7 @@ import type { CpuAllowance } from './cpu-allowance.ts'
 import {
   asFunctionError,
   explainExit,
+  explainLateness,
   type ProcessExit,
   SIGKILL,
   type Stage,
@@ -254,11 +255,7 @@ export abstract class ProtocolWorker<A extends Announcement>
       this.#leave()
       return
     }
-    const error =
-      this.#stage === 'loading'
-        ? new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle did not load in time')
-        : new FunctionError('WORKER_START_FAILED', 'the worker process did not start in time')
-    this.#finish(error)
+    this.#finish(explainLateness(this.#stage))
   }
 
   #needsWatch(now: number): boolean {

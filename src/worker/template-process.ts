@@ -67,7 +67,7 @@ export class TemplateProcess {
   #running = true
   #ended = false
   #signs = 0
-  #how = 'the template process ended'
+  #how = 'the template of quickjs-worker ended'
   #pid: number | undefined
   /** A worker's pid as the template sees it. */
   readonly #innerPids = new Map<number, number>()
@@ -146,7 +146,7 @@ export class TemplateProcess {
       program: [parts.workerPath, '--template'],
       onExit: (status, signal) => {
         const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
-        this.#how = `the template process ${how}`
+        this.#how = `the template of quickjs-worker ${how}`
         this.#exitedNow()
         this.#endSoon()
       },
