@@ -8,6 +8,9 @@ that the engine moved: nothing is written, the change is named, and the exit sta
 import sys
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
+
 # What the changes are for:
 #   async context    a value that promise reactions and jobs carry, so that an invocation keeps its
 #                    budgets, its log and its fetches after an `await`
@@ -19,6 +22,7 @@ from pathlib import Path
 #   reseed           after a fork; a Map keeps the seed that it was made with
 #   drop module      what was compiled to be handed over as bytecode is not kept beside its copy
 #   promise handled  lets the host look at a rejection later, in place of searching a list
+#   lazy             in lazy.py
 CHANGES = [
     (
         "api",
@@ -333,7 +337,7 @@ def main() -> int:
         return 2
     directory = Path(sys.argv[1])
     texts: dict[str, str] = {}
-    for name, file, search, replacement in CHANGES:
+    for name, file, search, replacement in CHANGES + LAZY_CHANGES:
         if file not in texts:
             texts[file] = (directory / file).read_text(encoding="utf-8")
         count = texts[file].count(search)

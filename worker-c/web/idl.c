@@ -1,33 +1,40 @@
 /* What WebIDL asks of every interface: its objects, its arguments, its iterables. */
 #include "internal.h"
 
-int fn_idl_define(JSContext *ctx, const fn_interface *interface) {
+JSValue fn_idl_make(JSContext *ctx, const fn_interface *interface) {
     JSRuntime *rt = JS_GetRuntime(ctx);
     JS_NewClassID(rt, interface->id);
-    if (JS_NewClass(rt, *interface->id, &interface->class_def) < 0) {
-        return -1;
+    if (!JS_IsRegisteredClass(rt, *interface->id) &&
+        JS_NewClass(rt, *interface->id, &interface->class_def) < 0) {
+        return JS_EXCEPTION;
     }
-    const char *name = interface->class_def.class_name;
     JSValue proto = JS_NewObject(ctx);
-    JSValue constructor = JS_NewCFunction2(ctx, interface->constructor, name, interface->length,
-                                           JS_CFUNC_constructor, 0);
-    JSValue global = JS_GetGlobalObject(ctx);
-    int failed =
-        JS_IsException(proto) || JS_IsException(constructor) ||
+    JSValue constructor =
+        JS_NewCFunction2(ctx, interface->constructor, interface->class_def.class_name,
+                         interface->length, JS_CFUNC_constructor, 0);
+    if (JS_IsException(proto) || JS_IsException(constructor) ||
         JS_SetPropertyFunctionList(ctx, proto, interface->members, interface->member_count) < 0 ||
         JS_SetPropertyFunctionList(ctx, constructor, interface->statics, interface->static_count) <
             0 ||
-        JS_SetConstructor(ctx, constructor, proto) < 0 ||
-        JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, constructor),
-                                  JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0;
-    JS_FreeValue(ctx, global);
-    JS_FreeValue(ctx, constructor);
-    if (failed) {
+        JS_SetConstructor(ctx, constructor, proto) < 0) {
+        JS_FreeValue(ctx, constructor);
         JS_FreeValue(ctx, proto);
-        return -1;
+        return JS_EXCEPTION;
     }
     JS_SetClassProto(ctx, *interface->id, proto);
-    return 0;
+    return constructor;
+}
+
+int fn_idl_define(JSContext *ctx, const fn_interface *interface) {
+    JSValue constructor = fn_idl_make(ctx, interface);
+    if (JS_IsException(constructor)) {
+        return -1;
+    }
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_DefinePropertyValueStr(ctx, global, interface->class_def.class_name, constructor,
+                                        JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+    JS_FreeValue(ctx, global);
+    return err < 0 ? -1 : 0;
 }
 
 JSValue fn_idl_create(JSContext *ctx, JSValueConst new_target, JSClassID id) {

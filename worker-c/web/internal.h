@@ -81,6 +81,10 @@ typedef struct {
     int static_count;
 } fn_interface;
 
+/* The interface's constructor, which is still to be made a global. In a worker it may be made again
+ * where it failed before. */
+JSValue fn_idl_make(JSContext *ctx, const fn_interface *interface);
+/* The same, and the global. */
 int fn_idl_define(JSContext *ctx, const fn_interface *interface);
 /* An object of new.target's prototype; the opaque is still to be set. */
 JSValue fn_idl_create(JSContext *ctx, JSValueConst new_target, JSClassID id);
@@ -212,6 +216,36 @@ bool fn_url_has_credentials(const char *href, size_t len);
 /* An URLSearchParams as application/x-www-form-urlencoded. */
 JSValue fn_params_text(JSContext *ctx, JSValueConst params);
 
+/* ---- modules.c: built-in JS modules */
+
+/* Runs a module (and what it imports) unless that was done before. NULL with an exception. */
+JSModuleDef *fn_module_load(JSContext *ctx, const char *file);
+
+/* ---- lazy.c: what is made when it is first named; how to use it is said there */
+
+typedef struct {
+    JSLazyProperty lazy;
+    const char *name;        /* of the property */
+    const char *file;        /* the JS module that makes it, and what it exports it as; or */
+    const char *export_name; /* (NULL: `name`) */
+    JSValue (*make)(JSContext *ctx); /* the C function that makes it */
+    int flags;
+} fn_lazy;
+
+JSValue fn_lazy_make(JSContext *ctx, const JSLazyProperty *lazy);
+
+#define FN_LAZY_JS(name_, file_, export_, flags_)                                                  \
+    {.lazy = {fn_lazy_make}, .name = name_, .file = file_, .export_name = export_, .flags = flags_}
+#define FN_LAZY_C(name_, make_, flags_)                                                            \
+    {.lazy = {fn_lazy_make}, .name = name_, .make = make_, .flags = flags_}
+#define FN_LAZY_INTERFACE(name_, file_)                                                            \
+    FN_LAZY_JS(name_, file_, NULL, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE)
+
+/* Defines properties of an object, none of which it has yet. The table lives for ever. */
+int fn_lazy_define(JSContext *ctx, JSValueConst obj, const fn_lazy *table, int count);
+/* An export of a lazy module, loaded when it was not yet: for C that needs it. */
+JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name);
+
 /* ---- hooks: functions of the JS modules that C calls */
 
 JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv);
@@ -234,6 +268,7 @@ int fn_request_init_class(JSContext *ctx);
 int fn_response_init(JSContext *ctx);
 int fn_pump_init(JSContext *ctx);
 int fn_native_init(JSContext *ctx);
+int fn_lazy_init(JSContext *ctx);
 int fn_performance_after_fork(void);
 double fn_performance_now(void); /* ms since the time origin */
 

@@ -178,6 +178,15 @@ static JSValue now(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst
     return JS_NewFloat64(ctx, fn_performance_now());
 }
 
+/* (file): what a lazy module exports. */
+static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    const char *file = JS_ToCString(ctx, ARG(0));
+    JSModuleDef *module = file == NULL ? NULL : fn_module_load(ctx, file);
+    JS_FreeCString(ctx, file);
+    return module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
+}
+
 /* 16 hexadecimal digits that nobody can guess. */
 static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
@@ -210,6 +219,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("logLine", 2, log_line),
     JS_CFUNC_DEF("report", 1, report),
     JS_CFUNC_DEF("now", 0, now),
+    JS_CFUNC_DEF("lazy", 1, lazy),
     JS_CFUNC_DEF("randomId", 0, random_id),
     JS_CFUNC_DEF("feedRead", 1, fn_feed_read),
     JS_CFUNC_DEF("feedWait", 2, fn_feed_wait),

@@ -79,30 +79,11 @@ static int define_native(JSContext *ctx) {
     return 0;
 }
 
-/* Runs web.js, which brings all the other modules, and keeps what it exports for C to call. */
+/* Runs web.js, which brings the modules that are not lazy, and keeps what it exports for C to call.
+ */
 static int run_modules(JSContext *ctx) {
-    size_t len;
-    const uint8_t *bytecode = fn_host_builtin("web.js", &len);
-    if (bytecode == NULL) {
-        return -1;
-    }
-    JSValue module = JS_ReadObject(ctx, bytecode, len, JS_READ_OBJ_BYTECODE);
-    if (JS_IsException(module) || JS_ResolveModule(ctx, module) < 0) {
-        JS_FreeValue(ctx, module);
-        return -1;
-    }
-    JSModuleDef *definition = JS_VALUE_GET_PTR(module);
-    JSValue promise = JS_EvalFunction(ctx, module);
-    if (JS_IsException(promise)) {
-        return -1;
-    }
-    JSPromiseStateEnum state = JS_PromiseState(ctx, promise);
-    if (state == JS_PROMISE_REJECTED) {
-        JS_PromiseMarkAsHandled(ctx, promise);
-        JS_Throw(ctx, JS_PromiseResult(ctx, promise));
-    }
-    JS_FreeValue(ctx, promise);
-    if (state != JS_PROMISE_FULFILLED) {
+    JSModuleDef *definition = fn_module_load(ctx, "web.js");
+    if (definition == NULL) {
         return -1;
     }
     fn_web.hooks = JS_GetModuleNamespace(ctx, definition);
@@ -116,7 +97,8 @@ static int run_modules(JSContext *ctx) {
 int fn_web_init(JSContext *ctx) {
     fn_web = (fn_web_state){
         .rt = JS_GetRuntime(ctx), .hooks = JS_UNDEFINED, .iterator_proto = JS_UNDEFINED};
-    return fn_memory_init() < 0 || keep(ctx) < 0 || define_native(ctx) < 0 || run_modules(ctx) < 0
+    return fn_memory_init() < 0 || keep(ctx) < 0 || define_native(ctx) < 0 ||
+                   run_modules(ctx) < 0 || fn_lazy_init(ctx) < 0
                ? -1
                : 0;
 }

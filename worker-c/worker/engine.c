@@ -9,7 +9,7 @@
 
 #define MAX_STACK (2 * 1024 * 1024)
 
-/* Serves the built-ins to each other while the template is made. */
+/* Serves the built-ins to each other. */
 static JSModuleDef *load_builtin(JSContext *ctx, const char *name, void *opaque) {
     (void)opaque;
     size_t len;
@@ -34,6 +34,14 @@ static char *refuse_import(JSContext *ctx, const char *base, const char *name, v
     (void)opaque;
     JS_ThrowTypeError(ctx, "cannot import '%s': a bundle has to hold all that it imports", name);
     return NULL;
+}
+
+void fn_host_imports(JSContext *ctx, bool allow) {
+    fn_worker *worker = fn_worker_of(ctx);
+    if (worker->sealed) {
+        JS_SetModuleLoaderFunc(worker->rt, allow ? NULL : refuse_import,
+                               allow ? load_builtin : NULL, NULL);
+    }
 }
 
 static JSContext *new_run_context(JSRuntime *rt) {
@@ -121,9 +129,9 @@ void fn_engine_seal(fn_worker *worker) {
         JSContext *ctx;
         FN_CHECK(JS_ExecutePendingJob(worker->rt, &ctx) >= 0);
     }
-    JS_SetModuleLoaderFunc(worker->rt, refuse_import, NULL, NULL);
-    JS_RunGC(worker->rt);
     worker->sealed = true;
+    fn_host_imports(worker->ctx, false);
+    JS_RunGC(worker->rt);
 }
 
 int fn_engine_after_fork(fn_worker *worker) {

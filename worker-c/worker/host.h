@@ -50,4 +50,7 @@ _Noreturn void fn_host_out_of_memory(JSRuntime *rt);
 /* The bytecode of a module that was compiled at build time from worker-c/web/<name>.js. */
 const uint8_t *fn_host_builtin(const char *name, size_t *len);
 
+/* Lets modules import built-ins, or not: a sealed worker refuses that but in between two calls. */
+void fn_host_imports(JSContext *ctx, bool allow);
+
 #endif

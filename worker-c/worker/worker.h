@@ -86,7 +86,7 @@ typedef struct {
     JSRuntime *rt;
     JSContext *ctx;         /* tenant code runs here */
     JSContext *compile_ctx; /* and is compiled here, where none ever runs */
-    bool sealed;            /* no module is loaded any more */
+    bool sealed;            /* no module imports anything any more */
 
     uv_loop_t loop;
     bool loop_made;

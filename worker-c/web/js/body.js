@@ -1,10 +1,9 @@
 // What C asks of JS about bodies: https://fetch.spec.whatwg.org/#bodies
 
-import { kindOf } from 'fn:web'
+import { kindOf, lazy } from 'fn:web'
 import { blobBytes, blobType, isBlob, makeBlob as newBlob } from './blob.js'
-import { formEntries } from './formdata.js'
+import { formEntries } from './late.js'
 import { parseMimeType, serializeMimeType } from './mime.js'
-import { serializeFormData } from './multipart.js'
 import { primordialGlobals } from './primordials.js'
 import { isStream, isUnusable } from './streams.js'
 
@@ -19,7 +18,7 @@ export function extractBody(value) {
   }
   if (isBlob(value)) return { __proto__: null, bytes: blobBytes(value), type: blobType(value) }
   const entries = formEntries(value)
-  return entries === undefined ? undefined : serializeFormData(entries)
+  return entries === undefined ? undefined : lazy('multipart.js').serializeFormData(entries)
 }
 
 /** The Blob of a body, by the value of its content-type. */
@@ -27,3 +26,7 @@ export function makeBlob(bytes, contentType) {
   const mime = contentType === null ? undefined : parseMimeType(contentType)
   return newBlob(bytes, mime === undefined ? '' : serializeMimeType(mime))
 }
+
+/** The FormData of a body, by the value of its content-type. */
+export const parseFormData = (bytes, contentType) =>
+  lazy('multipart.js').parseFormData(bytes, contentType)

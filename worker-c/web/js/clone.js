@@ -269,7 +269,7 @@ function readTransfer(transfer) {
 }
 
 /** What is transferred is copied, and detached only when all the rest could be cloned. */
-function structuredClone(value, options = undefined) {
+export function structuredClone(value, options = undefined) {
   needArguments('structuredClone', arguments.length, 1)
   const list = readTransfer(toDictionary(options, 'structuredClone: the options').transfer)
   const state = newState()
@@ -284,5 +284,3 @@ function structuredClone(value, options = undefined) {
 
 /** structuredClone without transfer. */
 export const cloneValue = (value) => cloneAll(value, newState())
-
-define(globalThis, 'structuredClone', structuredClone)

@@ -1,7 +1,6 @@
 // The console: https://console.spec.whatwg.org/
 
-import { logLine, now } from 'fn:web'
-import { formatTable } from './console-table.js'
+import { lazy, logLine, now } from 'fn:web'
 import { inspect } from './inspect.js'
 import {
   ArrayPrototypeJoin,
@@ -192,7 +191,7 @@ const methods = {
     print(INFO, format(data))
   },
   table(data = undefined, columns = undefined) {
-    const table = formatTable(data, columns)
+    const table = lazy('console-table.js').formatTable(data, columns)
     print(INFO, table === undefined ? format([data]) : table)
   },
   time(label = 'default') {

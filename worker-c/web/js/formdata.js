@@ -2,6 +2,7 @@
 
 import { blobBytes, blobType, fileState, isBlob, makeFile } from './blob.js'
 import { defineInterface, defineIterable, isObject, needArguments } from './idl.js'
+import { knowFormData } from './late.js'
 import {
   ArrayPrototypePush,
   ArrayPrototypeSplice,
@@ -17,8 +18,7 @@ import {
 
 const { TypeError } = primordialGlobals
 
-/** The entries of a FormData, undefined of anything else. */
-export let formEntries
+let formEntries
 let iteratorState
 
 const toName = (value) => StringPrototypeToWellFormed(`${value}`)
@@ -109,7 +109,7 @@ export class FormData {
     return makeIterator(this.#entries, 'values')
   }
 }
-defineInterface(FormData)
+defineInterface(FormData, { global: false })
 defineIterable(FormData)
 
 const makeEntry = (name, value) => ({ __proto__: null, name, value })
@@ -175,3 +175,5 @@ export function makeFormData(entries) {
   }
   return data
 }
+
+knowFormData(formEntries)

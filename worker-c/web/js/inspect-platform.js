@@ -1,7 +1,7 @@
 // Objects of the Web APIs in a log, by the getters that they were born with.
 
 import { blobType, fileState, isBlob } from './blob.js'
-import { formEntries } from './formdata.js'
+import { formEntries } from './late.js'
 import {
   ArrayPrototypePush,
   ObjectGetOwnPropertyDescriptor,

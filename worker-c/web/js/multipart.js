@@ -22,11 +22,10 @@ import {
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetByteOffset,
-  uncurryThis,
+  URLSearchParamsPrototypeForEach,
 } from './primordials.js'
 
 const { TypeError, Uint8Array, URLSearchParams } = primordialGlobals
-const forEachParam = uncurryThis(URLSearchParams.prototype.forEach)
 
 function escapeName(name) {
   const breaks = StringPrototypeReplaceAll(name, '\n', '%0A')
@@ -200,7 +199,7 @@ function parseMultipart(bytes, boundary) {
 function parseUrlencoded(bytes) {
   const entries = []
   const params = new URLSearchParams(`?${decodeUtf8(bytes)}`)
-  forEachParam(params, (value, name) =>
+  URLSearchParamsPrototypeForEach(params, (value, name) =>
     ArrayPrototypePush(entries, { __proto__: null, name, value }),
   )
   return entries

@@ -3,7 +3,7 @@
 import { isBlob } from './blob.js'
 import { isEvent } from './event.js'
 import { isEventTarget } from './events.js'
-import { formEntries } from './formdata.js'
+import { formEntries } from './late.js'
 import {
   ObjectGetPrototypeOf,
   ObjectPrototype,

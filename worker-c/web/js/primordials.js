@@ -96,6 +96,8 @@ export const TypedArrayPrototypeGetLength = getter(TypedArrayPrototype, 'length'
 export const TypedArrayPrototypeGetTag = getter(TypedArrayPrototype, Symbol.toStringTag)
 export const TypedArrayPrototypeSet = uncurryThis(TypedArrayPrototype.set)
 
+export const URLSearchParamsPrototypeForEach = uncurryThis(URLSearchParams.prototype.forEach)
+
 const globals = { __proto__: null }
 const names = ownKeys(globalThis)
 for (let i = 0; i < names.length; i++) {

@@ -4,13 +4,13 @@ import {
   feedCancel,
   feedRead,
   feedWait,
+  lazy,
   packageBody,
   pumpChunk,
   pumpEnd,
   pumpError,
   then,
 } from 'fn:web'
-import { cloneValue } from './clone.js'
 import {
   ArrayPrototypePush,
   ObjectDefineProperty,
@@ -230,7 +230,7 @@ export function consumeStream(stream, as, type) {
 }
 
 function cloneChunk(chunk, controller) {
-  enqueueDefault(controller, cloneValue(chunk))
+  enqueueDefault(controller, lazy('clone.js').cloneValue(chunk))
 }
 
 /** Two streams; where chunks are objects of the tenant's, the second one gets clones. */

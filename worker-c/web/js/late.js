@@ -1,0 +1,9 @@
+// What eager modules have to know of the objects of lazy ones (worker-c/web/lazy.c), which fill it in
+// when they are loaded: until then there are no such objects.
+
+/** The entries of a FormData, undefined of anything else. */
+export let formEntries = () => undefined
+
+export function knowFormData(entriesOf) {
+  formEntries = entriesOf
+}
