@@ -169,6 +169,7 @@ tests 'scripts' ./tests/scripts
 tests 'launcher' ./tests/launcher
 tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web
+tests 'web-platform-tests' ./tests/wpt
 tests 'conformance' ./tests/conformance
 tests 'end to end' ./tests/e2e
 sanitized_worker_tests

@@ -1,0 +1,50 @@
+/** Makes one bundle of testharness.js, a test and the scripts that it names. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { resolvePath, type TestFile } from './checkout.ts'
+import type { Host } from './host.ts'
+import { patch } from './patches.ts'
+
+/** The tests whose point is a string that is run as code. */
+const NEED_EVAL = ['html/webappapis/timers/evil-spec-example.any.js']
+
+export const needsEval = (test: TestFile): boolean => NEED_EVAL.includes(test.path)
+
+const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
+
+/** What the test fetches from where it lies, as far as it says so in so many words. */
+function resourcesOf(test: TestFile, host: Host): Record<string, string> {
+  const names = [...test.source.matchAll(/fetch\(["'`]([^"'`]+)["'`]/g)].map(([, name]) => name)
+  for (const [, list] of test.source.matchAll(/idl_test\(\s*([^{(]*)/g)) {
+    for (const [, name] of (list ?? '').matchAll(/['"]([\w-]+)['"]/g))
+      names.push(`/interfaces/${name}.idl`)
+  }
+  const paths = names.map((name) => resolvePath(test.path, name ?? ''))
+  const entries = paths.flatMap((path) => {
+    try {
+      return [[`/${path}`, host.read(path)]]
+    } catch {
+      return []
+    }
+  })
+  return Object.fromEntries(entries)
+}
+
+/**
+ * The scripts share one function's scope, as they would share the global one: their `var`s and
+ * functions see each other, may be declared twice, and `this` is the global. All of it is strict.
+ */
+export function bundleOf(test: TestFile, variant: string, host: Host, timeoutMs: number): string {
+  const files = ['resources/testharness.js', ...test.scripts]
+  const sources = files.map((file) => patch(file, host.read(file)))
+  sources.push(patch(test.path, host.read(test.path)))
+  const [harness, ...scripts] = sources
+  return `const LOCATION = ${JSON.stringify(`${host.origin}/${test.path}${variant}`)}
+const RESOURCES = ${JSON.stringify(resourcesOf(test, host))}
+${PRELUDE}
+${test.title === undefined ? '' : `globalThis.META_TITLE = ${JSON.stringify(test.title)}`}
+function $run() {
+${[harness, `$wpt.watch(${timeoutMs})`, ...scripts].join('\n;')}
+}
+export default () => $wpt.results($run)`
+}

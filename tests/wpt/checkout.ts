@@ -1,0 +1,56 @@
+/** Reads a checkout of web-platform-tests: the tests' own headers, and the files that they name. */
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path/posix'
+
+/** The checkout, or undefined where there is none. */
+export const WPT_ROOT = process.env.WPT_ROOT
+
+export interface TestFile {
+  /** From the checkout's root: `url/url-origin.any.js`. */
+  path: string
+  source: string
+  /** The files that `META: script=` names, in order. */
+  scripts: string[]
+  /** What `META: variant=` asks for: a query for each run, and one empty where it asks for none. */
+  variants: string[]
+  title: string | undefined
+  long: boolean
+}
+
+export function readFile(path: string): string {
+  if (WPT_ROOT === undefined) throw new Error('WPT_ROOT is not set')
+  return readFileSync(join(WPT_ROOT, path), 'utf8')
+}
+
+/** `META:` comments stand at the top of a file, one a line. */
+function readMeta(source: string): [string, string][] {
+  const meta: [string, string][] = []
+  for (const line of source.split('\n')) {
+    const [, key, value] = /^\/\/\s*META:\s*(\w*)=(.*)$/.exec(line.trimEnd()) ?? []
+    if (key === undefined || value === undefined) break
+    meta.push([key, value.trim()])
+  }
+  return meta
+}
+
+/** The path that a test at `from` means by `reference`. */
+export function resolvePath(from: string, reference: string): string {
+  return reference.startsWith('/')
+    ? normalize(reference.slice(1))
+    : normalize(join(dirname(from), reference))
+}
+
+export function readTest(path: string): TestFile {
+  const source = readFile(path)
+  const meta = readMeta(source)
+  const all = (name: string) => meta.filter(([key]) => key === name).map(([, value]) => value)
+  const variants = all('variant')
+  return {
+    path,
+    source,
+    scripts: all('script').map((script) => resolvePath(path, script)),
+    variants: variants.length === 0 ? [''] : variants,
+    title: all('title')[0],
+    long: all('timeout').includes('long'),
+  }
+}

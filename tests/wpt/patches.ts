@@ -1,0 +1,66 @@
+/** What of the checkout cannot run as it is inside an ES module: each with its reason. */
+
+interface Patch {
+  file: string
+  from: string
+  to: string
+  why: string
+}
+
+const STRICT = 'it assigns to a name that it does not declare'
+
+const PATCHES: Patch[] = [
+  {
+    file: 'resources/idlharness.js',
+    from: 'function fetch_spec(spec) {',
+    to: 'globalThis.fetch_spec = fetch_spec;\nfunction fetch_spec(spec) {',
+    why: 'it looks for its own function as a property of the global',
+  },
+  {
+    file: 'html/webappapis/structured-clone/structured-clone-battery-of-tests.js',
+    from: '\nstructuredCloneBatteryOfTests = [];',
+    to: '\nvar structuredCloneBatteryOfTests = [];',
+    why: STRICT,
+  },
+  {
+    file: 'fetch/api/basic/request-forbidden-headers.any.js',
+    from: 'for (forbiddenMethod of',
+    to: 'for (const forbiddenMethod of',
+    why: STRICT,
+  },
+  {
+    file: 'fetch/api/basic/request-forbidden-headers.any.js',
+    from: 'for (overrideHeader of',
+    to: 'for (const overrideHeader of',
+    why: STRICT,
+  },
+  {
+    file: 'fetch/api/basic/request-forbidden-headers.any.js',
+    from: 'for (permittedValue of',
+    to: 'for (const permittedValue of',
+    why: STRICT,
+  },
+  {
+    file: 'fetch/api/request/request-init-priority.any.js',
+    from: 'for (idx in',
+    to: 'for (const idx in',
+    why: STRICT,
+  },
+  {
+    file: 'html/webappapis/timers/evil-spec-example.any.js',
+    from: "var log = '';",
+    to: "Object.assign(globalThis, { t, finishTest, logger });\nvar log = '';",
+    why: 'the strings that it runs as code look for its functions as properties of the global',
+  },
+]
+
+/** The source with what is to be changed in it; a patch that no longer fits is an error. */
+export function patch(file: string, source: string): string {
+  let result = source
+  for (const { from, to, ...one } of PATCHES) {
+    if (one.file !== file) continue
+    if (!result.includes(from)) throw new Error(`${file}: the patch for '${from}' no longer fits`)
+    result = result.replaceAll(from, () => to)
+  }
+  return result
+}

@@ -1,0 +1,88 @@
+/** Runs one test file, one variant of it, in a worker of its own. */
+import type { TestTemplate } from '../worker/harness.ts'
+import { bundleOf, needsEval } from './bundle.ts'
+import type { TestFile } from './checkout.ts'
+import type { Host } from './host.ts'
+
+/** As in testharness.js. */
+const PASS = 0
+const HARNESS = ['OK', 'ERROR', 'TIMEOUT', 'PRECONDITION_FAILED']
+
+const MB = 1024 * 1024
+const TIMEOUT_MS = 30_000
+const LONG_TIMEOUT_MS = 120_000
+
+export interface Subtest {
+  /** Its name; where several have one name, with their number behind all but the first. */
+  name: string
+  passed: boolean
+  message: string
+}
+
+export interface FileResult {
+  /** Path and variant, from the suite's folder. */
+  name: string
+  subtests: Subtest[]
+  /** What went wrong with the file as a whole. */
+  failure: string | undefined
+}
+
+interface Answer {
+  status: number
+  message: string | null
+  stack?: string
+  tests: { name: string; status: number; message: string | null; stack?: string }[]
+}
+
+function subtestsOf(answer: Answer): Subtest[] {
+  const seen = new Map<string, number>()
+  return answer.tests.map(({ name, status, message }) => {
+    const count = (seen.get(name) ?? 0) + 1
+    seen.set(name, count)
+    return {
+      name: count === 1 ? name : `${name} (${count})`,
+      passed: status === PASS,
+      message: message ?? '',
+    }
+  })
+}
+
+async function ask(
+  template: TestTemplate,
+  test: TestFile,
+  variant: string,
+  host: Host,
+): Promise<Answer> {
+  const timeoutMs = test.long ? LONG_TIMEOUT_MS : TIMEOUT_MS
+  const worker = await template.connect()
+  try {
+    worker.start({
+      bundle: bundleOf(test, variant, host, timeoutMs),
+      capabilities: { maxMemory: 512 * MB, allowEval: needsEval(test) },
+      limits: { load_ms: 30_000, load_cpu_ms: 30_000 },
+    })
+    await worker.ready()
+    const deadlineMs = timeoutMs + 30_000
+    const result = await worker.invoke({ deadlineMs, cpuMs: deadlineMs })
+    if (result.error !== undefined) throw new Error(`${result.error.code}: ${result.error.message}`)
+    return JSON.parse(result.text) as Answer
+  } finally {
+    worker.close()
+  }
+}
+
+export async function runFile(
+  template: TestTemplate,
+  test: TestFile,
+  variant: string,
+  host: Host,
+): Promise<Omit<FileResult, 'name'>> {
+  try {
+    const answer = await ask(template, test, variant, host)
+    const { status, message } = answer
+    const failure = status === 0 ? undefined : `${HARNESS[status]}: ${message ?? ''}`
+    return { subtests: subtestsOf(answer), failure }
+  } catch (error) {
+    return { subtests: [], failure: error instanceof Error ? error.message : String(error) }
+  }
+}

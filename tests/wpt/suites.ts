@@ -1,0 +1,36 @@
+/** The suites of files.json, run two workers at a time. */
+import type { TestTemplate } from '../worker/harness.ts'
+import { readTest } from './checkout.ts'
+import list from './files.json'
+import { diskHost } from './host.ts'
+import { type FileResult, runFile } from './run-file.ts'
+
+const WORKERS = 2
+
+/** Suite -> paths of its files, from the suite's folder. */
+const files: Record<string, string[]> = list
+
+export const SUITES = Object.keys(files)
+
+/** Runs the files of a suite whose names hold `part`. */
+export async function runSuite(
+  template: TestTemplate,
+  suite: string,
+  part = '',
+): Promise<FileResult[]> {
+  const runs = (files[suite] ?? []).flatMap((file) => {
+    const test = readTest(`${suite}/${file}`)
+    return test.variants.map((variant) => ({ test, variant, name: `${file}${variant}` }))
+  })
+  const wanted = runs.filter(({ name }) => name.includes(part))
+  const results: FileResult[] = []
+  let next = 0
+  async function work(): Promise<void> {
+    for (let at = next++; at < wanted.length; at = next++) {
+      const { test, variant, name } = wanted[at] as (typeof wanted)[number]
+      results[at] = { name, ...(await runFile(template, test, variant, diskHost)) }
+    }
+  }
+  await Promise.all(Array.from({ length: WORKERS }, work))
+  return results
+}

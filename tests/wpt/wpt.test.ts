@@ -1,0 +1,28 @@
+/** The suites of web-platform-tests, where WPT_ROOT names a checkout: each is as its expectations say. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { WPT_ROOT } from './checkout.ts'
+import { judge, readExpectations } from './expectations.ts'
+import { runSuite, SUITES } from './suites.ts'
+
+const SUITE_MS = 300_000
+
+if (WPT_ROOT === undefined) {
+  test.skip('web-platform-tests (WPT_ROOT names no checkout)', () => undefined)
+} else {
+  describe('web-platform-tests', () => {
+    let template: TestTemplate
+    beforeAll(async () => {
+      template = await startTemplate()
+    })
+    afterAll(() => template.close())
+
+    for (const suite of SUITES) {
+      const run = async () => {
+        const results = await runSuite(template, suite)
+        expect(judge(results, readExpectations(suite)).surprises).toEqual([])
+      }
+      test(suite, run, SUITE_MS)
+    }
+  })
+}
