@@ -18,6 +18,9 @@ const yyjson_dir = sources ++ "/yyjson";
 /// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
 const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
 
+/// Written by scripts/encoding-tables.ts before zig is called.
+const encoding_tables = ".build/generated/encoding_tables.c";
+
 /// What is left out of an initializer is zero: the engine's own idiom for class definitions.
 const our_flags = [_][]const u8{
     "-std=c11",
@@ -131,6 +134,7 @@ fn addWorker(s: Settings, builtins: Build.LazyPath) *Build.Step.Compile {
     addOurC(s, m, "worker-c/worker");
     addOurC(s, m, "worker-c/web");
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
+    m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir }) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));

@@ -55,7 +55,7 @@ done
 add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
 add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
-for file in worker-c/worker/*.c worker-c/web/*.c worker-c/tools/sanitizer.c .build/generated/builtins.c; do
+for file in worker-c/worker/*.c worker-c/web/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
   add "$our_headers" "$file" "$cc" "${ours[@]}"
 done
 

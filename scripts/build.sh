@@ -37,6 +37,20 @@ bundle_web_js() {
   stamp_set web-js "$want"
 }
 
+# The indexes of the Encoding standard, as C.
+make_encoding_tables() {
+  local want
+  want=$(content_hash scripts/encoding-tables.ts package-lock.json)
+  if stamp_is encoding-tables "$want" && [ -f .build/generated/encoding_tables.c ]; then
+    return
+  fi
+  mkdir -p .build/generated
+  "$bun" scripts/encoding-tables.ts .build/generated/encoding_tables.new >&2 ||
+    die 'bun could not make the tables of the Encoding standard.'
+  mv -f .build/generated/encoding_tables.new .build/generated/encoding_tables.c
+  stamp_set encoding-tables "$want"
+}
+
 build_native() {
   run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher.'
 }
@@ -66,5 +80,6 @@ install_packages
 bun=$(find_bun)
 scripts/fetch-sources.py
 bundle_web_js
+make_encoding_tables
 build_native
 compile_functions

@@ -146,6 +146,24 @@ describe('TextDecoder', () => {
         'A\u20ac\u0178\u00e9\u00ff\u0081',
       )
     },
+    'every label of an encoding, and what else is near to one': () => {
+      const name = (label: string) => new TextDecoder(label as never).encoding
+      same(name(' GB2312\t'), 'gbk')
+      same([name('x-sjis'), name('Windows-31J')], ['shift_jis', 'shift_jis'])
+      same([name('iso-8859-11'), name('tis-620')], ['windows-874', 'windows-874'])
+      same([name('logical'), name('visual')], ['iso-8859-8-i', 'iso-8859-8'])
+      for (const label of ['iso-2022-kr', 'hz-gb-2312', 'replacement', 'gb', 'x'.repeat(1000)]) {
+        throws(() => new TextDecoder(label as never), 'RangeError')
+      }
+    },
+    'an ISO-2022-JP stream begins anew in ASCII': () => {
+      const decoder = new TextDecoder('iso-2022-jp' as never)
+      const lead = new Uint8Array([0x1b, 0x24, 0x42, 0x24])
+      same(decoder.decode(lead, { stream: true }), '')
+      same(decoder.decode(new Uint8Array([0x22, 0x1b]), { stream: true }), '\u3042')
+      same(decoder.decode(), '\ufffd')
+      same(decoder.decode(new Uint8Array([0x24, 0x22])), '$"')
+    },
     'byte order marks': () => {
       const bom = new Uint8Array([0xef, 0xbb, 0xbf, 0x41, 0xef, 0xbb, 0xbf])
       same(new TextDecoder().decode(bom), 'A\ufeff')

@@ -1,73 +1,20 @@
 /* The TextDecoder interface: https://encoding.spec.whatwg.org/#interface-textdecoder */
+#include "encoding.h"
 #include "internal.h"
 
 #include <string.h>
 
-typedef enum { UTF_8, UTF_16LE, UTF_16BE, WINDOWS_1252 } encoding;
-
 typedef struct {
-    encoding encoding;
-    bool fatal, ignore_bom;
+    fn_decode decode;
+    bool ignore_bom;
     bool bom_seen;
     bool streaming; /* the last call said that more comes */
     uint8_t pending[3];
     uint8_t pending_len;
 } decoder;
 
-static const char *const names[] = {"utf-8", "utf-16le", "utf-16be", "windows-1252"};
-
-/* Labels, each with white space around it: https://encoding.spec.whatwg.org/#names-and-labels */
-static const char *const labels[] = {
-    [UTF_8] = " unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf-8 utf8 x-unicode20utf8 ",
-    [UTF_16LE] = " csunicode iso-10646-ucs-2 ucs-2 unicode unicodefeff utf-16 utf-16le ",
-    [UTF_16BE] = " unicodefffe utf-16be ",
-    [WINDOWS_1252] = " ansi_x3.4-1968 ascii cp1252 cp819 csisolatin1 ibm819 iso-8859-1 iso-ir-100 "
-                     "iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 latin1 us-ascii "
-                     "windows-1252 x-cp1252 ",
-};
-
-/* 0x80 to 0x9f of windows-1252; all other bytes stand for themselves. */
-static const uint16_t windows_1252[] = {
-    0x20ac, 0x0081, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0x008d, 0x017d, 0x008f, 0x0090, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
-    0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0x009d, 0x017e, 0x0178,
-};
-
 static void finalize(JSRuntime *rt, JSValueConst value) {
     js_free_rt(rt, JS_GetOpaque(value, fn_web.decoder));
-}
-
-static bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';
-}
-
-/* The encoding that a label names, or -1. */
-static int find_encoding(const char *label, size_t len) {
-    char key[32] = " ";
-    while (len > 0 && is_space(label[0])) {
-        label++;
-        len--;
-    }
-    while (len > 0 && is_space(label[len - 1])) {
-        len--;
-    }
-    if (len == 0 || len > sizeof(key) - 3) {
-        return -1;
-    }
-    for (size_t i = 0; i < len; i++) {
-        char c = label[i];
-        if (c == '\0' || is_space(c)) {
-            return -1;
-        }
-        key[i + 1] = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    key[len + 1] = ' ';
-    for (int i = 0; i < FN_COUNT(labels); i++) {
-        if (strstr(labels[i], key) != NULL) {
-            return i;
-        }
-    }
-    return -1;
 }
 
 /* A boolean member of a dictionary that may be undefined or null. */
@@ -92,7 +39,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     if (argc > 0 && !JS_IsUndefined(argv[0]) && fn_text_usv(ctx, &label, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    int found = find_encoding(label.bytes, label.len);
+    const fn_encoding *encoding = fn_encoding_find(label.bytes, label.len);
     fn_text_free(ctx, &label);
     JSValueConst options = argc > 1 ? argv[1] : JS_UNDEFINED;
     bool fatal, ignore_bom;
@@ -100,8 +47,8 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
         read_flag(ctx, options, "ignoreBOM", &ignore_bom) < 0) {
         return JS_EXCEPTION;
     }
-    if (found < 0) {
-        return JS_ThrowRangeError(ctx, "TextDecoder: the encoding is not supported");
+    if (encoding == NULL || encoding->coding == FN_CODING_REPLACEMENT) {
+        return JS_ThrowRangeError(ctx, "TextDecoder: the label names no encoding");
     }
     JSValue value = fn_idl_create(ctx, new_target, fn_web.decoder);
     decoder *d = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*d));
@@ -109,14 +56,15 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
-    *d = (decoder){.encoding = (encoding)found, .fatal = fatal, .ignore_bom = ignore_bom};
+    *d = (decoder){.decode = {.encoding = encoding, .fatal = fatal}, .ignore_bom = ignore_bom};
     JS_SetOpaque(value, d);
     return value;
 }
 
 static JSValue broken(JSContext *ctx, decoder *d) {
     d->pending_len = 0;
-    return JS_ThrowTypeError(ctx, "TextDecoder: the data is not valid %s", names[d->encoding]);
+    return JS_ThrowTypeError(ctx, "TextDecoder: the data is not valid %s",
+                             d->decode.encoding->name);
 }
 
 /* Keeps the end of the input, which is not whole yet, for the next call. */
@@ -128,7 +76,7 @@ static void keep(decoder *d, const uint8_t *bytes, size_t len) {
 static JSValue decode_utf8(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
     size_t left = d->streaming ? fn_utf8_unfinished(bytes, len) : 0;
     len -= left;
-    if (d->fatal && fn_utf8_valid(bytes, len) != len) {
+    if (d->decode.fatal && fn_utf8_valid(bytes, len) != len) {
         return broken(ctx, d);
     }
     keep(d, bytes + len, left);
@@ -140,82 +88,80 @@ static JSValue decode_utf8(JSContext *ctx, decoder *d, const uint8_t *bytes, siz
     return skip ? fn_utf8_decode_bom(ctx, bytes, len) : fn_utf8_decode(ctx, bytes, len);
 }
 
-static uint16_t unit_at(const decoder *d, const uint8_t *at) {
-    return d->encoding == UTF_16LE ? (uint16_t)(at[0] | at[1] << 8)
-                                   : (uint16_t)(at[0] << 8 | at[1]);
-}
-
-/* Copies code units, lone surrogates mended. The number of units, or SIZE_MAX where one is broken
- * and the decoder fatal. */
-static size_t mend_utf16(const decoder *d, const uint8_t *bytes, size_t count, uint16_t *out) {
+/* A string of code units; one of bytes where they fit. */
+static JSValue string_of(JSContext *ctx, const uint16_t *units, size_t count) {
+    uint16_t all = 0;
     for (size_t i = 0; i < count; i++) {
-        uint16_t unit = unit_at(d, bytes + 2 * i);
-        out[i] = unit;
-        if (unit < 0xd800 || unit > 0xdfff) {
-            continue;
-        }
-        uint16_t low = i + 1 < count ? unit_at(d, bytes + 2 * i + 2) : 0;
-        if (unit < 0xdc00 && low >= 0xdc00 && low <= 0xdfff) {
-            out[++i] = low;
-        } else if (d->fatal) {
-            return SIZE_MAX;
-        } else {
-            out[i] = 0xfffd;
-        }
+        all |= units[i];
     }
-    return count;
-}
-
-static JSValue decode_utf16(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
-    size_t left = len % 2;
-    if (d->streaming && len >= 2) {
-        uint16_t last = unit_at(d, bytes + len - left - 2);
-        left += last >= 0xd800 && last < 0xdc00 ? 2 : 0;
+    if (all > 0x7f) {
+        return JS_NewStringUTF16(ctx, units, count);
     }
-    bool cut = !d->streaming && left > 0;
-    size_t count = (len - left) / 2;
-    uint16_t *units = js_malloc(ctx, (count + 1) * sizeof(*units));
-    if (units == NULL) {
+    char *bytes = js_malloc(ctx, count + 1);
+    if (bytes == NULL) {
         return JS_EXCEPTION;
     }
-    size_t made = mend_utf16(d, bytes, count, units);
-    if (made == SIZE_MAX || (cut && d->fatal)) {
-        js_free(ctx, units);
-        return broken(ctx, d);
+    for (size_t i = 0; i < count; i++) {
+        bytes[i] = (char)units[i];
     }
-    if (cut) {
-        /* A surrogate and half a unit at the end are one error. */
-        uint16_t last = count > 0 ? unit_at(d, bytes + 2 * count - 2) : 0;
-        if (last < 0xd800 || last > 0xdbff) {
-            units[made++] = 0xfffd;
-        }
-    } else {
-        keep(d, bytes + len - left, left);
-    }
-    size_t from = made > 0 && !d->bom_seen && !d->ignore_bom && units[0] == 0xfeff ? 1 : 0;
-    d->bom_seen = d->bom_seen || made > 0;
-    JSValue string = JS_NewStringUTF16(ctx, units + from, made - from);
-    js_free(ctx, units);
+    JSValue string = JS_NewStringLen(ctx, bytes, count);
+    js_free(ctx, bytes);
     return string;
 }
 
-static JSValue decode_1252(JSContext *ctx, const uint8_t *bytes, size_t len) {
+static bool is_utf16(const decoder *d) {
+    fn_coding coding = d->decode.encoding->coding;
+    return coding == FN_CODING_UTF_16LE || coding == FN_CODING_UTF_16BE;
+}
+
+static JSValue decode_units(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
+    if (len >= SIZE_MAX / sizeof(uint16_t)) {
+        return JS_ThrowOutOfMemory(ctx);
+    }
     uint16_t *units = js_malloc(ctx, (len + 1) * sizeof(*units));
     if (units == NULL) {
         return JS_EXCEPTION;
     }
-    for (size_t i = 0; i < len; i++) {
-        units[i] = bytes[i] >= 0x80 && bytes[i] <= 0x9f ? windows_1252[bytes[i] - 0x80] : bytes[i];
+    size_t rest, from = 0;
+    size_t made = is_utf16(d) ? fn_decode_utf16(&d->decode, bytes, len, units, &rest)
+                              : fn_decode_legacy(&d->decode, bytes, len, units, &rest);
+    if (made == FN_DECODE_BROKEN) {
+        js_free(ctx, units);
+        return broken(ctx, d);
     }
-    JSValue string = JS_NewStringUTF16(ctx, units, len);
+    keep(d, bytes + len - rest, rest);
+    if (is_utf16(d) && made > 0) {
+        from = !d->bom_seen && !d->ignore_bom && units[0] == 0xfeff ? 1 : 0;
+        d->bom_seen = true;
+    }
+    JSValue string = string_of(ctx, units + from, made - from);
     js_free(ctx, units);
     return string;
 }
 
 static JSValue decode_bytes(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
-    return d->encoding == UTF_8          ? decode_utf8(ctx, d, bytes, len)
-           : d->encoding == WINDOWS_1252 ? decode_1252(ctx, bytes, len)
-                                         : decode_utf16(ctx, d, bytes, len);
+    return d->decode.encoding->coding == FN_CODING_UTF_8 ? decode_utf8(ctx, d, bytes, len)
+                                                         : decode_units(ctx, d, bytes, len);
+}
+
+/* What the last call left comes first. */
+static JSValue decode_joined(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
+    if (d->pending_len == 0) {
+        return decode_bytes(ctx, d, len == 0 ? d->pending : bytes, len);
+    }
+    size_t before = d->pending_len;
+    uint8_t *joined = len > SIZE_MAX - before ? NULL : js_malloc(ctx, before + len);
+    if (joined == NULL) {
+        return JS_ThrowOutOfMemory(ctx);
+    }
+    memcpy(joined, d->pending, before);
+    if (len > 0) {
+        memcpy(joined + before, bytes, len);
+    }
+    d->pending_len = 0;
+    JSValue string = decode_bytes(ctx, d, joined, before + len);
+    js_free(ctx, joined);
+    return string;
 }
 
 static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -240,24 +186,11 @@ static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     if (!d->streaming) {
         d->bom_seen = false;
         d->pending_len = 0;
+        d->decode.jp = (fn_jp_state){FN_JP_ASCII, false};
     }
     d->streaming = stream;
-    if (d->pending_len == 0) {
-        return decode_bytes(ctx, d, len == 0 ? d->pending : bytes, len);
-    }
-    uint8_t *joined = js_malloc(ctx, d->pending_len + len);
-    if (joined == NULL) {
-        return JS_EXCEPTION;
-    }
-    size_t before = d->pending_len;
-    memcpy(joined, d->pending, before);
-    if (len > 0) {
-        memcpy(joined + before, bytes, len);
-    }
-    d->pending_len = 0;
-    JSValue string = decode_bytes(ctx, d, joined, before + len);
-    js_free(ctx, joined);
-    return string;
+    d->decode.last = !stream;
+    return decode_joined(ctx, d, bytes, len);
 }
 
 static JSValue get(JSContext *ctx, JSValueConst this_val, int which) {
@@ -265,8 +198,8 @@ static JSValue get(JSContext *ctx, JSValueConst this_val, int which) {
     if (d == NULL) {
         return JS_EXCEPTION;
     }
-    return which == 0 ? JS_NewString(ctx, names[d->encoding])
-                      : JS_NewBool(ctx, which == 1 ? d->fatal : d->ignore_bom);
+    return which == 0 ? JS_NewString(ctx, d->decode.encoding->name)
+                      : JS_NewBool(ctx, which == 1 ? d->decode.fatal : d->ignore_bom);
 }
 
 static const JSCFunctionListEntry members[] = {
