@@ -126,6 +126,8 @@ fn muslOf(arch: std.Target.Cpu.Arch) std.Target.Query {
 fn addLauncher(s: Settings) *Build.Step.Compile {
     const m = s.module();
     addOurC(s, m, "worker-c/sandbox");
+    addOurC(s, m, "worker-c/wall");
+    m.addIncludePath(s.b.path("worker-c/wall"));
     return s.executable("functions-launcher", m);
 }
 
@@ -133,13 +135,14 @@ fn addWorker(s: Settings, builtins: Build.LazyPath) *Build.Step.Compile {
     const m = s.module();
     addOurC(s, m, "worker-c/worker");
     addOurC(s, m, "worker-c/web");
+    addOurC(s, m, "worker-c/wall");
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir }) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
     }
-    for ([_][]const u8{ "worker-c/worker", "worker-c/web", "worker-c/tools" }) |dir| {
+    for ([_][]const u8{ "worker-c/worker", "worker-c/web", "worker-c/wall", "worker-c/tools" }) |dir| {
         m.addIncludePath(s.b.path(dir));
     }
     m.linkLibrary(addQuickjs(s));

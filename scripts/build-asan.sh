@@ -21,7 +21,7 @@ theirs=("${base[@]}" -w -fno-strict-aliasing)
 ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -std=c11 -Wall -Wextra -Werror
   -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
   -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson"
-  -Iworker-c/worker -Iworker-c/web -Iworker-c/tools)
+  -Iworker-c/worker -Iworker-c/web -Iworker-c/wall -Iworker-c/tools)
 
 mkdir -p "$out/objects"
 jobs_file=$(mktemp)
@@ -55,7 +55,7 @@ done
 add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
 add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
-for file in worker-c/worker/*.c worker-c/web/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
+for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
   add "$our_headers" "$file" "$cc" "${ours[@]}"
 done
 

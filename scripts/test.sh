@@ -171,6 +171,7 @@ tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web
 tests 'web-platform-tests' ./tests/wpt
 tests 'conformance' ./tests/conformance
+tests 'hostile' ./tests/hostile
 tests 'end to end' ./tests/e2e
 sanitized_worker_tests
 finish

@@ -20,6 +20,7 @@ export const ERRORS = {
   MEMORY_LIMIT: { status: 500, title: 'Memory limit exceeded' },
   INTERNAL: { status: 500, title: 'Internal error' },
   WORKER_CRASHED: { status: 502, title: 'The worker crashed' },
+  SANDBOX_VIOLATION: { status: 502, title: 'The sandbox stopped the worker' },
   WORKER_PROTOCOL: { status: 502, title: 'The worker broke the protocol' },
   OVERLOADED: { status: 503, title: 'Overloaded' },
   NOT_RUNNING: { status: 503, title: 'The service is not running' },

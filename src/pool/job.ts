@@ -1,3 +1,4 @@
+import type { FunctionError } from '../errors.ts'
 import type { Invocation, InvocationRequest, InvocationSink, WorkerLog } from '../worker/worker.ts'
 
 /**
@@ -26,6 +27,8 @@ export interface Waited {
 /** What a pool tells about its workers. */
 export interface PoolEvents {
   log(entry: WorkerLog, requestId: string | undefined): void
+  /** A worker ended, and nobody had asked it to. */
+  lost?(error: FunctionError): void
 }
 
 /** Time, handed in so that a test can hold it. */

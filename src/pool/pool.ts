@@ -232,6 +232,7 @@ export class Pool implements FleetMember, DispatchOwner {
 
   #gone(slot: Slot, error: FunctionError | undefined): void {
     this.#slots = this.#slots.filter((other) => other !== slot)
+    if (error !== undefined) this.#events.lost?.(error)
     if (slot.readyAt === Number.POSITIVE_INFINITY && !slot.draining) {
       this.#startFailed(
         error ?? new FunctionError('WORKER_START_FAILED', 'The worker ended early.'),

@@ -1,9 +1,11 @@
 import { FunctionError } from '../errors.ts'
 import type { Fleet } from '../pool/fleet.ts'
+import type { PoolEvents } from '../pool/job.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import { Pool } from '../pool/pool.ts'
 import type { SlotState } from '../pool/slot.ts'
 import type { CounterBook } from '../telemetry/counters.ts'
+import { sandboxViolation } from '../worker/failures.ts'
 import type { WorkerLauncher, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 
@@ -150,14 +152,26 @@ export class Router {
       maxWorkers: version.maxWorkers,
       concurrency: version.concurrency,
     }
-    const events = {
-      log: (entry: WorkerLog, requestId: string | undefined) => log(spec, entry, requestId),
+    const counted = counters.of(spec.functionName, spec.version)
+    const events: PoolEvents = {
+      log: (entry, requestId) => log(spec, entry, requestId),
+      lost(error) {
+        const violation = sandboxViolation(error)
+        if (violation === undefined) return
+        counted.sandboxKills++
+        const { code, message } = violation
+        log(
+          spec,
+          { invocation: undefined, level: 'error', message: `${code}: ${message}` },
+          undefined,
+        )
+      },
     }
     return {
       functionName: spec.functionName,
       version: spec.version,
       pool: new Pool(spec, limits, launcher, fleet, events),
-      counters: counters.of(spec.functionName, spec.version),
+      counters: counted,
       timeoutMs: version.timeoutMs,
       cpuMs: spec.capabilities.maxCpu,
       exposeErrors: version.exposeErrors,

@@ -15,6 +15,8 @@ export class FunctionCounters {
   invocations = 0
   durationMsSum = 0
   cpuUsSum = 0
+  /** Workers that the kernel killed for a system call that they may not make. */
+  sandboxKills = 0
   /** Invocations by outcome: `ok`, an error code, or CLIENT_GONE. */
   readonly outcomes = new Map<string, number>()
   /** One more than the bounds; not cumulative. */
@@ -43,6 +45,7 @@ export class FunctionCounters {
     copy.invocations = this.invocations
     copy.durationMsSum = this.durationMsSum
     copy.cpuUsSum = this.cpuUsSum
+    copy.sandboxKills = this.sandboxKills
     for (const [outcome, count] of this.outcomes) copy.outcomes.set(outcome, count)
     this.buckets.forEach((count, index) => {
       copy.buckets[index] = count

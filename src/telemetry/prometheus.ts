@@ -29,6 +29,14 @@ export function prometheusText(book: CounterBook, gauges: Gauges): string {
     lines.push(`functions_cpu_seconds_total{${labels(one)}} ${one.cpuUsSum / 1e6}`)
   }
   family(
+    'functions_sandbox_kills_total',
+    'counter',
+    'Workers killed for a system call that they may not make.',
+  )
+  for (const one of all) {
+    lines.push(`functions_sandbox_kills_total{${labels(one)}} ${one.sandboxKills}`)
+  }
+  family(
     'functions_duration_seconds',
     'histogram',
     'Time from arrival until nothing runs any more.',

@@ -33,6 +33,7 @@ export interface ProcessExit {
 
 export const SIGKILL = 9
 const SIGXCPU = 24
+const SIGSYS = 31
 
 /** The error of an `error` message, with the tenant's own positions in its stack. */
 export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
@@ -103,9 +104,20 @@ function explainProcess(exit: ProcessExit | undefined, cpuLifeMs: number): Funct
   if (exit.oom === true) {
     return new FunctionError('MEMORY_LIMIT', 'the worker was killed for lack of memory')
   }
+  if (exit.signal === SIGSYS) {
+    const message =
+      'the sandbox killed the worker: it made a system call that it may not make (SIGSYS)'
+    return new FunctionError('SANDBOX_VIOLATION', message)
+  }
   const how =
     exit.signal === 0 ? `exited with status ${exit.status}` : `died of signal ${exit.signal}`
   return new FunctionError('WORKER_CRASHED', `the worker ${how}`)
+}
+
+/** Did the kernel stop a worker that tried what its sandbox does not allow? */
+export function sandboxViolation(error: unknown): FunctionError | undefined {
+  if (!(error instanceof FunctionError)) return undefined
+  return error.code === 'SANDBOX_VIOLATION' ? error : sandboxViolation(error.cause)
 }
 
 /** What kept a worker from starting. */

@@ -22,7 +22,7 @@ const LAST_WORDS_MS = 100
 
 type TemplateMessage =
   | LaunchMessage
-  | { type: 'listening' }
+  | { type: 'listening'; layers: string[] }
   | { type: 'forked'; worker: number; pid: number }
   | {
       type: 'exited'
@@ -54,7 +54,10 @@ export interface TemplateEvents {
 
 export class TemplateProcess {
   readonly socketName: string
+  /** What the launcher put around it. */
   layers: readonly string[] = []
+  /** What each worker closes behind itself. */
+  workerLayers: readonly string[] = []
   /** It takes connections. */
   open = false
   readonly #events: TemplateEvents
@@ -174,6 +177,7 @@ export class TemplateProcess {
         return
       }
       case 'listening':
+        this.workerLayers = message.layers
         this.open = true
         this.#events.listening()
         return
@@ -230,7 +234,8 @@ function checkTemplateMessage(value: unknown): TemplateMessage {
   const message = value as Record<string, unknown> | null
   switch (message?.type) {
     case 'listening':
-      return value as TemplateMessage
+      if (areNames(message.layers)) return value as TemplateMessage
+      break
     case 'forked':
       if (areCounts(message.worker, message.pid)) return value as TemplateMessage
       break
@@ -244,6 +249,10 @@ function checkTemplateMessage(value: unknown): TemplateMessage {
       return checkLaunchMessage(value)
   }
   throw new ProtocolBreach('no message of a template')
+}
+
+function areNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }
 
 function areCounts(...values: unknown[]): boolean {

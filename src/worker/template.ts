@@ -43,8 +43,10 @@ export class Template {
     this.#runDirFd = openSync(parts.runDir, constants.O_RDONLY | constants.O_DIRECTORY)
   }
 
+  /** Those of its workers. */
   get layers(): readonly string[] {
-    return this.#process?.layers ?? []
+    const { layers = [], workerLayers = [] } = this.#process ?? {}
+    return [...layers, ...workerLayers]
   }
 
   /** Starts it where it does not run; resolves when it takes connections. */

@@ -112,6 +112,7 @@ describe('how a process ended', () => {
     ['by the oom killer', { ...exit, signal: 9, oom: true }, 'MEMORY_LIMIT'],
     ['by somebody else', { ...exit, signal: 9, oom: false }, 'WORKER_CRASHED'],
     ['by a crash', { ...exit, signal: 11 }, 'WORKER_CRASHED'],
+    ['by its seccomp filter', { ...exit, signal: 31 }, 'SANDBOX_VIOLATION'],
     ['by itself', { ...exit, status: 1 }, 'WORKER_CRASHED'],
     ['unknown', undefined, 'WORKER_CRASHED'],
   ] as const)('%s', (_how, how, code) => {

@@ -17,6 +17,7 @@
 #define CHANNEL_FD 3
 #define SPARE_LISTENER_FD 3 /* until the channel takes its place */
 #define SPARE_TAKEN_FD 4
+#define SPARE_RULESET_FD 5
 #define MAX_START_LINE (16 * 1024)
 #define MAX_START_BYTES (64u * 1024 * 1024)
 #define START_MS 5000   /* from the fork to the end of the start line */
@@ -60,9 +61,9 @@ static void close_above(int last) {
     }
 }
 
-/* Drops what the template had open, so that the listener and the pipe are all that is left beside
- * 0, 1 and 2. */
-static void drop_inherited(int listener, int taken, int parent) {
+/* Drops what the template had open, so that the listener, the pipe and the ruleset are all that is
+ * left beside 0, 1 and 2. */
+static void drop_inherited(fn_worker *worker, int listener, int taken, int parent) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -73,10 +74,16 @@ static void drop_inherited(int listener, int taken, int parent) {
     }
     move_fd(listener, SPARE_LISTENER_FD);
     move_fd(taken, SPARE_TAKEN_FD);
-    close_above(SPARE_TAKEN_FD);
+    if (worker->closing.ruleset >= 0) {
+        move_fd(worker->closing.ruleset, SPARE_RULESET_FD);
+        worker->closing.ruleset = SPARE_RULESET_FD;
+        close_above(SPARE_RULESET_FD);
+    } else {
+        close_above(SPARE_TAKEN_FD);
+    }
 }
 
-/* Waits for a connection, which is the worker's channel, and drops all else. */
+/* Waits for a connection, which takes the listener's place as the worker's channel. */
 static void take_connection(uint64_t number) {
     int fd;
     while ((fd = accept4(SPARE_LISTENER_FD, NULL, NULL, SOCK_CLOEXEC)) < 0) {
@@ -89,7 +96,8 @@ static void take_connection(uint64_t number) {
         _exit(FN_EXIT_FAILED);
     }
     move_fd(fd, CHANNEL_FD);
-    close_above(CHANNEL_FD);
+    close(fd);
+    close(SPARE_TAKEN_FD);
 }
 
 /* Is nobody waiting for this spare yet? Then what every start does is done once before. */
@@ -136,6 +144,8 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
         .load_ms = get_limit(limits, "load_ms"),
         .load_cpu_ms = get_limit(limits, "load_cpu_ms"),
         .allow_eval = yyjson_get_bool(yyjson_obj_get(capabilities, "allowEval")),
+        .allow_filesystem = yyjson_get_bool(yyjson_obj_get(capabilities, "allowFilesystem")),
+        .allow_child_process = yyjson_get_bool(yyjson_obj_get(capabilities, "allowChildProcess")),
     };
     yyjson_doc_free(doc);
     return (size_t)bytes;
@@ -234,10 +244,14 @@ static _Noreturn void refused(const char *what, int err) {
 
 _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t number,
                             int parent) {
-    drop_inherited(listener, taken, parent);
+    drop_inherited(worker, listener, taken, parent);
     if (has_time()) {
         JS_UpdateStackTop(worker->rt);
         fn_rehearse(worker);
+    }
+    int err = fn_loop_init(worker);
+    if (err != 0) {
+        refused("cannot make its loop", err);
     }
     take_connection(number);
     say_accepted(number);
@@ -247,7 +261,8 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
     uint64_t started = fn_wall_ns();
     size_t bytes = parse_start(worker, in.data, line_len);
     fn_buffer_drop(&in, line_len + 1);
-    int err = fn_limits_apply(worker);
+    err = fn_loop_attach(worker, CHANNEL_FD);
+    err = err != 0 ? err : fn_limits_apply(worker);
     if (err != 0) {
         refused("cannot set its limits", err);
     }
@@ -256,10 +271,9 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
     if (err != 0) {
         refused("cannot make the engine its own", err);
     }
-    err = fn_loop_init(worker, CHANNEL_FD);
-    err = err != 0 ? err : fn_limits_apply_descriptors(worker);
+    err = fn_closing_close(worker);
     if (err != 0) {
-        refused("cannot make its loop", err);
+        refused("cannot close its sandbox", err);
     }
     char *payload = read_payload(worker, &in, bytes);
     fn_buffer_free(&in);

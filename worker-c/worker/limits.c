@@ -71,11 +71,7 @@ int fn_limits_apply(const fn_worker *worker) {
     err = err != 0 ? err : set(RLIMIT_NPROC, 0);
     err = err != 0 ? err : set(RLIMIT_FSIZE, 0);
     err = err != 0 ? err : set(RLIMIT_CORE, 0);
-    return err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
-    /* Landlock and seccomp close here: after the limits, before a byte of the tenant's is read. */
-}
-
-/* Last, for the loop's own descriptors are open already and do not count against the tenant's. */
-int fn_limits_apply_descriptors(const fn_worker *worker) {
-    return set(RLIMIT_NOFILE, worker->limits.fds);
+    err = err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
+    /* The loop's own descriptors are open already and do not count against the tenant's. */
+    return err != 0 ? err : set(RLIMIT_NOFILE, limits->fds);
 }

@@ -160,26 +160,31 @@ void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms) {
     uv_timer_start(&worker->grace_timer, on_grace_over, grace_ms, 0);
 }
 
-int fn_loop_init(fn_worker *worker, int fd) {
+int fn_loop_init(fn_worker *worker) {
     int err = uv_loop_init(&worker->loop);
     if (err != 0) {
         return err;
     }
     worker->loop_made = true;
-    worker->ipc.fd = fd;
-    err = uv_poll_init(&worker->loop, &worker->poll, fd);
-    if (err != 0) {
-        return err;
-    }
     uv_prepare_init(&worker->loop, &worker->prepare);
     uv_check_init(&worker->loop, &worker->check);
     uv_idle_init(&worker->loop, &worker->idle);
     uv_timer_init(&worker->loop, &worker->load_timer);
     uv_timer_init(&worker->loop, &worker->grace_timer);
-    worker->poll.data = worker->prepare.data = worker->check.data = worker;
+    worker->prepare.data = worker->check.data = worker;
     worker->idle.data = worker->load_timer.data = worker->grace_timer.data = worker;
     uv_prepare_start(&worker->prepare, on_prepare);
     uv_check_start(&worker->check, on_check);
+    return 0;
+}
+
+int fn_loop_attach(fn_worker *worker, int fd) {
+    worker->ipc.fd = fd;
+    worker->poll.data = worker;
+    int err = uv_poll_init(&worker->loop, &worker->poll, fd);
+    if (err != 0) {
+        return err;
+    }
     return uv_poll_start(&worker->poll, UV_READABLE, on_channel);
 }
 

@@ -1,9 +1,11 @@
 /* quickjs-worker: started by functions-launcher, once for each kind of sandbox. */
+#include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include "template.h"
+#include "wall.h"
 
 #ifndef FN_VERSION
 #define FN_VERSION "development"
@@ -21,14 +23,36 @@ static void close_to_others(void) {
 #endif
 }
 
+/* The system calls that each kind of worker may make, for people and for a test that counts them.
+ */
+static int print_calls(const char *kind) {
+    const fn_filter *filter = fn_filter_named(kind);
+    if (filter == NULL) {
+        fprintf(stderr, "quickjs-worker: there is no filter '%s'\n", kind);
+        return 2;
+    }
+    for (size_t i = 0; i < FN_MAX_TABLES && filter->tables[i] != NULL; i++) {
+        for (size_t row = 0; row < filter->tables[i]->count; row++) {
+            const fn_call *call = &filter->tables[i]->calls[row];
+            if (call->action == SECCOMP_RET_ALLOW) {
+                printf("%s%s\n", call->name, call->mask == 0 ? "" : " (in part)");
+            }
+        }
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     static fn_worker worker;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         puts("quickjs-worker " FN_VERSION " (quickjs-ng 0.17.0, protocol 1)");
         return 0;
     }
+    if (argc == 3 && strcmp(argv[1], "--system-calls") == 0) {
+        return print_calls(argv[2]);
+    }
     if (argc != 2 || strcmp(argv[1], "--template") != 0) {
-        fputs("usage: quickjs-worker --template | --version\n"
+        fputs("usage: quickjs-worker --template | --version | --system-calls KIND\n"
               "It is started by functions-launcher, with a channel at 3 and a listener at 4.\n",
               stderr);
         return 2;

@@ -253,6 +253,14 @@ static int prepare(fn_template *template) {
     return 0;
 }
 
+static void say_listening(const fn_template *template) {
+    char layers[64];
+    char line[128];
+    fn_closing_list(template->worker, layers, sizeof(layers));
+    int len = snprintf(line, sizeof(line), "{\"type\":\"listening\",\"layers\":[%s]}\n", layers);
+    say(template, line, (size_t)len);
+}
+
 _Noreturn void fn_template_run(fn_worker *worker) {
     static fn_template template;
     template.worker = worker;
@@ -262,6 +270,11 @@ _Noreturn void fn_template_run(fn_worker *worker) {
                 uv_strerror(err));
         _exit(FN_EXIT_FAILED);
     }
+    err = fn_closing_prepare(worker);
+    if (err != 0) {
+        fprintf(stderr, "quickjs-worker: cannot prepare its sandbox: %s\n", uv_strerror(err));
+        _exit(FN_EXIT_FAILED);
+    }
     err = fn_engine_init(worker);
     if (err != 0) {
         fprintf(stderr, "quickjs-worker: cannot make the engine: %s\n", uv_strerror(err));
@@ -269,8 +282,7 @@ _Noreturn void fn_template_run(fn_worker *worker) {
     }
     fn_engine_seal(worker);
     worker->template_bytes = fn_limits_address_space();
-    static const char listening[] = "{\"type\":\"listening\"}\n";
-    say(&template, listening, sizeof(listening) - 1);
+    say_listening(&template);
     run(&template);
     end_all(&template, 0);
 }

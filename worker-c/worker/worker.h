@@ -79,7 +79,15 @@ typedef struct {
     uint64_t load_ms;
     uint64_t load_cpu_ms;
     bool allow_eval;
+    bool allow_filesystem;
+    bool allow_child_process;
 } fn_limits;
+
+/* What there is for a worker to close behind itself. */
+typedef struct {
+    int ruleset; /* Landlock's; -1 where the kernel has none */
+    bool seccomp;
+} fn_closing;
 
 typedef struct {
     fn_heap heap;
@@ -102,6 +110,7 @@ typedef struct {
 
     uint64_t number;
     fn_limits limits;
+    fn_closing closing;
     uint64_t template_bytes; /* address space before the fork */
     JSValue handler;         /* the function, and what it is called on */
     JSValue handler_this;
@@ -207,7 +216,9 @@ JSValue fn_context_new(fn_worker *worker, fn_invocation *invocation);
 void fn_message(fn_worker *worker, const fn_frame *frame);
 
 /* loop.c */
-int fn_loop_init(fn_worker *worker, int fd);
+int fn_loop_init(fn_worker *worker);
+/* Gives the loop its channel. */
+int fn_loop_attach(fn_worker *worker, int fd);
 void fn_loop_run(fn_worker *worker);
 void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms);
 /* Runs promise jobs, for a while; what is left runs in the next turn of the loop. */
@@ -230,7 +241,14 @@ void fn_teardown(fn_worker *worker, int status);
 /* limits.c */
 uint64_t fn_limits_address_space(void);
 int fn_limits_apply(const fn_worker *worker);
-int fn_limits_apply_descriptors(const fn_worker *worker);
+
+/* closing.c */
+/* In the template. 0 or -errno. */
+int fn_closing_prepare(fn_worker *worker);
+/* In the worker: from here on there is nothing but what its capabilities grant. 0 or -errno. */
+int fn_closing_close(fn_worker *worker);
+/* The names of the layers, as the items of a JSON array. */
+int fn_closing_list(const fn_worker *worker, char *out, size_t size);
 
 /* child.c: the life of a worker, from the fork on: as a spare that waits for its connection first.
  * It writes its number to `taken` when it got one. */
