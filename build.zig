@@ -7,6 +7,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
+const crypto = @import("worker-c/crypto/libraries.zig");
 const Build = std.Build;
 
 const sources = ".build/sources";
@@ -33,7 +34,7 @@ const our_flags = [_][]const u8{
     "-fno-delete-null-pointer-checks",
     "-fno-strict-aliasing",
 };
-const third_party_flags = [_][]const u8{
+pub const third_party_flags = [_][]const u8{
     "-D_GNU_SOURCE", "-w", "-fstack-clash-protection", "-fno-strict-aliasing",
 };
 const quickjs_flags = [_][]const u8{ "-std=c11", "-funsigned-char" } ++ third_party_flags;
@@ -56,13 +57,13 @@ const libuv_files = [_][]const u8{
     "src/unix/tty.c",              "src/unix/udp.c",
 };
 
-const Settings = struct {
+pub const Settings = struct {
     b: *Build,
     target: Build.ResolvedTarget,
     optimize: std.builtin.OptimizeMode,
     version: []const u8,
 
-    fn release(s: Settings) bool {
+    pub fn release(s: Settings) bool {
         return s.optimize != .Debug;
     }
 
@@ -79,14 +80,14 @@ const Settings = struct {
     }
 
     /// The same for sources of others: what UBSan would say about them is not ours to mend.
-    fn thirdPartyModule(s: Settings) *Build.Module {
+    pub fn thirdPartyModule(s: Settings) *Build.Module {
         const m = s.module();
         m.sanitize_c = .off;
         return m;
     }
 
     /// Zig itself stops at -O2 for C; the engine is measurably faster at -O3.
-    fn optimized(s: Settings, flags: []const []const u8) []const []const u8 {
+    pub fn optimized(s: Settings, flags: []const []const u8) []const []const u8 {
         const level: []const []const u8 = if (s.release()) &.{"-O3"} else &.{};
         return std.mem.concat(s.b.allocator, []const u8, &.{ flags, level }) catch @panic("OOM");
     }
@@ -109,7 +110,13 @@ pub fn build(b: *Build) void {
     const builtins = addBuiltins(s);
     // The sanitized build of scripts/build-asan.sh takes it from there.
     b.getInstallStep().dependOn(&b.addInstallFile(builtins, "generated/builtins.c").step);
-    const worker = addWorker(s, builtins);
+    const primitives = crypto.addPrimitives(s);
+    // As well.
+    for (primitives) |library| {
+        const install = b.addInstallArtifact(library, .{ .dest_dir = .{ .override = .{ .custom = "generated" } } });
+        b.getInstallStep().dependOn(&install.step);
+    }
+    const worker = addWorker(s, builtins, primitives);
     const launcher = addLauncher(s);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
         const install = b.addInstallArtifact(exe, .{});
@@ -131,14 +138,18 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(s: Settings, builtins: Build.LazyPath) *Build.Step.Compile {
+fn addWorker(
+    s: Settings,
+    builtins: Build.LazyPath,
+    primitives: [2]*Build.Step.Compile,
+) *Build.Step.Compile {
     const m = s.module();
     addOurC(s, m, "worker-c/worker");
     addOurC(s, m, "worker-c/web");
     addOurC(s, m, "worker-c/wall");
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
-    for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir }) |dir| {
+    for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir } ++ crypto.include_dirs) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
     }
@@ -149,6 +160,10 @@ fn addWorker(s: Settings, builtins: Build.LazyPath) *Build.Step.Compile {
     m.linkLibrary(addLibuv(s));
     m.linkLibrary(addAda(s));
     m.linkLibrary(addYyjson(s));
+    m.linkLibrary(crypto.addMbedtls(s));
+    for (primitives) |library| {
+        m.linkLibrary(library);
+    }
     return s.executable("quickjs-worker", m);
 }
 
@@ -220,7 +235,7 @@ fn addOurC(s: Settings, m: *Build.Module, dir: []const u8) void {
     m.addCSourceFiles(.{
         .root = s.b.path(dir),
         .files = filesIn(s.b, dir, ".c"),
-        .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &our_flags, &.{version} }) catch @panic("OOM"),
+        .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &our_flags, &.{ version, crypto.config_flag } }) catch @panic("OOM"),
     });
 }
 

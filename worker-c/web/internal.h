@@ -262,6 +262,7 @@ int fn_decoder_init(JSContext *ctx);
 int fn_globals_init(JSContext *ctx);
 int fn_timers_init(JSContext *ctx);
 int fn_crypto_init(JSContext *ctx);
+int fn_crypto_native_init(JSContext *ctx);
 int fn_performance_init(JSContext *ctx);
 int fn_feed_init(JSContext *ctx);
 int fn_request_init_class(JSContext *ctx);

@@ -69,7 +69,7 @@ static int define_native(JSContext *ctx) {
         fn_pairs_init,   fn_headers_init,       fn_url_init,      fn_params_init,
         fn_encoder_init, fn_decoder_init,       fn_timers_init,   fn_crypto_init,
         fn_feed_init,    fn_request_init_class, fn_response_init, fn_pump_init,
-        fn_globals_init, fn_performance_init,   fn_native_init,
+        fn_globals_init, fn_performance_init,   fn_native_init,   fn_crypto_native_init,
     };
     for (int i = 0; i < FN_COUNT(inits); i++) {
         if (inits[i](ctx) < 0) {

@@ -63,6 +63,10 @@ static int on_interrupt(JSRuntime *rt, void *opaque) {
     return 1;
 }
 
+bool fn_host_stopped(JSRuntime *rt) {
+    return on_interrupt(rt, JS_GetRuntimeOpaque(rt)) != 0;
+}
+
 /* Before each promise job: whose it is, and whether that one still runs. */
 static bool on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
     (void)ctx;

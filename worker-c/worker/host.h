@@ -40,6 +40,11 @@ void fn_host_pump_chunk(JSContext *ctx, uint32_t invocation, const uint8_t *byte
 void fn_host_pump_end(JSContext *ctx, uint32_t invocation);
 void fn_host_pump_error(JSContext *ctx, uint32_t invocation, JSValueConst error);
 
+/* Is the running invocation over its CPU limit or its deadline, or is it to end for another reason?
+ * Long native work asks every millisecond or so, and gives up with an exception that no script can
+ * catch. */
+bool fn_host_stopped(JSRuntime *rt);
+
 /* Fills with random bytes of the kernel, after the fork as before it. */
 int fn_host_random(void *buffer, size_t len);
 
