@@ -1,4 +1,5 @@
-/* Random values of the Web Cryptography API: https://w3c.github.io/webcrypto/#crypto-interface */
+/* The Crypto interface; what its `subtle` does is JS:
+ * https://w3c.github.io/webcrypto/#crypto-interface */
 #include "internal.h"
 
 #define MAX_BYTES 65536
@@ -8,6 +9,17 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     (void)argc;
     (void)argv;
     return JS_ThrowTypeError(ctx, "Illegal constructor");
+}
+
+static JSValue over_quota(JSContext *ctx) {
+    JSValue make = fn_lazy_export(ctx, "quota-error.js", "quotaError");
+    JSValue message = JS_NewString(ctx, "more than 65536 random bytes were asked for");
+    JSValue error = JS_IsException(make) || JS_IsException(message)
+                        ? JS_EXCEPTION
+                        : JS_Call(ctx, make, JS_UNDEFINED, 1, &message);
+    JS_FreeValue(ctx, message);
+    JS_FreeValue(ctx, make);
+    return JS_IsException(error) ? error : JS_Throw(ctx, error);
 }
 
 static JSValue get_random_values(JSContext *ctx, JSValueConst this_val, int argc,
@@ -27,8 +39,7 @@ static JSValue get_random_values(JSContext *ctx, JSValueConst this_val, int argc
     size_t len;
     fn_buffer_source(ctx, argv[0], &bytes, &len);
     if (len > MAX_BYTES) {
-        return JS_ThrowDOMException(ctx, "QuotaExceededError",
-                                    "more than %d random bytes were asked for", MAX_BYTES);
+        return over_quota(ctx);
     }
     if (len > 0 && fn_host_random(bytes, len) != 0) {
         return JS_ThrowInternalError(ctx, "the system has no random bytes");
@@ -61,7 +72,15 @@ static JSValue random_uuid(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return JS_NewStringLen(ctx, text, end);
 }
 
+/* Loaded by the worker that asks for it first. */
+static JSValue get_subtle(JSContext *ctx, JSValueConst this_val) {
+    return JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL
+               ? JS_EXCEPTION
+               : fn_lazy_export(ctx, "crypto-subtle.js", "subtle");
+}
+
 static const JSCFunctionListEntry members[] = {
+    FN_GETTER("subtle", get_subtle),
     FN_METHOD("getRandomValues", 1, get_random_values),
     FN_METHOD("randomUUID", 0, random_uuid),
     FN_TAG("Crypto"),

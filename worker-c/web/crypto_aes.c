@@ -173,39 +173,60 @@ static int ctr_run(mbedtls_aes_context *aes, uint8_t counter[BLOCK], fn_bytes in
     return err;
 }
 
-/* (key, data, counter, bytes before the counter's low bits are all zero again, how many these are):
- * the library counts through all 128 bits, so at that place the low ones are set back. */
+/* How many blocks are left before the counter's low bits are all zero again. */
+static uint64_t blocks_left(const uint8_t counter[BLOCK], unsigned bits) {
+    unsigned __int128 count = 0;
+    for (unsigned i = 0; i < BLOCK; i++) {
+        count = count << 8 | counter[i];
+    }
+    unsigned __int128 mask = ~(unsigned __int128)0 >> (128 - bits);
+    unsigned __int128 after = mask - (count & mask);
+    return after < UINT32_MAX ? (uint64_t)after + 1 : UINT32_MAX; /* no data has as many */
+}
+
+/* The library counts through all 128 bits: where the low ones are all zero, the high ones go on as
+ * they were. */
+static int ctr_crypt(mbedtls_aes_context *aes, const uint8_t start[BLOCK], unsigned bits,
+                     fn_bytes data, uint8_t *out) {
+    uint8_t counter[BLOCK];
+    uint64_t before = blocks_left(start, bits) * BLOCK;
+    size_t first = before < data.len ? (size_t)before : data.len;
+    memcpy(counter, start, BLOCK);
+    int err = ctr_run(aes, counter, (fn_bytes){data.at, first}, out);
+    memcpy(counter, start, BLOCK);
+    for (unsigned bit = 0; bit < bits; bit++) {
+        counter[BLOCK - 1 - bit / 8] &= (uint8_t)~(1u << bit % 8);
+    }
+    fn_bytes rest = {data.at + first, data.len - first};
+    return err != 0 ? err : ctr_run(aes, counter, rest, out + first);
+}
+
+/* (key, data, counter, how many of its low bits count) */
 static JSValue aes_ctr(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    fn_bytes data, given;
-    int64_t before;
+    fn_bytes data, counter;
     uint32_t bits;
-    uint8_t counter[BLOCK], *out;
+    uint8_t *out;
     const fn_key *key = fn_key_get(ctx, FN_ARG(0), FN_KEY_SECRET);
     if (key == NULL || fn_crypto_bytes(ctx, FN_ARG(1), &data) < 0 ||
-        fn_crypto_bytes(ctx, FN_ARG(2), &given) < 0 || JS_ToInt64(ctx, &before, FN_ARG(3)) < 0 ||
-        fn_crypto_uint(ctx, FN_ARG(4), &bits) < 0) {
+        fn_crypto_bytes(ctx, FN_ARG(2), &counter) < 0 ||
+        fn_crypto_uint(ctx, FN_ARG(3), &bits) < 0) {
         return JS_EXCEPTION;
     }
-    if (given.len != BLOCK || bits < 1 || bits > 128 || before < 0) {
+    if (counter.len != BLOCK || bits < 1 || bits > 128) {
         return JS_ThrowRangeError(ctx, "not a counter");
+    }
+    if (bits < 32 && data.len > (size_t)BLOCK << bits) {
+        return fn_crypto_fail(ctx, "OperationError", "the counter would repeat itself");
     }
     JSValue buffer = fn_crypto_output(ctx, data.len, &out);
     if (JS_IsException(buffer)) {
         return buffer;
     }
-    size_t first = (uint64_t)before < data.len ? (size_t)before : data.len;
-    memcpy(counter, given.at, BLOCK);
     mbedtls_aes_context aes;
     mbedtls_aes_init(&aes);
     int err = mbedtls_aes_setkey_enc(&aes, key->secret.bytes, key_bits(key));
-    err = err != 0 ? err : ctr_run(&aes, counter, (fn_bytes){data.at, first}, out);
-    memcpy(counter, given.at, BLOCK);
-    for (uint32_t bit = 0; bit < bits; bit++) {
-        counter[BLOCK - 1 - bit / 8] &= (uint8_t)~(1u << bit % 8);
-    }
-    fn_bytes rest = {data.at + first, data.len - first};
-    err = err != 0 ? err : ctr_run(&aes, counter, rest, out + first);
+    err = err != 0 ? err : ctr_crypt(&aes, counter.at, bits, data, out);
     mbedtls_aes_free(&aes);
     return fn_crypto_done(ctx, err, buffer);
 }
@@ -244,7 +265,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_MAGIC_DEF("gcmDecrypt", 5, aes_gcm, false),
     JS_CFUNC_MAGIC_DEF("cbcEncrypt", 3, aes_cbc, true),
     JS_CFUNC_MAGIC_DEF("cbcDecrypt", 3, aes_cbc, false),
-    JS_CFUNC_DEF("ctrCrypt", 5, aes_ctr),
+    JS_CFUNC_DEF("ctrCrypt", 4, aes_ctr),
     JS_CFUNC_MAGIC_DEF("kwWrap", 2, aes_kw, true),
     JS_CFUNC_MAGIC_DEF("kwUnwrap", 2, aes_kw, false),
 };

@@ -31,6 +31,9 @@
 
 static const fn_lazy globals[] = {
     FN_LAZY_INTERFACE("FormData", "formdata.js"),
+    FN_LAZY_INTERFACE("CryptoKey", "crypto-key.js"),
+    FN_LAZY_INTERFACE("SubtleCrypto", "crypto-subtle.js"),
+    FN_LAZY_INTERFACE("QuotaExceededError", "quota-error.js"),
     FN_LAZY_JS("structuredClone", "clone.js", NULL, JS_PROP_C_W_E),
 };
 

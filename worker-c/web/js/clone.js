@@ -3,6 +3,7 @@
 import { detach, isOutOfBounds, kindOf } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from './blob.js'
 import { forEachValue, needArguments, toDictionary } from './idl.js'
+import { cloneCryptoKey, isCryptoKey } from './late.js'
 import { isPlatformObject } from './platform.js'
 import {
   ArrayBufferPrototypeGetByteLength,
@@ -212,6 +213,7 @@ const branches = {
 
 function cloneObject(value, kind, state) {
   if (kind === 'Object' && isPlatformObject(value)) {
+    if (isCryptoKey(value)) return cloneCryptoKey(value)
     if (!isBlob(value)) throw refuse('an object of this kind')
     return cloneBlob(value)
   }

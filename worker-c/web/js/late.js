@@ -7,3 +7,16 @@ export let formEntries = () => undefined
 export function knowFormData(entriesOf) {
   formEntries = entriesOf
 }
+
+export let isCryptoKey = () => false
+export let cloneCryptoKey
+export let isSubtleCrypto = () => false
+
+export function knowCryptoKey(is, clone) {
+  isCryptoKey = is
+  cloneCryptoKey = clone
+}
+
+export function knowSubtleCrypto(is) {
+  isSubtleCrypto = is
+}

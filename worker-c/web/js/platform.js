@@ -3,7 +3,7 @@
 import { isBlob } from './blob.js'
 import { isEvent } from './event.js'
 import { isEventTarget } from './events.js'
-import { formEntries } from './late.js'
+import { formEntries, isCryptoKey, isSubtleCrypto } from './late.js'
 import {
   ObjectGetPrototypeOf,
   ObjectPrototype,
@@ -33,6 +33,8 @@ export function isPlatformObject(value) {
     isEventTarget(value) ||
     isEvent(value) ||
     formEntries(value) !== undefined ||
-    hasStreamSlot(value)
+    hasStreamSlot(value) ||
+    isCryptoKey(value) ||
+    isSubtleCrypto(value)
   )
 }

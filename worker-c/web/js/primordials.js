@@ -54,6 +54,7 @@ export const MathTrunc = Math.trunc
 export const SymbolPrototypeToString = uncurryThis(Symbol.prototype.toString)
 export const SymbolIterator = Symbol.iterator
 export const SymbolToStringTag = Symbol.toStringTag
+export const JSONParse = JSON.parse
 export const JSONStringify = JSON.stringify
 export const DateNow = Date.now
 
@@ -94,6 +95,8 @@ export const TypedArrayPrototypeGetByteLength = getter(TypedArrayPrototype, 'byt
 export const TypedArrayPrototypeGetByteOffset = getter(TypedArrayPrototype, 'byteOffset')
 export const TypedArrayPrototypeGetLength = getter(TypedArrayPrototype, 'length')
 export const TypedArrayPrototypeGetTag = getter(TypedArrayPrototype, Symbol.toStringTag)
+export const Uint8ArrayFromBase64 = Uint8Array.fromBase64
+export const Uint8ArrayPrototypeToBase64 = uncurryThis(Uint8Array.prototype.toBase64)
 export const TypedArrayPrototypeSet = uncurryThis(TypedArrayPrototype.set)
 
 export const URLSearchParamsPrototypeForEach = uncurryThis(URLSearchParams.prototype.forEach)
