@@ -21,6 +21,7 @@ from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
 #   arena size       with malloc's header an arena is one page, not two (a fork pays for each)
 #   reseed           after a fork; a Map keeps the seed that it was made with
 #   drop module      what was compiled to be handed over as bytecode is not kept beside its copy
+#   not defined      lets the host say more of a global that is not there than that
 #   promise handled  lets the host look at a rejection later, in place of searching a list
 #   lazy             in lazy.py
 CHANGES = [
@@ -50,6 +51,9 @@ JS_EXTERN bool JS_PromiseIsHandled(JSValueConst promise);
 /* Gives up a module that was compiled only (JS_EVAL_FLAG_COMPILE_ONLY), which its context would keep
    for ever. Takes over `module`; nothing may have been linked with it. */
 JS_EXTERN void JS_DropModule(JSContext *ctx, JSValue module);
+/* What is said of an undefined global, after "x is not defined": NULL for no more than that. */
+typedef const char *JSNotDefinedHint(const char *name);
+JS_EXTERN void JS_SetNotDefinedHint(JSRuntime *rt, JSNotDefinedHint *hint);
 /* Bytes that the runtime counts as allocated. */
 JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
 """,
@@ -70,6 +74,7 @@ JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
     void *job_filter_opaque;
     JSOutOfMemoryHandler *out_of_memory_handler;
     void *out_of_memory_opaque;
+    JSNotDefinedHint *not_defined_hint;
 """,
     ),
     (
@@ -78,6 +83,32 @@ JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
         "    rt->current_exception = JS_UNINITIALIZED;\n\n    return rt;\n",
         "    rt->current_exception = JS_UNINITIALIZED;\n"
         "    rt->async_context = JS_UNDEFINED;\n\n    return rt;\n",
+    ),
+    (
+        "not defined",
+        "quickjs.c",
+        """    return JS_ThrowReferenceError(ctx, "%s is not defined",
+                                  JS_AtomGetStr(ctx, buf, sizeof(buf), name));
+}
+""",
+        """    JSNotDefinedHint *hint = ctx->rt->not_defined_hint;
+    const char *str = JS_AtomGetStr(ctx, buf, sizeof(buf), name);
+    const char *more = hint ? hint(str) : NULL;
+    return JS_ThrowReferenceError(ctx, "%s is not defined%s", str, more ? more : "");
+}
+
+void JS_SetNotDefinedHint(JSRuntime *rt, JSNotDefinedHint *hint)
+{
+    rt->not_defined_hint = hint;
+}
+""",
+    ),
+    (
+        "eval",
+        "quickjs.c",
+        'return JS_ThrowTypeError(ctx, "eval is not supported");',
+        'return JS_ThrowTypeError(ctx, "eval is not supported: "\n'
+        '                                 "the function\'s profile does not allow it");',
     ),
     (
         "runtime free",

@@ -27,20 +27,15 @@ static JSModuleDef *load_builtin(JSContext *ctx, const char *name, void *opaque)
     return definition;
 }
 
-/* Every import of a tenant's, static or dynamic, ends here: before a module of that name is looked
- * for, so that the built-ins are out of reach too. */
-static char *refuse_import(JSContext *ctx, const char *base, const char *name, void *opaque) {
-    (void)base;
-    (void)opaque;
-    JS_ThrowTypeError(ctx, "cannot import '%s': a bundle has to hold all that it imports", name);
-    return NULL;
-}
-
 void fn_host_imports(JSContext *ctx, bool allow) {
     fn_worker *worker = fn_worker_of(ctx);
-    if (worker->sealed) {
-        JS_SetModuleLoaderFunc(worker->rt, allow ? NULL : refuse_import,
-                               allow ? load_builtin : NULL, NULL);
+    if (!worker->sealed) {
+        return;
+    }
+    if (allow) {
+        JS_SetModuleLoaderFunc(worker->rt, NULL, load_builtin, NULL);
+    } else {
+        fn_natives_init(worker);
     }
 }
 
@@ -118,6 +113,7 @@ int fn_engine_init(fn_worker *worker) {
     worker->function_name = worker->version = worker->project = JS_UNDEFINED;
     fn_budget_init(worker);
     fn_rejections_init(worker);
+    fn_missing_init(worker);
     if (fn_async_init(worker) != 0 || fn_context_init(worker) != 0) {
         return UV_ENOMEM;
     }

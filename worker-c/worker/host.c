@@ -35,6 +35,8 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
         return;
     }
     fn_scope scope = fn_enter(worker, invocation);
+    /* It may hold more than the invocation: a store of AsyncLocalStorage. */
+    JS_SetAsyncContext(worker->rt, JS_DupValue(ctx, async_context));
     JSValue result = JS_Call(ctx, func, JS_UNDEFINED, argc, argv);
     if (JS_IsException(result)) {
         JSValue error = JS_GetException(ctx);

@@ -133,6 +133,7 @@ typedef struct {
     fn_rejection *rejections;
     unsigned logs_dropped;
     JSClassID async_class;
+    JSClassID async_frame_class;
     JSClassID context_class;
 } fn_worker;
 
@@ -159,6 +160,9 @@ void fn_budget_switch(fn_worker *worker, fn_invocation *invocation);
 int fn_async_init(fn_worker *worker);
 JSValue fn_async_new(fn_worker *worker, fn_invocation *invocation);
 fn_invocation *fn_async_invocation(fn_worker *worker, JSValueConst async_context);
+/* fn:async */
+extern const JSCFunctionListEntry fn_async_functions[];
+extern const int fn_async_function_count;
 typedef struct {
     fn_invocation *outer;
     JSValue outer_async;
@@ -173,6 +177,13 @@ void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, 
 /* A module in the run context, not evaluated yet. */
 JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len);
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
+
+/* natives.c: the modules `fn:...`, all that a bundle can import. They take over when the built-ins
+ * have loaded each other. */
+void fn_natives_init(fn_worker *worker);
+
+/* missing.c */
+void fn_missing_init(fn_worker *worker);
 
 /* rehearsal.c */
 void fn_rehearse(fn_worker *worker);
