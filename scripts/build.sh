@@ -51,6 +51,18 @@ make_encoding_tables() {
   stamp_set encoding-tables "$want"
 }
 
+# Node's modules, as bundles of functions take them in; ./functions carries them.
+bundle_node_modules() {
+  local want
+  want=$(content_hash src/bundles/node scripts/bundle-node-modules.ts package-lock.json)
+  if stamp_is node-modules "$want" && [ -f .build/node-modules.pack ]; then
+    return
+  fi
+  rm -rf .build/node-modules
+  "$bun" scripts/bundle-node-modules.ts >&2 || die 'bun could not bundle the modules of Node.'
+  stamp_set node-modules "$want"
+}
+
 build_native() {
   run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher.'
 }
@@ -58,7 +70,7 @@ build_native() {
 compile_functions() {
   local want
   want=$(find src -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
-    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* | sha256sum)
+    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/node-modules.pack | sha256sum)
   if stamp_is functions "$want" && [ -x functions ]; then
     return
   fi
@@ -81,5 +93,6 @@ bun=$(find_bun)
 scripts/fetch-sources.py
 bundle_web_js
 make_encoding_tables
+bundle_node_modules
 build_native
 compile_functions

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { buildBundle } from '../bundles/build.ts'
 import { type Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { findProject } from '../bundles/project.ts'
+import { NAMED_PROFILES } from '../capabilities/profiles.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
@@ -47,7 +48,10 @@ async function bundle(text: string): Promise<Bundle> {
   writeFileSync(join(project, 'package.json'), '{}')
   const entry = join(project, 'app.ts')
   writeFileSync(entry, text)
-  return await buildBundle(findProject(entry), 'quickjs-ng')
+  return await buildBundle(findProject(entry), 'quickjs-ng', {
+    ...NAMED_PROFILES.strict,
+    projectId: 'default',
+  })
 }
 
 const answer = (text: string) => bundle(`export default () => new Response('${text}')\n`)

@@ -6,107 +6,184 @@
  * off: `Bun.build` would run them in the process that calls it. It gets no environment, and no
  * configuration of the folder's but package.json and tsconfig.json.
  */
-import { mkdtemp, readdir, readFile, realpath, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
+import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
+import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import type { FunctionRuntime } from '../metadata/records.ts'
 import type { Bundle } from './bundle-store.ts'
-import { checkAssets, checkImports, metafileSchema } from './imports.ts'
+import { bundlerSource } from './bundler/source.ts' with { type: 'macro' }
+import {
+  type BuildFailure,
+  type BuildTask,
+  CODE_FILE,
+  MAP_FILE,
+  META_FILE,
+} from './bundler/task.ts'
+import { globalDefines, MADE_GLOBALS, watchedGlobals } from './globals.ts'
+import { checkAssets, checkImports, type Metafile, metafileSchema } from './imports.ts'
+import { type BundleWarning, globalWarnings, takeMarks } from './marks.ts'
+import { NODE_MODULES } from './node-modules.ts'
 import type { Project } from './project.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 
+const BUNDLER = bundlerSource()
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
 /** A worker takes its bundle in one message of at most 64 MiB, the service both files in one request of 128. */
 export const MAX_BUNDLE_BYTES = 40 * 2 ** 20
 
-const CODE_FILE = 'bundle.js'
-const MAP_FILE = 'bundle.js.map'
-const META_FILE = 'meta.json'
+const SOURCES_FILE = 'node-modules.json'
 
-const ALWAYS = [
-  '--no-macros',
-  '--no-env-file',
-  '--config=/dev/null',
-  '--no-install',
-  '--env=disable',
-  '--define=process.env.NODE_ENV="production"',
-  '--format=esm',
-  '--sourcemap=external',
-  '--entry-naming=bundle.[ext]',
-]
+/** A bundle, and what its deployment is to be told. */
+export interface BuiltBundle extends Bundle {
+  warnings: BundleWarning[]
+}
 
-/** Packages see what each runtime has: Web APIs alone, or Bun's. */
-const TARGET: Record<FunctionRuntime, string[]> = {
-  'quickjs-ng': ['--target=browser', '--conditions=worker'],
-  bun: ['--target=bun'],
+/** What one run of the bundler left behind, checked. */
+interface Output {
+  code: Uint8Array
+  map: Uint8Array
+  meta: Metafile
 }
 
 /**
  * Bundles the project for a runtime.
  *
+ * @param capabilities what its profile gives: some of Node's modules want one of them
  * @throws {FunctionError} BUNDLE_REFUSED with the tenant's file and line
  */
-export async function buildBundle(project: Project, runtime: FunctionRuntime): Promise<Bundle> {
+export async function buildBundle(
+  project: Project,
+  runtime: FunctionRuntime,
+  capabilities: Capabilities,
+): Promise<BuiltBundle> {
   const out = await realpath(await mkdtemp(join(tmpdir(), 'functions-bundle-')))
   try {
-    await runBundler(project, runtime, out)
-    const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
-    checkImports(project, runtime, meta)
-    const outputs = await readdir(out)
-    checkAssets(
-      project,
-      meta,
-      outputs.filter((name) => ![CODE_FILE, MAP_FILE, META_FILE].includes(name)),
-    )
-    const code = await readFile(join(out, CODE_FILE))
-    const map = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
-    return { code: within(code, MAX_BUNDLE_BYTES), map: within(map, MAX_MAP_BYTES) }
+    return await buildIn(out, project, runtime, capabilities)
   } finally {
     await rm(out, { recursive: true, force: true })
   }
 }
 
-async function runBundler(project: Project, runtime: FunctionRuntime, out: string): Promise<void> {
+async function buildIn(
+  out: string,
+  project: Project,
+  runtime: FunctionRuntime,
+  capabilities: Capabilities,
+): Promise<BuiltBundle> {
+  const quickjs = runtime === 'quickjs-ng'
+  const watched = quickjs ? watchedGlobals(capabilities) : []
+  const sources = join(out, SOURCES_FILE)
+  const task: BuildTask = {
+    entry: project.entry,
+    out,
+    runtime,
+    define: quickjs ? globalDefines(watched) : {},
+    nodeModules: sources,
+    nodeNames: mapValues(NODE_MODULES, ({ source }) => source),
+    globals: {},
+    exports: [],
+  }
+  await writeFile(sources, await Bun.file(nodeModules).bytes())
+  let output = await runOnce(project, task, capabilities)
+  let { code, uses } = takeMarks(output.code, watched)
+  const made = Object.entries(MADE_GLOBALS).filter(([key]) => uses.some(({ name }) => name === key))
+  if (made.length > 0) {
+    // Only now is it known what the bundle wants; most want none of it.
+    const globals = Object.fromEntries(made)
+    output = await runOnce(
+      project,
+      { ...task, globals, exports: exportsOf(output.meta) },
+      capabilities,
+    )
+    ;({ code, uses } = takeMarks(output.code, watched))
+  }
+  return {
+    code: within(code, MAX_BUNDLE_BYTES),
+    map: within(output.map, MAX_MAP_BYTES),
+    warnings: globalWarnings(uses, output.map),
+  }
+}
+
+async function runOnce(
+  project: Project,
+  task: BuildTask,
+  capabilities: Capabilities,
+): Promise<Output> {
+  const { out } = task
+  await runBundler(project, task)
+  const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
+  checkImports(project, task.runtime, capabilities, meta)
+  const ours = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE]
+  checkAssets(
+    project,
+    meta,
+    (await readdir(out)).filter((name) => !ours.includes(name)),
+  )
+  const code = await readFile(join(out, CODE_FILE))
+  const map = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
+  return { code, map, meta }
+}
+
+function exportsOf({ outputs }: Metafile): string[] {
+  return Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined)?.exports ?? []
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U) {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]))
+}
+
+async function runBundler(project: Project, task: BuildTask): Promise<void> {
   const child = Bun.spawn(
-    [
-      process.execPath,
-      'build',
-      ...ALWAYS,
-      ...TARGET[runtime],
-      `--metafile=${join(out, META_FILE)}`,
-      `--outdir=${out}`,
-      project.entry,
-    ],
+    [process.execPath, '--no-env-file', '--config=/dev/null', '--no-install', '-e', BUNDLER],
     {
       // Names in the bundle are relative to here, so that the same project gives the same bundle anywhere.
       cwd: project.root,
       env: { BUN_BE_BUN: '1', NODE_ENV: 'production', NO_COLOR: '1' },
-      stdin: 'ignore',
-      stdout: 'ignore',
-      stderr: 'pipe',
+      stdin: new Blob([JSON.stringify(task)]),
+      stdout: 'pipe',
+      stderr: 'ignore',
       timeout: BUILD_TIMEOUT_MS,
       killSignal: 'SIGKILL',
       maxBuffer: MAX_OUTPUT_BYTES,
     },
   )
-  const stderr = await new Response(child.stderr).text()
+  const stdout = await new Response(child.stdout).text()
   const status = await child.exited
   if (status !== 0) {
-    throw buildError(project, stderr, status)
+    throw buildError(project, readFailure(stdout), status)
   }
 }
 
-/** Reads `error: message` and the `at file:line:column` below it. */
-function buildError({ root, entry }: Project, stderr: string, status: number): FunctionError {
-  const match = /^error: (.+)(?:\n +at (.+?)(?::(\d+):(\d+))?$)?/m.exec(stderr)
-  if (match === null) {
+const failureSchema = z.object({
+  message: z.string(),
+  file: z.string().optional(),
+  line: z.int().optional(),
+  column: z.int().optional(),
+})
+
+function readFailure(text: string): z.infer<typeof failureSchema> | undefined {
+  try {
+    return failureSchema.parse(JSON.parse(text) satisfies BuildFailure)
+  } catch {
+    return undefined
+  }
+}
+
+function buildError(
+  { root, entry }: Project,
+  failure: z.infer<typeof failureSchema> | undefined,
+  status: number,
+): FunctionError {
+  if (failure === undefined) {
     const why = `the bundler ended with status ${status}, or took longer than ${BUILD_TIMEOUT_MS / 1000} s`
     return new FunctionError('BUNDLE_REFUSED', `The bundle does not build: ${why}.`)
   }
-  const [, message = '', path = entry, line = '1', column = '1'] = match
+  const { file: path = entry, line = 1, column = 1 } = failure
   const file = relative(root, resolve(root, path))
   if (file.startsWith('..')) {
     // What such a file says is not shown.
@@ -115,9 +192,17 @@ function buildError({ root, entry }: Project, stderr: string, status: number): F
       position: { file: relative(root, entry), line: 1, column: 1 },
     })
   }
-  return new FunctionError('BUNDLE_REFUSED', message, {
-    position: { file, line: Number(line), column: Number(column) },
+  return new FunctionError('BUNDLE_REFUSED', named(failure.message), {
+    position: { file, line, column },
   })
+}
+
+/** What the bundler says, with Node's modules called as they are imported. */
+function named(message: string): string {
+  return message.replace(
+    /^No matching export in "functions:(node:[^"]+)" for import "(.+)"$/,
+    "'$1' has no export '$2' in quickjs-ng functions.",
+  )
 }
 
 const mapSchema = z.looseObject({ sources: z.array(z.string()), sourcesContent: z.unknown() })

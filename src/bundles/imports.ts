@@ -4,8 +4,10 @@ import { isBuiltin } from 'node:module'
 import { basename, extname, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { isInside } from '../capabilities/match.ts'
+import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import type { FunctionRuntime } from '../metadata/records.ts'
+import { nodeNameOf, nodeRefusal } from './node-modules.ts'
 import type { Project } from './project.ts'
 
 const importSchema = z.looseObject({
@@ -17,6 +19,14 @@ const importSchema = z.looseObject({
 
 export const metafileSchema = z.looseObject({
   inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
+  outputs: z.record(
+    z.string(),
+    z.looseObject({
+      entryPoint: z.string().optional(),
+      exports: z.array(z.string()).optional(),
+      imports: z.array(importSchema).optional(),
+    }),
+  ),
 })
 
 export type Metafile = z.infer<typeof metafileSchema>
@@ -28,16 +38,27 @@ type Import = z.infer<typeof importSchema>
  *
  * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
  */
-export function checkImports(project: Project, runtime: FunctionRuntime, meta: Metafile): void {
+export function checkImports(
+  project: Project,
+  runtime: FunctionRuntime,
+  capabilities: Capabilities,
+  meta: Metafile,
+): void {
   for (const [importer, { imports }] of Object.entries(meta.inputs)) {
     if (!isFile(project, importer)) {
       continue
     }
     for (const edge of imports) {
-      const why = refusal(project, runtime, edge)
+      const why = refusal(project, capabilities, edge)
       if (why !== undefined) {
         throw refuse(project, importer, edge, why)
       }
+    }
+  }
+  for (const { imports } of Object.values(meta.outputs)) {
+    const loose = imports?.find(({ path }) => runtime !== 'bun' && !path.startsWith('fn:'))
+    if (loose !== undefined) {
+      throw new FunctionError('BUNDLE_REFUSED', `'${loose.path}' is not in the bundle.`)
     }
   }
   // Every input comes by an import that was just checked; this holds should a list ever lack one.
@@ -75,12 +96,17 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
   throw new FunctionError('BUNDLE_REFUSED', `The bundle is one file of code, without ${output}.`)
 }
 
-function refusal(project: Project, runtime: FunctionRuntime, edge: Import): string | undefined {
-  const builtin = /^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun'
-  if (builtin) {
-    return runtime === 'bun'
-      ? undefined
-      : 'is a built-in module of Node.js or Bun, which quickjs-ng functions do not have'
+function refusal(project: Project, capabilities: Capabilities, edge: Import): string | undefined {
+  const node = nodeNameOf(edge.path)
+  if (node !== undefined) {
+    return nodeRefusal(node, capabilities)
+  }
+  if (edge.path.startsWith('functions:missing:')) {
+    return 'is a module of another platform, which quickjs-ng functions do not have'
+  }
+  // On quickjs-ng such an edge is an import of types only, which is not in the bundle, or the bundler's own.
+  if (/^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun') {
+    return undefined
   }
   if (edge.external === true) {
     return 'is not bundled, and a worker loads nothing else'
@@ -92,7 +118,7 @@ function refusal(project: Project, runtime: FunctionRuntime, edge: Import): stri
 
 /** The bundler's own modules and data: URLs are no files. */
 function isFile({ root }: Project, path: string): boolean {
-  return !/^(node|bun|data):/.test(path) || realPath(resolve(root, path)) !== undefined
+  return !/^(node|bun|data|functions):/.test(path) || realPath(resolve(root, path)) !== undefined
 }
 
 function liesInside({ root }: Project, path: string): boolean {

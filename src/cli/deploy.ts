@@ -9,12 +9,14 @@ import {
 import { type DeployDocument, deployDocumentSchema } from '../admin/views.ts'
 import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
+import type { BundleWarning } from '../bundles/marks.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import { isProfileName } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { parseDuration, parseSize } from '../units.ts'
 import type { ServiceClient } from './client.ts'
 import type { Command } from './command.ts'
+import { printable } from './errors.ts'
 import { change } from './offline.ts'
 
 /** Unlike a function that is registered without a runtime, one that is deployed here is sandboxed. */
@@ -46,23 +48,30 @@ export const deploy: Command = {
     },
     { flags: '--expose-errors', help: 'show clients what went wrong inside the function' },
   ],
-  async run({ loaded, print }, [given = '', file = ''], options) {
+  async run({ io, json, loaded, print }, [given = '', file = ''], options) {
     const name = checked(functionNameSchema, given, 'name')
     const settings = readSettings(options)
-    resolveSettings(settings, DEFAULT_RUNTIME)
+    const { runtime, capabilities } = resolveSettings(settings, DEFAULT_RUNTIME).settings
     const project = findProject(file)
     try {
-      const bundle = await buildBundle(project, settings.runtime ?? DEFAULT_RUNTIME)
+      const { warnings, ...bundle } = await buildBundle(project, runtime, capabilities)
+      if (!json) {
+        await io.stderr(warnings.map(describeWarning).join(''))
+      }
       const document = await change(
         loaded,
         (client) => deployOnline(client, name, settings, bundle),
         (operations) => operations.deploy(name, settings, bundle),
       )
-      await print(document, () => describe(document))
+      await print({ ...document, warnings }, () => describe(document))
     } catch (error) {
       throw atEntry(project, error)
     }
   },
+}
+
+function describeWarning({ file, line, column, message }: BundleWarning): string {
+  return `${printable(`warning: ${file}:${line}:${column}: ${message}`)}\n`
 }
 
 /** A bundle that has no handler, or does not come to an end, is wrong in no line of its own. */

@@ -188,3 +188,28 @@ describe('wrong usage is exit 2 and one sentence', () => {
     expect(readdirSync(join(space.dataDir, 'bundles'))).toEqual(['func-good'])
   })
 })
+
+describe('a bundle that is taken', () => {
+  test('is warned of globals that are not there, and serves with modules of Node', async () => {
+    const file = space.source(
+      'node.ts',
+      `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\n`,
+    )
+    const warning = {
+      message: "'WebSocket' is not there in quickjs-ng functions; this bundle only probes for it.",
+      ...{ file: 'node.ts', line: 4, column: 33 },
+    }
+    const json = await space.command('deploy', 'node', file, '--json')
+    expect(json).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(JSON.parse(json.stdout)).toMatchObject({ function: 'node', warnings: [warning] })
+    const table = await space.command('deploy', 'node', file)
+    expect(table.stderr).toBe(`warning: node.ts:4:33: ${warning.message}\n`)
+    expect(table.stdout).toMatch(
+      /^node v2: quickjs-ng, strict profile, \d+ bytes, not served now\n$/,
+    )
+    const service = await space.serve()
+    expect(await (await service.fetch('/functions/node')).text()).toBe('a/undefined/62')
+    await service.stop()
+    await space.command('delete', 'node')
+  })
+})

@@ -1,0 +1,98 @@
+/** Serves Node's modules to the bundle of a quickjs-ng function: those of its imports, and no more. */
+import { readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join } from 'node:path'
+import type { BuildTask } from './task.ts'
+
+const OURS = 'functions'
+/** `require` of a module gives its default export, as Node's own modules do. */
+const REQUIRE = 'require:'
+
+export function nodePlugin(task: BuildTask): Bun.BunPlugin {
+  const names = builtinModules.filter((name) => !name.startsWith('_') && !name.includes(':'))
+  const filter = new RegExp(`^(?:(?:node|bun|cloudflare):.*|${names.join('|')})$`)
+  let sources: Record<string, string> | undefined
+  const sourceOf = (file: string): string => {
+    sources ??= JSON.parse(readFileSync(task.nodeModules, 'utf8')) as Record<string, string>
+    const text = sources[file]
+    if (text === undefined) throw new Error(`there is no source of ${file}`)
+    return text
+  }
+  return {
+    name: 'node-modules',
+    setup(build) {
+      build.onResolve({ filter: /^functions:(?:entry|globals)$/ }, ({ path, importer }) =>
+        importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: OURS },
+      )
+      build.onResolve({ filter }, ({ path, importer, kind }) => {
+        const name = path.replace(/^node:/, '')
+        if (name === path && isMapped(importer, name)) {
+          return undefined
+        }
+        if (!Object.hasOwn(task.nodeNames, name)) {
+          return { path: `missing:${path}`, namespace: OURS }
+        }
+        const isRequire = kind === 'require-call' && !importer.startsWith(REQUIRE)
+        return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: OURS }
+      })
+      // Parts that several of our modules share.
+      build.onResolve({ filter: /^\.\/part-[a-z0-9]+\.js$/ }, ({ path, importer }) =>
+        importer.startsWith('/') ? undefined : { path: `part:${path.slice(2)}`, namespace: OURS },
+      )
+      build.onLoad({ filter: /.*/, namespace: OURS }, ({ path }) => {
+        return { contents: contentsOf(task, path, sourceOf), loader: 'js' }
+      })
+    },
+  }
+}
+
+/** Ours are named by their kind: the entry, the globals, one of Node's, its form for `require`, a part, or what is missing. */
+function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => string): string {
+  if (path === 'entry') {
+    return entryOf(task)
+  }
+  if (path === 'globals') {
+    return globalsOf(task)
+  }
+  if (path.startsWith('missing:')) {
+    // Refused when all imports are known, so that it is named with its line.
+    return 'module.exports = {}'
+  }
+  if (path.startsWith(REQUIRE)) {
+    return `module.exports = require('${path.slice(REQUIRE.length)}').default`
+  }
+  const [kind, name = ''] = path.split(/:(.*)/s)
+  return sourceOf(kind === 'part' ? name : `${task.nodeNames[name]}.js`)
+}
+
+/** Before the tenant's entry, what makes the globals that its bundle names. */
+function entryOf({ entry, exports }: BuildTask): string {
+  const names = exports.map((name) => (/^[\w$]+$/.test(name) ? name : JSON.stringify(name)))
+  return `import 'functions:globals'\nexport { ${names.join(', ')} } from ${JSON.stringify(entry)}\n`
+}
+
+function globalsOf({ globals }: BuildTask): string {
+  const names = Object.keys(globals)
+  const imports = names.map((name) => `import * as of_${name} from 'node:${globals[name]}'`)
+  const makes = names.map(
+    (name) =>
+      `if (!('${name}' in globalThis)) Object.defineProperty(globalThis, '${name}', { value: of_${name}.${name}, writable: true, configurable: true })`,
+  )
+  return [...imports, ...makes, ''].join('\n')
+}
+
+/** A package may say what it wants in a browser in place of a module of Node's. */
+function isMapped(importer: string, name: string): boolean {
+  if (!importer.startsWith('/')) {
+    return false
+  }
+  for (let at = dirname(importer); at !== dirname(at); at = dirname(at)) {
+    try {
+      const { browser } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))
+      return typeof browser === 'object' && browser !== null && Object.hasOwn(browser, name)
+    } catch {
+      // none here, or none that can be read: the next folder up
+    }
+  }
+  return false
+}

@@ -1,0 +1,20 @@
+/** Gives the bundler as one text, built when its importer is: a macro, it never runs in the service. */
+
+/** @returns the bundled program, small enough for one argument of a command line */
+export function bundlerSource(): string {
+  // Bun.build would wait for the bundler that waits for this macro: hence a process of its own.
+  const built = Bun.spawnSync(
+    [
+      process.execPath,
+      'build',
+      `${import.meta.dir}/main.ts`,
+      '--target=bun',
+      '--format=esm',
+      '--minify-syntax',
+      '--minify-whitespace',
+    ],
+    { env: { ...process.env, BUN_BE_BUN: '1' } },
+  )
+  if (!built.success) throw new Error(`the bundler does not build: ${built.stderr}`)
+  return built.stdout.toString()
+}

@@ -1,0 +1,4 @@
+import { strict } from '@jspm/core/nodelibs/assert'
+
+export * from '@jspm/core/nodelibs/assert'
+export default strict

@@ -1,0 +1,2 @@
+export * from '@jspm/core/nodelibs/assert'
+export { default } from '@jspm/core/nodelibs/assert'

@@ -1,0 +1,100 @@
+/**
+ * What packages ask `process` for. It says of itself that it is no Node: a package that has a way
+ * for the web takes that.
+ */
+
+import { env as given } from 'fn:worker'
+import { EventEmitter } from 'node:events'
+
+/** A copy: packages write to it, and the function's own `env` stays as it is. */
+export const env: Record<string, string> = { ...given }
+export const argv: string[] = ['functions']
+export const argv0 = 'functions'
+export const execArgv: string[] = []
+export const execPath = '/functions'
+export const title = 'functions'
+export const version = ''
+export const versions: Record<string, string> = {}
+export const platform = 'linux'
+export const arch = ''
+export const pid = 1
+export const ppid = 0
+export const release = { name: 'functions' }
+export const features = {}
+export const config = {}
+
+export function nextTick<A extends unknown[]>(fn: (...args: A) => void, ...args: A): void {
+  queueMicrotask(() => fn(...args))
+}
+
+export function cwd(): string {
+  return '/'
+}
+
+export function hrtime(since: [number, number] = [0, 0]): [number, number] {
+  const ns = Number(hrtime.bigint() - (BigInt(since[0]) * 1_000_000_000n + BigInt(since[1])))
+  return [Math.floor(ns / 1e9), ns % 1e9]
+}
+
+hrtime.bigint = (): bigint => BigInt(Math.round(performance.now() * 1e6))
+
+export function uptime(): number {
+  return performance.now() / 1000
+}
+
+export function emitWarning(warning: unknown): void {
+  console.warn(warning)
+}
+
+export function exit(): never {
+  throw new Error('process.exit: a function does not end its worker')
+}
+
+/** Text goes to the function's log, a line at a time. */
+function writer(log: (line: string) => void) {
+  return {
+    isTTY: false,
+    fd: -1,
+    write(text: unknown): boolean {
+      log(String(text).replace(/\n$/, ''))
+      return true
+    },
+  }
+}
+
+export const stdout = writer((line) => console.log(line))
+export const stderr = writer((line) => console.error(line))
+
+const emitter = new EventEmitter()
+export const on = emitter.on.bind(emitter)
+export const once = emitter.once.bind(emitter)
+export const off = emitter.off.bind(emitter)
+export const emit = emitter.emit.bind(emitter)
+export const addListener = on
+export const removeListener = off
+export const removeAllListeners = emitter.removeAllListeners.bind(emitter)
+export const listeners = emitter.listeners.bind(emitter)
+export const listenerCount = emitter.listenerCount.bind(emitter)
+
+const process = {
+  ...{ env, argv, argv0, execArgv, execPath, title, version, versions, platform, arch, pid, ppid },
+  ...{
+    release,
+    features,
+    config,
+    nextTick,
+    cwd,
+    hrtime,
+    uptime,
+    emitWarning,
+    exit,
+    stdout,
+    stderr,
+  },
+  ...{ on, once, off, emit, addListener, removeListener, removeAllListeners },
+  ...{ listeners, listenerCount },
+  [Symbol.toStringTag]: 'process',
+}
+
+export { process }
+export default process

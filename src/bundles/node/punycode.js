@@ -1,0 +1,2 @@
+export * from '@jspm/core/nodelibs/punycode'
+export { default } from '@jspm/core/nodelibs/punycode'

@@ -1,0 +1,2 @@
+export * from '@jspm/core/nodelibs/querystring'
+export { default } from '@jspm/core/nodelibs/querystring'

@@ -1,0 +1,2 @@
+export * from '@jspm/core/nodelibs/stream'
+export { default } from '@jspm/core/nodelibs/stream'

@@ -1,0 +1,32 @@
+import { deepStrictEqual } from '@jspm/core/nodelibs/assert'
+import util from '@jspm/core/nodelibs/util'
+
+export * from '@jspm/core/nodelibs/util'
+
+export function isDeepStrictEqual(left, right) {
+  try {
+    deepStrictEqual(left, right)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const ESCAPES = new RegExp(
+  [
+    '[\\u001b\\u009b](?:\\[[0-?]*[ -/]*[@-~]',
+    '\\].*?(?:\\u0007|\\u001b\\\\)',
+    '[0-?]*[ -/]*[@-~])',
+  ].join('|'),
+  'g',
+)
+
+export function stripVTControlCharacters(text) {
+  return text.replace(ESCAPES, '')
+}
+
+export function toUSVString(text) {
+  return String(text).toWellFormed()
+}
+
+export default Object.assign(util, { isDeepStrictEqual, stripVTControlCharacters, toUSVString })

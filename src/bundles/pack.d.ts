@@ -1,0 +1,4 @@
+declare module '*/node-modules.pack' {
+  const path: string
+  export default path
+}

@@ -1,0 +1,288 @@
+/** Node's modules and globals, bundled as a deployment does and run in the real worker. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildBundle } from '../../src/bundles/build.ts'
+import { MISSING_GLOBALS } from '../../src/bundles/globals.ts'
+import { findProject } from '../../src/bundles/project.ts'
+import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
+import { startTemplate, type TestTemplate } from './harness.ts'
+
+let template: TestTemplate
+let folder: string
+
+beforeAll(async () => {
+  template = await startTemplate()
+  folder = mkdtempSync(join(tmpdir(), 'functions-node-'))
+  writeFileSync(join(folder, 'package.json'), '{}')
+})
+
+afterAll(async () => {
+  await template.close()
+  rmSync(folder, { recursive: true })
+})
+
+/** What a function of this source answers, as JSON. */
+async function answer(source: string, env: Record<string, string> = {}): Promise<unknown> {
+  const file = join(folder, `${crypto.randomUUID()}.ts`)
+  writeFileSync(file, source)
+  const capabilities = { ...NAMED_PROFILES.strict, projectId: 'default' }
+  const { code } = await buildBundle(findProject(file), 'quickjs-ng', capabilities)
+  const worker = await template.worker({ bundle: code, env, capabilities })
+  try {
+    return await worker.json()
+  } finally {
+    worker.close()
+  }
+}
+
+describe('modules of Node', () => {
+  test('path', async () => {
+    const source = `import path, { join, posix } from 'node:path'
+      import * as bare from 'path'
+      export default () => Response.json([join('/a', '../b', 'c.txt'), path.extname('x.tar.gz'),
+        posix.relative('/a/b', '/a/c'), bare.resolve('x'), path.parse('/d/e.f').name])`
+    expect(await answer(source)).toEqual(['/b/c.txt', '.gz', '../c', '/x', 'e'])
+  })
+
+  test('events', async () => {
+    const source = `import EventEmitter, { once, errorMonitor } from 'node:events'
+      const Required = require('events')
+      export default async () => {
+        const said = []
+        class Mine extends Required {}
+        const emitter = new Mine()
+        emitter.on('a', (x) => said.push(x)).once('a', (x) => said.push(-x))
+        emitter.emit('a', 1); emitter.emit('a', 2)
+        const waited = once(emitter, 'b'); emitter.emit('b', 3); said.push(...(await waited))
+        emitter.on(errorMonitor, ({ message }) => said.push('seen ' + message))
+        try { emitter.emit('error', new Error('bad')) } catch ({ message }) { said.push(message) }
+        return Response.json([said, emitter instanceof EventEmitter, Required === EventEmitter])
+      }`
+    expect(await answer(source)).toEqual([[1, -1, 2, 3, 'seen bad', 'bad'], true, true])
+  })
+
+  test('buffer, and the global that a bundle names', async () => {
+    const source = `import { Buffer as Imported, Blob as B, isUtf8 } from 'node:buffer'
+      export default () => Response.json([Imported === Buffer, globalThis.Buffer === Buffer,
+        Buffer.from('aGk=', 'base64').toString(), Buffer.from('hé').toString('hex'),
+        Buffer.concat([Buffer.alloc(1, 65), Buffer.from([66])]).toString('latin1'),
+        Buffer.from([1, 2]).readUInt16BE(0), Buffer.byteLength('é'), B === Blob,
+        isUtf8(new Uint8Array([255]))])`
+    expect(await answer(source)).toEqual([
+      ...[true, true, 'hi', '68c3a9', 'AB', 258, 2, true, false],
+    ])
+  })
+
+  test('util, assert', async () => {
+    const source = `import util, { inspect, promisify, isDeepStrictEqual } from 'util'
+      import { isMap } from 'node:util/types'
+      import assert, { AssertionError } from 'node:assert'
+      import strict from 'node:assert/strict'
+      export default async () => {
+        const failed = []
+        for (const check of [() => assert(0), () => strict.equal(1, '1'), () => assert.equal(1, '1'),
+          () => assert.deepStrictEqual({ a: [1] }, { a: [1] }), () => assert.throws(() => {})]) {
+          try { check(); failed.push(false) } catch (error) { failed.push(error instanceof AssertionError) }
+        }
+        const later = promisify((x, done) => done(null, x + 1))
+        return Response.json([util.format('%s %d %j', 'a', 1, { b: 2 }), inspect({ a: [1, { b: 2 }] }),
+          await later(1), isDeepStrictEqual({ a: 1 }, { a: 1 }), isDeepStrictEqual(1, 2),
+          isMap(new Map()), util.stripVTControlCharacters('\\x1b[31mred\\x1b[0m'), failed])
+      }`
+    expect(await answer(source)).toEqual([
+      ...['a 1 {"b":2}', '{ a: [ 1, { b: 2 } ] }', 2, true, false, true, 'red'],
+      [true, true, false, false, true],
+    ])
+  })
+
+  test('url, querystring, string_decoder, stream', async () => {
+    const source = `import url, { URL as U, fileURLToPath, domainToASCII } from 'node:url'
+      import qs from 'node:querystring'
+      import { StringDecoder } from 'node:string_decoder'
+      import { Readable, Transform, pipeline } from 'node:stream'
+      export default async () => {
+        const decoder = new StringDecoder('utf8')
+        const upper = new Transform({ transform(chunk, _, done) { done(null, String(chunk).toUpperCase()) } })
+        const parts = []
+        for await (const chunk of Readable.from(['a', 'b']).pipe(upper)) parts.push(String(chunk))
+        return Response.json([U === URL, url.parse('http://a/b?c=d').query, fileURLToPath('file:///x/y'),
+          domainToASCII('español.com'), qs.parse('a=1&a=2&b=%20'), qs.stringify({ c: ['x', 'y'] }),
+          decoder.write(new Uint8Array([0xc3])) + decoder.write(new Uint8Array([0xa9])), parts.join('')])
+      }`
+    expect(await answer(source)).toEqual([
+      ...[true, 'c=d', '/x/y', 'xn--espaol-zwa.com', { a: ['1', '2'], b: ' ' }, 'c=x&c=y', 'é'],
+      'AB',
+    ])
+  })
+
+  test('require gives what Node gives', async () => {
+    const source = `const { join } = require('node:path')
+      const assert = require('assert')
+      const util = require('util')
+      export default async () => Response.json([join('a', 'b'), typeof assert, typeof util.inspect,
+        typeof (await import('node:path')).sep])`
+    expect(await answer(source)).toEqual(['a/b', 'function', 'function', 'string'])
+  })
+})
+
+describe('globals of Node', () => {
+  test('process has the function’s env, and is no Node', async () => {
+    const source = `import imported from 'node:process'
+      export default async () => {
+        const order = []
+        process.nextTick((x) => order.push(x), 'tick')
+        setImmediate((x) => order.push(x), 'immediate')
+        order.push('sync')
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        process.env.MORE = 'x'
+        return Response.json([process.env, imported === process, process.versions.node ?? null, order,
+          process.cwd(), typeof process.hrtime.bigint(), global === globalThis, process.env.NODE_ENV])
+      }`
+    expect(await answer(source, { TOKEN: 't' })).toEqual([
+      ...[{ TOKEN: 't', MORE: 'x' }, true, null, ['sync', 'tick', 'immediate']],
+      ...['/', 'bigint', true, 'production'],
+    ])
+  })
+
+  test('are not there for a bundle that names none of them', async () => {
+    const source = `export default () => Response.json(['Buffer', 'process', 'global', 'setImmediate']
+      .filter((name) => name in globalThis))`
+    expect(await answer(source)).toEqual([])
+  })
+})
+
+describe('AsyncLocalStorage', () => {
+  test('keeps its store through all that is asynchronous, apart for each request', async () => {
+    const file = join(folder, 'als.ts')
+    writeFileSync(
+      file,
+      `import { AsyncLocalStorage } from 'node:async_hooks'
+      const one = new AsyncLocalStorage(), two = new AsyncLocalStorage()
+      const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+      export default (req) => one.run(new URL(req.url).pathname, async () => {
+        const seen = [one.getStore(), two.getStore() ?? null]
+        await sleep(2)
+        seen.push(one.getStore())
+        await two.run('two', async () => {
+          await null
+          seen.push(one.getStore() + two.getStore())
+          queueMicrotask(() => seen.push('microtask ' + two.getStore()))
+          await Promise.all([sleep(1), sleep(3)])
+          setTimeout(() => seen.push('timer ' + two.getStore()), 1)
+          seen.push(one.exit(() => one.getStore() ?? null))
+        })
+        seen.push(two.getStore() ?? null)
+        await sleep(5)
+        return Response.json(seen)
+      })`,
+    )
+    const capabilities = { ...NAMED_PROFILES.strict, projectId: 'default' }
+    const { code } = await buildBundle(findProject(file), 'quickjs-ng', capabilities)
+    const worker = await template.worker({ bundle: code })
+    const all = await Promise.all(['/a', '/b', '/c', '/d'].map((path) => worker.json(path)))
+    for (const [i, path] of ['/a', '/b', '/c', '/d'].entries()) {
+      expect(all[i]).toEqual([
+        ...[path, null, path, `${path}two`, 'microtask two', null, null, 'timer two'],
+      ])
+    }
+  })
+
+  test('binds, snapshots, enters, and has a default', async () => {
+    const source = `import { AsyncLocalStorage, AsyncResource } from 'async_hooks'
+      const als = new AsyncLocalStorage({ defaultValue: 'none' })
+      const get = () => als.getStore()
+      export default async () => {
+        const bound = als.run('bound', () => AsyncLocalStorage.bind(get))
+        const snapshot = als.run('snapshot', () => AsyncLocalStorage.snapshot())
+        const resource = als.run('resource', () => new AsyncResource('x'))
+        const before = get()
+        const inner = await (async () => { als.enterWith('entered'); await null; return get() })()
+        const thrown = (() => { try { als.run('x', () => { throw new Error() }) } catch { return get() } })()
+        return Response.json([before, bound(), snapshot(get), resource.runInAsyncScope(get), inner, thrown])
+      }`
+    expect(await answer(source)).toEqual([
+      ...['none', 'bound', 'snapshot', 'resource', 'entered', 'entered'],
+    ])
+  })
+
+  test('a snapshot of one request runs for the request that calls it', async () => {
+    const file = join(folder, 'snapshot.ts')
+    writeFileSync(
+      file,
+      `import { AsyncLocalStorage } from 'node:async_hooks'
+      const als = new AsyncLocalStorage()
+      let kept
+      export default (req) => {
+        const path = new URL(req.url).pathname
+        if (path === '/keep') return als.run('kept', () => { kept = AsyncLocalStorage.snapshot(); return new Response() })
+        return kept(() => { console.log(als.getStore() + ' in ' + path); return new Response() })
+      }`,
+    )
+    const capabilities = { ...NAMED_PROFILES.strict, projectId: 'default' }
+    const { code } = await buildBundle(findProject(file), 'quickjs-ng', capabilities)
+    const worker = await template.worker({ bundle: code })
+    await worker.invoke({ url: 'http://localhost/keep' })
+    const { logs } = await worker.invoke({ url: 'http://localhost/use' })
+    expect(logs.map(({ message }) => message)).toEqual(['kept in /use'])
+  })
+})
+
+describe('what is not there', () => {
+  test('is undefined to who asks, and named to who uses it', async () => {
+    const names = JSON.stringify(MISSING_GLOBALS)
+    const uses = MISSING_GLOBALS.map((name) => `() => ${name}`)
+    const bundle = `const uses = [${uses}], names = ${names}
+      export default () => Response.json(names.map((name, i) => {
+        try { uses[i](); return name + ' is there' } catch (error) { return error.name + ': ' + error.message }
+      }))`
+    const worker = await template.worker({ bundle })
+    expect(await worker.json()).toEqual(
+      MISSING_GLOBALS.map(
+        (name) => `ReferenceError: ${name} is not defined: quickjs-ng functions do not have it`,
+      ),
+    )
+    const probes = MISSING_GLOBALS.map((name) => `typeof ${name}`)
+    const asking = await template.worker({
+      bundle: `export default () => Response.json([${probes}, typeof nothing])`,
+    })
+    const all = (await asking.json()) as string[]
+    expect(new Set(all)).toEqual(new Set(['undefined']))
+  })
+
+  test('is eval, in words that name the profile', async () => {
+    const bundle = `const uses = [() => eval('1'), () => (0, eval)('1'), () => new Function('1')]
+      export default () => Response.json(uses.map((use) => { try { use() } catch (e) { return e.message } }))`
+    const worker = await template.worker({ bundle })
+    expect(await worker.json()).toEqual(
+      Array(3).fill("eval is not supported: the function's profile does not allow it"),
+    )
+  })
+
+  test('a name of the tenant’s own stays as the engine says it', async () => {
+    const worker = await template.worker({
+      bundle:
+        'export default () => { try { nothing } catch (e) { return new Response(e.message) } }',
+    })
+    expect((await worker.invoke()).text).toBe('nothing is not defined')
+  })
+})
+
+describe('native modules', () => {
+  test('are no way past the capabilities', async () => {
+    const bundle = `export default async () => {
+      const said = []
+      for (const name of ['fn:web', 'fn:nothing', 'web.js', './primordials.js'])
+        try { await import(name); said.push(name) } catch (error) { said.push(error.message) }
+      return Response.json(said)
+    }`
+    const worker = await template.worker({ bundle })
+    const why = 'a bundle has to hold all that it imports'
+    expect(await worker.json()).toEqual(
+      ['fn:web', 'fn:nothing', 'web.js', './primordials.js'].map(
+        (name) => `cannot import '${name}': ${why}`,
+      ),
+    )
+  })
+})
