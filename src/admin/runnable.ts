@@ -25,7 +25,7 @@ export function runnableVersion(
       handler: version.handler,
       env: version.env,
       capabilities: version.capabilities,
-      loadBundle: async () => held.bundle?.code ?? (await bundles.load(version.bundle)),
+      loadBundle: () => held.bundle?.code ?? bundles.load(version.bundle),
       mapStack: stackMapper(() => held.bundle?.map ?? readMapFile(bundles.mapPath(version.bundle))),
     },
   }

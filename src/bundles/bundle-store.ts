@@ -41,23 +41,27 @@ export class BundleStore {
   }
 
   /**
-   * The bundle of a version, as it was deployed.
+   * The bundle of a version, as it was deployed: a small one at once.
    *
    * @throws {FunctionError} BUNDLE_LOAD_ERROR when it is gone or its content changed
    */
-  async load(record: BundleRecord): Promise<Uint8Array> {
+  load(record: BundleRecord): Uint8Array | Promise<Uint8Array> {
+    const path = join(this.#dataDir, record.path)
+    if (record.size > READ_AT_ONCE_BYTES) {
+      return readFile(path).then(
+        (code) => checked(record, code),
+        (cause) => {
+          throw unreadable(record, cause)
+        },
+      )
+    }
     let code: Uint8Array
     try {
-      const path = join(this.#dataDir, record.path)
-      code = record.size <= READ_AT_ONCE_BYTES ? readFileSync(path) : await readFile(path)
+      code = readFileSync(path)
     } catch (cause) {
-      const why = (cause as NodeJS.ErrnoException).code
-      throw damaged(`${record.path} cannot be read (${why}).`, cause)
+      throw unreadable(record, cause)
     }
-    if (sha256(code) !== record.sha256) {
-      throw damaged(`${record.path} is not what was deployed: its sha256 differs.`)
-    }
-    return code
+    return checked(record, code)
   }
 
   /** Where the source map of a bundle lies. */
@@ -166,6 +170,16 @@ function ignoreNotEmpty(cause: NodeJS.ErrnoException): void {
   if (cause.code !== 'ENOTEMPTY' && cause.code !== 'ENOENT') {
     throw cause
   }
+}
+
+function checked(record: BundleRecord, code: Uint8Array): Uint8Array {
+  if (sha256(code) === record.sha256) return code
+  throw damaged(`${record.path} is not what was deployed: its sha256 differs.`)
+}
+
+function unreadable(record: BundleRecord, cause: unknown): FunctionError {
+  const why = (cause as NodeJS.ErrnoException).code
+  return damaged(`${record.path} cannot be read (${why}).`, cause)
 }
 
 /** No fault of the tenant's: the cause says that it is for the operator. */

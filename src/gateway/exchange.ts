@@ -105,6 +105,13 @@ export class Exchange implements Job, Swept, BodyObserver {
     void body.pump(invocation)
   }
 
+  began(initMs: number): void {
+    if (this.#waited === undefined) return
+    const sinceMs = this.#host.now() - this.#dispatchedAt
+    this.#waited.initMs = Math.min(initMs, sinceMs)
+    this.#dispatchedAt += this.#waited.initMs
+  }
+
   response(head: ResponseHead): void {
     if (this.#phase !== 'head') return
     this.#discards = this.request.method === 'HEAD' || WITHOUT_BODY.has(head.status)

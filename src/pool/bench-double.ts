@@ -47,6 +47,10 @@ export class Note implements Job {
   dispatched(_: Invocation, waited: Waited): void {
     this.waited.push(waited)
   }
+  began(initMs: number): void {
+    const waited = this.waited.at(-1)
+    if (waited !== undefined) waited.initMs = initMs
+  }
   response(head: ResponseHead): void {
     this.status = head.status
   }

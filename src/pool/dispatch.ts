@@ -33,12 +33,13 @@ export class Dispatch implements InvocationSink {
     this.#owner = owner
   }
 
-  /** Gives the job to the worker of `slot`, which is ready. */
+  /** Gives the job to the worker of `slot`, which is ready or takes it early. */
   send(slot: Slot, now: number): void {
     const { job } = this
     this.#slot = slot
     this.#crash = undefined
-    this.#attempts++
+    // A worker that does not get ready has not tried; how often one may be started, the pool knows.
+    if (slot.open) this.#attempts++
     const waitedMs = now - job.arrivedAt
     const initMs = Math.min(
       waitedMs,
@@ -46,7 +47,14 @@ export class Dispatch implements InvocationSink {
     )
     const invocation = slot.invoke(this)
     this.#invocation = invocation
-    job.dispatched(invocation, { queueMs: waitedMs - initMs, initMs })
+    const waited = { queueMs: waitedMs - initMs, initMs }
+    job.dispatched(invocation, slot.open ? waited : { queueMs: waitedMs, initMs: 0 })
+  }
+
+  /** The worker that took it early is ready, and begins with it; loading took so long. */
+  began(initMs: number): void {
+    this.#attempts++
+    this.job.began(initMs)
   }
 
   /** Stops the job wherever it is: `done` follows, and at once when no worker has it yet. */

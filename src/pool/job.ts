@@ -15,6 +15,8 @@ export interface Job extends InvocationSink {
   readonly replayable: boolean
   /** A worker has it; called again, with another invocation, when the first was lost unsent. */
   dispatched(invocation: Invocation, waited: Waited): void
+  /** The worker, which had it while it was starting, is ready: loading the bundle took `initMs`. */
+  began(initMs: number): void
 }
 
 /** How the time before its worker took a job divides, ms. */

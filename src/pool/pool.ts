@@ -146,6 +146,8 @@ export class Pool implements FleetMember, DispatchOwner {
   }
 
   released(slot: Slot): void {
+    // How it ended is about to be told, and decides when the next one starts.
+    if (slot.worker.state === 'gone') return
     if (this.#queue.size > 0) this.#flush()
     if (slot.inFlight > 0) return
     slot.idleSince = this.#fleet.clock.now()
@@ -208,7 +210,7 @@ export class Pool implements FleetMember, DispatchOwner {
   #start(now: number): void {
     let slot: Slot | undefined
     const worker: Worker = this.#launcher.start(this.spec, {
-      ready: () => this.#ready(slot as Slot),
+      ready: (initUs) => this.#ready(slot as Slot, initUs / 1000),
       exit: (error) => this.#gone(slot as Slot, error),
       log: (entry) => this.#events.log(entry, slot?.requestId(entry.invocation)),
       silent: (silent) => {
@@ -218,11 +220,25 @@ export class Pool implements FleetMember, DispatchOwner {
     })
     slot = new Slot(worker, now)
     this.#slots.push(slot)
+    if (worker.takesEarly && this.#slots.length === 1) this.#sendEarly(slot, now)
   }
 
-  #ready(slot: Slot): void {
+  /**
+   * The first worker gets its first job behind its start. What may have to be given to another
+   * worker, should this one not get ready, must be whole.
+   */
+  #sendEarly(slot: Slot, now: number): void {
+    for (const dispatch of this.#queue) {
+      if (!dispatch.job.request.end) continue
+      this.#queue.delete(dispatch)
+      dispatch.send(slot, now)
+      return
+    }
+  }
+
+  #ready(slot: Slot, initMs: number): void {
     const now = this.#fleet.clock.now()
-    slot.readyAt = now
+    slot.ready(now, initMs)
     slot.idleSince = now
     this.#backoff.succeeded()
     for (const warming of this.#warming.splice(0)) warming.resolve()
@@ -242,8 +258,8 @@ export class Pool implements FleetMember, DispatchOwner {
     if (this.#closed !== undefined && this.#slots.length === 0 && this.#queue.size === 0) {
       this.#fleet.leave(this)
       this.#closed.resolve()
-    } else if (this.#queue.size > 0) {
-      this.scale()
+    } else {
+      this.#flush()
     }
   }
 
@@ -273,7 +289,8 @@ export class Pool implements FleetMember, DispatchOwner {
   #closeWorkers(): void {
     if (this.#queue.size > 0) return
     for (const slot of [...this.#slots]) {
-      if (!slot.draining) this.#retire(slot, this.#graceMs)
+      const early = slot.worker.state === 'starting' && slot.inFlight > 0
+      if (!slot.draining && !early) this.#retire(slot, this.#graceMs)
     }
     if (this.#slots.length > 0) return
     this.#fleet.leave(this)

@@ -45,6 +45,12 @@ export class Slot {
     if (invocation !== undefined) this.#running.delete(invocation.id)
   }
 
+  /** Its worker got ready: what it took early begins. */
+  ready(now: number, initMs: number): void {
+    this.readyAt = now
+    for (const dispatch of this.#running.values()) dispatch.began(initMs)
+  }
+
   /** The request that an invocation of this worker belongs to. */
   requestId(invocation: number | undefined): string | undefined {
     return invocation === undefined ? undefined : this.#running.get(invocation)?.job.requestId

@@ -92,6 +92,8 @@ export class WorkerDouble implements Worker {
   readonly layers = []
   state: WorkerState = 'starting'
   silent = false
+  /** As if its start had been sent at once. */
+  early = false
   taken: InvocationDouble[] = []
   shutdownGraceMs: number | undefined
   killed: FunctionError | undefined
@@ -109,6 +111,10 @@ export class WorkerDouble implements Worker {
     return this.#running.size
   }
 
+  get takesEarly(): boolean {
+    return this.early && this.state === 'starting' && this.taken.length === 0
+  }
+
   get invocations(): number {
     return this.taken.length
   }
@@ -120,7 +126,7 @@ export class WorkerDouble implements Worker {
   }
 
   invoke(request: InvocationRequest, sink: InvocationSink): Invocation {
-    if (this.state !== 'ready') throw new Error(`invoke while ${this.state}`)
+    if (this.state !== 'ready' && !this.takesEarly) throw new Error(`invoke while ${this.state}`)
     const invocation = new InvocationDouble(this.taken.length + 1, request, sink)
     this.taken.push(invocation)
     this.#running.add(invocation)
@@ -171,9 +177,12 @@ export class WorkerDouble implements Worker {
 
 export class LauncherDouble implements WorkerLauncher {
   readonly started: WorkerDouble[] = []
+  /** Workers take one invocation while they start. */
+  early = false
 
   start(spec: WorkerSpec, events: WorkerEvents): WorkerDouble {
     const worker = new WorkerDouble(this.started.length + 1, spec, events)
+    worker.early = this.early
     this.started.push(worker)
     return worker
   }

@@ -63,6 +63,7 @@ function submit(name: string): { ended: string | undefined } {
     arrivedAt: 0,
     replayable: true,
     dispatched() {},
+    began() {},
     response() {},
     chunk() {},
     end() {},

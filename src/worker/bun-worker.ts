@@ -104,7 +104,7 @@ export class BunWorker
     this.layers = message.layers
     this.#parts.processWatch.add(this)
     this.beginLoading()
-    void this.sendStart(1)
+    this.sendStart(1)
   }
 
   protected override terminate(): void {

@@ -204,6 +204,14 @@ describe('the end of a worker', () => {
     expect(flying.size).toBe(0)
   })
 
+  test('what it was sent before it got ready is handed back', () => {
+    const { flying, begin, channel } = setUp()
+    const { sink } = begin()
+    channel.flush()
+    flying.abandonAll(crash, { unbegun: true })
+    expect(sink.heard).toEqual(['unsent'])
+  })
+
   test('a request whose body was being written is not handed back', () => {
     const { flying, begin } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
@@ -225,7 +233,7 @@ describe('the end of a worker', () => {
     const all = [begin(), begin(), begin()]
     for (const id of [1, 2, 3]) flying.dispatch(response(id, false), undefined, 0)
     const error = new FunctionError('MEMORY_LIMIT', 'too much')
-    flying.abandonAll(error, flying.newest())
+    flying.abandonAll(error, { guilty: flying.newest() })
     expect(all.map(({ sink }) => sink.heard[1])).toEqual([
       ...['fail WORKER_CRASHED', 'fail WORKER_CRASHED', 'fail MEMORY_LIMIT'],
     ])

@@ -1,5 +1,5 @@
 /** The invocations that one worker holds: which message is for which, whose time is up, who is guilty. */
-import { FunctionError } from '../errors.ts'
+import { type ErrorCode, FunctionError } from '../errors.ts'
 import { type InvocationOwner, RunningInvocation } from './invocation.ts'
 import {
   type CancelMessage,
@@ -152,16 +152,31 @@ export class InFlight {
     return [...this.#running.values()].at(-1)
   }
 
-  /** Ends all of them: the guilty one with `error`, its neighbours with `others`. */
-  abandonAll(error: FunctionError, guilty?: RunningInvocation): void {
+  /** The one that most likely made the process end with this code. */
+  guilty(code: ErrorCode, now: number): RunningInvocation | undefined {
+    if (code === 'CPU_LIMIT') return this.overCpu(now)
+    return code === 'MEMORY_LIMIT' ? this.newest() : undefined
+  }
+
+  /**
+   * Ends all of them: the guilty one with `error`, its neighbours with WORKER_CRASHED.
+   *
+   * @param how.unbegun the worker never got ready: what it was sent can be dispatched again
+   */
+  abandonAll(
+    error: FunctionError,
+    how: { guilty?: RunningInvocation | undefined; unbegun?: boolean } = {},
+  ): void {
     const all = [...this.#running.values()]
     this.#running.clear()
     const others =
-      guilty === undefined
+      how.guilty === undefined
         ? error
         : new FunctionError('WORKER_CRASHED', 'the worker ended by what another invocation did', {
             cause: error,
           })
-    for (const invocation of all) invocation.abandon(invocation === guilty ? error : others)
+    for (const invocation of all) {
+      invocation.abandon(invocation === how.guilty ? error : others, how.unbegun === true)
+    }
   }
 }

@@ -35,6 +35,16 @@ export interface InboxOwner<A extends Announcement> {
   broke(error: FunctionError): void
 }
 
+/** An invocation may be sent ahead of `ready`, but nothing can be said of it before. */
+const ANSWERS: ReadonlySet<string> = new Set([
+  'response',
+  'chunk',
+  'end',
+  'credit',
+  'cancel',
+  'done',
+])
+
 export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage | A> {
   readonly #owner: InboxOwner<A>
   readonly #decoder: FrameDecoder<WorkerMessage | A>
@@ -47,6 +57,12 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
 
   stop(): void {
     this.#decoder.stop()
+  }
+
+  /** The announcement that was read before there was a worker. */
+  adopt(announcement: A): void {
+    this.#announced = true
+    this.#owner.announced(announcement)
   }
 
   receive(data: Buffer): void {
@@ -77,6 +93,9 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
 
   deliver(message: WorkerMessage | A, payload: Buffer | undefined): void {
     const owner = this.#owner
+    if (owner.stage !== 'serving' && ANSWERS.has(message.type)) {
+      throw new ProtocolBreach('an answer before it was ready')
+    }
     switch (message.type) {
       case 'response':
       case 'chunk':
@@ -117,6 +136,9 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
       return
     }
     const { id } = message
+    if (this.#owner.stage !== 'serving') {
+      throw new ProtocolBreach('an answer before it was ready')
+    }
     this.#owner.flying.dispatch({ ...message, id }, undefined, performance.now())
     if (message.code === 'MEMORY_LIMIT') this.#owner.retire('it met its memory limit')
   }

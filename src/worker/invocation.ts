@@ -212,12 +212,10 @@ export class RunningInvocation implements Invocation {
   }
 
   /** Its worker is gone. What never left this process is handed back instead of failed. */
-  abandon(error: FunctionError): void {
+  abandon(error: FunctionError, unbegun: boolean): void {
     const answered = this.phase === 'background' || this.phase === 'cancelled'
-    const unsent =
-      this.phase === 'head' &&
-      !this.#bodyWritten &&
-      this.#owner.channel.acceptedBytes <= this.#offset
+    const unread = unbegun || this.#owner.channel.acceptedBytes <= this.#offset
+    const unsent = this.phase === 'head' && !this.#bodyWritten && unread
     this.phase = 'cancelled'
     this.#dropBody()
     if (!answered && !unsent) this.sink.fail(error)

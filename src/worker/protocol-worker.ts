@@ -4,7 +4,6 @@ import { FunctionError } from '../errors.ts'
 import { Channel } from './channel.ts'
 import type { CpuAllowance } from './cpu-allowance.ts'
 import {
-  asFunctionError,
   explainExit,
   explainLateness,
   type ProcessExit,
@@ -18,11 +17,13 @@ import type { InvocationOwner, RunningInvocation } from './invocation.ts'
 import { LogRelay } from './log-relay.ts'
 import type { DoneMessage, ErrorMessage } from './messages.ts'
 import type { WorkerServices } from './services.ts'
-import { cpuLifeMs, encodeStart } from './start-message.ts'
+import { Start } from './start.ts'
+import { cpuLifeMs } from './start-message.ts'
 import type { Swept } from './sweeper.ts'
 import { Vigil } from './vigil.ts'
 import { Wear } from './wear.ts'
 import type * as border from './worker.ts'
+import type { ChannelPeer } from './worker-socket.ts'
 
 /** How a process ended is told on another road than its channel: so long the two are waited for. */
 const EXIT_NEWS_MS = 1000
@@ -34,7 +35,7 @@ const LOAD_GRACE_MS = 1000
 const NEVER = Number.POSITIVE_INFINITY
 
 export abstract class ProtocolWorker<A extends Announcement>
-  implements border.Worker, Swept, InvocationOwner, InboxOwner<A>
+  implements border.Worker, Swept, InvocationOwner, InboxOwner<A>, ChannelPeer
 {
   abstract readonly runtime: border.Runtime
   abstract readonly pid: number | undefined
@@ -50,7 +51,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   protected abstract readonly cpu: CpuAllowance
   readonly #events: border.WorkerEvents
   readonly inbox: Inbox<A>
-  readonly #bundle: Promise<Uint8Array>
+  readonly #start: Start
   readonly #wear: Wear
   readonly #gone = Promise.withResolvers<void>()
   #state: border.WorkerState = 'starting'
@@ -62,6 +63,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   /** By when this worker has to be ready, to be gone, or to have been explained. */
   #due: number
   #idleSince = 0
+  #readyAt = NEVER
 
   constructor(
     id: number,
@@ -79,8 +81,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.vigil = new Vigil(this.channel, this.flying, events)
     this.inbox = new Inbox<A>(this)
     this.#due = performance.now() + services.processStartMs
-    this.#bundle = spec.loadBundle()
-    this.#bundle.catch((cause) => this.kill(asFunctionError(cause)))
+    this.#start = new Start(spec, (error) => this.kill(error))
     services.sweeper.add(this)
   }
 
@@ -110,8 +111,13 @@ export abstract class ProtocolWorker<A extends Announcement>
     return this.vigil.silent
   }
 
+  get takesEarly(): boolean {
+    return this.#state === 'starting' && this.#start.sent && this.flying.issued === 0
+  }
+
   invoke(request: border.InvocationRequest, sink: border.InvocationSink): border.Invocation {
-    if (this.#state !== 'ready') throw new FunctionError('INTERNAL', 'this worker takes no work')
+    if (this.#state !== 'ready' && !this.takesEarly)
+      throw new FunctionError('INTERNAL', 'this worker takes no work')
     const invocation = this.flying.begin(request, sink)
     if (!invocation.begin(request)) {
       this.flying.forget(invocation)
@@ -156,6 +162,14 @@ export abstract class ProtocolWorker<A extends Announcement>
     else this.channel.attach(socket)
   }
 
+  receive(data: Buffer): void {
+    this.inbox.receive(data)
+  }
+
+  drain(): void {
+    this.channel.drain()
+  }
+
   /** Its channel was closed from the other side; why, the exit of the process tells. */
   disconnected(): void {
     if (this.#reported) return
@@ -178,7 +192,8 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#stage = 'serving'
     this.#state = 'ready'
     this.#due = NEVER
-    this.#idleSince = performance.now()
+    this.#readyAt = performance.now()
+    this.#idleSince = this.#readyAt
     this.#events.ready(initUs)
   }
 
@@ -204,16 +219,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   /** Gives the process its bundle. */
-  protected async sendStart(worker: number): Promise<void> {
-    try {
-      const bundle = await this.#bundle
-      if (this.#state !== 'starting') return
-      const { line, bytes } = encodeStart(this.spec, worker, this.services, bundle)
-      this.channel.sendLine(line)
-      for (const part of bytes) this.channel.sendBytes(part)
-    } catch (cause) {
-      this.kill(asFunctionError(cause))
-    }
+  protected sendStart(worker: number): void {
+    if (this.#state === 'starting') this.#start.send(this.channel, worker, this.services)
   }
 
   /** The process takes the bundle. */
@@ -232,7 +239,10 @@ export abstract class ProtocolWorker<A extends Announcement>
     if (this.#reported) return false
     const stuck = this.flying.expire(now, (id) => this.#backgroundOverrun(id, now))
     if (now >= this.#due) this.#overdue()
-    const why = late || this.#reported ? undefined : this.vigil.look(now, stuck)
+    // While it loads its bundle it reads nothing, and what was sent ahead is for later.
+    const serves = this.#stage === 'serving'
+    const owes = stuck && now >= this.#readyAt + DONE_GRACE_MS
+    const why = late || this.#reported ? undefined : this.vigil.look(now, serves, owes)
     if (why !== undefined) {
       this.#finish(new FunctionError('WORKER_CRASHED', `the worker was killed: ${why}`))
     }
@@ -273,9 +283,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     const lifeMs = cpuLifeMs(this.spec.capabilities.maxCpu)
     const why = explainExit(this.#exit, lifeMs, this.#stage)
     if (this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0) this.#leave()
-    else if (why.code === 'CPU_LIMIT') this.#finish(why, this.flying.overCpu(performance.now()))
-    else if (why.code === 'MEMORY_LIMIT') this.#finish(why, this.flying.newest())
-    else this.#finish(why)
+    else this.#finish(why, this.flying.guilty(why.code, performance.now()))
   }
 
   /** It was asked to go; what it did not finish by now will not be finished. */
@@ -290,7 +298,8 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#state = 'gone'
     this.inbox.stop()
     const left = error ?? new FunctionError('WORKER_CRASHED', 'the worker went away')
-    this.flying.abandonAll(left, guilty)
+    const ours = left.code === 'WORKER_START_FAILED' || left.code === 'WORKER_CRASHED'
+    this.flying.abandonAll(left, { guilty, unbegun: ours && this.#stage !== 'serving' })
     this.logs.close()
     this.channel.close()
     this.terminate()

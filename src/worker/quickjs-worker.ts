@@ -1,8 +1,7 @@
 /** A worker that was forked off the quickjs-worker template. */
 import type { Socket } from 'bun'
+import { type Accepted, checkAccepted } from './accepted.ts'
 import { CpuAllowance } from './cpu-allowance.ts'
-import type { Announcement } from './inbox.ts'
-import { ProtocolBreach } from './messages.ts'
 import { ProtocolWorker } from './protocol-worker.ts'
 import type { WorkerServices } from './services.ts'
 import type { Template } from './template.ts'
@@ -14,12 +13,6 @@ const CPU_SLACK_MS = 1000
 const CPU_RENEW_MS = 500
 /** What each worker sets for itself after its fork, beside the layers of its template. */
 const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
-
-/** Written by the template's child, before anything of a tenant's is read. */
-interface Accepted extends Announcement {
-  type: 'accepted'
-  worker: number
-}
 
 export class QuickJSWorker extends ProtocolWorker<Accepted> {
   readonly runtime = 'quickjs-ng'
@@ -51,15 +44,17 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
   /** What starts it waits in its socket for the fork: the template itself never reads of it. */
   override attach(socket: Socket<unknown>): void {
     super.attach(socket)
-    void this.sendStart(this.id)
+    this.sendStart(this.id)
+  }
+
+  /** A connection that was made before it was needed, and the process behind it. */
+  adopt(socket: Socket<unknown>, accepted: Accepted): void {
+    this.inbox.adopt(accepted)
+    this.attach(socket)
   }
 
   override checkAnnouncement(value: unknown): Accepted {
-    const message = value as Partial<Accepted> | null
-    if (message?.type !== 'accepted' || !Number.isSafeInteger(message.worker)) {
-      throw new ProtocolBreach('no line of a template')
-    }
-    return value as Accepted
+    return checkAccepted(value)
   }
 
   override announced(message: Accepted): void {

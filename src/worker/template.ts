@@ -3,11 +3,11 @@ import { closeSync, constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../errors.ts'
 import type { ProcessExit } from './failures.ts'
-import type { Announcement } from './inbox.ts'
-import type { ProtocolWorker } from './protocol-worker.ts'
+import type { QuickJSWorker } from './quickjs-worker.ts'
 import type { WorkerServices } from './services.ts'
+import { Spare } from './spare.ts'
 import { type TemplateParts, TemplateProcess } from './template-process.ts'
-import { workerSocket } from './worker-socket.ts'
+import { type ChannelPeer, workerSocket } from './worker-socket.ts'
 
 /** Connections that the template has not accepted yet: more would only fill its backlog. */
 const MAX_UNACCEPTED = 64
@@ -17,8 +17,10 @@ const LAST_RETRY_MS = 50
 /** News of an end that came before its worker's number was known. */
 const MAX_EARLY_EXITS = 1024
 
-/** A worker that waits for its fork, or is one. */
-type ForkedWorker = ProtocolWorker<Announcement>
+/** Connections made ahead of need: a cold start finds its process connected, and that a place of its own. */
+const SPARES = 2
+/** A spare that was lost is replaced after so long, as the next one may be lost too. */
+const REPLACE_MS = 100
 
 export class Template {
   readonly #kind: string
@@ -28,10 +30,11 @@ export class Template {
   #process: TemplateProcess | undefined
   #lives = 0
   /** Workers that wait for a place among the unaccepted. */
-  #waiting: ForkedWorker[] = []
-  readonly #unaccepted = new Set<ForkedWorker>()
-  readonly #workers = new Map<number, ForkedWorker>()
+  #waiting: QuickJSWorker[] = []
+  readonly #unaccepted = new Set<QuickJSWorker>()
+  readonly #workers = new Map<number, QuickJSWorker>()
   readonly #earlyExits = new Map<number, ProcessExit>()
+  readonly #spares = new Set<Spare>()
   #whenOpen = openPromise()
   #closed = false
 
@@ -55,15 +58,16 @@ export class Template {
     return this.#process?.open ? Promise.resolve() : this.#whenOpen.promise
   }
 
-  /** Makes a connection, and by that a process, for this worker. */
-  fork(worker: ForkedWorker): void {
+  /** Gives this worker a connection, and by that a process: one made before, or a new one. */
+  fork(worker: QuickJSWorker): void {
+    if (this.#giveSpare(worker)) return
     this.#waiting.push(worker)
     this.#run()
     this.#connectWaiting()
   }
 
   /** The connection was accepted: this is the worker's number in this template's life. */
-  accepted(worker: ForkedWorker, number: number): void {
+  accepted(worker: QuickJSWorker, number: number): void {
     this.#workers.set(number, worker)
     this.#leaveQueue(worker)
     const exit = this.#earlyExits.get(number)
@@ -71,7 +75,7 @@ export class Template {
   }
 
   /** The worker is of no interest any more; its process, where there is one, is killed. */
-  dismiss(worker: ForkedWorker, number: number | undefined): void {
+  dismiss(worker: QuickJSWorker, number: number | undefined): void {
     if (number === undefined) this.#leaveQueue(worker)
     else if (this.#workers.delete(number)) this.#process?.kill(number)
   }
@@ -101,11 +105,47 @@ export class Template {
         served = true
         this.#whenOpen.resolve()
         this.#connectWaiting()
+        this.#makeSpares()
       },
       exited: (number, exit) => this.#exited(number, exit),
       ended: (error) => this.#ended(process, served, error),
     })
     this.#process = process
+  }
+
+  #giveSpare(worker: QuickJSWorker): boolean {
+    for (const spare of this.#spares) {
+      const taken = spare.take(worker)
+      if (taken === undefined) continue
+      this.#spares.delete(spare)
+      worker.adopt(taken.socket as Socket<unknown>, taken.accepted)
+      // Behind what this start still has to do.
+      setImmediate(() => this.#makeSpares())
+      return true
+    }
+    return false
+  }
+
+  #makeSpares(): void {
+    const process = this.#process
+    if (!process?.open || this.#waiting.length > 0) return
+    while (this.#spares.size < SPARES) {
+      const spare = new Spare((lost) => this.#lostSpare(lost))
+      this.#spares.add(spare)
+      this.#open(process, spare).then(
+        (socket) => spare.attach(socket),
+        () => this.#lostSpare(spare),
+      )
+    }
+  }
+
+  #lostSpare(spare: Spare): void {
+    if (this.#spares.delete(spare)) setTimeout(() => this.#makeSpares(), REPLACE_MS)
+  }
+
+  #open(process: TemplateProcess, data: ChannelPeer): Promise<Socket<ChannelPeer>> {
+    const unix = `/proc/self/fd/${this.#runDirFd}/${process.socketName}`
+    return Bun.connect<ChannelPeer>({ unix, data, socket: workerSocket })
   }
 
   #connectWaiting(): void {
@@ -119,11 +159,10 @@ export class Template {
     }
   }
 
-  #connect(process: TemplateProcess, worker: ForkedWorker, retryMs: number): void {
+  #connect(process: TemplateProcess, worker: QuickJSWorker, retryMs: number): void {
     // It was killed, or its template died, while it waited for its turn.
     if (!process.open || !this.#unaccepted.has(worker)) return
-    const unix = `/proc/self/fd/${this.#runDirFd}/${process.socketName}`
-    Bun.connect<ProtocolWorker<Announcement>>({ unix, data: worker, socket: workerSocket }).then(
+    this.#open(process, worker).then(
       (socket) => worker.attach(socket as Socket<unknown>),
       (cause: { code?: string }) => {
         if (cause.code === 'ECONNREFUSED' || cause.code === 'EAGAIN') {
@@ -138,16 +177,18 @@ export class Template {
     )
   }
 
-  #leaveQueue(worker: ForkedWorker): void {
+  #leaveQueue(worker: QuickJSWorker): void {
     if (!this.#unaccepted.delete(worker)) {
       this.#waiting = this.#waiting.filter((other) => other !== worker)
       return
     }
     if (this.#unaccepted.size === 0) this.#earlyExits.clear()
     this.#connectWaiting()
+    this.#makeSpares()
   }
 
   #exited(number: number, exit: ProcessExit): void {
+    for (const spare of this.#spares) if (spare.number === number) this.#lostSpare(spare)
     const worker = this.#workers.get(number)
     if (worker !== undefined) {
       this.#workers.delete(number)
@@ -162,6 +203,8 @@ export class Template {
     const failed = !served && why.code === 'WORKER_CRASHED'
     const error = failed ? new FunctionError('WORKER_START_FAILED', why.message) : why
     this.#process = undefined
+    for (const spare of this.#spares) spare.close()
+    this.#spares.clear()
     const lost = [...this.#workers.values(), ...this.#unaccepted]
     // Who did not connect yet may as well be forked off the next one, unless none comes up.
     if (!served || this.#closed) lost.push(...this.#waiting.splice(0))

@@ -38,11 +38,12 @@ export class Vigil {
   }
 
   /**
+   * @param serves its event loop runs: it can be asked whether it lives
    * @param stuck an invocation was cancelled, and its `done` is overdue for a worker that lives
    * @returns why the worker has to be killed now; undefined where it may live on
    */
-  look(now: number, stuck: boolean): string | undefined {
-    if (this.#flying.size > 0) {
+  look(now: number, serves: boolean, stuck: boolean): string | undefined {
+    if (serves && this.#flying.size > 0) {
       const ping = this.#liveness.due(now)
       if (ping > 0) this.#channel.sendLine(`{"type":"ping","n":${ping}}\n`)
       if (this.#liveness.judge(now)) this.#events.silent(true)

@@ -1,20 +1,26 @@
 /** The socket of a worker's channel. */
 import type { Socket } from 'bun'
-import type { Announcement } from './inbox.ts'
-import type { ProtocolWorker } from './protocol-worker.ts'
 
-/** Handlers shared by all of them: the socket carries its worker. */
+/** Who has a channel's socket: a worker, or a connection that waits for one. */
+export interface ChannelPeer {
+  receive(data: Buffer): void
+  /** The socket takes bytes again. */
+  drain(): void
+  disconnected(): void
+}
+
+/** Handlers shared by all of them: the socket carries its peer, which may change. */
 export const workerSocket = {
-  data(socket: Socket<ProtocolWorker<Announcement>>, data: Buffer): void {
-    socket.data.inbox.receive(data)
+  data(socket: Socket<ChannelPeer>, data: Buffer): void {
+    socket.data.receive(data)
   },
-  drain(socket: Socket<ProtocolWorker<Announcement>>): void {
-    socket.data.channel.drain()
+  drain(socket: Socket<ChannelPeer>): void {
+    socket.data.drain()
   },
-  close(socket: Socket<ProtocolWorker<Announcement>>): void {
+  close(socket: Socket<ChannelPeer>): void {
     socket.data.disconnected()
   },
-  error(socket: Socket<ProtocolWorker<Announcement>>): void {
+  error(socket: Socket<ChannelPeer>): void {
     socket.data.disconnected()
   },
 }

@@ -17,7 +17,7 @@ export interface WorkerSpec {
   /** Already lowered by the flags of the deployment. */
   capabilities: Capabilities
   /** Reads the bundle and checks it against its sha256; BUNDLE_LOAD_ERROR where it changed or is gone. */
-  loadBundle(): Promise<Uint8Array>
+  loadBundle(): Uint8Array | Promise<Uint8Array>
   /** Maps the positions in an engine's stack to the tenant's sources; returns it unchanged without a map. */
   mapStack(stack: string): string
 }
@@ -120,7 +120,9 @@ export interface Worker {
   readonly silent: boolean
   /** Sandbox layers it runs under, for people. */
   readonly layers: readonly string[]
-  /** Only in state `ready`. */
+  /** It is starting, and takes one invocation ahead: that begins as soon as the bundle is loaded. */
+  readonly takesEarly: boolean
+  /** Only in state `ready`, or with `takesEarly`. */
   invoke(request: InvocationRequest, sink: InvocationSink): Invocation
   /** Takes no more, finishes what runs within `graceMs`, then goes. Resolves when it is gone. */
   shutdown(graceMs: number): Promise<void>

@@ -32,6 +32,14 @@ const DONE = `{ type: 'done', id: 1, cpu_us: 1, heap_bytes: 1 }`
 /** A worker that says `code` as soon as it has an invocation. */
 const onInvoke = (code: string) => `${READY} on((m) => { if (m.type === 'invoke') { ${code} } })`
 
+test('an answer before it is ready is a breach', async () => {
+  const spec = makeSpec('bun', `on((m) => { if (m.type === 'invoke') send(${WHOLE}) })`)
+  const bytes = await spec.loadBundle()
+  const { worker } = begin(bench.launcher, { ...spec, loadBundle: () => bytes })
+  await until('its start is sent', () => worker.takesEarly)
+  expect((await call(worker)).error?.code).toBe('WORKER_PROTOCOL')
+})
+
 describe('said of an invocation, it is a breach:', () => {
   test.each([
     ['no JSON', `raw('hello\\n')`],

@@ -1,5 +1,5 @@
 /** Starts real workers of both runtimes and calls them through the one border, the Worker interface. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
@@ -287,4 +287,9 @@ export async function until(
     if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
     await Bun.sleep(5)
   }
+}
+
+/** The pid of its parent. */
+export function parentOf(pid: number): number {
+  return Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1])
 }

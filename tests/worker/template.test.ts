@@ -115,13 +115,20 @@ describe('template', () => {
     expect(kilobytes.reduce((sum, kb) => sum + kb)).toBeWithin(1, 1024)
   })
 
-  test('a worker that is not started within 5 s ends by itself', async () => {
+  test('a start line that is not whole within 5 s ends its worker', async () => {
     const worker = await template.connect()
     const begin = performance.now()
+    worker.sendRaw('{"type":"sta')
     const exited = await template.exited(worker)
     expect(exited).toMatchObject({ status: 1, signal: 0 })
     expect(performance.now() - begin).toBeGreaterThan(4000)
   }, 15_000)
+
+  test('a connection without a word ends its worker with itself', async () => {
+    const worker = await template.connect()
+    worker.close()
+    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+  })
 
   test('half a start line, or one too long, does not start anything', async () => {
     const long = await template.connect()

@@ -30,6 +30,13 @@ _Noreturn void fn_worker_breach(const char *what) {
 
 static void on_channel(uv_poll_t *poll, int status, int events);
 
+/* Until the bundle is loaded, what the host sends waits in the socket; only its end is of interest. */
+static void watch_channel(fn_worker *worker) {
+    int events = worker->ready ? UV_READABLE : UV_DISCONNECT;
+    events |= worker->writable_wanted ? UV_WRITABLE : 0;
+    FN_CHECK(uv_poll_start(&worker->poll, events, on_channel) == 0);
+}
+
 static void flush(fn_worker *worker) {
     if (fn_ipc_queued(&worker->ipc) == 0 && !worker->writable_wanted) {
         return;
@@ -40,8 +47,7 @@ static void flush(fn_worker *worker) {
     }
     if (worker->writable_wanted != (rest == 1)) {
         worker->writable_wanted = rest == 1;
-        int events = UV_READABLE | (rest == 1 ? UV_WRITABLE : 0);
-        FN_CHECK(uv_poll_start(&worker->poll, events, on_channel) == 0);
+        watch_channel(worker);
     }
 }
 
@@ -75,9 +81,12 @@ static void handle_frames(fn_worker *worker) {
 
 static void on_channel(uv_poll_t *poll, int status, int events) {
     fn_worker *worker = poll->data;
-    (void)events; /* what can be written is written by flush, in this same tick */
-    if (status < 0) {
+    if (status < 0 || (events & UV_DISCONNECT) != 0) {
         fn_worker_exit(worker, 0, false);
+    }
+    /* What can be written is written by flush, in this same tick. */
+    if ((events & UV_READABLE) == 0) {
+        return;
     }
     for (int i = 0; i < READS_A_TICK; i++) {
         int count = fn_ipc_read(&worker->ipc);
@@ -185,10 +194,12 @@ int fn_loop_attach(fn_worker *worker, int fd) {
     if (err != 0) {
         return err;
     }
-    return uv_poll_start(&worker->poll, UV_READABLE, on_channel);
+    watch_channel(worker);
+    return 0;
 }
 
 void fn_loop_run(fn_worker *worker) {
+    watch_channel(worker);
     handle_frames(worker); /* what came with the start */
     uv_run(&worker->loop, UV_RUN_DEFAULT);
 }
