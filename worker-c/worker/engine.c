@@ -3,8 +3,10 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <time.h>
 #include "check.h"
 
 #define MAX_STACK (2 * 1024 * 1024)
@@ -93,6 +95,11 @@ static void on_out_of_memory(JSContext *ctx, void *opaque) {
 }
 
 int fn_engine_init(fn_worker *worker) {
+    /* Functions live in UTC. Asked for a time zone later, the C library would look for files. */
+    if (setenv("TZ", "UTC0", 1) != 0) {
+        return UV_ENOMEM;
+    }
+    tzset();
     JSRuntime *rt = fn_heap_runtime(&worker->heap);
     if (rt == NULL) {
         return UV_ENOMEM;
@@ -114,7 +121,8 @@ int fn_engine_init(fn_worker *worker) {
     fn_budget_init(worker);
     fn_rejections_init(worker);
     fn_missing_init(worker);
-    if (fn_async_init(worker) != 0 || fn_context_init(worker) != 0) {
+    if (fn_async_init(worker) != 0 || fn_context_init(worker) != 0 || fn_files_init(worker) != 0 ||
+        fn_programs_init(worker) != 0) {
         return UV_ENOMEM;
     }
     return fn_web_init(worker->ctx);

@@ -1,0 +1,23 @@
+/** Functions live in UTC, and asking for local time is no way out of the sandbox. */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { startTemplate, type TestTemplate } from './harness.ts'
+
+let template: TestTemplate
+
+beforeAll(async () => {
+  template = await startTemplate()
+})
+
+afterAll(() => template.close())
+
+test('local time is UTC, whatever the machine has', async () => {
+  const bundle = `const at = new Date(Date.UTC(2026, 6, 1, 12))
+    export default () => Response.json([at.getTimezoneOffset(), at.getHours(), at.toString(),
+      at.toLocaleString(), new Date(2026, 0, 1).toISOString(), Date.parse('2026-01-01T00:00') ])`
+  const worker = await template.worker({ bundle })
+  const [offset, hours, text, , start, parsed] = (await worker.json()) as unknown[]
+  expect([offset, hours, start, parsed]).toEqual([
+    ...[0, 12, '2026-01-01T00:00:00.000Z', Date.UTC(2026, 0, 1)],
+  ])
+  expect(text).toBe('Wed Jul 01 2026 12:00:00 GMT+0000')
+})
