@@ -117,7 +117,7 @@ async function runOnce(
   const { out } = task
   await runBundler(project, task)
   const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
-  checkImports(project, task.runtime, capabilities, meta)
+  checkImports(project, capabilities, meta)
   const ours = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE]
   checkAssets(
     project,

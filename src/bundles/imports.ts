@@ -6,7 +6,6 @@ import { z } from 'zod'
 import { isInside } from '../capabilities/match.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
-import type { FunctionRuntime } from '../metadata/records.ts'
 import { nodeNameOf, nodeRefusal } from './node-modules.ts'
 import type { Project } from './project.ts'
 
@@ -19,12 +18,13 @@ const importSchema = z.looseObject({
 
 export const metafileSchema = z.looseObject({
   inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
+  /** What the bundle itself imports, where it is more than `fn:...`. */
+  outside: z.array(z.string()),
   outputs: z.record(
     z.string(),
     z.looseObject({
       entryPoint: z.string().optional(),
       exports: z.array(z.string()).optional(),
-      imports: z.array(importSchema).optional(),
     }),
   ),
 })
@@ -38,27 +38,17 @@ type Import = z.infer<typeof importSchema>
  *
  * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
  */
-export function checkImports(
-  project: Project,
-  runtime: FunctionRuntime,
-  capabilities: Capabilities,
-  meta: Metafile,
-): void {
+export function checkImports(project: Project, capabilities: Capabilities, meta: Metafile): void {
+  const outside = new Set(meta.outside)
   for (const [importer, { imports }] of Object.entries(meta.inputs)) {
     if (!isFile(project, importer)) {
       continue
     }
     for (const edge of imports) {
-      const why = refusal(project, capabilities, edge)
+      const why = refusal(project, capabilities, edge, outside)
       if (why !== undefined) {
         throw refuse(project, importer, edge, why)
       }
-    }
-  }
-  for (const { imports } of Object.values(meta.outputs)) {
-    const loose = imports?.find(({ path }) => runtime !== 'bun' && !path.startsWith('fn:'))
-    if (loose !== undefined) {
-      throw new FunctionError('BUNDLE_REFUSED', `'${loose.path}' is not in the bundle.`)
     }
   }
   // Every input comes by an import that was just checked; this holds should a list ever lack one.
@@ -96,7 +86,12 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
   throw new FunctionError('BUNDLE_REFUSED', `The bundle is one file of code, without ${output}.`)
 }
 
-function refusal(project: Project, capabilities: Capabilities, edge: Import): string | undefined {
+function refusal(
+  project: Project,
+  capabilities: Capabilities,
+  edge: Import,
+  outside: ReadonlySet<string>,
+): string | undefined {
   const node = nodeNameOf(edge.path)
   if (node !== undefined) {
     return nodeRefusal(node, capabilities)
@@ -109,7 +104,10 @@ function refusal(project: Project, capabilities: Capabilities, edge: Import): st
     return undefined
   }
   if (edge.external === true) {
-    return 'is not bundled, and a worker loads nothing else'
+    // One that nothing of the bundle needs was not followed, and is none of its own imports.
+    return outside.has(edge.path) || /^\w+:/.test(edge.path)
+      ? 'is not bundled, and a worker loads nothing else'
+      : undefined
   }
   return isFile(project, edge.path) && !liesInside(project, edge.path)
     ? 'lies outside the project root'

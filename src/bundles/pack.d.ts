@@ -1,4 +1,4 @@
-declare module '*/node-modules.pack' {
+declare module '*.pack' {
   const path: string
   export default path
 }

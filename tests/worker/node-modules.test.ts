@@ -1,5 +1,6 @@
 /** Node's modules and globals, bundled as a deployment does and run in the real worker. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { createHash, createHmac } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -114,6 +115,34 @@ describe('modules of Node', () => {
     expect(await answer(source)).toEqual([
       ...[true, 'c=d', '/x/y', 'xn--espaol-zwa.com', { a: ['1', '2'], b: ' ' }, 'c=x&c=y', 'é'],
       'AB',
+    ])
+  })
+
+  test('crypto', async () => {
+    const source = `import crypto, { createHash, createHmac, randomBytes, randomInt, randomUUID, timingSafeEqual } from 'node:crypto'
+      export default () => {
+        const hash = createHash('sha256').update('a').update(Buffer.from('b'))
+        const copy = hash.copy().update('c')
+        const failed = []
+        for (const call of [() => hash.digest(), () => createHash('md4'), () => timingSafeEqual(Buffer.from('a'), Buffer.from('ab')),
+          () => createHash('sha1').update({}), () => randomInt(5, 5)])
+          try { call(); failed.push(null) } catch (error) { failed.push(error.code ?? error.name) }
+        const numbers = Array.from({ length: 200 }, () => randomInt(-1, 2))
+        return Response.json([copy.digest('hex'), createHash('SHA-512').update('é').digest('base64'),
+          createHash('sha1').digest().length, createHmac('sha256', 'key').update('x', 'utf8').digest('base64url'),
+          failed.slice(1), randomBytes(100000).length, new Set([randomUUID(), randomUUID()]).size,
+          timingSafeEqual(Buffer.from('ab'), new Uint8Array([97, 98])), timingSafeEqual(Buffer.from('ab'), Buffer.from('ac')),
+          [...new Set(numbers)].sort(), crypto.webcrypto === globalThis.crypto])
+      }`
+    expect(await answer(source)).toEqual([
+      createHash('sha256').update('abc').digest('hex'),
+      createHash('sha512').update('é').digest('base64'),
+      ...[20, createHmac('sha256', 'key').update('x').digest('base64url')],
+      [
+        ...['ERR_CRYPTO_INVALID_DIGEST', 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH', 'TypeError'],
+        'RangeError',
+      ],
+      ...[100_000, 2, true, false, [-1, 0, 1], true],
     ])
   })
 

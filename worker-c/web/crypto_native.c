@@ -1,5 +1,6 @@
 /* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. No tenant can import it. */
 #include "crypto.h"
+#include "mbedtls/constant_time.h"
 
 int fn_crypto_bytes(JSContext *ctx, JSValueConst value, fn_bytes *bytes) {
     uint8_t *at;
@@ -52,6 +53,28 @@ static const fn_functions *const lists[] = {
     &fn_der_functions,     &fn_der_write_functions, &fn_ec_functions,  &fn_rsa_functions,
     &fn_rsa_use_functions, &fn_okp_functions,
 };
+
+/* (left, right): bytes of the same length */
+static JSValue equal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    fn_bytes left, right;
+    if (fn_crypto_bytes(ctx, FN_ARG(0), &left) < 0 || fn_crypto_bytes(ctx, FN_ARG(1), &right) < 0) {
+        return JS_EXCEPTION;
+    }
+    bool same = left.len == right.len && mbedtls_ct_memcmp(left.at, right.at, left.len) == 0;
+    return JS_NewBool(ctx, same);
+}
+
+static const JSCFunctionListEntry comparison[] = {JS_CFUNC_DEF("equal", 2, equal)};
+
+int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill) {
+    int (*add)(JSContext *, JSModuleDef *, const JSCFunctionListEntry *, int) =
+        fill ? JS_SetModuleExportList : JS_AddModuleExportList;
+    return add(ctx, module, fn_hash_functions.entries, fn_hash_functions.count) < 0 ||
+                   add(ctx, module, comparison, FN_COUNT(comparison)) < 0
+               ? -1
+               : 0;
+}
 
 static int fill_module(JSContext *ctx, JSModuleDef *module) {
     for (int i = 0; i < FN_COUNT(lists); i++) {

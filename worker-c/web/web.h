@@ -77,4 +77,7 @@ typedef struct {
 } fn_error_text;
 int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out);
 
+/* Adds to a module what node:crypto stands on, or gives it its values. 0 or -1. */
+int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill);
+
 #endif

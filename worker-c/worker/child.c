@@ -125,6 +125,19 @@ static uint64_t get_limit(yyjson_val *limits, const char *key) {
     return yyjson_get_uint(value) < most ? yyjson_get_uint(value) : most;
 }
 
+static void take_paths(fn_worker *worker, yyjson_val *list) {
+    size_t i, count;
+    yyjson_val *path;
+    yyjson_arr_foreach(list, i, count, path) {
+        if (!yyjson_is_str(path)) {
+            fn_worker_breach("an allowed path");
+        }
+        if (fn_paths_add(&worker->paths, yyjson_get_str(path)) != 0) {
+            _exit(FN_EXIT_FAILED);
+        }
+    }
+}
+
 /* The start line into worker->limits; returns how many bytes follow it. */
 static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
     yyjson_doc *doc = yyjson_read((const char *)line, len, 0);
@@ -147,6 +160,7 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
         .allow_filesystem = yyjson_get_bool(yyjson_obj_get(capabilities, "allowFilesystem")),
         .allow_child_process = yyjson_get_bool(yyjson_obj_get(capabilities, "allowChildProcess")),
     };
+    take_paths(worker, yyjson_obj_get(capabilities, "allowedPaths"));
     yyjson_doc_free(doc);
     return (size_t)bytes;
 }

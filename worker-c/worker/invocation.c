@@ -58,6 +58,7 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     *link = invocation->next_in_table;
     worker->in_flight--;
     invocation->state = FN_GONE;
+    fn_programs_end(worker, invocation);
     fn_response_free(worker, invocation);
     JS_FreeValue(worker->ctx, invocation->request);
     JS_FreeValue(worker->ctx, invocation->async);

@@ -10,6 +10,7 @@
 #define MORE_ADDRESS_SPACE (32u * 1024 * 1024) /* stack, channel buffers, libuv */
 #define CPU_FACTOR 10
 #define CPU_SECONDS 60
+#define MAX_FILE (1024u * 1024 * 1024)
 
 static int set(int resource, uint64_t value) {
     struct rlimit limit;
@@ -68,8 +69,9 @@ int fn_limits_apply(const fn_worker *worker) {
 #endif
     uint64_t cpu_seconds = (CPU_FACTOR * limits->cpu_ms + 999) / 1000 + CPU_SECONDS;
     err = err != 0 ? err : set(RLIMIT_CPU, cpu_seconds);
-    err = err != 0 ? err : set(RLIMIT_NPROC, 0);
-    err = err != 0 ? err : set(RLIMIT_FSIZE, 0);
+    /* All workers are one user: a number of processes would be theirs together. */
+    err = err != 0 || limits->allow_child_process ? err : set(RLIMIT_NPROC, 0);
+    err = err != 0 ? err : set(RLIMIT_FSIZE, limits->allow_filesystem ? MAX_FILE : 0);
     err = err != 0 ? err : set(RLIMIT_CORE, 0);
     err = err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
     /* The loop's own descriptors are open already and do not count against the tenant's. */

@@ -13,6 +13,7 @@
 #define FLUSH_AT_EXIT_MS 1000
 
 _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush) {
+    fn_programs_end(worker, NULL);
     struct pollfd writable = {.fd = worker->ipc.fd, .events = POLLOUT};
     while (flush && fn_ipc_flush(&worker->ipc) == 1) {
         flush = poll(&writable, 1, FLUSH_AT_EXIT_MS) == 1;

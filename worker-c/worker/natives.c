@@ -9,23 +9,39 @@
 typedef struct {
     const char *name;
     bool (*allowed)(const fn_worker *worker); /* NULL: by all */
-    const JSCFunctionListEntry *functions;    /* NULL: `fill` makes all */
+    const JSCFunctionListEntry *functions;    /* NULL: `exports` has all */
     const int *function_count;
-    const char *const *values; /* names of what `fill` sets; ends with NULL */
-    int (*fill)(JSContext *ctx, JSModuleDef *module);
+    /* Names what else it exports, or where `fill` gives it. 0 or -1. */
+    int (*exports)(JSContext *ctx, JSModuleDef *module, bool fill);
 } fn_native;
 
-static int fill_worker(JSContext *ctx, JSModuleDef *module) {
-    return JS_SetModuleExport(ctx, module, "env", JS_DupValue(ctx, fn_worker_of(ctx)->env));
+static int export_worker(JSContext *ctx, JSModuleDef *module, bool fill) {
+    return fill ? JS_SetModuleExport(ctx, module, "env", JS_DupValue(ctx, fn_worker_of(ctx)->env))
+                : JS_AddModuleExport(ctx, module, "env");
 }
 
-static const char *const worker_values[] = {"env", NULL};
+static bool may_use_files(const fn_worker *worker) {
+    return worker->limits.allow_filesystem;
+}
+
+static bool may_start_programs(const fn_worker *worker) {
+    return worker->limits.allow_child_process;
+}
 
 static const fn_native natives[] = {
     {.name = "fn:async",
      .functions = fn_async_functions,
      .function_count = &fn_async_function_count},
-    {.name = "fn:worker", .values = worker_values, .fill = fill_worker},
+    {.name = "fn:fs",
+     .allowed = may_use_files,
+     .functions = fn_file_functions,
+     .function_count = &fn_file_function_count},
+    {.name = "fn:hash", .exports = fn_web_hash_exports},
+    {.name = "fn:process",
+     .allowed = may_start_programs,
+     .functions = fn_program_functions,
+     .function_count = &fn_program_function_count},
+    {.name = "fn:worker", .exports = export_worker},
 };
 
 static const fn_native *find(const char *name) {
@@ -50,7 +66,7 @@ static int fill(JSContext *ctx, JSModuleDef *module) {
         JS_SetModuleExportList(ctx, module, native->functions, *native->function_count) < 0) {
         return -1;
     }
-    return native->fill == NULL ? 0 : native->fill(ctx, module);
+    return native->exports == NULL ? 0 : native->exports(ctx, module, true);
 }
 
 /* Every import of a tenant's, static or dynamic, comes by here before a module of that name is
@@ -80,10 +96,8 @@ static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
         JS_AddModuleExportList(ctx, module, native->functions, *native->function_count) < 0) {
         return NULL;
     }
-    for (const char *const *value = native->values; value != NULL && *value != NULL; value++) {
-        if (JS_AddModuleExport(ctx, module, *value) < 0) {
-            return NULL;
-        }
+    if (native->exports != NULL && native->exports(ctx, module, false) < 0) {
+        return NULL;
     }
     return module;
 }

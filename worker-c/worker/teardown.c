@@ -37,6 +37,7 @@ void fn_teardown(fn_worker *worker, int status) {
         drop_invocations(worker);
         fn_engine_free(worker);
     }
+    fn_paths_free(&worker->paths);
     fn_ipc_free(&worker->ipc);
     exit(status);
 }

@@ -71,6 +71,13 @@ struct fn_invocation {
 #define FN_TABLE_SIZE 256 /* ids rise one by one, so the chains stay as short as can be */
 
 typedef struct fn_rejection fn_rejection;
+typedef struct fn_program fn_program;
+
+/* Where a function may read and write; none: everywhere that the system lets it. */
+typedef struct {
+    char **list;
+    size_t count;
+} fn_paths;
 
 typedef struct {
     uint64_t memory_bytes;
@@ -110,6 +117,7 @@ typedef struct {
 
     uint64_t number;
     fn_limits limits;
+    fn_paths paths;
     fn_closing closing;
     uint64_t template_bytes; /* address space before the fork */
     JSValue handler;         /* the function, and what it is called on */
@@ -131,6 +139,8 @@ typedef struct {
     uint32_t last_id;
     fn_invocation *finished;
     fn_rejection *rejections;
+    fn_program *programs; /* that functions started */
+    unsigned program_count;
     unsigned logs_dropped;
     JSClassID async_class;
     JSClassID async_frame_class;
@@ -177,6 +187,21 @@ void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, 
 /* A module in the run context, not evaluated yet. */
 JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len);
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
+
+/* file_paths.c, files.c: fn:fs */
+int fn_paths_add(fn_paths *paths, const char *path);
+void fn_paths_free(fn_paths *paths);
+int fn_files_init(fn_worker *worker);
+extern const JSCFunctionListEntry fn_file_functions[];
+extern const int fn_file_function_count;
+
+/* programs.c: fn:process */
+int fn_programs_init(fn_worker *worker);
+/* Ends what the invocation started (NULL: what any did), with all that its programs started in
+ * turn. Nothing of them is told any more. */
+void fn_programs_end(fn_worker *worker, const fn_invocation *invocation);
+extern const JSCFunctionListEntry fn_program_functions[];
+extern const int fn_program_function_count;
 
 /* natives.c: the modules `fn:...`, all that a bundle can import. They take over when the built-ins
  * have loaded each other. */

@@ -39,8 +39,22 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
   if (!result.success) {
     return describe(result.logs)
   }
-  await Bun.write(join(task.out, META_FILE), JSON.stringify(result.metafile))
+  const outside = await outsideOf(result)
+  await Bun.write(join(task.out, META_FILE), JSON.stringify({ ...result.metafile, outside }))
   return undefined
+}
+
+/**
+ * What the bundle itself imports. The bundler's own list of imports has also those that nothing
+ * needed and that it did not follow; only where there are any, the bundle is looked through.
+ */
+async function outsideOf({ metafile, outputs }: Bun.BuildOutput): Promise<string[]> {
+  const all = Object.values(metafile?.inputs ?? {}).flatMap(({ imports }) => imports)
+  if (!all.some(({ path, external }) => external && !path.startsWith('fn:'))) {
+    return []
+  }
+  const code = await outputs.find(({ kind }) => kind === 'entry-point')?.text()
+  return new Bun.Transpiler({ loader: 'js' }).scanImports(code ?? '').map(({ path }) => path)
 }
 
 function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure {

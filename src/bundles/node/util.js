@@ -3,6 +3,14 @@ import util from '@jspm/core/nodelibs/util'
 
 export * from '@jspm/core/nodelibs/util'
 
+/** As Node's own modules name their forms for it. */
+const custom = Symbol.for('nodejs.util.promisify.custom')
+
+export function promisify(original) {
+  return original?.[custom] ?? util.promisify(original)
+}
+promisify.custom = custom
+
 export function isDeepStrictEqual(left, right) {
   try {
     deepStrictEqual(left, right)
@@ -29,4 +37,9 @@ export function toUSVString(text) {
   return String(text).toWellFormed()
 }
 
-export default Object.assign(util, { isDeepStrictEqual, stripVTControlCharacters, toUSVString })
+export default Object.assign({}, util, {
+  promisify,
+  isDeepStrictEqual,
+  stripVTControlCharacters,
+  toUSVString,
+})

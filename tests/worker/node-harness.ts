@@ -1,0 +1,25 @@
+/** Bundles sources as a deployment does, for the real worker. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildBundle } from '../../src/bundles/build.ts'
+import { findProject } from '../../src/bundles/project.ts'
+import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
+import type { Capabilities } from '../../src/capabilities/schema.ts'
+
+export { startTemplate, type TestTemplate } from './harness.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'functions-node-'))
+writeFileSync(join(folder, 'package.json'), '{}')
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+/** @param capabilities what differs from the strict profile's */
+export async function bundleOf(
+  source: string,
+  capabilities: Partial<Capabilities> = {},
+): Promise<Uint8Array> {
+  const file = join(folder, `${crypto.randomUUID()}.ts`)
+  writeFileSync(file, source)
+  const all = { ...NAMED_PROFILES.strict, projectId: 'default', ...capabilities }
+  return (await buildBundle(findProject(file), 'quickjs-ng', all)).code
+}
