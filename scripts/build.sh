@@ -63,6 +63,17 @@ bundle_node_modules() {
   stamp_set node-modules "$want"
 }
 
+# The declarations that `functions types` writes, out of TypeScript's own libraries.
+make_worker_types() {
+  local want
+  want=$(content_hash scripts/worker-types.ts src/types package-lock.json)
+  if stamp_is worker-types "$want" && [ -f .build/worker-types.pack ]; then
+    return
+  fi
+  "$bun" scripts/worker-types.ts >&2 || die 'bun could not make the types of a worker.'
+  stamp_set worker-types "$want"
+}
+
 build_native() {
   run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher.'
 }
@@ -70,7 +81,7 @@ build_native() {
 compile_functions() {
   local want
   want=$(find src -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
-    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/node-modules.pack | sha256sum)
+    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/*.pack | sha256sum)
   if stamp_is functions "$want" && [ -x functions ]; then
     return
   fi
@@ -94,5 +105,6 @@ scripts/fetch-sources.py
 bundle_web_js
 make_encoding_tables
 bundle_node_modules
+make_worker_types
 build_native
 compile_functions

@@ -14,6 +14,7 @@ import { remove } from './remove.ts'
 import { rollback } from './rollback.ts'
 import { serve } from './serve.ts'
 import { show } from './show.ts'
+import { types } from './types.ts'
 import { version } from './version.ts'
 import { versions } from './versions.ts'
 import { workers } from './workers.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   invoke,
   workers,
   doctor,
+  types,
   config,
   version,
 ]

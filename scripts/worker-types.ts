@@ -1,0 +1,72 @@
+/**
+ * Makes .build/worker-types.pack, the declarations that `functions types` writes: of TypeScript's own
+ * library for workers exactly the globals that a worker has, with the types that these name, and
+ * src/types/base.d.ts, which has the rest and what differs.
+ */
+import { Glob } from 'bun'
+import { WORKER_GLOBALS } from '../src/types/globals.ts'
+
+interface Statement {
+  text: string
+  /** `var` and `function` are values; the others only types. */
+  kind: string
+  name: string
+}
+
+const library = [...new Glob('node_modules/@typescript/*/lib/lib.webworker.d.ts').scanSync()][0]
+if (library === undefined) throw new Error("TypeScript's lib.webworker.d.ts is not there")
+const base = await Bun.file('src/types/base.d.ts').text()
+
+/** Comments would be ten times what they explain. */
+const withoutComments = (text: string) =>
+  text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '').replace(/^\s*\n/gm, '')
+
+/** The statements of a library: each begins at the start of a line, and no line of its inside does. */
+function statementsOf(text: string): Statement[] {
+  const parts = withoutComments(text).split(/\n(?=(?:declare |interface |type ))/)
+  return parts.flatMap((part) => {
+    const match = /^(?:declare )?(var|function|interface|type|namespace) (\w+)/.exec(part)
+    const [, kind = '', name = ''] = match ?? []
+    return match === null ? [] : [{ text: part.trimEnd(), kind, name }]
+  })
+}
+
+const isValue = ({ kind }: Statement) => kind === 'var' || kind === 'function'
+const own = statementsOf(base)
+const ownNames = new Set(own.map(({ name }) => name))
+const byName = Map.groupBy(statementsOf(await Bun.file(library).text()), ({ name }) => name)
+
+const chosen = new Set<Statement>()
+const queue: string[] = []
+
+function choose(statement: Statement): void {
+  if (chosen.has(statement)) return
+  chosen.add(statement)
+  for (const [name] of statement.text.matchAll(/\b[A-Z]\w+/g)) queue.push(name)
+}
+
+for (const name of WORKER_GLOBALS) {
+  if (
+    ownNames.has(name) &&
+    own.some((statement) => statement.name === name && isValue(statement))
+  ) {
+    continue
+  }
+  const found = (byName.get(name) ?? []).filter(isValue)
+  if (found.length === 0) throw new Error(`nothing declares the global ${name}`)
+  for (const statement of found) choose(statement)
+}
+for (const { text } of own) {
+  for (const [name] of text.matchAll(/\b[A-Z]\w+/g)) queue.push(name)
+}
+for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+  if (ownNames.has(name)) continue
+  // As a type only: what is no global of a worker has no value here.
+  for (const statement of byName.get(name) ?? []) if (!isValue(statement)) choose(statement)
+}
+
+const taken = [...chosen].sort((left, right) =>
+  left.name === right.name ? left.kind.localeCompare(right.kind) : left.name < right.name ? -1 : 1,
+)
+const text = `${base.trimEnd()}\n\n${taken.map((statement) => statement.text).join('\n\n')}\n`
+await Bun.write('.build/worker-types.pack', text)
