@@ -90,6 +90,16 @@ install_formatter() {
     stamp_set formatter "$want"
 }
 
+# Packages as tenants use them; nothing of ours depends on them.
+install_test_packages() {
+  local want
+  want=$(content_hash tests/packages/package-lock.json)
+  if stamp_is test-packages "$want" && [ -d tests/packages/node_modules ]; then
+    return
+  fi
+  (cd tests/packages && npm ci --ignore-scripts --no-audit --no-fund) && stamp_set test-packages "$want"
+}
+
 c_format() {
   install_formatter &&
     git ls-files -z 'worker-c/*.c' 'worker-c/*.h' |
@@ -169,6 +179,10 @@ tests 'scripts' ./tests/scripts
 tests 'launcher' ./tests/launcher
 tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web
+tests 'examples' ./tests/examples
+tests 'types' ./tests/types
+check 'packages for the tests' install_test_packages
+tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
 tests 'conformance' ./tests/conformance
 tests 'hostile' ./tests/hostile
