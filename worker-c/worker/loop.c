@@ -31,7 +31,8 @@ _Noreturn void fn_worker_breach(const char *what) {
 
 static void on_channel(uv_poll_t *poll, int status, int events);
 
-/* Until the bundle is loaded, what the host sends waits in the socket; only its end is of interest. */
+/* Until the bundle is loaded, what the host sends waits in the socket; only its end is of interest.
+ */
 static void watch_channel(fn_worker *worker) {
     int events = worker->ready ? UV_READABLE : UV_DISCONNECT;
     events |= worker->writable_wanted ? UV_WRITABLE : 0;
