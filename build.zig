@@ -15,6 +15,7 @@ const quickjs_dir = sources ++ "/quickjs";
 const libuv_dir = sources ++ "/libuv";
 const ada_dir = sources ++ "/ada";
 const yyjson_dir = sources ++ "/yyjson";
+const zlib_dir = "node_modules/@scriptc/runtime/vendor/zlib";
 
 /// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
 const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
@@ -40,6 +41,11 @@ pub const third_party_flags = [_][]const u8{
 const quickjs_flags = [_][]const u8{ "-std=c11", "-funsigned-char" } ++ third_party_flags;
 const libuv_flags = [_][]const u8{"-std=gnu11"} ++ third_party_flags;
 const ada_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ third_party_flags;
+
+/// All but what works on files.
+const zlib_files = [_][]const u8{
+    "adler32.c", "crc32.c", "deflate.c", "inffast.c", "inflate.c", "inftrees.c", "trees.c", "zutil.c",
+};
 
 const quickjs_files = [_][]const u8{ "quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c" };
 const libuv_files = [_][]const u8{
@@ -149,7 +155,7 @@ fn addWorker(
     addOurC(s, m, "worker-c/wall");
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
-    for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir } ++ crypto.include_dirs) |dir| {
+    for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir, zlib_dir } ++ crypto.include_dirs) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
     }
@@ -164,6 +170,7 @@ fn addWorker(
     for (primitives) |library| {
         m.linkLibrary(library);
     }
+    m.linkLibrary(addZlib(s));
     return s.executable("quickjs-worker", m);
 }
 
@@ -204,6 +211,16 @@ fn addYyjson(s: Settings) *Build.Step.Compile {
         .flags = s.optimized(&([_][]const u8{"-std=c11"} ++ third_party_flags)),
     });
     return s.b.addLibrary(.{ .name = "yyjson", .root_module = m, .linkage = .static });
+}
+
+fn addZlib(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.addCSourceFiles(.{
+        .root = s.b.path(zlib_dir),
+        .files = &zlib_files,
+        .flags = s.optimized(&([_][]const u8{"-std=c11"} ++ third_party_flags)),
+    });
+    return s.b.addLibrary(.{ .name = "z", .root_module = m, .linkage = .static });
 }
 
 /// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.

@@ -7,6 +7,7 @@ set -euo pipefail
 
 out=.build/asan
 sources=.build/sources
+zlib=node_modules/@scriptc/runtime/vendor/zlib
 mbedtls=node_modules/@scriptc/runtime/vendor/mbedtls
 if command -v gcc >/dev/null && command -v g++ >/dev/null; then
   cc=gcc cxx=g++
@@ -22,7 +23,7 @@ mbedtls_config=('-DMBEDTLS_CONFIG_FILE="crypto_config.h"')
 theirs=("${base[@]}" -w -fno-strict-aliasing)
 ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -std=c11 -Wall -Wextra -Werror
   -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
-  -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson"
+  -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson" -isystem "$zlib"
   -isystem $mbedtls/include -isystem $mbedtls/library "${mbedtls_config[@]}"
   -Iworker-c/worker -Iworker-c/web -Iworker-c/wall -Iworker-c/tools)
 
@@ -46,7 +47,7 @@ add() {
 }
 
 compilers=$("$cc" --version | head -n 1; "$cxx" --version | head -n 1)
-headers=$(content_hash $sources/quickjs $sources/ada $sources/yyjson $sources/libuv/include $sources/libuv/src)
+headers=$(content_hash $sources/quickjs $sources/ada $sources/yyjson $sources/libuv/include $sources/libuv/src $zlib)
 headers+=$(content_hash worker-c/web/crypto_config.h $mbedtls)
 for file in quickjs libregexp libunicode dtoa; do
   add "$headers" "$sources/quickjs/$file.c" "$cc" "${theirs[@]}" -std=c11 -funsigned-char
@@ -62,6 +63,9 @@ done
 # At -O1 gcc cannot inline what ada says must be.
 add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
 add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
+for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*\.c'); do
+  add "$headers" "$zlib/$file" "$cc" "${theirs[@]}" -std=c11
+done
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
 for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
   add "$our_headers" "$file" "$cc" "${ours[@]}"

@@ -22,7 +22,7 @@ install_packages() {
 # Built-in JS that imports npm packages is bundled into one file each; build.zig compiles that to bytecode.
 bundle_web_js() {
   local want
-  want=$(content_hash worker-c/web/js/bundle package-lock.json)
+  want=$(content_hash worker-c/web/js/bundle package-lock.json scripts/streams-ponyfill*.ts)
   if stamp_is web-js "$want" && [ -d .build/web-js ]; then
     return
   fi
@@ -32,6 +32,8 @@ bundle_web_js() {
     "$bun" build worker-c/web/js/bundle/*.js --outdir .build/web-js.new --format=esm --target=browser \
       --external 'fn:*' --external './*' >&2
   fi
+  "$bun" scripts/streams-ponyfill.ts .build/web-js.new/streams-ponyfill.js >&2 ||
+    die 'web-streams-polyfill is not what scripts/streams-ponyfill-changes.ts expects.'
   rm -rf .build/web-js
   mv .build/web-js.new .build/web-js
   stamp_set web-js "$want"

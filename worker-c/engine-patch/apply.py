@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
+from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 
 # What the changes are for:
 #   async context    a value that promise reactions and jobs carry, so that an invocation keeps its
@@ -22,8 +23,10 @@ from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
 #   reseed           after a fork; a Map keeps the seed that it was made with
 #   drop module      what was compiled to be handed over as bytecode is not kept beside its copy
 #   not defined      lets the host say more of a global that is not there than that
+#   half a module    is freed where memory ran out while its bytecode was read
 #   promise handled  lets the host look at a rejection later, in place of searching a list
 #   lazy             in lazy.py
+#   slots, promises  in streams.py
 CHANGES = [
     (
         "api",
@@ -341,6 +344,21 @@ int JS_ResolveModule(JSContext *ctx, JSValueConst obj)
 """,
     ),
     (
+        "half a module",
+        "quickjs.c",
+        "    JS_FreeAtom(ctx, m->module_name);\n\n    for(i = 0; i < m->req_module_entries_count; i++) {\n",
+        """    JS_FreeAtom(ctx, m->module_name);
+
+    if (!m->req_module_entries)
+        m->req_module_entries_count = 0;
+    if (!m->export_entries)
+        m->export_entries_count = 0;
+    if (!m->import_entries)
+        m->import_entries_count = 0;
+    for(i = 0; i < m->req_module_entries_count; i++) {
+""",
+    ),
+    (
         "reseed and promise handled",
         "quickjs.c",
         "void JS_PromiseMarkAsHandled(JSContext *ctx, JSValueConst promise)\n",
@@ -368,7 +386,7 @@ def main() -> int:
         return 2
     directory = Path(sys.argv[1])
     texts: dict[str, str] = {}
-    for name, file, search, replacement in CHANGES + LAZY_CHANGES:
+    for name, file, search, replacement in CHANGES + LAZY_CHANGES + STREAMS_CHANGES:
         if file not in texts:
             texts[file] = (directory / file).read_text(encoding="utf-8")
         count = texts[file].count(search)

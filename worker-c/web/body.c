@@ -124,32 +124,16 @@ int fn_body_set_type(JSContext *ctx, fn_headers *list, const fn_body_type *type)
     return err;
 }
 
-/* An own data property of a stream, without running anything. */
-static JSValue slot(JSContext *ctx, JSValueConst stream, const char *name) {
-    JSPropertyDescriptor property;
-    JSAtom atom = JS_NewAtom(ctx, name);
-    int found = atom == JS_ATOM_NULL ? -1 : JS_GetOwnProperty(ctx, &property, stream, atom);
-    JS_FreeAtom(ctx, atom);
-    if (found <= 0) {
-        return JS_UNDEFINED;
-    }
-    JS_FreeValue(ctx, property.getter);
-    JS_FreeValue(ctx, property.setter);
-    return property.value;
-}
-
 static bool is_locked(JSContext *ctx, JSValueConst stream) {
-    JSValue reader = slot(ctx, stream, "_reader");
+    JSValue reader = JS_GetSlot(ctx, stream, fn_web.slot_reader);
     bool locked = !JS_IsUndefined(reader);
     JS_FreeValue(ctx, reader);
     return locked;
 }
 
 static bool is_disturbed(JSContext *ctx, JSValueConst stream) {
-    JSValue disturbed = slot(ctx, stream, "_disturbed");
-    bool is = JS_IsBool(disturbed) && JS_ToBool(ctx, disturbed) > 0;
-    JS_FreeValue(ctx, disturbed);
-    return is;
+    JSValue disturbed = JS_GetSlot(ctx, stream, fn_web.slot_disturbed);
+    return JS_IsBool(disturbed) && JS_ToBool(ctx, disturbed) > 0;
 }
 
 bool fn_body_used(JSContext *ctx, const fn_body *body) {

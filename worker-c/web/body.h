@@ -86,11 +86,14 @@ JSValue fn_feed_consume(JSContext *ctx, JSValueConst feed, fn_body_as as, JSValu
 JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 /* (feed, callback): called once, from a job, when there is more, an end or an error. */
 JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 /* ---- pump.c */
 
 JSValue fn_pump_new(JSContext *ctx, JSValueConst stream);
+/* Answers a read with bytes; drops them where the pump was cancelled meanwhile. */
+void fn_pump_bytes(JSContext *ctx, JSValueConst pump, const uint8_t *bytes, size_t len);
 /* For JS: the answers of a read. */
 JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);

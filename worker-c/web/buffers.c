@@ -80,6 +80,20 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     return 0;
 }
 
+bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
+    JSValue buffer = JS_IsDataView(value) ? JS_Call(ctx, fn_web.view_get[0], value, 0, NULL)
+                     : JS_GetTypedArrayType(value) >= 0
+                         ? JS_GetTypedArrayBuffer(ctx, value, NULL, NULL, NULL)
+                         : JS_DupValue(ctx, value);
+    if (JS_IsException(buffer)) {
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, and so not shared */
+        return false;
+    }
+    bool shared = JS_GetClassID(buffer) == fn_web.kinds[FN_KIND_SHARED_BUFFER];
+    JS_FreeValue(ctx, buffer);
+    return shared;
+}
+
 JSValue fn_array_buffer(JSContext *ctx, const uint8_t *bytes, size_t len) {
     static const uint8_t none[1];
     return JS_NewArrayBufferCopy(ctx, len == 0 ? none : bytes, len);

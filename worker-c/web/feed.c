@@ -237,6 +237,35 @@ JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return f->ended ? JS_NULL : JS_UNDEFINED;
 }
 
+/* (feed, pump): hands what is there on to the response that the pump is for. Answers as feedRead.
+ */
+JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    feed *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.feed);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (f->len == 0) {
+        return f->failed  ? JS_Throw(ctx, JS_DupValue(ctx, f->error))
+               : f->ended ? JS_NULL
+                          : JS_UNDEFINED;
+    }
+    /* The pump may ask for more before it returns: what it gets now is the feed's no longer. */
+    uint8_t *bytes = f->bytes;
+    size_t start = f->start, len = f->len, size = f->size;
+    f->bytes = NULL;
+    f->start = f->len = f->size = 0;
+    fn_pump_bytes(ctx, argv[1], bytes + start, len);
+    consumed(ctx, f, len);
+    if (f->bytes == NULL) {
+        f->bytes = bytes;
+        f->size = size;
+    } else {
+        js_free(ctx, bytes);
+    }
+    return JS_TRUE;
+}
+
 JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     feed *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.feed);

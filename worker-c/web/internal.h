@@ -29,7 +29,7 @@ typedef enum {
 typedef struct {
     JSRuntime *rt;
     JSClassID headers, url, params, pairs[2], request, response, feed, pump;
-    JSClassID encoder, decoder, crypto, performance;
+    JSClassID encoder, decoder, codec, crypto, performance;
     JSValue hooks;            /* namespace of web.js: what C calls there */
     JSValue iterator_proto;   /* %IteratorPrototype% */
     JSValue view_get[3];      /* DataView.prototype's getters: buffer, byteOffset, byteLength */
@@ -38,6 +38,7 @@ typedef struct {
     JSValue error_stack;      /* Error.prototype's getter */
     JSAtom symbol_iterator;
     JSAtom prototype;
+    JSAtom slot_reader, slot_disturbed; /* of a ReadableStream */
     JSClassID kinds[FN_KIND_COUNT];
     JSClassID plain; /* of `{}` */
 } fn_web_state;
@@ -128,8 +129,29 @@ int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_
 /* The bytes of an ArrayBuffer or a view; 1 where `value` is none, -1 with an exception. Valid until
  * the next JS runs. A detached or shrunk one is empty. */
 int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t *len);
+/* Of a SharedArrayBuffer, or a view of one. */
+bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value);
 JSValue fn_array_buffer(JSContext *ctx, const uint8_t *bytes, size_t len);
 JSValue fn_uint8_array(JSContext *ctx, const uint8_t *bytes, size_t len);
+
+/* ---- compression.c, for JS */
+
+JSValue fn_codec_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_codec_step(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_codec_close(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+
+/* ---- promises.c, for JS */
+
+JSValue fn_promise_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_promise_then(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_promise_upon(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_promise_rejected_with(JSContext *ctx, JSValueConst this_val, int argc,
+                                 JSValueConst *argv);
+JSValue fn_promise_resolved_with(JSContext *ctx, JSValueConst this_val, int argc,
+                                 JSValueConst *argv);
+JSValue fn_promise_mark_handled(JSContext *ctx, JSValueConst this_val, int argc,
+                                JSValueConst *argv);
+JSValue fn_promise_result(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 /* ---- kinds.c */
 
@@ -268,6 +290,7 @@ int fn_feed_init(JSContext *ctx);
 int fn_request_init_class(JSContext *ctx);
 int fn_response_init(JSContext *ctx);
 int fn_pump_init(JSContext *ctx);
+int fn_compression_init(JSContext *ctx);
 int fn_native_init(JSContext *ctx);
 int fn_lazy_init(JSContext *ctx);
 int fn_performance_after_fork(void);

@@ -11,7 +11,7 @@ static JSValue read_module(JSContext *ctx, const char *file) {
     }
     /* Only here does an import find a built-in: none of a tenant's code runs in between. */
     fn_host_imports(ctx, true);
-    JSValue module = JS_ReadObject(ctx, bytecode, len, JS_READ_OBJ_BYTECODE);
+    JSValue module = JS_ReadObject(ctx, bytecode, len, fn_host_builtin_flags(file));
     if (!JS_IsException(module) && JS_ResolveModule(ctx, module) < 0) {
         JS_FreeValue(ctx, module);
         module = JS_EXCEPTION;

@@ -5,30 +5,16 @@
 
 #define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
-/* A promise's `then` that no script can have replaced. */
-static JSValue then(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+/* (object, slot): has it this slot of its own? */
+static JSValue has_slot(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    return JS_PromiseThen(ctx, ARG(0), ARG(1), ARG(2));
-}
-
-static JSValue mark_handled(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    if (JS_IsPromise(ARG(0))) {
-        JS_PromiseMarkAsHandled(ctx, ARG(0));
+    JSAtom slot = JS_ValueToAtom(ctx, ARG(1));
+    if (slot == JS_ATOM_NULL) {
+        return JS_EXCEPTION;
     }
-    return JS_UNDEFINED;
-}
-
-/* undefined while it is pending, else [is it fulfilled, value]. */
-static JSValue promise_result(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    JSPromiseStateEnum state = JS_PromiseState(ctx, ARG(0));
-    if (state != JS_PROMISE_FULFILLED && state != JS_PROMISE_REJECTED) {
-        return JS_UNDEFINED;
-    }
-    JSValue pair[] = {JS_NewBool(ctx, state == JS_PROMISE_FULFILLED),
-                      JS_PromiseResult(ctx, ARG(0))};
-    return JS_NewArrayFrom(ctx, 2, pair);
+    bool has = JS_HasSlot(ARG(0), slot);
+    JS_FreeAtom(ctx, slot);
+    return JS_NewBool(ctx, has);
 }
 
 static JSValue kind_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -202,9 +188,17 @@ static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValu
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("then", 3, then),
-    JS_CFUNC_DEF("markHandled", 1, mark_handled),
-    JS_CFUNC_DEF("promiseResult", 1, promise_result),
+    JS_CFUNC_DEF("then", 3, fn_promise_then),
+    JS_CFUNC_DEF("promiseUpon", 3, fn_promise_upon),
+    JS_CFUNC_DEF("promiseNew", 1, fn_promise_new),
+    JS_CFUNC_DEF("promiseResolvedWith", 1, fn_promise_resolved_with),
+    JS_CFUNC_DEF("promiseRejectedWith", 1, fn_promise_rejected_with),
+    JS_CFUNC_DEF("hasSlot", 2, has_slot),
+    JS_CFUNC_DEF("codecNew", 2, fn_codec_new),
+    JS_CFUNC_DEF("codecStep", 3, fn_codec_step),
+    JS_CFUNC_DEF("codecClose", 1, fn_codec_close),
+    JS_CFUNC_DEF("markHandled", 1, fn_promise_mark_handled),
+    JS_CFUNC_DEF("promiseResult", 1, fn_promise_result),
     JS_CFUNC_DEF("kindOf", 1, kind_of),
     JS_CFUNC_DEF("proxyTarget", 1, proxy_target),
     JS_CFUNC_DEF("encodeUtf8", 1, encode_utf8),
@@ -222,6 +216,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("lazy", 1, lazy),
     JS_CFUNC_DEF("randomId", 0, random_id),
     JS_CFUNC_DEF("feedRead", 1, fn_feed_read),
+    JS_CFUNC_DEF("feedPump", 2, fn_feed_pump),
     JS_CFUNC_DEF("feedWait", 2, fn_feed_wait),
     JS_CFUNC_DEF("feedCancel", 1, fn_feed_cancel),
     JS_CFUNC_DEF("pumpChunk", 2, fn_pump_chunk),

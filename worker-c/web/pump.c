@@ -65,7 +65,7 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, uint32_t invocation) {
     p->invocation = invocation;
     p->waiting = true;
     if (open_reader(ctx, p) == 0) {
-        JSValueConst args[] = {value, p->stream};
+        JSValueConst args[] = {value, p->reader};
         JSValue result = fn_hook(ctx, "readChunk", 2, args);
         JS_FreeValue(ctx, result);
         if (!JS_IsException(result)) {
@@ -119,6 +119,13 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
     JS_FreeValue(ctx, result);
     fn_host_pump_error(ctx, invocation, error);
     JS_FreeValue(ctx, error);
+}
+
+void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    pump *p = waiting_pump(ctx, 1, &value);
+    if (p != NULL) {
+        fn_host_pump_chunk(ctx, p->invocation, bytes, len);
+    }
 }
 
 /* (pump, chunk): true when another chunk is to be read first, since this one is empty. */

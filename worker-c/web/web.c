@@ -61,15 +61,23 @@ static int keep(JSContext *ctx) {
     /* Atoms that the context's own objects name for as long as it lives. */
     JS_FreeAtom(ctx, fn_web.prototype);
     JS_FreeAtom(ctx, fn_web.symbol_iterator);
+    fn_web.slot_reader = JS_NewSlot(ctx, "_reader");
+    fn_web.slot_disturbed = JS_NewSlot(ctx, "_disturbed");
+    if (fn_web.slot_reader == JS_ATOM_NULL || fn_web.slot_disturbed == JS_ATOM_NULL) {
+        return -1;
+    }
+    JS_FreeAtom(ctx, fn_web.slot_reader); /* the runtime's */
+    JS_FreeAtom(ctx, fn_web.slot_disturbed);
     return 0;
 }
 
 static int define_native(JSContext *ctx) {
     static int (*const inits[])(JSContext *) = {
-        fn_pairs_init,   fn_headers_init,       fn_url_init,      fn_params_init,
-        fn_encoder_init, fn_decoder_init,       fn_timers_init,   fn_crypto_init,
-        fn_feed_init,    fn_request_init_class, fn_response_init, fn_pump_init,
-        fn_globals_init, fn_performance_init,   fn_native_init,   fn_crypto_native_init,
+        fn_pairs_init,       fn_headers_init,       fn_url_init,      fn_params_init,
+        fn_encoder_init,     fn_decoder_init,       fn_timers_init,   fn_crypto_init,
+        fn_feed_init,        fn_request_init_class, fn_response_init, fn_pump_init,
+        fn_globals_init,     fn_performance_init,   fn_native_init,   fn_crypto_native_init,
+        fn_compression_init,
     };
     for (int i = 0; i < FN_COUNT(inits); i++) {
         if (inits[i](ctx) < 0) {

@@ -20,7 +20,7 @@ static JSModuleDef *load_builtin(JSContext *ctx, const char *name, void *opaque)
         JS_ThrowReferenceError(ctx, "there is no built-in module '%s'", name);
         return NULL;
     }
-    JSValue module = JS_ReadObject(ctx, bytecode, len, JS_READ_OBJ_BYTECODE);
+    JSValue module = JS_ReadObject(ctx, bytecode, len, fn_host_builtin_flags(name));
     if (JS_IsException(module)) {
         return NULL;
     }

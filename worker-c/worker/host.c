@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 #include "builtins.h"
 
@@ -78,4 +79,9 @@ void fn_host_out_of_memory(JSRuntime *rt) {
 
 const uint8_t *fn_host_builtin(const char *name, size_t *len) {
     return fn_builtin_find(name, len);
+}
+
+int fn_host_builtin_flags(const char *name) {
+    bool hides = strncmp(name, "streams", 7) == 0;
+    return JS_READ_OBJ_BYTECODE | (hides ? JS_READ_OBJ_SLOTS : 0);
 }

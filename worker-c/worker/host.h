@@ -54,6 +54,8 @@ _Noreturn void fn_host_out_of_memory(JSRuntime *rt);
 
 /* The bytecode of a module that was compiled at build time from worker-c/web/<name>.js. */
 const uint8_t *fn_host_builtin(const char *name, size_t *len);
+/* How JS_ReadObject has to read it: the modules of the streams hide their state. */
+int fn_host_builtin_flags(const char *name);
 
 /* Lets modules import built-ins, or not: a sealed worker refuses that but in between two calls. */
 void fn_host_imports(JSContext *ctx, bool allow);

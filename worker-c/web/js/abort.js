@@ -8,7 +8,7 @@ import {
   needArguments,
   toUnsignedLongLong,
 } from './idl.js'
-import { ArrayPrototypePush, primordialGlobals } from './primordials.js'
+import { ArrayPrototypePush, ArrayPrototypeSplice, primordialGlobals } from './primordials.js'
 
 const { DOMException, setTimeout, TypeError } = primordialGlobals
 
@@ -138,15 +138,30 @@ export function newSignal(parent) {
   return parent === undefined ? new AbortSignal(token) : dependOn([parent])
 }
 
+export const isAborted = (signal) => stateOf(signal).aborted
+export const abortReason = (signal) => stateOf(signal).reason
+
+/** Runs once, when the signal is aborted, before its event. */
+export function addAbortAlgorithm(signal, algorithm) {
+  ArrayPrototypePush(stateOf(signal).algorithms, algorithm)
+}
+
+export function removeAbortAlgorithm(signal, algorithm) {
+  const { algorithms } = stateOf(signal)
+  for (let i = 0; i < algorithms.length; i++) {
+    if (algorithms[i] !== algorithm) continue
+    ArrayPrototypeSplice(algorithms, i, 1)
+    return
+  }
+}
+
 setSignalHooks({
   __proto__: null,
   check(signal) {
     if (!isSignal(signal)) throw new TypeError('the signal is not an AbortSignal')
   },
-  aborted: (signal) => stateOf(signal).aborted,
-  onAbort(signal, algorithm) {
-    ArrayPrototypePush(stateOf(signal).algorithms, algorithm)
-  },
+  aborted: isAborted,
+  onAbort: addAbortAlgorithm,
 })
 
 export class AbortController {

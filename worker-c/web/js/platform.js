@@ -4,26 +4,8 @@ import { isBlob } from './blob.js'
 import { isEvent } from './event.js'
 import { isEventTarget } from './events.js'
 import { formEntries, isCryptoKey, isSubtleCrypto } from './late.js'
-import {
-  ObjectGetPrototypeOf,
-  ObjectPrototype,
-  ObjectPrototypeHasOwnProperty,
-} from './primordials.js'
-
-const STREAM_SLOTS = [
-  '_readableStreamController',
-  '_writableStreamController',
-  '_transformStreamController',
-  '_ownerReadableStream',
-  '_ownerWritableStream',
-]
-
-function hasStreamSlot(value) {
-  for (let i = 0; i < STREAM_SLOTS.length; i++) {
-    if (ObjectPrototypeHasOwnProperty(value, STREAM_SLOTS[i])) return true
-  }
-  return false
-}
+import { ObjectGetPrototypeOf, ObjectPrototype } from './primordials.js'
+import { isStreamObject } from './streams.js'
 
 export function isPlatformObject(value) {
   const prototype = ObjectGetPrototypeOf(value)
@@ -33,7 +15,7 @@ export function isPlatformObject(value) {
     isEventTarget(value) ||
     isEvent(value) ||
     formEntries(value) !== undefined ||
-    hasStreamSlot(value) ||
+    isStreamObject(value) ||
     isCryptoKey(value) ||
     isSubtleCrypto(value)
   )

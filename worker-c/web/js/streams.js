@@ -2,9 +2,9 @@
 
 import {
   feedCancel,
+  feedPump,
   feedRead,
   feedWait,
-  lazy,
   packageBody,
   pumpChunk,
   pumpEnd,
@@ -15,57 +15,59 @@ import {
   ArrayPrototypePush,
   ObjectDefineProperty,
   ObjectGetOwnPropertyDescriptor,
-  ObjectGetOwnPropertySymbols,
   ObjectKeys,
-  ObjectPrototypeHasOwnProperty,
   primordialGlobals,
+  StringPrototypeCharCodeAt,
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetTag,
   TypedArrayPrototypeSet,
   uncurryThis,
 } from './primordials.js'
+import { hasSlot } from './streams-builtins.js'
 import * as ponyfill from './streams-ponyfill.js'
 
 const { Promise, TypeError, Uint8Array } = primordialGlobals
 const { ReadableByteStreamController, ReadableStream, ReadableStreamBYOBRequest, TransformStream } =
   ponyfill
+const { acquireReader, readWithSteps, splitReadable } = ponyfill
 const { prototype } = ReadableStream
-const getReader = uncurryThis(prototype.getReader)
 const cancelReadable = uncurryThis(prototype.cancel)
 const pipeThrough = uncurryThis(prototype.pipeThrough)
-const splitReadable = uncurryThis(prototype.tee)
-const isLocked = uncurryThis(ObjectGetOwnPropertyDescriptor(prototype, 'locked').get)
 const cancelReader = uncurryThis(ponyfill.ReadableStreamDefaultReader.prototype.cancel)
 const enqueue = uncurryThis(ReadableByteStreamController.prototype.enqueue)
-const enqueueDefault = uncurryThis(ponyfill.TransformStreamDefaultController.prototype.enqueue)
+const errorController = uncurryThis(ReadableByteStreamController.prototype.error)
 const closeController = uncurryThis(ReadableByteStreamController.prototype.close)
 const getRequest = uncurryThis(
   ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
 )
 const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
 
-// Every export is an interface of the standard.
-const interfaces = ponyfill
-const names = ObjectKeys(interfaces)
+// What begins with a capital is an interface of the standard; the rest are its algorithms.
+const exported = { __proto__: null, ...ponyfill }
+const names = ObjectKeys(exported)
 for (let i = 0; i < names.length; i++) {
+  const first = StringPrototypeCharCodeAt(names[i], 0)
+  if (first < 0x41 || first > 0x5a) continue
   ObjectDefineProperty(globalThis, names[i], {
     __proto__: null,
-    value: interfaces[names[i]],
+    value: exported[names[i]],
     writable: true,
     configurable: true,
   })
 }
 
-export function isStream(value) {
-  try {
-    isLocked(value)
-    return true
-  } catch {
-    return false
-  }
-}
+export const isStream = (value) => hasSlot(value, '_readableStreamController')
 
-export const isUnusable = (stream) => isLocked(stream) || stream._disturbed
+export const isUnusable = (stream) => stream._reader !== undefined || stream._disturbed
+
+/** Any object of the standard's interfaces that holds the state of a stream. */
+export const isStreamObject = (value) =>
+  isStream(value) ||
+  hasSlot(value, '_writableStreamController') ||
+  hasSlot(value, '_transformStreamController') ||
+  hasSlot(value, '_ownerReadableStream') ||
+  hasSlot(value, '_ownerWritableStream') ||
+  hasSlot(value, '_transform')
 
 const newByteStream = (source) =>
   new ReadableStream({ __proto__: null, type: 'bytes', ...source }, BYTES_AT_ONCE)
@@ -118,18 +120,20 @@ function pullFeed(feed, controller, resolve, reject) {
 
 /** The stream of a request's body. */
 export function streamOfFeed(feed) {
-  return newByteStream({
+  const stream = newByteStream({
     __proto__: null,
     pull: (controller) =>
       new Promise((resolve, reject) => pullFeed(feed, controller, resolve, reject)),
     cancel: () => feedCancel(feed),
   })
+  stream._feed = feed
+  return stream
 }
 
 /** The stream of a body that was read by one of its methods: it stays locked. */
 export function usedStream() {
   const stream = streamOfBytes(new Uint8Array(0))
-  const reader = getReader(stream)
+  const reader = acquireReader(stream)
   then(cancelReader(reader), undefined, () => {})
   return stream
 }
@@ -153,35 +157,15 @@ function join(chunks, size) {
   return bytes
 }
 
-function symbolOf(prototype, description) {
-  const symbols = ObjectGetOwnPropertySymbols(prototype)
-  for (let i = 0; i < symbols.length; i++) {
-    if (symbols[i].description === description) return symbols[i]
-  }
-  throw new TypeError(`the streams have no ${description}`)
-}
-const PULL = symbolOf(ponyfill.ReadableStreamDefaultController.prototype, '[[PullSteps]]')
-
-/**
- * The standard's ReadableStreamDefaultReaderRead, as the ponyfill has it inside: with steps in place
- * of a promise, so that no `then` of a tenant's comes between.
- */
-function readNext(stream, steps) {
-  stream._disturbed = true
-  if (stream._state === 'closed') steps._closeSteps()
-  else if (stream._state === 'errored') steps._errorSteps(stream._storedError)
-  else stream._readableStreamController[PULL](steps)
-}
-
 /** Reads until `take` says no more; chunks that are there already are not taken by recursion. */
-function readWhile(stream, take, close, fail) {
+function readWhile(reader, take, close, fail) {
   let returned
   const again = () => {
     let more = true
     while (more) {
       let arrived = false
       returned = false
-      readNext(stream, {
+      readWithSteps(reader, {
         __proto__: null,
         _chunkSteps(chunk) {
           arrived = take(chunk)
@@ -197,9 +181,9 @@ function readWhile(stream, take, close, fail) {
   again()
 }
 
-function readAll(stream, reader, state, resolve, reject) {
+function readAll(reader, state, resolve, reject) {
   readWhile(
-    stream,
+    reader,
     (chunk) => {
       if (!isBytes(chunk)) {
         const error = new TypeError('a chunk of the body is not a Uint8Array')
@@ -224,38 +208,62 @@ function readAll(stream, reader, state, resolve, reject) {
 
 /** A promise of a whole stream as `as` (fn_body_as in body.h). */
 export function consumeStream(stream, as, type) {
-  const reader = getReader(stream)
+  const reader = acquireReader(stream)
   const state = { __proto__: null, as, type, chunks: [], size: 0 }
-  return new Promise((resolve, reject) => readAll(stream, reader, state, resolve, reject))
-}
-
-function cloneChunk(chunk, controller) {
-  enqueueDefault(controller, lazy('clone.js').cloneValue(chunk))
+  return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
 }
 
 /** Two streams; where chunks are objects of the tenant's, the second one gets clones. */
-export function teeStream(stream) {
-  const branches = splitReadable(stream)
-  const isBytes = ObjectPrototypeHasOwnProperty(stream._readableStreamController, '_byobRequest')
-  if (isBytes) return branches
-  const clones = new TransformStream({ __proto__: null, transform: cloneChunk })
-  return [branches[0], pipeThrough(branches[1], clones)]
-}
+export const teeStream = (stream) => splitReadable(stream, true)
 
 /** A stream that takes over from one that was handed to another object. */
 export const proxyStream = (stream) => pipeThrough(stream, new TransformStream())
 
 // ---- the host reads a response
 
-export const openReader = (stream) => getReader(stream)
+export const openReader = acquireReader
 
-export function readChunk(pump, stream) {
+export function readChunk(pump, reader) {
+  const stream = reader._ownerReadableStream
+  if (isFeedAlone(stream)) {
+    pumpFeed(pump, reader, stream)
+    return
+  }
   readWhile(
-    stream,
+    reader,
     (chunk) => pumpChunk(pump, chunk),
     () => pumpEnd(pump),
     (error) => pumpError(pump, error),
   )
+}
+
+/** Nothing of what the host sent has come into the stream, nor is on its way there. */
+function isFeedAlone(stream) {
+  const controller = stream._readableStreamController
+  return (
+    stream._feed !== undefined &&
+    stream._state === 'readable' &&
+    controller._started &&
+    !controller._pulling &&
+    !controller._closeRequested &&
+    controller._queueTotalSize === 0
+  )
+}
+
+/** From the request to the response past the stream, without a chunk or a promise of its own. */
+function pumpFeed(pump, reader, stream) {
+  const controller = stream._readableStreamController
+  stream._disturbed = true
+  try {
+    const sent = feedPump(stream._feed, pump)
+    if (sent === undefined) feedWait(stream._feed, () => readChunk(pump, reader))
+    if (sent !== null) return
+    closeController(controller)
+    pumpEnd(pump)
+  } catch (error) {
+    errorController(controller, error)
+    pumpError(pump, error)
+  }
 }
 
 /** Cancels by the reader where there is one; what comes of it concerns nobody. */
