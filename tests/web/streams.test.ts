@@ -1,6 +1,6 @@
 /** The Streams standard where a tenant is not to be trusted; web-platform-tests have the rest. */
-import { describe } from 'bun:test'
-import { inOwnWorker, inWorker } from './harness.ts'
+import { describe, expect, test } from 'bun:test'
+import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
 
 describe('streams', () => {
   inWorker({
@@ -188,4 +188,54 @@ describe('streams of a tenant that changed the built-ins', () => {
       if (state.done !== 2 || value?.[2] !== 0x63) throw new Error('the streams do not work')
     },
   })
+})
+
+describe('a body larger than the memory of its worker', () => {
+  const template = useTemplate()
+  const READERS = {
+    'counted by for await': `let size = 0
+      for await (const chunk of request.body) size += chunk.length
+      return new Response(String(size))`,
+    'counted behind a TransformStream': `let size = 0
+      const transform = (chunk, controller) => controller.enqueue(chunk)
+      for await (const chunk of request.body.pipeThrough(new TransformStream({ transform }))) {
+        size += chunk.length
+      }
+      return new Response(String(size))`,
+    'read into buffers of its own': `let size = 0
+      const reader = request.body.getReader({ mode: 'byob' })
+      let buffer = new ArrayBuffer(50_000)
+      for (;;) {
+        const { value, done } = await reader.read(new Uint8Array(buffer))
+        if (done) return new Response(String(size))
+        size += value.length
+        buffer = value.buffer
+      }`,
+    'handed on as it came': 'return new Response(request.body)',
+    'handed on through a TransformStream':
+      'return new Response(request.body.pipeThrough(new TransformStream()))',
+    'handed on by one of two branches': `const [one, two] = request.body.tee()
+      two.cancel()
+      return new Response(one)`,
+  }
+  for (const [name, read] of Object.entries(READERS)) {
+    test(name, async () => {
+      const worker = await template().worker({
+        capabilities: { maxMemory: 4 << 20 },
+        bundle: `export default async (request) => { ${read} }`,
+      })
+      const body = new Uint8Array(24 << 20)
+      for (let i = 0; i < body.length; i += 997) body[i] = i
+      const result = await worker.invoke({
+        method: 'POST',
+        body,
+        deadlineMs: 60_000,
+        cpuMs: 60_000,
+      })
+      expect(result.error).toBeUndefined()
+      if (name.startsWith('handed')) expect(Buffer.from(result.body).equals(body)).toBe(true)
+      else expect(result.text).toBe(String(body.length))
+      worker.close()
+    })
+  }
 })

@@ -1,7 +1,7 @@
 /** Makes one bundle of testharness.js, a test and the scripts that it names. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { resolvePath, type TestFile } from './checkout.ts'
+import { readBytes, resolvePath, type TestFile } from './checkout.ts'
 import type { Host } from './host.ts'
 import { patch } from './patches.ts'
 
@@ -27,7 +27,16 @@ function resourcesOf(test: TestFile, host: Host): Record<string, string> {
       return []
     }
   })
-  return Object.fromEntries(entries)
+  return { ...Object.fromEntries(entries), ...mediaOf(test) }
+}
+
+/** Pictures, films and their like, which are no text: a code point for each byte. */
+function mediaOf(test: TestFile): Record<string, string> {
+  const media: Record<string, string> = {}
+  for (const [, path] of test.source.matchAll(/["'](\/media\/[^"'\n]+)["']/g)) {
+    media[path as string] = readBytes((path as string).slice(1)).toString('latin1')
+  }
+  return media
 }
 
 /**

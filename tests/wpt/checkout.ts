@@ -17,10 +17,12 @@ export interface TestFile {
   long: boolean
 }
 
-export function readFile(path: string): string {
+export function readBytes(path: string): Buffer {
   if (WPT_ROOT === undefined) throw new Error('WPT_ROOT is not set')
-  return readFileSync(join(WPT_ROOT, path), 'utf8')
+  return readFileSync(join(WPT_ROOT, path))
 }
+
+export const readFile = (path: string): string => readBytes(path).toString('utf8')
 
 /** `META:` comments stand at the top of a file, one a line. */
 function readMeta(source: string): [string, string][] {

@@ -31,7 +31,9 @@ globalThis.importScripts = () => undefined
     if (fetch !== undefined) return fetch(absolute(input), ...rest)
     const { pathname } = new URL(absolute(input))
     if (!(pathname in RESOURCES)) throw new TypeError(`${input} is not there`)
-    return new Response(RESOURCES[pathname])
+    const text = RESOURCES[pathname]
+    const isMedia = pathname.startsWith('/media/')
+    return new Response(isMedia ? Uint8Array.from(text, (c) => c.charCodeAt(0)) : text)
   }
 })()
 

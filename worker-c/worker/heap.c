@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define GRACE (64 * 1024)
 #define DRAIN_ROOM (1024 * 1024)
@@ -29,6 +30,50 @@ static size_t real_size(void *block) {
     }
     return (size_t)1 << (64 - __builtin_clzll(size - 1));
 #endif
+}
+
+/* Each block of more than MAX_SLOT is a mapping of its own: to get one, have the kernel fill its
+ * pages and give it back takes far longer than to copy a chunk of a body into it. While invocations
+ * run, a few that were freed are kept for the next ones; they do not count as used. */
+static bool may_keep(const fn_heap *heap, size_t size) {
+#ifdef FN_SANITIZE
+    (void)heap;
+    (void)size;
+    return false; /* a block that is used after it was freed must be found out */
+#else
+    return heap->keeps && size > MAX_SLOT && size <= FN_HEAP_KEPT_SIZE;
+#endif
+}
+
+static bool keep(fn_heap *heap, void *block, size_t size) {
+    if (!may_keep(heap, size) || heap->kept_count == FN_HEAP_KEPT) {
+        return false;
+    }
+    heap->kept[heap->kept_count++] = block;
+    return true;
+}
+
+/* A kept block for `size` bytes, not much larger; NULL without one. */
+static void *reuse(fn_heap *heap, size_t size) {
+    if (size <= MAX_SLOT - HEADER) {
+        return NULL;
+    }
+    for (int i = heap->kept_count - 1; i >= 0; i--) {
+        void *block = heap->kept[i];
+        size_t usable = malloc_usable_size(block);
+        if (usable >= size && usable / 2 <= size) {
+            heap->kept[i] = heap->kept[--heap->kept_count];
+            return block;
+        }
+    }
+    return NULL;
+}
+
+void fn_heap_keep(fn_heap *heap, bool keeps) {
+    heap->keeps = keeps;
+    while (!keeps && heap->kept_count > 0) {
+        free(heap->kept[--heap->kept_count]);
+    }
 }
 
 static void *refuse(fn_heap *heap) {
@@ -73,7 +118,11 @@ static void *count(fn_heap *heap, void *block) {
 
 static void *heap_malloc(void *opaque, size_t size) {
     fn_heap *heap = opaque;
-    return has_room(heap, size) ? count(heap, malloc(size)) : refuse(heap);
+    if (!has_room(heap, size)) {
+        return refuse(heap);
+    }
+    void *block = reuse(heap, size);
+    return count(heap, block != NULL ? block : malloc(size));
 }
 
 static void *heap_calloc(void *opaque, size_t n, size_t size) {
@@ -81,13 +130,21 @@ static void *heap_calloc(void *opaque, size_t n, size_t size) {
     if (size != 0 && n > SIZE_MAX / size) {
         return NULL;
     }
-    return has_room(heap, n * size) ? count(heap, calloc(n, size)) : refuse(heap);
+    if (!has_room(heap, n * size)) {
+        return refuse(heap);
+    }
+    void *block = reuse(heap, n * size);
+    return count(heap, block != NULL ? memset(block, 0, n * size) : calloc(n, size));
 }
 
 static void heap_free(void *opaque, void *block) {
     fn_heap *heap = opaque;
-    if (block != NULL) {
-        heap->used -= real_size(block);
+    if (block == NULL) {
+        return;
+    }
+    size_t size = real_size(block);
+    heap->used -= size;
+    if (!keep(heap, block, size)) {
         free(block);
     }
 }

@@ -6,11 +6,18 @@
 #include <stddef.h>
 #include "quickjs.h"
 
+/* Freed blocks that are kept while invocations run: so many, of so many bytes at most. */
+#define FN_HEAP_KEPT 4
+#define FN_HEAP_KEPT_SIZE (320 * 1024)
+
 typedef struct {
     size_t used;
     size_t limit;      /* in force */
     size_t base_limit; /* the worker's maxMemory */
     bool drained;      /* the one extra allowance for the others was given */
+    bool keeps;
+    int kept_count;
+    void *kept[FN_HEAP_KEPT];
     JSRuntime *runtime;
     void (*refused)(void *opaque); /* told of every refusal; must not allocate */
     void *opaque;
@@ -24,5 +31,7 @@ void fn_heap_grace(fn_heap *heap);
 /* After an invocation was ended for its memory: collects what it left, and lets the others finish.
  */
 void fn_heap_recover(fn_heap *heap);
+/* Begins to keep freed blocks for reuse, or gives them all back and stops. */
+void fn_heap_keep(fn_heap *heap, bool keeps);
 
 #endif

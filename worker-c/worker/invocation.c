@@ -21,7 +21,9 @@ fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id) {
     fn_invocation **chain = &worker->table[id % FN_TABLE_SIZE];
     invocation->next_in_table = *chain;
     *chain = invocation;
-    worker->in_flight++;
+    if (worker->in_flight++ == 0) {
+        fn_heap_keep(&worker->heap, true);
+    }
     return invocation;
 }
 
@@ -64,6 +66,9 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     JS_FreeValue(worker->ctx, invocation->async);
     invocation->request = invocation->async = JS_UNDEFINED;
     fn_invocation_unref(invocation);
+    if (worker->in_flight == 0) {
+        fn_heap_keep(&worker->heap, false);
+    }
 }
 
 /* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
