@@ -31,7 +31,9 @@ export function usePackages() {
 
   async function start(file: string): Promise<TestWorker> {
     const { code } = await buildBundle(findProject(file), 'quickjs-ng', STRICT)
-    return await template.worker({ bundle: code, capabilities: STRICT })
+    // A machine with other tests on it may need long for a large bundle: no limit of a profile's.
+    const limits = { load_ms: 60_000 }
+    return await template.worker({ bundle: code, capabilities: STRICT, limits })
   }
 
   /** Sends a request to functions/<name>.ts; a body makes it a POST. */

@@ -28,11 +28,12 @@ test('the built sources carry them', () => {
 })
 
 test('a source that moved is named and left alone', () => {
-  for (const name of ['quickjs.c', 'quickjs.h']) cpSync(join(PATCHED, name), join(directory, name))
+  for (const name of ['quickjs.c', 'quickjs.h', 'cutils.h'])
+    cpSync(join(PATCHED, name), join(directory, name))
   const before = readFileSync(join(directory, 'quickjs.c'))
   const { exitCode, stderr } = apply(directory)
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/^engine-patch: '.+' occurs \d+ times in quickjs\.[ch]\n$/)
+  expect(stderr).toMatch(/^engine-patch: '.+' occurs \d+ times in (?:quickjs|cutils)\.[ch]\n$/)
   expect(readFileSync(join(directory, 'quickjs.c')).equals(before)).toBe(true)
 })
 

@@ -22,6 +22,8 @@ from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 #   arena size       with malloc's header an arena is one page, not two (a fork pays for each)
 #   reseed           after a fork; a Map keeps the seed that it was made with
 #   drop module      what was compiled to be handed over as bytecode is not kept beside its copy
+#   buffer growth    a large bundle's bytecode needs no half of itself beside it,
+#   atoms in front   nor all of its strings once more
 #   not defined      lets the host say more of a global that is not there than that
 #   half a module    is freed where memory ran out while its bytecode was read
 #   promise handled  lets the host look at a rejection later, in place of searching a list
@@ -60,6 +62,21 @@ JS_EXTERN void JS_SetNotDefinedHint(JSRuntime *rt, JSNotDefinedHint *hint);
 /* Bytes that the runtime counts as allocated. */
 JS_EXTERN size_t JS_GetMallocSize(JSRuntime *rt);
 """,
+    ),
+    (
+        "buffer growth",
+        "cutils.h",
+        "        size = s->allocated_size + (s->allocated_size / 2);\n",
+        "        size = s->allocated_size + s->allocated_size / (s->allocated_size >> 20 ? 8 : 2);\n",
+    ),
+    (
+        "atoms in front",
+        "quickjs.c",
+        "    atoms_size = s->dbuf.size;\n    if (dbuf_claim(&dbuf1, atoms_size))\n",
+        "    if (s->dbuf.size > dbuf1.size) {\n"
+        "        if (dbuf_put(&s->dbuf, dbuf1.buf, dbuf1.size))\n            goto fail;\n"
+        "        dbuf_free(&dbuf1);\n        return 0;\n    }\n"
+        "    atoms_size = s->dbuf.size;\n    if (dbuf_claim(&dbuf1, atoms_size))\n",
     ),
     (
         "arena size",

@@ -36,13 +36,19 @@ static _Noreturn void fail(fn_worker *worker, JSContext *ctx, JSValue error) {
     abort(); /* not reached */
 }
 
-JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len) {
+static JSValue compile(fn_worker *worker, const char *source, size_t len) {
     JSContext *ctx = worker->compile_ctx;
     JSValue module =
         JS_Eval(ctx, source, len, BUNDLE_NAME, JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
     if (JS_IsException(module)) {
         fail(worker, ctx, JS_GetException(ctx));
     }
+    return module;
+}
+
+/* Takes over a module that was compiled only; the run context's own of it. */
+static JSValue hand_over(fn_worker *worker, JSValue module) {
+    JSContext *ctx = worker->compile_ctx;
     /* Each function would keep its source, and the outer ones that of the inner ones again. */
     int source_flag = worker->limits.allow_eval ? 0 : JS_WRITE_OBJ_STRIP_SOURCE;
     size_t size;
@@ -57,6 +63,10 @@ JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len) {
         fail(worker, worker->ctx, JS_GetException(worker->ctx));
     }
     return copy;
+}
+
+JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len) {
+    return hand_over(worker, compile(worker, source, len));
 }
 
 /* A function, or an object with a function `fetch`. */
@@ -112,12 +122,15 @@ static void await_evaluation(fn_worker *worker, JSValue promise) {
     JS_FreeValue(ctx, promise);
 }
 
-void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len) {
+void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const char *source,
+                    size_t len) {
     fn_invocation *load = &worker->load;
     load->cpu_limit_ns = worker->limits.load_cpu_ms * 1000000u;
     load->deadline_ns = fn_wall_ns() + worker->limits.load_ms * 1000000u;
     fn_scope scope = fn_enter(worker, load);
-    JSValue module = fn_bundle_compile(worker, source, len);
+    JSValue module = compile(worker, source, len);
+    free(payload); /* a large bundle would take the room that its bytecode needs */
+    module = hand_over(worker, module);
     JSModuleDef *definition = JS_VALUE_GET_PTR(module);
     JSValue promise = JS_EvalFunction(worker->ctx, module);
     if (JS_IsException(promise)) {

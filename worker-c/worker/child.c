@@ -240,6 +240,7 @@ static const char *take_details(fn_worker *worker, const char *json, size_t len)
     return name;
 }
 
+/* Takes over `payload`. */
 static void load(fn_worker *worker, char *payload, size_t len) {
     char *newline = memchr(payload, '\n', len);
     if (newline == NULL) {
@@ -248,7 +249,7 @@ static void load(fn_worker *worker, char *payload, size_t len) {
     *newline = '\0';
     const char *handler = take_details(worker, payload, (size_t)(newline - payload));
     const char *source = newline + 1;
-    fn_bundle_load(worker, handler, source, len - (size_t)(source - payload));
+    fn_bundle_load(worker, handler, payload, source, len - (size_t)(source - payload));
     JS_FreeCString(worker->ctx, handler);
 }
 
@@ -310,7 +311,6 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
         JS_AddIntrinsicEval(worker->ctx);
     }
     load(worker, payload, bytes);
-    free(payload);
     say_ready(worker, started);
     fn_loop_run(worker);
     fn_worker_exit(worker, 0, true); /* the loop ends only with the channel */

@@ -182,8 +182,10 @@ typedef struct {
 fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation);
 void fn_leave(fn_worker *worker, fn_scope scope);
 
-/* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. */
-void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len);
+/* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. Takes
+ * over `payload`, in which the source lies. */
+void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const char *source,
+                    size_t len);
 /* A module in the run context, not evaluated yet. */
 JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len);
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack);
