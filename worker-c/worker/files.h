@@ -30,7 +30,8 @@ JSValue fn_throw_errno(JSContext *ctx, int err, const char *call, const char *pa
 /* program_paths.c: a program by its path, or by its name in the folders of PATH, which `env` may
  * set. 0 or a negative errno; fn_place_close either way. */
 int fn_place_program(fn_worker *worker, const char *file, char **env, fn_place *place);
-/* Strings up to a NULL, and their list. */
+/* An array of strings as C has them, NULL at its end; NULL with an exception. */
+char **fn_words_take(JSContext *ctx, JSValueConst list);
 void fn_words_free(char **words);
 
 /* folders.c */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "files.h"
 
+#define MAX_WORDS 4096 /* of arguments, and of the environment */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 void fn_words_free(char **words) {
@@ -14,6 +15,34 @@ void fn_words_free(char **words) {
         free(words[i]);
     }
     free(words);
+}
+
+char **fn_words_take(JSContext *ctx, JSValueConst list) {
+    int64_t count;
+    if (JS_GetLength(ctx, list, &count) < 0) {
+        return NULL;
+    }
+    if (count < 0 || count > MAX_WORDS) {
+        JS_ThrowRangeError(ctx, "more than %d arguments or variables", MAX_WORDS);
+        return NULL;
+    }
+    char **words = calloc((size_t)count + 1, sizeof(*words));
+    if (words == NULL) {
+        JS_ThrowOutOfMemory(ctx);
+        return NULL;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        JSValue item = JS_GetPropertyInt64(ctx, list, i);
+        const char *text = fn_path_argument(ctx, item); /* a string without a NUL */
+        JS_FreeValue(ctx, item);
+        words[i] = text == NULL ? NULL : strdup(text);
+        JS_FreeCString(ctx, text);
+        if (words[i] == NULL) {
+            fn_words_free(words);
+            return text == NULL ? NULL : (JS_ThrowOutOfMemory(ctx), NULL);
+        }
+    }
+    return words;
 }
 
 static int find_executable(fn_worker *worker, const char *path, fn_place *place) {

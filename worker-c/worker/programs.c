@@ -7,26 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 #include "files.h"
+#include "program.h"
 
 #define MAX_PROGRAMS 16
-#define MAX_WORDS 4096 /* of arguments, and of the environment */
-#define CHUNK (64 * 1024)
-#define STREAMS 3
-
-struct fn_program {
-    fn_program *next;
-    fn_worker *worker;
-    fn_invocation *invocation;
-    uv_process_t process;
-    uv_pipe_t pipes[STREAMS];
-    unsigned handles; /* not closed yet */
-    bool running;
-    bool object_gone;
-    bool told_all; /* `async` and `on_event` are given up */
-    unsigned open_outputs;
-    JSValue async;
-    JSValue on_event; /* (what, value, value) */
-};
 
 static JSClassID program_class;
 
@@ -64,7 +47,7 @@ static void tell_no_more(fn_program *program) {
 }
 
 /* Takes the values over. The callback may end the invocation, and with it all of this. */
-static void tell(fn_program *program, const char *what, JSValue first, JSValue second) {
+void fn_program_tell(fn_program *program, const char *what, JSValue first, JSValue second) {
     JSContext *ctx = program->worker->ctx;
     if (!program->told_all) {
         JSValue async = JS_DupValue(ctx, program->async);
@@ -103,15 +86,15 @@ static void on_closed(uv_handle_t *handle) {
     free_if_over(program);
 }
 
-static void close_handle(uv_handle_t *handle) {
+void fn_program_close_handle(uv_handle_t *handle) {
     if (!uv_is_closing(handle)) {
         uv_close(handle, on_closed);
     }
 }
 
-static void close_pipe(fn_program *program, int which) {
+void fn_program_close_pipe(fn_program *program, int which) {
     if (program->pipes[which].data != NULL) {
-        close_handle((uv_handle_t *)&program->pipes[which]);
+        fn_program_close_handle((uv_handle_t *)&program->pipes[which]);
     }
 }
 
@@ -128,8 +111,8 @@ void fn_programs_end(fn_worker *worker, const fn_invocation *invocation) {
         }
         kill_group(program);
         tell_no_more(program);
-        for (int i = 0; i < STREAMS; i++) {
-            close_pipe(program, i);
+        for (int i = 0; i < FN_STREAMS; i++) {
+            fn_program_close_pipe(program, i);
         }
     }
 }
@@ -140,112 +123,13 @@ static void on_exit_status(uv_process_t *process, int64_t status, int signal) {
     /* Whatever it started and left behind ends with it. */
     kill_group(program);
     program->running = false;
-    close_pipe(program, 0);
-    tell(program, "exit", JS_NewInt64(ctx, status), JS_NewInt32(ctx, signal));
-    close_handle((uv_handle_t *)process);
+    fn_program_close_pipe(program, 0);
+    fn_program_tell(program, "exit", JS_NewInt64(ctx, status), JS_NewInt32(ctx, signal));
+    fn_program_close_handle((uv_handle_t *)process);
 }
 
-static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer) {
-    (void)handle;
-    (void)suggested;
-    static char chunk[CHUNK]; /* read and copied before the next */
-    *buffer = uv_buf_init(chunk, sizeof(chunk));
-}
-
-static void on_output(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer) {
-    fn_program *program = stream->data;
-    JSContext *ctx = program->worker->ctx;
-    const char *what = stream == (uv_stream_t *)&program->pipes[1] ? "stdout" : "stderr";
-    if (count > 0) {
-        JSValue bytes = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)buffer->base, (size_t)count);
-        tell(program, what, bytes, JS_UNDEFINED);
-    } else if (count < 0) {
-        close_handle((uv_handle_t *)stream);
-        tell(program, what, JS_NULL, JS_UNDEFINED);
-    }
-}
-
-static fn_program *program_of(JSContext *ctx, JSValueConst value) {
+fn_program *fn_program_of(JSContext *ctx, JSValueConst value) {
     return JS_GetOpaque2(ctx, value, program_class);
-}
-
-enum { READ, PAUSE };
-
-/* (program, 1 or 2) */
-static JSValue read_output(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
-                           int how) {
-    (void)this_value;
-    (void)argc;
-    int32_t which;
-    fn_program *program = program_of(ctx, argv[0]);
-    if (program == NULL || JS_ToInt32(ctx, &which, argv[1]) < 0) {
-        return JS_EXCEPTION;
-    }
-    if (which < 1 || which >= STREAMS) {
-        return JS_ThrowRangeError(ctx, "no such output");
-    }
-    uv_stream_t *stream = (uv_stream_t *)&program->pipes[which];
-    if (stream->data != NULL && !uv_is_closing((uv_handle_t *)stream)) {
-        if (how == READ) {
-            uv_read_start(stream, allocate, on_output);
-        } else {
-            uv_read_stop(stream);
-        }
-    }
-    return JS_UNDEFINED;
-}
-
-typedef struct {
-    uv_write_t request;
-    fn_program *program;
-    char bytes[];
-} fn_input;
-
-static void on_written(uv_write_t *request, int status) {
-    fn_input *input = (fn_input *)request;
-    fn_program *program = input->program;
-    free(input);
-    tell(program, "written", JS_NewInt32(program->worker->ctx, status), JS_UNDEFINED);
-}
-
-/* (program, bytes): `written` is told when they are out. */
-static JSValue write_input(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
-    (void)this_value;
-    (void)argc;
-    size_t len;
-    fn_program *program = program_of(ctx, argv[0]);
-    uint8_t *bytes = program == NULL ? NULL : JS_GetUint8Array(ctx, &len, argv[1]);
-    if (program == NULL || (bytes == NULL && len != 0)) {
-        return JS_EXCEPTION;
-    }
-    uv_stream_t *stream = (uv_stream_t *)&program->pipes[0];
-    if (stream->data == NULL || uv_is_closing((uv_handle_t *)stream)) {
-        return fn_throw_errno(ctx, UV_EPIPE, "write", NULL);
-    }
-    fn_input *input = malloc(sizeof(*input) + len);
-    if (input == NULL) {
-        return JS_ThrowOutOfMemory(ctx);
-    }
-    input->program = program;
-    memcpy(input->bytes, bytes, len);
-    uv_buf_t buffer = uv_buf_init(input->bytes, (unsigned)len);
-    int err = uv_write(&input->request, stream, &buffer, 1, on_written);
-    if (err != 0) {
-        free(input);
-        return fn_throw_errno(ctx, err, "write", NULL);
-    }
-    return JS_UNDEFINED;
-}
-
-static JSValue end_input(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
-    (void)this_value;
-    (void)argc;
-    fn_program *program = program_of(ctx, argv[0]);
-    if (program == NULL) {
-        return JS_EXCEPTION;
-    }
-    close_pipe(program, 0);
-    return JS_UNDEFINED;
 }
 
 /* (program, signal): was there anybody to signal? */
@@ -254,7 +138,7 @@ static JSValue signal_program(JSContext *ctx, JSValueConst this_value, int argc,
     (void)this_value;
     (void)argc;
     int32_t signal;
-    fn_program *program = program_of(ctx, argv[0]);
+    fn_program *program = fn_program_of(ctx, argv[0]);
     if (program == NULL || JS_ToInt32(ctx, &signal, argv[1]) < 0) {
         return JS_EXCEPTION;
     }
@@ -267,41 +151,12 @@ static JSValue signal_program(JSContext *ctx, JSValueConst this_value, int argc,
 static JSValue pid_of(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
-    fn_program *program = program_of(ctx, argv[0]);
+    fn_program *program = fn_program_of(ctx, argv[0]);
     return program == NULL ? JS_EXCEPTION : JS_NewInt32(ctx, program->process.pid);
 }
 
-/* An array of strings as C has them, NULL at its end. NULL with an exception. */
-static char **take_words(JSContext *ctx, JSValueConst list) {
-    int64_t count;
-    if (JS_GetLength(ctx, list, &count) < 0) {
-        return NULL;
-    }
-    if (count < 0 || count > MAX_WORDS) {
-        JS_ThrowRangeError(ctx, "more than %d arguments or variables", MAX_WORDS);
-        return NULL;
-    }
-    char **words = calloc((size_t)count + 1, sizeof(*words));
-    if (words == NULL) {
-        JS_ThrowOutOfMemory(ctx);
-        return NULL;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        JSValue item = JS_GetPropertyInt64(ctx, list, i);
-        const char *text = fn_path_argument(ctx, item); /* a string without a NUL */
-        JS_FreeValue(ctx, item);
-        words[i] = text == NULL ? NULL : strdup(text);
-        JS_FreeCString(ctx, text);
-        if (words[i] == NULL) {
-            fn_words_free(words);
-            return text == NULL ? NULL : (JS_ThrowOutOfMemory(ctx), NULL);
-        }
-    }
-    return words;
-}
-
 static int make_pipes(fn_program *program, uv_stdio_container_t *stdio) {
-    for (int i = 0; i < STREAMS; i++) {
+    for (int i = 0; i < FN_STREAMS; i++) {
         int err = uv_pipe_init(&program->worker->loop, &program->pipes[i], 0);
         if (err != 0) {
             return err;
@@ -315,7 +170,7 @@ static int make_pipes(fn_program *program, uv_stdio_container_t *stdio) {
 }
 
 static int start(fn_program *program, const char *path, const char *cwd, char **args, char **env) {
-    uv_stdio_container_t stdio[STREAMS];
+    uv_stdio_container_t stdio[FN_STREAMS];
     int err = make_pipes(program, stdio);
     uv_process_options_t options = {.exit_cb = on_exit_status,
                                     .file = path,
@@ -323,7 +178,7 @@ static int start(fn_program *program, const char *path, const char *cwd, char **
                                     .env = env,
                                     .cwd = cwd,
                                     .flags = UV_PROCESS_DETACHED,
-                                    .stdio_count = STREAMS,
+                                    .stdio_count = FN_STREAMS,
                                     .stdio = stdio};
     if (err == 0) {
         err = uv_spawn(&program->worker->loop, &program->process, &options);
@@ -331,11 +186,11 @@ static int start(fn_program *program, const char *path, const char *cwd, char **
         program->handles++; /* also when it fails, the handle is to be closed */
     }
     if (err != 0) {
-        for (int i = 0; i < STREAMS; i++) {
-            close_pipe(program, i);
+        for (int i = 0; i < FN_STREAMS; i++) {
+            fn_program_close_pipe(program, i);
         }
         if (program->process.data != NULL) {
-            close_handle((uv_handle_t *)&program->process);
+            fn_program_close_handle((uv_handle_t *)&program->process);
         }
     }
     program->running = err == 0;
@@ -389,8 +244,8 @@ static JSValue spawn(JSContext *ctx, JSValueConst this_value, int argc, JSValueC
     fn_worker *worker = fn_worker_of(ctx);
     const char *file = fn_path_argument(ctx, argv[0]);
     const char *cwd = JS_IsUndefined(argv[3]) ? NULL : fn_path_argument(ctx, argv[3]);
-    char **args = file == NULL ? NULL : take_words(ctx, argv[1]);
-    char **env = args == NULL ? NULL : take_words(ctx, argv[2]);
+    char **args = file == NULL ? NULL : fn_words_take(ctx, argv[1]);
+    char **env = args == NULL ? NULL : fn_words_take(ctx, argv[2]);
     JSValue result = JS_EXCEPTION;
     if (env != NULL && (cwd != NULL || JS_IsUndefined(argv[3]))) {
         fn_place program, folder = {.dir = -1};
@@ -415,10 +270,10 @@ static JSValue spawn(JSContext *ctx, JSValueConst this_value, int argc, JSValueC
 
 const JSCFunctionListEntry fn_program_functions[] = {
     JS_CFUNC_DEF("spawn", 5, spawn),
-    JS_CFUNC_DEF("write", 2, write_input),
-    JS_CFUNC_DEF("end", 1, end_input),
-    JS_CFUNC_MAGIC_DEF("read", 2, read_output, READ),
-    JS_CFUNC_MAGIC_DEF("pause", 2, read_output, PAUSE),
+    JS_CFUNC_DEF("write", 2, fn_program_write),
+    JS_CFUNC_DEF("end", 1, fn_program_end_input),
+    JS_CFUNC_MAGIC_DEF("read", 2, fn_program_read, FN_PROGRAM_READ),
+    JS_CFUNC_MAGIC_DEF("pause", 2, fn_program_read, FN_PROGRAM_PAUSE),
     JS_CFUNC_DEF("kill", 2, signal_program),
     JS_CFUNC_DEF("pid", 1, pid_of),
 };
