@@ -107,6 +107,8 @@ static void on_load_deadline(uv_timer_t *timer) {
 /* Runs the loop until the module's promise has settled: top-level await may need timers. */
 static void await_evaluation(fn_worker *worker, JSValue promise) {
     JSContext *ctx = worker->ctx;
+    /* The loop was made long before, and its clock stood still since. */
+    uv_update_time(&worker->loop);
     uv_timer_start(&worker->load_timer, on_load_deadline, worker->limits.load_ms, 0);
     JS_PromiseMarkAsHandled(ctx, promise);
     fn_jobs_run(worker);
