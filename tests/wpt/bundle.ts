@@ -5,16 +5,17 @@ import { readBytes, resolvePath, type TestFile } from './checkout.ts'
 import type { Host } from './host.ts'
 import { patch } from './patches.ts'
 
-/** The tests whose point is a string that is run as code. */
-const NEED_EVAL = ['html/webappapis/timers/evil-spec-example.any.js']
+/** What runs strings as code: one test whose point that is, and what evaluates the objects it is given. */
+const NEED_EVAL = ['html/webappapis/timers/evil-spec-example.any.js', 'resources/idlharness.js']
 
-export const needsEval = (test: TestFile): boolean => NEED_EVAL.includes(test.path)
+export const needsEval = (test: TestFile): boolean =>
+  [test.path, ...test.scripts].some((path) => NEED_EVAL.includes(path))
 
 const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
 
 /** What the test fetches from where it lies, as far as it says so in so many words. */
 function resourcesOf(test: TestFile, host: Host): Record<string, string> {
-  const names = [...test.source.matchAll(/fetch\(["'`]([^"'`]+)["'`]/g)].map(([, name]) => name)
+  const names = [...test.source.matchAll(/["'`]([^"'`\n]+\.json)["'`]/g)].map(([, name]) => name)
   for (const [, list] of test.source.matchAll(/idl_test\(\s*([^{(]*)/g)) {
     for (const [, name] of (list ?? '').matchAll(/['"]([\w-]+)['"]/g))
       names.push(`/interfaces/${name}.idl`)

@@ -11,6 +11,9 @@ globalThis.location = {
   ...{ href, origin, protocol, host, hostname, port, pathname, search, hash },
   toString: () => href,
 }
+// idlharness.js asks for the interfaces of a window where it finds this.
+globalThis.Window = { prototype: {} }
+globalThis.window = globalThis
 // testharness.js is in front of every test already.
 globalThis.importScripts = () => undefined
 
