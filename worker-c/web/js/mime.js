@@ -77,7 +77,8 @@ function readParameters(text, from, parameters) {
   }
 }
 
-function parseOne(input) {
+/** A MIME type that stands alone; undefined where it is none. */
+export function parseSingleMimeType(input) {
   const text = trimSpace(input)
   const slash = StringPrototypeIndexOf(text, '/')
   if (slash < 0) return undefined
@@ -117,7 +118,7 @@ export function parseMimeType(header) {
   let found
   let charset
   for (let i = 0; i < values.length; i++) {
-    const mime = parseOne(values[i])
+    const mime = parseSingleMimeType(values[i])
     if (mime === undefined || (mime.type === '*' && mime.subtype === '*')) continue
     if (found === undefined || essence(found) !== essence(mime)) {
       charset = mime.parameters.charset
