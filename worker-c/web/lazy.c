@@ -32,12 +32,14 @@
 static const fn_lazy globals[] = {
     FN_LAZY_INTERFACE("CompressionStream", "streams-compression.js"),
     FN_LAZY_INTERFACE("DecompressionStream", "streams-compression.js"),
+    FN_LAZY_INTERFACE("ErrorEvent", "error-events.js"),
     FN_LAZY_INTERFACE("FormData", "formdata.js"),
     FN_LAZY_INTERFACE("CryptoKey", "crypto-key.js"),
     FN_LAZY_INTERFACE("SubtleCrypto", "crypto-subtle.js"),
     FN_LAZY_INTERFACE("QuotaExceededError", "quota-error.js"),
     FN_LAZY_INTERFACE("TextDecoderStream", "streams-encoding.js"),
     FN_LAZY_INTERFACE("TextEncoderStream", "streams-encoding.js"),
+    FN_LAZY_INTERFACE("PromiseRejectionEvent", "error-events.js"),
     FN_LAZY_JS("structuredClone", "clone.js", NULL, JS_PROP_C_W_E),
 };
 

@@ -151,6 +151,28 @@ static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_UNDEFINED;
 }
 
+/* { message, stack } of a thrown value, without running anything of the tenant's. */
+static JSValue error_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    fn_error_text text;
+    if (fn_web_describe_error(ctx, ARG(0), &text) < 0) {
+        return JS_EXCEPTION;
+    }
+    JSValue result = JS_NewObjectProto(ctx, JS_NULL);
+    if (!JS_IsException(result) &&
+        (JS_DefinePropertyValueStr(ctx, result, "message", JS_NewString(ctx, text.message),
+                                   JS_PROP_C_W_E) < 0 ||
+         (text.stack != NULL &&
+          JS_DefinePropertyValueStr(ctx, result, "stack", JS_NewString(ctx, text.stack),
+                                    JS_PROP_C_W_E) < 0))) {
+        JS_FreeValue(ctx, result);
+        result = JS_EXCEPTION;
+    }
+    js_free(ctx, text.message);
+    js_free(ctx, text.stack);
+    return result;
+}
+
 static JSValue report(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_host_report_error(ctx, ARG(0));
@@ -211,6 +233,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("isOutOfBounds", 1, is_out_of_bounds),
     JS_CFUNC_DEF("detach", 1, detach),
     JS_CFUNC_DEF("logLine", 2, log_line),
+    JS_CFUNC_DEF("errorText", 1, error_text),
     JS_CFUNC_DEF("report", 1, report),
     JS_CFUNC_DEF("now", 0, now),
     JS_CFUNC_DEF("lazy", 1, lazy),

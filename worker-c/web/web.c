@@ -13,6 +13,30 @@ JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv) 
     return result;
 }
 
+/* Takes over what a hook gave: undefined where nobody listens, else whether a listener took it on
+ * itself. What a listener throws was reported where it was called. */
+static fn_told told(JSContext *ctx, JSValue result) {
+    if (JS_IsException(result)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        return FN_UNHEARD;
+    }
+    fn_told answer = JS_IsUndefined(result)           ? FN_UNHEARD
+                     : JS_ToBool(ctx, result) > 0 ? FN_TAKEN
+                                                      : FN_HEARD;
+    JS_FreeValue(ctx, result);
+    return answer;
+}
+
+bool fn_web_report_error(JSContext *ctx, JSValueConst error) {
+    return told(ctx, fn_hook(ctx, "reportException", 1, &error)) == FN_TAKEN;
+}
+
+fn_told fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
+                                bool handled) {
+    JSValueConst args[] = {promise, reason, JS_NewBool(ctx, handled)};
+    return told(ctx, fn_hook(ctx, "promiseEvent", 3, args));
+}
+
 /* %IteratorPrototype%, by way of an array's iterator. */
 static int find_iterator_proto(JSContext *ctx) {
     JSValue array = JS_NewArray(ctx);

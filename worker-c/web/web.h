@@ -80,4 +80,12 @@ int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out
 /* Adds to a module what node:crypto stands on, or gives it its values. 0 or -1. */
 int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill);
 
+/* Tells the scope's listeners (`error`, `unhandledrejection`, `rejectionhandled`) of what nothing
+ * caught, which runs tenant code. True where one of them took it on itself: nothing is to be logged
+ * then. */
+bool fn_web_report_error(JSContext *ctx, JSValueConst error);
+typedef enum { FN_UNHEARD, FN_HEARD, FN_TAKEN } fn_told;
+fn_told fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
+                                bool handled);
+
 #endif

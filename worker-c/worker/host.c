@@ -42,7 +42,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
     if (JS_IsException(result)) {
         JSValue error = JS_GetException(ctx);
         if (invocation->stop == FN_STOP_NONE) {
-            fn_log_error(worker, invocation, "Uncaught ", error);
+            fn_report_uncaught(worker, invocation, error);
         }
         JS_FreeValue(ctx, error);
     }
@@ -53,7 +53,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
 
 void fn_host_report_error(JSContext *ctx, JSValueConst error) {
     fn_worker *worker = fn_worker_of(ctx);
-    fn_log_error(worker, worker->current, "Uncaught ", error);
+    fn_report_uncaught(worker, worker->current, error);
 }
 
 int fn_host_random(void *buffer, size_t len) {

@@ -74,7 +74,7 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
 /* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
 static void go(fn_worker *worker, fn_invocation *invocation) {
     fn_request_unwanted(worker, invocation);
-    fn_rejections_report(worker, invocation);
+    fn_rejections_log(worker, invocation);
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "done");
     fn_buffer_text(out, ",\"id\":");
     fn_json_uint(out, invocation->id);

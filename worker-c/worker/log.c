@@ -73,3 +73,9 @@ void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what
     js_free(worker->ctx, text.message);
     js_free(worker->ctx, text.stack);
 }
+
+void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error) {
+    if (!fn_web_report_error(worker->ctx, error) && invocation->stop == FN_STOP_NONE) {
+        fn_log_error(worker, invocation, "Uncaught ", error);
+    }
+}

@@ -114,7 +114,9 @@ static void job_failed(fn_worker *worker) {
     JSValue error = JS_GetException(worker->ctx);
     fn_invocation *invocation = worker->current;
     if (invocation != NULL && invocation->stop == FN_STOP_NONE) {
-        fn_log_error(worker, invocation, "Uncaught ", error);
+        fn_scope scope = fn_enter(worker, invocation);
+        fn_report_uncaught(worker, invocation, error);
+        fn_leave(worker, scope);
     }
     JS_FreeValue(worker->ctx, error);
 }
@@ -152,7 +154,8 @@ void fn_jobs_run(fn_worker *worker) {
     fn_budget_switch(worker, NULL);
     worker->depth--;
     if (drained && worker->rejections != NULL) {
-        fn_rejections_report(worker, NULL);
+        fn_rejections_report(worker);
+        drained = !JS_IsJobPending(worker->rt) && worker->rejections == NULL;
     }
     fn_invocations_finish(worker);
     if (drained) {

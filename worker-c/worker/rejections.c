@@ -1,5 +1,6 @@
 /* Promises that were rejected while nothing was attached to them. What a job of the same turn
- * attaches still counts, so they are looked at when the turn is over. */
+ * attaches still counts, so they are looked at when the turn is over. Where the tenant listens, it is
+ * told of those, and of handlers that come later. */
 #include "worker.h"
 
 struct fn_rejection {
@@ -7,12 +8,13 @@ struct fn_rejection {
     fn_invocation *invocation;
     JSValue promise;
     JSValue reason;
+    bool handled; /* a promise that was told of has a handler now */
 };
 
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled,
                          void *opaque) {
     fn_worker *worker = opaque;
-    if (handled || worker->current == NULL) {
+    if ((handled && !worker->rejections_told) || worker->current == NULL) {
         return;
     }
     fn_rejection *rejection = js_malloc(ctx, sizeof(*rejection));
@@ -23,6 +25,7 @@ static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reas
     rejection->invocation = fn_invocation_ref(worker->current);
     rejection->promise = JS_DupValue(ctx, promise);
     rejection->reason = JS_DupValue(ctx, reason);
+    rejection->handled = handled;
     worker->rejections = rejection;
 }
 
@@ -30,16 +33,17 @@ void fn_rejections_init(fn_worker *worker) {
     JS_SetHostPromiseRejectionTracker(worker->rt, on_rejection, worker);
 }
 
-static void report(fn_worker *worker, fn_rejection *rejection) {
-    JSContext *ctx = worker->ctx;
-    fn_invocation *invocation = rejection->invocation;
-    if (!JS_PromiseIsHandled(rejection->promise) && fn_invocation_live(invocation)) {
-        fn_log_error(worker, invocation, "Unhandled rejection: ", rejection->reason);
-    }
-    JS_FreeValue(ctx, rejection->promise);
-    JS_FreeValue(ctx, rejection->reason);
-    fn_invocation_unref(invocation);
-    js_free(ctx, rejection);
+/* Is it still to be reported, and may the invocation's code still run? */
+static bool is_due(const fn_rejection *rejection) {
+    return (rejection->handled || !JS_PromiseIsHandled(rejection->promise)) &&
+           fn_invocation_live(rejection->invocation);
+}
+
+static void release(fn_worker *worker, fn_rejection *rejection) {
+    JS_FreeValue(worker->ctx, rejection->promise);
+    JS_FreeValue(worker->ctx, rejection->reason);
+    fn_invocation_unref(rejection->invocation);
+    js_free(worker->ctx, rejection);
 }
 
 /* Takes off the list what belongs to `of` (NULL: all), oldest first. */
@@ -59,11 +63,51 @@ static fn_rejection *take(fn_worker *worker, const fn_invocation *of) {
     return taken;
 }
 
-void fn_rejections_report(fn_worker *worker, const fn_invocation *of) {
+static void log_one(fn_worker *worker, const fn_rejection *rejection) {
+    if (!rejection->handled && is_due(rejection)) {
+        fn_log_error(worker, rejection->invocation, "Unhandled rejection: ", rejection->reason);
+    }
+}
+
+static void tell(fn_worker *worker, const fn_rejection *rejection) {
+    if (!is_due(rejection)) {
+        return;
+    }
+    fn_scope scope = fn_enter(worker, rejection->invocation);
+    fn_told told = fn_web_report_rejection(worker->ctx, rejection->promise, rejection->reason,
+                                           rejection->handled);
+    worker->rejections_told = worker->rejections_told || told != FN_UNHEARD;
+    if (told != FN_TAKEN) {
+        log_one(worker, rejection);
+    }
+    fn_leave(worker, scope);
+}
+
+void fn_rejections_report(fn_worker *worker) {
+    fn_rejection *rejection = take(worker, NULL);
+    while (rejection != NULL) {
+        fn_rejection *next = rejection->next;
+        tell(worker, rejection);
+        release(worker, rejection);
+        rejection = next;
+    }
+}
+
+void fn_rejections_log(fn_worker *worker, const fn_invocation *of) {
     fn_rejection *rejection = take(worker, of);
     while (rejection != NULL) {
         fn_rejection *next = rejection->next;
-        report(worker, rejection);
+        log_one(worker, rejection);
+        release(worker, rejection);
+        rejection = next;
+    }
+}
+
+void fn_rejections_drop(fn_worker *worker) {
+    fn_rejection *rejection = take(worker, NULL);
+    while (rejection != NULL) {
+        fn_rejection *next = rejection->next;
+        release(worker, rejection);
         rejection = next;
     }
 }

@@ -19,7 +19,7 @@ static void drop_invocations(fn_worker *worker) {
             fn_invocation_drop(worker, worker->table[i]);
         }
     }
-    fn_rejections_report(worker, NULL);
+    fn_rejections_drop(worker);
 }
 
 void fn_teardown(fn_worker *worker, int status) {

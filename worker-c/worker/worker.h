@@ -141,6 +141,7 @@ typedef struct {
     fn_rejection *rejections;
     fn_program *programs; /* that functions started */
     unsigned program_count;
+    bool rejections_told; /* to a listener of the tenant's, so that it is told of handlers too */
     unsigned logs_dropped;
     JSClassID async_class;
     JSClassID async_frame_class;
@@ -269,9 +270,18 @@ void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level lev
 void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
                   JSValueConst error);
 
+/* An exception that nothing caught, within fn_enter: the tenant's listeners are told of it, and where
+ * none takes it on itself, the log. */
+void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
+
 /* rejections.c: promises that were rejected while nothing was attached to them. */
 void fn_rejections_init(fn_worker *worker);
-void fn_rejections_report(fn_worker *worker, const fn_invocation *of);
+/* At the end of a turn: the tenant's listeners are told, which may queue more jobs. */
+void fn_rejections_report(fn_worker *worker);
+/* At an invocation's end, where nothing of it is to run any more: to the log alone. */
+void fn_rejections_log(fn_worker *worker, const fn_invocation *of);
+/* Without a word. */
+void fn_rejections_drop(fn_worker *worker);
 
 /* teardown.c */
 void fn_teardown(fn_worker *worker, int status);

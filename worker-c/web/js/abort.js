@@ -73,7 +73,7 @@ export class AbortSignal extends EventTarget {
     if (state.aborted) throw state.reason
   }
 }
-defineHandler(AbortSignal, 'abort')
+defineHandler(AbortSignal.prototype, 'abort')
 defineInterface(AbortSignal)
 
 function setReason(state, reason) {

@@ -90,5 +90,9 @@ export function readDataUrl(href) {
     if (bytes === undefined) return undefined
   }
   const mime = parseSingleMimeType(type[0] === ';' ? `text/plain${type}` : type)
-  return { __proto__: null, bytes, type: mime === undefined ? DEFAULT_TYPE : serializeMimeType(mime) }
+  return {
+    __proto__: null,
+    bytes,
+    type: mime === undefined ? DEFAULT_TYPE : serializeMimeType(mime),
+  }
 }

@@ -12,6 +12,7 @@ import {
   ObjectGetOwnPropertyDescriptor,
   primordialGlobals,
   ReflectApply,
+  WeakMapPrototypeDelete,
   WeakMapPrototypeGet,
   WeakMapPrototypeSet,
 } from './primordials.js'
@@ -81,21 +82,26 @@ function addListener(target, type, callback, options) {
   }
 }
 
+/** The global scope is a target too, and the one that is meant where `this` is nothing. */
+const globalListeners = []
+const targetOf = (value) => (value === undefined || value === null ? globalThis : value)
+
 export class EventTarget {
   #listeners = []
 
   static {
-    listenersOf = (target) => target.#listeners
-    isEventTarget = (value) => isObject(value) && #listeners in value
+    listenersOf = (target) => (target === globalThis ? globalListeners : target.#listeners)
+    isEventTarget = (value) => value === globalThis || (isObject(value) && #listeners in value)
   }
 
   addEventListener(type, callback, options = undefined) {
-    this.#listeners
+    const target = targetOf(this)
+    listenersOf(target)
     needArguments('EventTarget.addEventListener', arguments.length, 2)
-    addListener(this, `${type}`, toCallback(callback), options)
+    addListener(target, `${type}`, toCallback(callback), options)
   }
   removeEventListener(type, callback, options = undefined) {
-    const listeners = this.#listeners
+    const listeners = listenersOf(targetOf(this))
     needArguments('EventTarget.removeEventListener', arguments.length, 2)
     const name = `${type}`
     const wanted = toCallback(callback)
@@ -103,7 +109,8 @@ export class EventTarget {
     if (index >= 0) removeAt(listeners, index)
   }
   dispatchEvent(event) {
-    this.#listeners
+    const target = targetOf(this)
+    listenersOf(target)
     needArguments('EventTarget.dispatchEvent', arguments.length, 1)
     if (!isEvent(event)) {
       throw new TypeError('EventTarget.dispatchEvent: the argument is not an Event')
@@ -113,7 +120,7 @@ export class EventTarget {
       throw new DOMException('the event is being dispatched already', 'InvalidStateError')
     }
     state.trusted = false
-    return dispatch(this, event)
+    return dispatch(target, event)
   }
 }
 defineInterface(EventTarget)
@@ -163,41 +170,68 @@ function dispatch(target, event) {
   return !state.canceled
 }
 
-/** Fires an event of the platform's own at a target. */
-export function fire(target, type) {
-  if (listenersOf(target).length === 0) return
-  const event = new Event(type)
-  stateOf(event).trusted = true
-  dispatch(target, event)
+export function hasListener(target, type) {
+  const listeners = listenersOf(target)
+  for (let i = 0; i < listeners.length; i++) {
+    if (listeners[i].type === type) return true
+  }
+  return false
 }
 
-/** An event handler attribute such as `onabort`: the listener takes its place when first set. */
-export function defineHandler(constructor, type) {
+/** Dispatches an event of the platform's own; false where a listener cancelled it. */
+export function dispatchTrusted(target, event) {
+  stateOf(event).trusted = true
+  return dispatch(target, event)
+}
+
+/** The same with an event that says nothing but its type. */
+export function fire(target, type) {
+  if (listenersOf(target).length > 0) dispatchTrusted(target, new Event(type))
+}
+
+function callHandler(handler, target, event) {
+  if (ReflectApply(handler, target, [event]) === false) cancel(stateOf(event))
+}
+
+/**
+ * An event handler attribute such as `onabort` of `object`, the prototype of an interface or the
+ * global scope. Its listener takes its place when it is first set, and again after it was null.
+ *
+ * @param hooks `call` in place of calling the handler with the event alone; `added` when one was set
+ */
+export function defineHandler(object, type, { call = callHandler, added } = { __proto__: null }) {
   const name = `on${type}`
   const handlers = new WeakMap()
   const accessor = {
     get [name]() {
-      listenersOf(this)
-      const entry = WeakMapPrototypeGet(handlers, this)
+      const target = targetOf(this)
+      listenersOf(target)
+      const entry = WeakMapPrototypeGet(handlers, target)
       return entry === undefined ? null : entry.handler
     },
     set [name](value) {
-      listenersOf(this)
-      const handler = typeof value === 'function' ? value : null
-      const entry = WeakMapPrototypeGet(handlers, this)
-      if (entry !== undefined) {
+      const target = targetOf(this)
+      const listeners = listenersOf(target)
+      // [LegacyTreatNonObjectAsNull]: any object will do, and one that is no function is not called.
+      const handler = isObject(value) ? value : null
+      const entry = WeakMapPrototypeGet(handlers, target)
+      if (entry !== undefined && handler !== null) {
         entry.handler = handler
+      } else if (entry !== undefined) {
+        WeakMapPrototypeDelete(handlers, target)
+        const index = indexOfListener(listeners, type, entry.listener, false)
+        if (index >= 0) removeAt(listeners, index)
       } else if (handler !== null) {
-        const made = { __proto__: null, handler }
-        WeakMapPrototypeSet(handlers, this, made)
-        const listener = function (event) {
-          if (made.handler === null) return
-          if (ReflectApply(made.handler, this, [event]) === false) cancel(stateOf(event))
+        const made = { __proto__: null, handler, listener: undefined }
+        made.listener = function (event) {
+          if (typeof made.handler === 'function') call(made.handler, this, event)
         }
-        addListener(this, type, listener, undefined)
+        WeakMapPrototypeSet(handlers, target, made)
+        addListener(target, type, made.listener, undefined)
       }
+      if (handler !== null && added !== undefined) added(target)
     },
   }
   const property = ObjectGetOwnPropertyDescriptor(accessor, name)
-  ObjectDefineProperty(constructor.prototype, name, { __proto__: null, ...property })
+  ObjectDefineProperty(object, name, { __proto__: null, ...property })
 }

@@ -6,6 +6,7 @@ import './navigator.js'
 
 export { abortSignal, isSignal, newSignal } from './abort.js'
 export { extractBody, makeBlob, parseFormData } from './body.js'
+export { promiseEvent, reportException } from './global-scope.js'
 export {
   cancelStream,
   consumeStream,
