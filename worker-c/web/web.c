@@ -20,9 +20,9 @@ static fn_told told(JSContext *ctx, JSValue result) {
         JS_FreeValue(ctx, JS_GetException(ctx));
         return FN_UNHEARD;
     }
-    fn_told answer = JS_IsUndefined(result)           ? FN_UNHEARD
+    fn_told answer = JS_IsUndefined(result)       ? FN_UNHEARD
                      : JS_ToBool(ctx, result) > 0 ? FN_TAKEN
-                                                      : FN_HEARD;
+                                                  : FN_HEARD;
     JS_FreeValue(ctx, result);
     return answer;
 }

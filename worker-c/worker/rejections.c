@@ -1,6 +1,6 @@
 /* Promises that were rejected while nothing was attached to them. What a job of the same turn
- * attaches still counts, so they are looked at when the turn is over. Where the tenant listens, it is
- * told of those, and of handlers that come later. */
+ * attaches still counts, so they are looked at when the turn is over. Where the tenant listens, it
+ * is told of those, and of handlers that come later. */
 #include "worker.h"
 
 struct fn_rejection {

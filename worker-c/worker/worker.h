@@ -270,8 +270,8 @@ void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level lev
 void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
                   JSValueConst error);
 
-/* An exception that nothing caught, within fn_enter: the tenant's listeners are told of it, and where
- * none takes it on itself, the log. */
+/* An exception that nothing caught, within fn_enter: the tenant's listeners are told of it, and
+ * where none takes it on itself, the log. */
 void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
 
 /* rejections.c: promises that were rejected while nothing was attached to them. */
