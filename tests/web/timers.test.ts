@@ -81,9 +81,9 @@ describe('timers', () => {
   })
 })
 
-describe('an invocation and its timers', () => {
-  const template = useTemplate()
+const template = useTemplate()
 
+describe('an invocation and its timers', () => {
   test('errors go to its log, and the timers of an ended one do not run', async () => {
     const worker = await template().worker({
       bundle: `
@@ -107,4 +107,30 @@ describe('an invocation and its timers', () => {
     expect((await worker.invoke(pathOf('ran'))).text).toBe('0')
     worker.close()
   })
+})
+
+test('a string is run as code where the function may evaluate strings, and only there', async () => {
+  const bundle = `export default async () => {
+    globalThis.seen = []
+    let refused = false
+    try {
+      setTimeout("var made = 1; seen.push(this === globalThis)", 0)
+      setTimeout({ toString: () => 'seen.push(made)' }, 1)
+      setTimeout('throw new Error("from a string")', 2)
+    } catch (error) {
+      refused = error instanceof TypeError
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    return Response.json({ refused, seen })
+  }`
+  for (const allowEval of [false, true]) {
+    const worker = await template().worker({ bundle, capabilities: { allowEval } })
+    const { text, logs } = await worker.invoke()
+    worker.close()
+    const seen = allowEval ? [true, 1] : []
+    expect(JSON.parse(text)).toEqual({ refused: !allowEval, seen })
+    expect(logs.map(({ message }) => message.split('\n')[0])).toEqual(
+      allowEval ? ['Uncaught Error: from a string'] : [],
+    )
+  }
 })

@@ -63,14 +63,16 @@ static JSValue get_self(JSContext *ctx, JSValueConst this_val) {
     return JS_GetGlobalObject(ctx);
 }
 
-/* [Replaceable]: an assignment makes it an ordinary property. */
+int fn_globals_replace(JSContext *ctx, const char *name, JSValueConst value) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, value), JS_PROP_C_W_E);
+    JS_FreeValue(ctx, global);
+    return err < 0 ? -1 : 0;
+}
+
 static JSValue set_self(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
     (void)this_val;
-    JSValue global = JS_GetGlobalObject(ctx);
-    int err =
-        JS_DefinePropertyValueStr(ctx, global, "self", JS_DupValue(ctx, value), JS_PROP_C_W_E);
-    JS_FreeValue(ctx, global);
-    return err < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    return fn_globals_replace(ctx, "self", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry functions[] = {

@@ -29,8 +29,9 @@ typedef enum {
 typedef struct {
     JSRuntime *rt;
     JSClassID headers, url, params, pairs[2], request, response, feed, pump;
-    JSClassID encoder, decoder, codec, crypto, performance;
+    JSClassID encoder, decoder, codec, crypto;
     JSValue hooks;            /* namespace of web.js: what C calls there */
+    JSValue performance;      /* undefined as long as nobody has asked for it */
     JSValue iterator_proto;   /* %IteratorPrototype% */
     JSValue view_get[3];      /* DataView.prototype's getters: buffer, byteOffset, byteLength */
     JSValue array_length;     /* %TypedArray%.prototype's getter byteLength */
@@ -282,10 +283,11 @@ int fn_params_init(JSContext *ctx);
 int fn_encoder_init(JSContext *ctx);
 int fn_decoder_init(JSContext *ctx);
 int fn_globals_init(JSContext *ctx);
+/* [Replaceable]: an assignment makes an attribute of the global an ordinary property. */
+int fn_globals_replace(JSContext *ctx, const char *name, JSValueConst value);
 int fn_timers_init(JSContext *ctx);
 int fn_crypto_init(JSContext *ctx);
 int fn_crypto_native_init(JSContext *ctx);
-int fn_performance_init(JSContext *ctx);
 int fn_feed_init(JSContext *ctx);
 int fn_request_init_class(JSContext *ctx);
 int fn_response_init(JSContext *ctx);
@@ -293,7 +295,10 @@ int fn_pump_init(JSContext *ctx);
 int fn_compression_init(JSContext *ctx);
 int fn_native_init(JSContext *ctx);
 int fn_lazy_init(JSContext *ctx);
+/* Its getter is not for the modules that take the globals as they are. */
+int fn_performance_init(JSContext *ctx);
 int fn_performance_after_fork(void);
-double fn_performance_now(void); /* ms since the time origin */
+double fn_performance_now(void);         /* ms since the time origin */
+double fn_performance_time_origin(void); /* ms since the epoch */
 
 #endif

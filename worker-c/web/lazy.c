@@ -39,8 +39,15 @@ static const fn_lazy globals[] = {
     FN_LAZY_INTERFACE("QuotaExceededError", "quota-error.js"),
     FN_LAZY_INTERFACE("TextDecoderStream", "streams-encoding.js"),
     FN_LAZY_INTERFACE("TextEncoderStream", "streams-encoding.js"),
+    FN_LAZY_INTERFACE("MessageChannel", "message.js"),
+    FN_LAZY_INTERFACE("MessageEvent", "message-event.js"),
+    FN_LAZY_INTERFACE("MessagePort", "message.js"),
+    FN_LAZY_INTERFACE("Performance", "performance.js"),
+    FN_LAZY_INTERFACE("PerformanceEntry", "performance-entries.js"),
+    FN_LAZY_INTERFACE("PerformanceMark", "performance-entries.js"),
+    FN_LAZY_INTERFACE("PerformanceMeasure", "performance-entries.js"),
     FN_LAZY_INTERFACE("PromiseRejectionEvent", "error-events.js"),
-    FN_LAZY_JS("structuredClone", "clone.js", NULL, JS_PROP_C_W_E),
+    FN_LAZY_JS("structuredClone", "transfer.js", NULL, JS_PROP_C_W_E),
 };
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {

@@ -186,6 +186,13 @@ static JSValue now(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst
     return JS_NewFloat64(ctx, fn_performance_now());
 }
 
+static JSValue time_origin(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    (void)argc;
+    (void)argv;
+    return JS_NewFloat64(ctx, fn_performance_time_origin());
+}
+
 /* (file): what a lazy module exports. */
 static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
@@ -236,6 +243,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("errorText", 1, error_text),
     JS_CFUNC_DEF("report", 1, report),
     JS_CFUNC_DEF("now", 0, now),
+    JS_CFUNC_DEF("timeOrigin", 0, time_origin),
     JS_CFUNC_DEF("lazy", 1, lazy),
     JS_CFUNC_DEF("randomId", 0, random_id),
     JS_CFUNC_DEF("feedRead", 1, fn_feed_read),

@@ -1,4 +1,5 @@
-/* The clock of the High Resolution Time standard: https://w3c.github.io/hr-time/ */
+/* The clock of the High Resolution Time standard (https://w3c.github.io/hr-time/); the rest is JS.
+ */
 #include "internal.h"
 
 #include <time.h>
@@ -24,57 +25,47 @@ double fn_performance_now(void) {
     return (double)((now_ns(CLOCK_MONOTONIC) - clock_state.origin_ns) / 1000u) / 1000.0;
 }
 
-static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
-    (void)new_target;
-    (void)argc;
-    (void)argv;
-    return JS_ThrowTypeError(ctx, "Illegal constructor");
+double fn_performance_time_origin(void) {
+    return clock_state.origin_ms;
 }
 
-static JSValue now(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)argc;
-    (void)argv;
-    return JS_GetOpaque2(ctx, this_val, fn_web.performance) == NULL
-               ? JS_EXCEPTION
-               : JS_NewFloat64(ctx, fn_performance_now());
+/* The global scope, or nothing, which means that. */
+static bool is_scope(JSContext *ctx, JSValueConst value) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    bool is = JS_IsUndefined(value) || JS_IsNull(value) || JS_IsStrictEqual(ctx, value, global);
+    JS_FreeValue(ctx, global);
+    return is;
 }
 
-static JSValue get_time_origin(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.performance) == NULL
-               ? JS_EXCEPTION
-               : JS_NewFloat64(ctx, clock_state.origin_ms);
-}
-
-static JSValue to_json(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)argc;
-    (void)argv;
-    JSValue origin = get_time_origin(ctx, this_val);
-    JSValue result = JS_IsException(origin) ? JS_EXCEPTION : JS_NewObject(ctx);
-    if (!JS_IsException(result) &&
-        JS_DefinePropertyValueStr(ctx, result, "timeOrigin", origin, JS_PROP_C_W_E) < 0) {
-        JS_FreeValue(ctx, result);
-        return JS_EXCEPTION;
+/* The module that makes it holds it. */
+static JSValue get_performance(JSContext *ctx, JSValueConst this_val) {
+    if (!is_scope(ctx, this_val)) {
+        return JS_ThrowTypeError(ctx, "Illegal invocation");
     }
-    return result;
+    if (!JS_IsUndefined(fn_web.performance)) {
+        return JS_DupValue(ctx, fn_web.performance);
+    }
+    JSValue performance = fn_lazy_export(ctx, "performance.js", "performance");
+    if (!JS_IsException(performance)) {
+        fn_web.performance = performance;
+    }
+    return performance;
 }
 
-static const JSCFunctionListEntry members[] = {
-    FN_METHOD("now", 0, now),
-    FN_GETTER("timeOrigin", get_time_origin),
-    FN_METHOD("toJSON", 0, to_json),
-    FN_TAG("Performance"),
+static JSValue set_performance(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
+    if (!is_scope(ctx, this_val)) {
+        return JS_ThrowTypeError(ctx, "Illegal invocation");
+    }
+    return fn_globals_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+static const JSCFunctionListEntry attributes[] = {
+    FN_ATTRIBUTE("performance", get_performance, set_performance),
 };
 
 int fn_performance_init(JSContext *ctx) {
-    static const fn_interface interface = {
-        .id = &fn_web.performance,
-        .class_def = {"Performance"},
-        .constructor = construct,
-        .members = members,
-        .member_count = FN_COUNT(members),
-    };
-    fn_performance_after_fork();
-    return fn_idl_define(ctx, &interface) < 0
-               ? -1
-               : fn_idl_singleton(ctx, fn_web.performance, "performance");
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_SetPropertyFunctionList(ctx, global, attributes, FN_COUNT(attributes));
+    JS_FreeValue(ctx, global);
+    return err;
 }

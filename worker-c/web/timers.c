@@ -144,16 +144,50 @@ static int read_delay(JSContext *ctx, int argc, JSValueConst *argv, uint64_t *ms
     return 0;
 }
 
-static timer *new_timer(JSContext *ctx, int argc, JSValueConst *argv) {
+static JSValue run_string(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                          int magic, JSValueConst *source) {
+    (void)this_val;
+    (void)argc;
+    (void)argv;
+    (void)magic;
+    size_t len;
+    const char *text = JS_ToCStringLen(ctx, &len, source[0]);
+    if (text == NULL) {
+        return JS_EXCEPTION;
+    }
+    JSValue result = JS_Eval(ctx, text, len, "<timer>", JS_EVAL_TYPE_GLOBAL);
+    JS_FreeCString(ctx, text);
+    return result;
+}
+
+/* A function, or one that runs what else was given as a string, where strings may be run. */
+static JSValue read_handler(JSContext *ctx, const char *name, JSValueConst handler) {
+    if (JS_IsFunction(ctx, handler)) {
+        return JS_DupValue(ctx, handler);
+    }
+    if (!fn_host_may_eval(ctx)) {
+        return JS_ThrowTypeError(ctx, "%s: the handler is not a function", name);
+    }
+    JSValue source = JS_ToString(ctx, handler);
+    JSValue function = JS_IsException(source)
+                           ? JS_EXCEPTION
+                           : JS_NewCFunctionData(ctx, run_string, 0, 0, 1, &source);
+    JS_FreeValue(ctx, source);
+    return function;
+}
+
+/* Takes over `func`. */
+static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *argv) {
     int extra = argc > 2 ? argc - 2 : 0;
     timer *t = js_mallocz(ctx, sizeof(*t) + (size_t)extra * sizeof(JSValue));
     if (t == NULL) {
+        JS_FreeValue(ctx, func);
         return NULL;
     }
     t->ctx = ctx;
     t->handle.data = t;
     t->async = fn_host_async_context(ctx);
-    t->func = JS_DupValue(ctx, argv[0]);
+    t->func = func;
     t->argc = extra;
     for (int i = 0; i < extra; i++) {
         t->argv[i] = JS_DupValue(ctx, argv[i + 2]);
@@ -177,19 +211,18 @@ static JSValue set_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     if (fn_idl_need(ctx, name, argc, 1) < 0) {
         return JS_EXCEPTION;
     }
-    if (!JS_IsFunction(ctx, argv[0])) {
-        return JS_ThrowTypeError(ctx, "%s: the handler is not a function", name);
-    }
-    if (read_delay(ctx, argc, argv, &ms) < 0) {
-        return JS_EXCEPTION;
-    }
     if (loop == NULL) {
         return JS_ThrowInternalError(ctx, "%s: there is no loop yet", name);
     }
     if (argc > 1000) {
         return JS_ThrowRangeError(ctx, "%s: too many arguments", name);
     }
-    timer *t = reserve(ctx) < 0 ? NULL : new_timer(ctx, argc, argv);
+    JSValue func = read_handler(ctx, name, argv[0]);
+    if (JS_IsException(func) || read_delay(ctx, argc, argv, &ms) < 0 || reserve(ctx) < 0) {
+        JS_FreeValue(ctx, func);
+        return JS_EXCEPTION;
+    }
+    timer *t = new_timer(ctx, func, argc, argv);
     if (t == NULL) {
         return JS_EXCEPTION;
     }

@@ -97,11 +97,10 @@ static int keep(JSContext *ctx) {
 
 static int define_native(JSContext *ctx) {
     static int (*const inits[])(JSContext *) = {
-        fn_pairs_init,       fn_headers_init,       fn_url_init,      fn_params_init,
-        fn_encoder_init,     fn_decoder_init,       fn_timers_init,   fn_crypto_init,
-        fn_feed_init,        fn_request_init_class, fn_response_init, fn_pump_init,
-        fn_globals_init,     fn_performance_init,   fn_native_init,   fn_crypto_native_init,
-        fn_compression_init,
+        fn_pairs_init,   fn_headers_init,       fn_url_init,           fn_params_init,
+        fn_encoder_init, fn_decoder_init,       fn_timers_init,        fn_crypto_init,
+        fn_feed_init,    fn_request_init_class, fn_response_init,      fn_pump_init,
+        fn_globals_init, fn_native_init,        fn_crypto_native_init, fn_compression_init,
     };
     for (int i = 0; i < FN_COUNT(inits); i++) {
         if (inits[i](ctx) < 0) {
@@ -127,10 +126,13 @@ static int run_modules(JSContext *ctx) {
 }
 
 int fn_web_init(JSContext *ctx) {
-    fn_web = (fn_web_state){
-        .rt = JS_GetRuntime(ctx), .hooks = JS_UNDEFINED, .iterator_proto = JS_UNDEFINED};
-    return fn_memory_init() < 0 || keep(ctx) < 0 || define_native(ctx) < 0 ||
-                   run_modules(ctx) < 0 || fn_lazy_init(ctx) < 0
+    fn_web = (fn_web_state){.rt = JS_GetRuntime(ctx),
+                            .hooks = JS_UNDEFINED,
+                            .performance = JS_UNDEFINED,
+                            .iterator_proto = JS_UNDEFINED};
+    return fn_memory_init() < 0 || fn_performance_after_fork() < 0 || keep(ctx) < 0 ||
+                   define_native(ctx) < 0 || run_modules(ctx) < 0 || fn_lazy_init(ctx) < 0 ||
+                   fn_performance_init(ctx) < 0
                ? -1
                : 0;
 }

@@ -20,6 +20,10 @@ uv_loop_t *fn_host_loop(JSContext *ctx) {
     return worker->loop_made ? &worker->loop : NULL;
 }
 
+bool fn_host_may_eval(JSContext *ctx) {
+    return fn_worker_of(ctx)->limits.allow_eval;
+}
+
 JSValue fn_host_async_context(JSContext *ctx) {
     return JS_GetAsyncContext(JS_GetRuntime(ctx));
 }

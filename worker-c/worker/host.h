@@ -28,6 +28,9 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
 /* Is the invocation of this async context still running (or was there none)? */
 bool fn_host_async_live(JSContext *ctx, JSValueConst async_context);
 
+/* May strings be run as code? */
+bool fn_host_may_eval(JSContext *ctx);
+
 /* Reports an exception that nothing caught (reportError, a throwing event listener, a timer). */
 void fn_host_report_error(JSContext *ctx, JSValueConst error);
 

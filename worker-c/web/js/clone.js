@@ -1,8 +1,7 @@
-// structuredClone: https://html.spec.whatwg.org/#safe-passing-of-structured-data
+// What structuredClone makes of a value: https://html.spec.whatwg.org/#safe-passing-of-structured-data
 
-import { detach, isOutOfBounds, kindOf } from 'fn:web'
+import { isOutOfBounds, kindOf } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from './blob.js'
-import { forEachValue, needArguments, toDictionary } from './idl.js'
 import { cloneCryptoKey, isCryptoKey } from './late.js'
 import { isPlatformObject } from './platform.js'
 import {
@@ -66,7 +65,7 @@ const ERRORS = [
   'URIError',
 ]
 
-const refuse = (what) => new DOMException(`${what} cannot be cloned`, 'DataCloneError')
+export const refuse = (what) => new DOMException(`${what} cannot be cloned`, 'DataCloneError')
 
 function define(object, key, value) {
   ObjectDefineProperty(object, key, {
@@ -124,7 +123,7 @@ function fillError(from, to, state) {
   if (cause !== undefined && 'value' in cause) hide(to, 'cause', clone(cause.value, state))
 }
 
-function cloneBuffer(from) {
+export function cloneBuffer(from) {
   if (ArrayBufferPrototypeGetDetached(from)) throw refuse('a detached ArrayBuffer')
   const size = ArrayBufferPrototypeGetByteLength(from)
   const to = ArrayBufferPrototypeGetResizable(from)
@@ -259,30 +258,15 @@ function cloneAll(value, state) {
   return result
 }
 
-function readTransfer(transfer) {
-  const list = []
-  if (transfer === undefined) return list
-  forEachValue(transfer, 'structuredClone: transfer', (value) => {
-    if (kindOf(value) !== 'ArrayBuffer') throw refuse('what is to be transferred')
-    if (ArrayPrototypeIncludes(list, value)) throw refuse('an ArrayBuffer that is given twice')
-    ArrayPrototypePush(list, value)
-  })
-  return list
-}
-
-/** What is transferred is copied, and detached only when all the rest could be cloned. */
-export function structuredClone(value, options = undefined) {
-  needArguments('structuredClone', arguments.length, 1)
-  const list = readTransfer(toDictionary(options, 'structuredClone: the options').transfer)
+/**
+ * The clone of a value.
+ *
+ * @param given what stands for objects that are not cloned: transferred ones
+ */
+export function cloneValue(value, given = []) {
   const state = newState()
-  for (let i = 0; i < list.length; i++) MapPrototypeSet(state.seen, list[i], cloneBuffer(list[i]))
-  const result = cloneAll(value, state)
-  for (let i = 0; i < list.length; i++) {
-    if (ArrayBufferPrototypeGetDetached(list[i])) throw refuse('a detached ArrayBuffer')
-    detach(list[i])
+  for (let i = 0; i < given.length; i++) {
+    MapPrototypeSet(state.seen, given[i].from, given[i].to)
   }
-  return result
+  return cloneAll(value, state)
 }
-
-/** structuredClone without transfer. */
-export const cloneValue = (value) => cloneAll(value, newState())

@@ -121,7 +121,8 @@ export function cancel(state) {
   if (state.cancelable && !state.passive) state.canceled = true
 }
 
-function initialize(state, type, bubbles, cancelable) {
+/** False while it is being dispatched. */
+export function initialize(state, type, bubbles, cancelable) {
   if (state.dispatching) return false
   state.stopped = state.stoppedAtOnce = state.canceled = state.trusted = false
   state.target = null

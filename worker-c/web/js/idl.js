@@ -89,6 +89,14 @@ export function toDictionary(value, what) {
   return value
 }
 
+/** `double`. */
+export function toFinite(value, what) {
+  const number = Number(value)
+  // Infinity and NaN are what no number is left of.
+  if (number - number !== 0) throw new TypeError(`${what} is not a finite number`)
+  return number
+}
+
 /** `[EnforceRange] unsigned long long`. */
 export function toUnsignedLongLong(value, what) {
   const number = MathTrunc(Number(value))

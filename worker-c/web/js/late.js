@@ -20,3 +20,12 @@ export function knowCryptoKey(is, clone) {
 export function knowSubtleCrypto(is) {
   isSubtleCrypto = is
 }
+
+export let isPort = () => false
+/** How a MessagePort is transferred, undefined of anything else. */
+export let portTransfer = () => undefined
+
+export function knowPorts(isOne, transferOf) {
+  isPort = isOne
+  portTransfer = transferOf
+}

@@ -19,6 +19,7 @@ export function ObjectGetOwnPropertyDescriptor(object, key) {
   const property = getOwnPropertyDescriptor(object, key)
   return property === undefined ? undefined : setPrototypeOf(property, null)
 }
+export const ObjectFreeze = Object.freeze
 export const ObjectGetOwnPropertySymbols = Object.getOwnPropertySymbols
 export const ObjectGetPrototypeOf = Object.getPrototypeOf
 export const ObjectKeys = Object.keys
@@ -111,4 +112,4 @@ for (let i = 0; i < names.length; i++) {
   globals[names[i]] = globalThis[names[i]]
 }
 /** The constructors and functions of the global scope. */
-export const primordialGlobals = Object.freeze(globals)
+export const primordialGlobals = ObjectFreeze(globals)

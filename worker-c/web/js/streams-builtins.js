@@ -153,7 +153,7 @@ export const cloneChunk = (chunk) => lazy('clone.js').cloneValue(chunk)
 export function ownChunk(controller, chunk, options) {
   const { transfer } = toDictionary(options, 'enqueue: the options')
   if (controller._owning) {
-    return lazy('clone.js').structuredClone(chunk, { __proto__: null, transfer })
+    return lazy('transfer.js').structuredClone(chunk, { __proto__: null, transfer })
   }
   if (transfer !== undefined) {
     forEachValue(transfer, 'enqueue: transfer', () => {

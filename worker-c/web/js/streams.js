@@ -41,6 +41,8 @@ const getRequest = uncurryThis(
   ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
 )
 const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
+/** For modules that are lazy: what they look for on a prototype may be a tenant's by then. */
+export const pipeTo = uncurryThis(prototype.pipeTo)
 
 // What begins with a capital is an interface of the standard; the rest are its algorithms.
 const exported = { __proto__: null, ...ponyfill }
