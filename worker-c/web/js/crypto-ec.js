@@ -151,7 +151,7 @@ function ec(forPublic, forPrivate, isForSigning, operations) {
   }
 }
 
-export const ecdsa = ec(VERIFY, SIGN, true, {
+const ecdsa = ec(VERIFY, SIGN, true, {
   __proto__: null,
   sign({ hash }, key, data) {
     return ecSign(needType(key, 'private').material, native(hash), data)
@@ -161,7 +161,7 @@ export const ecdsa = ec(VERIFY, SIGN, true, {
   },
 })
 
-export const ecdh = ec(0, DERIVE_KEY | DERIVE_BITS, false, {
+const ecdh = ec(0, DERIVE_KEY | DERIVE_BITS, false, {
   __proto__: null,
   deriveBits(algorithm, key, length) {
     const ours = needType(key, 'private')
@@ -172,3 +172,5 @@ export const ecdh = ec(0, DERIVE_KEY | DERIVE_BITS, false, {
     return firstBits(ecDerive(ours.material, theirs.material), length)
   },
 })
+
+export const algorithms = { __proto__: null, ECDSA: ecdsa, ECDH: ecdh }

@@ -159,13 +159,13 @@ function okp(curve, operations) {
   }
 }
 
-export const ed25519 = okp(ed, {
+const ed25519 = okp(ed, {
   __proto__: null,
   sign: (_, key, data) => edSign(needType(key, 'private').material, data),
   verify: (_, key, signature, data) => edVerify(needType(key, 'public').material, data, signature),
 })
 
-export const x25519 = okp(x, {
+const x25519 = okp(x, {
   __proto__: null,
   deriveBits(algorithm, key, length) {
     const ours = needType(key, 'private')
@@ -176,3 +176,5 @@ export const x25519 = okp(x, {
     return firstBits(xDerive(ours.material, theirs.material), length)
   },
 })
+
+export const algorithms = { __proto__: null, Ed25519: ed25519, X25519: x25519 }

@@ -165,7 +165,7 @@ function rsa(forPublic, forPrivate, use, nameOf, operations) {
   }
 }
 
-export const rsassa = rsa(VERIFY, SIGN, 'sig', jwsName('RS'), {
+const rsassa = rsa(VERIFY, SIGN, 'sig', jwsName('RS'), {
   __proto__: null,
   sign(_, key, data) {
     const { material, hash } = needType(key, 'private')
@@ -177,7 +177,7 @@ export const rsassa = rsa(VERIFY, SIGN, 'sig', jwsName('RS'), {
   },
 })
 
-export const rsaPss = rsa(VERIFY, SIGN, 'sig', jwsName('PS'), {
+const rsaPss = rsa(VERIFY, SIGN, 'sig', jwsName('PS'), {
   __proto__: null,
   sign({ saltLength }, key, data) {
     const { material, hash } = needType(key, 'private')
@@ -191,7 +191,7 @@ export const rsaPss = rsa(VERIFY, SIGN, 'sig', jwsName('PS'), {
 
 const NOTHING = new Uint8Array(0)
 
-export const rsaOaep = rsa(ENCRYPT | WRAP, DECRYPT | UNWRAP, 'enc', oaepName, {
+const rsaOaep = rsa(ENCRYPT | WRAP, DECRYPT | UNWRAP, 'enc', oaepName, {
   __proto__: null,
   encrypt({ label = NOTHING }, key, data) {
     const { material, hash } = needType(key, 'public')
@@ -202,3 +202,10 @@ export const rsaOaep = rsa(ENCRYPT | WRAP, DECRYPT | UNWRAP, 'enc', oaepName, {
     return oaepDecrypt(material, native(hash), data, label)
   },
 })
+
+export const algorithms = {
+  __proto__: null,
+  'RSASSA-PKCS1-v1_5': rsassa,
+  'RSA-PSS': rsaPss,
+  'RSA-OAEP': rsaOaep,
+}

@@ -3,9 +3,8 @@
 // Everything runs at once, in the worker's one thread: a worker may start no other.
 
 import { digest as digestOf, wipe } from 'fn:crypto'
-import { copyBytes, decodeUtf8, encodeUtf8 } from 'fn:web'
+import { copyBytes, decodeUtf8, encodeUtf8, lazy } from 'fn:web'
 import { normalize, normalizeIf } from './crypto-algorithms.js'
-import { ecdh, ecdsa } from './crypto-ec.js'
 import { native } from './crypto-hashes.js'
 import {
   DECRYPT,
@@ -25,9 +24,6 @@ import {
 } from './crypto-idl.js'
 import { parseJwk, stringifyJwk, toJwk } from './crypto-jwk.js'
 import { isCryptoKey, slotsOf } from './crypto-key.js'
-import { ed25519, x25519 } from './crypto-okp.js'
-import { rsaOaep, rsaPss, rsassa } from './crypto-rsa.js'
-import { aesCbc, aesCtr, aesGcm, aesKw, hkdf, hmac, pbkdf2 } from './crypto-secret.js'
 import { defineInterface, isObject, needArguments } from './idl.js'
 import { knowSubtleCrypto } from './late.js'
 import { primordialGlobals } from './primordials.js'
@@ -35,23 +31,26 @@ import { primordialGlobals } from './primordials.js'
 const { Promise, TypeError, Uint8Array } = primordialGlobals
 const token = {}
 
-const implementations = {
+/** Where an algorithm's operations are: loaded by the worker that uses it first. */
+const files = {
   __proto__: null,
-  'RSASSA-PKCS1-v1_5': rsassa,
-  'RSA-PSS': rsaPss,
-  'RSA-OAEP': rsaOaep,
-  ECDSA: ecdsa,
-  ECDH: ecdh,
-  Ed25519: ed25519,
-  X25519: x25519,
-  'AES-CTR': aesCtr,
-  'AES-CBC': aesCbc,
-  'AES-GCM': aesGcm,
-  'AES-KW': aesKw,
-  HMAC: hmac,
-  HKDF: hkdf,
-  PBKDF2: pbkdf2,
+  'RSASSA-PKCS1-v1_5': 'crypto-rsa.js',
+  'RSA-PSS': 'crypto-rsa.js',
+  'RSA-OAEP': 'crypto-rsa.js',
+  ECDSA: 'crypto-ec.js',
+  ECDH: 'crypto-ec.js',
+  Ed25519: 'crypto-okp.js',
+  X25519: 'crypto-okp.js',
+  'AES-CTR': 'crypto-aes.js',
+  'AES-CBC': 'crypto-aes.js',
+  'AES-GCM': 'crypto-aes.js',
+  'AES-KW': 'crypto-aes.js',
+  HMAC: 'crypto-secret.js',
+  HKDF: 'crypto-secret.js',
+  PBKDF2: 'crypto-secret.js',
 }
+
+const implementation = (name) => lazy(files[name]).algorithms[name]
 
 function toKey(value, what) {
   if (!isCryptoKey(value)) throw new TypeError(`${what} is not a CryptoKey`)
@@ -63,7 +62,7 @@ function ready({ name }, key, usage) {
   const slots = slotsOf(key)
   if (slots.name !== name) throw fail('InvalidAccessError', `the key is not for ${name}`)
   if (!(slots.usages & usage)) throw fail('InvalidAccessError', 'the key has no such usage')
-  return implementations[name]
+  return implementation(name)
 }
 
 /** encrypt, decrypt, and sign. */
@@ -106,13 +105,13 @@ function generateKey(identifier, extractable, keyUsages) {
   const mayLeave = !!extractable
   const usages = toUsages(keyUsages)
   const algorithm = normalize('generateKey', id)
-  const made = implementations[algorithm.name].generateKey(algorithm, mayLeave, usages)
+  const made = implementation(algorithm.name).generateKey(algorithm, mayLeave, usages)
   needUsages(isCryptoKey(made) ? made : made.privateKey)
   return made
 }
 
 function importKey(format, data, algorithm, extractable, usages) {
-  const { importKey: run } = implementations[algorithm.name]
+  const { importKey: run } = implementation(algorithm.name)
   return needUsages(run(format, data, algorithm, extractable, usages))
 }
 
@@ -138,7 +137,7 @@ function importFromScript(formatName, keyData, identifier, extractable, keyUsage
 
 function exportKey(format, key) {
   const { name, extractable } = slotsOf(key)
-  const { exportKey: run } = implementations[name]
+  const { exportKey: run } = implementation(name)
   if (run === undefined) throw fail('NotSupportedError', `a key of ${name} cannot be exported`)
   if (!extractable) throw fail('InvalidAccessError', 'the key is not extractable')
   return run(format, key)
@@ -158,7 +157,7 @@ function deriveKey(identifier, baseKey, derivedType, extractable, keyUsages) {
   const importAlgorithm = normalize('importKey', derivedId)
   const lengthAlgorithm = normalize('keyLength', derivedId)
   ready(algorithm, baseKey, DERIVE_KEY)
-  const length = implementations[lengthAlgorithm.name].keyLength(lengthAlgorithm)
+  const length = implementation(lengthAlgorithm.name).keyLength(lengthAlgorithm)
   const secret = new Uint8Array(bits(algorithm, baseKey, length, DERIVE_KEY))
   return importKey('raw', secret, importAlgorithm, mayLeave, usages)
 }
