@@ -101,7 +101,8 @@ static int read_numbers(JSContext *ctx, int argc, JSValueConst *argv, numbers *l
             return -1;
         }
         if (bytes.len > MAX_NUMBER ||
-            mbedtls_mpi_read_binary(&list->at[i], bytes.at, bytes.len) != 0) {
+            mbedtls_mpi_read_binary(&list->at[i], bytes.at, bytes.len) != 0 ||
+            mbedtls_mpi_cmp_int(&list->at[i], 0) == 0) { /* to mbedTLS: not given */
             return 1;
         }
     }
