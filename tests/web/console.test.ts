@@ -155,6 +155,20 @@ describe('console', () => {
     ])
   })
 
+  test('a CryptoKey shows what it is, and no secret', async () => {
+    expect(
+      await messages(async () => {
+        const algorithm = { name: 'HMAC', hash: 'SHA-1' }
+        const key = await crypto.subtle.importKey('raw', new Uint8Array([77]), algorithm, true, [
+          'sign',
+        ])
+        console.log(key)
+      }),
+    ).toEqual([
+      "CryptoKey {\n  type: 'secret',\n  extractable: true,\n  algorithm: { name: 'HMAC', hash: { name: 'SHA-1' }, length: 8 },\n  usages: [ 'sign' ]\n}",
+    ])
+  })
+
   test('nothing of the tenant runs', async () => {
     expect(
       await messages(() => {

@@ -11,9 +11,17 @@ export fn fn_ed25519_public(seed: *const [32]u8, public: *[32]u8) c_int {
     return 0;
 }
 
-export fn fn_ed25519_sign(seed: *const [32]u8, data: [*]const u8, len: usize, signature: *[64]u8) c_int {
-    var pair = Ed25519.KeyPair.generateDeterministic(seed.*) catch return -1;
-    defer std.crypto.secureZero(u8, &pair.secret_key.bytes);
+/// `public` is the seed's, as fn_ed25519_public gave it: it would be computed for each signature.
+export fn fn_ed25519_sign(
+    seed: *const [32]u8,
+    public: *const [32]u8,
+    data: [*]const u8,
+    len: usize,
+    signature: *[64]u8,
+) c_int {
+    var secret: Ed25519.SecretKey = .{ .bytes = seed.* ++ public.* };
+    defer std.crypto.secureZero(u8, &secret.bytes);
+    const pair = Ed25519.KeyPair.fromSecretKey(secret) catch return -1;
     const made = pair.sign(data[0..len], null) catch return -1;
     signature.* = made.toBytes();
     return 0;

@@ -42,7 +42,8 @@ void fn_sha256_block(uint32_t state[8], const uint8_t block[64]);
 void fn_sha256_block_cpu(uint32_t state[8], const uint8_t block[64]);
 void fn_sha512_block(uint64_t state[8], const uint8_t block[128]);
 int fn_ed25519_public(const uint8_t seed[32], uint8_t public[32]);
-int fn_ed25519_sign(const uint8_t seed[32], const uint8_t *data, size_t len, uint8_t signature[64]);
+int fn_ed25519_sign(const uint8_t seed[32], const uint8_t public[32], const uint8_t *data,
+                    size_t len, uint8_t signature[64]);
 int fn_ed25519_verify(const uint8_t public[32], const uint8_t *data, size_t len,
                       const uint8_t signature[64]);
 int fn_x25519_public(const uint8_t secret[32], uint8_t public[32]);

@@ -2,6 +2,7 @@
 #include "crypto.h"
 
 #include <string.h>
+#include "mbedtls/platform_util.h"
 
 static fn_key_kind kind_of(int x25519) {
     return x25519 ? FN_KEY_X25519 : FN_KEY_ED25519;
@@ -38,7 +39,7 @@ static JSValue okp_generate(JSContext *ctx, JSValueConst this_val, int argc, JSV
         return fn_crypto_fail(ctx, "OperationError", "the system has no random bytes");
     }
     JSValue key = new_key(ctx, x25519, secret, NULL);
-    memset(secret, 0, sizeof(secret));
+    mbedtls_platform_zeroize(secret, sizeof(secret));
     return key;
 }
 
@@ -84,7 +85,7 @@ static JSValue ed_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     if (key == NULL || fn_crypto_bytes(ctx, FN_ARG(1), &data) < 0) {
         return JS_EXCEPTION;
     }
-    int err = fn_ed25519_sign(key->okp.secret, data.at, data.len, signature);
+    int err = fn_ed25519_sign(key->okp.secret, key->okp.public, data.at, data.len, signature);
     return fn_crypto_done(ctx, err, fn_array_buffer(ctx, signature, sizeof(signature)));
 }
 

@@ -92,5 +92,13 @@ function cloneKey(key) {
   return makeKey(type, extractable, usages, material, algorithm)
 }
 
+function view(value) {
+  if (!isCryptoKey(value)) return undefined
+  const slots = slotsOf(value)
+  const { type, extractable } = slots
+  const usages = usageNames(slots.usages)
+  return { __proto__: null, type, extractable, algorithm: describe(slots), usages }
+}
+
 defineInterface(CryptoKey, { global: false })
-knowCryptoKey(isCryptoKey, cloneKey)
+knowCryptoKey(isCryptoKey, cloneKey, view)

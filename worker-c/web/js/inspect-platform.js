@@ -1,10 +1,11 @@
 // Objects of the Web APIs in a log, by the getters that they were born with.
 
 import { blobType, fileState, isBlob } from './blob.js'
-import { formEntries } from './late.js'
+import { cryptoKeyView, formEntries } from './late.js'
 import {
   ArrayPrototypePush,
   ObjectGetOwnPropertyDescriptor,
+  ObjectKeys,
   primordialGlobals,
   uncurryThis,
 } from './primordials.js'
@@ -74,8 +75,19 @@ function addPairs(value, tools, entries) {
   return form !== undefined
 }
 
+function addKey(value, tools, entries) {
+  const view = cryptoKeyView(value)
+  if (view === undefined) return false
+  const names = ObjectKeys(view)
+  for (let i = 0; i < names.length; i++) {
+    ArrayPrototypePush(entries, `${names[i]}: ${tools.inspect(view[names[i]])}`)
+  }
+  return true
+}
+
 export function describePlatformObject(value, _name, tools, shape) {
-  if (tools.tooDeep || addAttributes(value, tools, shape.entries)) return shape
+  if (tools.tooDeep || addKey(value, tools, shape.entries)) return shape
+  if (addAttributes(value, tools, shape.entries)) return shape
   if (addPairs(value, tools, shape.entries) || !isBlob(value)) return shape
   ArrayPrototypePush(shape.entries, `type: ${tools.inspect(blobType(value))}`)
   const file = fileState(value)

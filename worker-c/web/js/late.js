@@ -10,11 +10,14 @@ export function knowFormData(entriesOf) {
 
 export let isCryptoKey = () => false
 export let cloneCryptoKey
+/** What a log shows of a CryptoKey, undefined of anything else. */
+export let cryptoKeyView = () => undefined
 export let isSubtleCrypto = () => false
 
-export function knowCryptoKey(is, clone) {
+export function knowCryptoKey(is, clone, view) {
   isCryptoKey = is
   cloneCryptoKey = clone
+  cryptoKeyView = view
 }
 
 export function knowSubtleCrypto(is) {
