@@ -24,8 +24,10 @@ const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
 const encoding_tables = ".build/generated/encoding_tables.c";
 
 /// What is left out of an initializer is zero: the engine's own idiom for class definitions.
-const our_flags = [_][]const u8{
-    "-std=c11",
+const our_flags = [_][]const u8{"-std=c11"} ++ our_warnings;
+/// What of ours speaks to ada beyond its C interface is C++, without what could throw.
+const our_cpp_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ our_warnings;
+const our_warnings = [_][]const u8{
     "-D_GNU_SOURCE",
     "-Wall",
     "-Wextra",
@@ -153,6 +155,12 @@ fn addWorker(
     addOurC(s, m, "worker-c/worker");
     addOurC(s, m, "worker-c/web");
     addOurC(s, m, "worker-c/wall");
+    m.link_libcpp = true;
+    m.addCSourceFiles(.{
+        .root = s.b.path("worker-c/web"),
+        .files = filesIn(s.b, "worker-c/web", ".cpp"),
+        .flags = &our_cpp_flags,
+    });
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir, zlib_dir } ++ crypto.include_dirs) |dir| {

@@ -21,7 +21,7 @@ base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -D_GNU_SOURCE)
 mbedtls_config=('-DMBEDTLS_CONFIG_FILE="crypto_config.h"')
 # What UBSan says about sources of others is not ours to mend.
 theirs=("${base[@]}" -w -fno-strict-aliasing)
-ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -std=c11 -Wall -Wextra -Werror
+ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror
   -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
   -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson" -isystem "$zlib"
   -isystem $mbedtls/include -isystem $mbedtls/library "${mbedtls_config[@]}"
@@ -68,7 +68,10 @@ for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*
 done
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
 for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
-  add "$our_headers" "$file" "$cc" "${ours[@]}"
+  add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
+done
+for file in worker-c/web/*.cpp; do
+  add "$our_headers" "$file" "$cxx" "${ours[@]}" -std=c++20 -fno-exceptions
 done
 
 if [ -s "$jobs_file" ]; then

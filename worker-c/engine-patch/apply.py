@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Applies our changes to a copy of QuickJS-NG: `apply.py <directory of quickjs.c and quickjs.h>`.
+"""Applies our changes to a copy of QuickJS-NG: `apply.py <directory of its sources>`.
 
 Each change is an exact search and its replacement. A search that does not occur exactly once means
 that the engine moved: nothing is written, the change is named, and the exit status is 1.
@@ -10,6 +10,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
+from regexp import CHANGES as REGEXP_CHANGES  # noqa: E402
 from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 
 # What the changes are for:
@@ -29,6 +30,7 @@ from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 #   promise handled  lets the host look at a rejection later, in place of searching a list
 #   lazy             in lazy.py
 #   slots, promises  in streams.py
+#   v flag           in regexp.py
 CHANGES = [
     (
         "api",
@@ -397,13 +399,16 @@ void JS_PromiseMarkAsHandled(JSContext *ctx, JSValueConst promise)
 ]
 
 
+ALL_CHANGES = CHANGES + LAZY_CHANGES + REGEXP_CHANGES + STREAMS_CHANGES
+
+
 def main() -> int:
     if len(sys.argv) != 2:
-        print("usage: apply.py <directory of quickjs.c and quickjs.h>", file=sys.stderr)
+        print("usage: apply.py <directory of the engine's sources>", file=sys.stderr)
         return 2
     directory = Path(sys.argv[1])
     texts: dict[str, str] = {}
-    for name, file, search, replacement in CHANGES + LAZY_CHANGES + STREAMS_CHANGES:
+    for name, file, search, replacement in ALL_CHANGES:
         if file not in texts:
             texts[file] = (directory / file).read_text(encoding="utf-8")
         count = texts[file].count(search)

@@ -247,6 +247,16 @@ static int read_record(JSContext *ctx, JSValueConst init, const pair_reader *rea
     return err;
 }
 
+int fn_idl_record(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
+                  fn_add_pair *add, void *opaque) {
+    pair_reader reader = {what, byte_strings, add, opaque};
+    if (!JS_IsObject(init)) {
+        JS_ThrowTypeError(ctx, "%s are not an object", what);
+        return -1;
+    }
+    return read_record(ctx, init, &reader);
+}
+
 int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
                  fn_add_pair *add, void *opaque) {
     pair_reader reader = {what, byte_strings, add, opaque};

@@ -118,10 +118,12 @@ JSValue fn_text_isomorphic(JSContext *ctx, const uint8_t *bytes, size_t len);
 typedef int fn_each(JSContext *ctx, JSValueConst value, void *opaque);
 int fn_idl_iterate(JSContext *ctx, JSValueConst iterable, JSValueConst method, fn_each *each,
                    void *opaque);
-/* `sequence<sequence<T>>` or `record<T, T>`, T a ByteString or USVString: calls `add` for each. */
-/* `replace`: a key of a record that came before under another spelling is overwritten. */
+/* `record<T, T>`, or that or `sequence<sequence<T>>`, T a ByteString or USVString: calls `add` for
+ * each. `replace`: a key of a record that came before under another spelling is overwritten. */
 typedef int fn_add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
                         bool replace);
+int fn_idl_record(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
+                  fn_add_pair *add, void *opaque);
 int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
                  fn_add_pair *add, void *opaque);
 
@@ -297,6 +299,7 @@ int fn_native_init(JSContext *ctx);
 int fn_lazy_init(JSContext *ctx);
 /* Its getter is not for the modules that take the globals as they are. */
 int fn_performance_init(JSContext *ctx);
+JSValue fn_url_pattern_make(JSContext *ctx);
 int fn_performance_after_fork(void);
 double fn_performance_now(void);         /* ms since the time origin */
 double fn_performance_time_origin(void); /* ms since the epoch */

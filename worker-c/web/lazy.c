@@ -48,6 +48,7 @@ static const fn_lazy globals[] = {
     FN_LAZY_INTERFACE("PerformanceMeasure", "performance-entries.js"),
     FN_LAZY_INTERFACE("PromiseRejectionEvent", "error-events.js"),
     FN_LAZY_JS("structuredClone", "transfer.js", NULL, JS_PROP_C_W_E),
+    FN_LAZY_C("URLPattern", fn_url_pattern_make, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE),
 };
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {

@@ -1,0 +1,83 @@
+/* URL patterns as ada matches them, with the engine's regular expressions: what url_pattern.c has
+ * of url_pattern_match.cpp. Texts are valid UTF-8. */
+#ifndef FN_WEB_URL_PATTERN_H
+#define FN_WEB_URL_PATTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    FN_PART_PROTOCOL,
+    FN_PART_USERNAME,
+    FN_PART_PASSWORD,
+    FN_PART_HOSTNAME,
+    FN_PART_PORT,
+    FN_PART_PATHNAME,
+    FN_PART_SEARCH,
+    FN_PART_HASH,
+    FN_PART_COUNT,
+    FN_PART_BASE_URL = FN_PART_COUNT,
+    FN_PART_INPUTS,
+} fn_part;
+
+typedef struct {
+    const char *bytes; /* NULL: there is none */
+    size_t len;
+} fn_slice;
+
+/* A string, or (where that is none) the members of a URLPatternInit. */
+typedef struct {
+    fn_slice text;
+    fn_slice parts[FN_PART_INPUTS];
+} fn_pattern_input;
+
+/* What became of a call. FAILED: the standard's TypeError. STOPPED: the invocation's budget is used
+ * up. MEMORY: a regular expression had no memory left. */
+typedef enum {
+    FN_PATTERN_DONE,
+    FN_PATTERN_NO_MATCH,
+    FN_PATTERN_FAILED,
+    FN_PATTERN_STOPPED,
+    FN_PATTERN_MEMORY,
+} fn_pattern_status;
+
+typedef struct fn_pattern fn_pattern;
+typedef struct fn_pattern_match fn_pattern_match;
+
+/* `ctx` is the JSContext whose memory and budget the regular expressions use. */
+fn_pattern_status fn_pattern_new(void *ctx, const fn_pattern_input *input, const fn_slice *base,
+                                 bool ignore_case, fn_pattern **pattern);
+void fn_pattern_free(fn_pattern *pattern);
+/* A component's pattern string; it lives as long as the pattern. */
+fn_slice fn_pattern_part(const fn_pattern *pattern, fn_part part);
+bool fn_pattern_has_regexp_groups(const fn_pattern *pattern);
+
+fn_pattern_status fn_pattern_test(void *ctx, fn_pattern *pattern, const fn_pattern_input *input,
+                                  const fn_slice *base);
+fn_pattern_status fn_pattern_exec(void *ctx, fn_pattern *pattern, const fn_pattern_input *input,
+                                  const fn_slice *base, fn_pattern_match **match);
+void fn_pattern_match_free(fn_pattern_match *match);
+fn_slice fn_pattern_match_input(const fn_pattern_match *match, fn_part part);
+size_t fn_pattern_match_groups(const fn_pattern_match *match, fn_part part);
+/* A group by its place in the pattern; a `value` without bytes took no part in the match. */
+fn_slice fn_pattern_match_name(const fn_pattern_match *match, fn_part part, size_t index);
+fn_slice fn_pattern_match_value(const fn_pattern_match *match, fn_part part, size_t index);
+
+/* -1, 0 or 1: which of the two is the stricter. */
+int fn_pattern_compare(const fn_pattern *left, const fn_pattern *right, fn_part part);
+/* The value of a group by name, without bytes where there is none. */
+typedef fn_slice fn_pattern_group(void *opaque, fn_slice name);
+/* The component that a pattern matches with these groups. `*text` is the caller's to free. */
+fn_pattern_status fn_pattern_generate(const fn_pattern *pattern, fn_part part,
+                                      fn_pattern_group *group, void *opaque, fn_slice *text);
+void fn_pattern_text_free(fn_slice text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
