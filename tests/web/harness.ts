@@ -6,7 +6,7 @@ import { startTemplate, type TestTemplate } from '../worker/harness.ts'
 import type { InvokeResult } from '../worker/running.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
-const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
+export const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
 
 export type Case = (request: Request) => unknown
 
