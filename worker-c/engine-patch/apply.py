@@ -11,6 +11,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
 from regexp import CHANGES as REGEXP_CHANGES  # noqa: E402
+from stack import CHANGES as STACK_CHANGES  # noqa: E402
 from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 
 # What the changes are for:
@@ -31,6 +32,7 @@ from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 #   lazy             in lazy.py
 #   slots, promises  in streams.py
 #   v flag           in regexp.py
+#   call sites       in stack.py
 CHANGES = [
     (
         "api",
@@ -399,7 +401,7 @@ void JS_PromiseMarkAsHandled(JSContext *ctx, JSValueConst promise)
 ]
 
 
-ALL_CHANGES = CHANGES + LAZY_CHANGES + REGEXP_CHANGES + STREAMS_CHANGES
+ALL_CHANGES = CHANGES + LAZY_CHANGES + REGEXP_CHANGES + STACK_CHANGES + STREAMS_CHANGES
 
 
 def main() -> int:
