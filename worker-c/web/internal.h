@@ -246,6 +246,10 @@ JSValue fn_params_text(JSContext *ctx, JSValueConst params);
 /* Runs a module (and what it imports) unless that was done before. NULL with an exception. */
 JSModuleDef *fn_module_load(JSContext *ctx, const char *file);
 
+/* ---- lists.c: functions of the module `fn:web` */
+
+JSCFunction fn_list_push, fn_list_slice, fn_list_remove;
+
 /* ---- lazy.c: what is made when it is first named; how to use it is said there */
 
 typedef struct {

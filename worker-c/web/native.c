@@ -217,6 +217,9 @@ static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValu
 }
 
 static const JSCFunctionListEntry functions[] = {
+    JS_CFUNC_DEF("listPush", 1, fn_list_push),
+    JS_CFUNC_DEF("listSlice", 1, fn_list_slice),
+    JS_CFUNC_DEF("listRemove", 3, fn_list_remove),
     JS_CFUNC_DEF("then", 3, fn_promise_then),
     JS_CFUNC_DEF("promiseUpon", 3, fn_promise_upon),
     JS_CFUNC_DEF("promiseNew", 1, fn_promise_new),

@@ -73,7 +73,9 @@ function draw(lines) {
   const widths = []
   for (let row = 0; row < lines.length; row++) {
     for (let i = 0; i < lines[row].length; i++) {
-      widths[i] = MathMax(widths[i] ?? 0, lines[row][i].length + 2)
+      const width = lines[row][i].length + 2
+      if (i < widths.length) widths[i] = MathMax(widths[i], width)
+      else ArrayPrototypePush(widths, width)
     }
   }
   const rule = (left, middle, right) => {

@@ -1,6 +1,13 @@
 // The built-ins as they are before any tenant code runs. Modules of the Web APIs call these, so that
 // a tenant who changes a prototype changes nothing here.
 
+// The engine's own would call setters and constructors that a script hung on Array.prototype.
+export {
+  listPush as ArrayPrototypePush,
+  listRemove as ArrayPrototypeSplice,
+  listSlice as ArrayPrototypeSlice,
+} from 'fn:web'
+
 const { apply, getOwnPropertyDescriptor, ownKeys } = Reflect
 const { setPrototypeOf } = Object
 const { bind, call } = Function.prototype
@@ -31,9 +38,6 @@ export const ArrayIsArray = Array.isArray
 export const ArrayPrototypeIncludes = uncurryThis(Array.prototype.includes)
 export const ArrayPrototypeJoin = uncurryThis(Array.prototype.join)
 export const ArrayPrototypePop = uncurryThis(Array.prototype.pop)
-export const ArrayPrototypePush = uncurryThis(Array.prototype.push)
-export const ArrayPrototypeSlice = uncurryThis(Array.prototype.slice)
-export const ArrayPrototypeSplice = uncurryThis(Array.prototype.splice)
 export const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()))
 
 export const StringPrototypeCharCodeAt = uncurryThis(String.prototype.charCodeAt)
