@@ -13,9 +13,10 @@ export const needsEval = (test: TestFile): boolean =>
 
 const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
 
-/** What the test fetches from where it lies, as far as it says so in so many words. */
+/** What the test and its scripts fetch from where it lies, as far as they say so in so many words. */
 function resourcesOf(test: TestFile, host: Host): Record<string, string> {
-  const names = [...test.source.matchAll(/["'`]([^"'`\n]+\.json)["'`]/g)].map(([, name]) => name)
+  const source = [test.source, ...test.scripts.map((script) => host.read(script))].join('\n')
+  const names = [...source.matchAll(/["'`]([^"'`\n]+\.json)["'`]/g)].map(([, name]) => name)
   for (const [, list] of test.source.matchAll(/idl_test\(\s*([^{(]*)/g)) {
     for (const [, name] of (list ?? '').matchAll(/['"]([\w-]+)['"]/g))
       names.push(`/interfaces/${name}.idl`)
