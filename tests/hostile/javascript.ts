@@ -1,0 +1,81 @@
+/** Hostile functions, each in a worker of its own, with a neighbour that has to go on answering. */
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import type { InvokeResult } from '../worker/running.ts'
+import type { TestWorker } from '../worker/test-worker.ts'
+
+export interface Attempt {
+  /** A handler. What it returns is answered as JSON, or, in `rawAttempts`, as it is. */
+  code: string
+  /** What comes of it: that JSON, or the text of a Response, or an error's code. */
+  outcome: unknown
+  /** Statements of the module in front of it. */
+  before?: string
+  cpuMs?: number
+  memory?: number
+  allowEval?: boolean
+  /** It is so ruined, by itself and for itself, that only the neighbour answers then. */
+  ruined?: boolean
+}
+
+const HELPERS = `
+  const { Response: SafeResponse, RangeError: SafeRangeError } = globalThis
+  const { stringify } = JSON
+  const attempt = (run) => { try { return run() } catch (error) { return error?.constructor?.name ?? String(error) } }
+  const stillAlive = () => new SafeResponse('alive')
+  const json = (value) => new SafeResponse(stringify(value) ?? 'undefined')
+`
+
+const bundleOf = ({ code, before = '' }: Attempt, raw: boolean) => `${HELPERS}
+  ${before}
+  const startsWith = Function.prototype.call.bind(String.prototype.startsWith)
+  const getUrl = Function.prototype.call.bind(Object.getOwnPropertyDescriptor(Request.prototype, 'url').get)
+  const attack = ${raw ? code : `async (request, ctx) => json(await (${code})(request, ctx))`}
+  export default (request, ctx) => startsWith(getUrl(request), 'http://localhost/alive') ? stillAlive() : attack(request, ctx)`
+
+/** The outcome of a result, in the words of `Attempt`. */
+function outcomeOf(result: InvokeResult): unknown {
+  if (result.error !== undefined) return result.error.code
+  try {
+    return JSON.parse(result.text)
+  } catch {
+    return result.text
+  }
+}
+
+const isAlive = async (worker: TestWorker) => {
+  const { text, error } = await worker.invoke({ url: 'http://localhost/alive' })
+  return error?.code ?? text
+}
+
+async function run(template: TestTemplate, one: Attempt, raw: boolean): Promise<void> {
+  const { cpuMs = 5000, memory = 64, allowEval = false } = one
+  const worker = await template.worker({
+    bundle: bundleOf(one, raw),
+    capabilities: { maxMemory: memory * 2 ** 20, allowEval },
+  })
+  const running = worker.begin({ cpuMs, deadlineMs: 30_000 })
+  expect(outcomeOf(await running.result)).toEqual(one.outcome)
+  if (one.ruined !== true) expect(await isAlive(worker)).toBe('alive')
+  worker.close()
+}
+
+/** One test for each. The handler runs once; then its worker and the neighbour are asked. */
+function define(table: Record<string, Attempt>, raw: boolean): void {
+  let template: TestTemplate
+  let neighbour: TestWorker
+  beforeAll(async () => {
+    template = await startTemplate()
+    neighbour = await template.worker({ bundle: bundleOf({ code: '() => 1', outcome: 1 }, true) })
+  })
+  afterAll(() => template.close())
+  for (const [name, one] of Object.entries(table)) {
+    test(name, async () => {
+      await run(template, one, raw)
+      expect(await isAlive(neighbour)).toBe('alive')
+    })
+  }
+}
+
+export const attempts = (table: Record<string, Attempt>) => define(table, false)
+export const rawAttempts = (table: Record<string, Attempt>) => define(table, true)
