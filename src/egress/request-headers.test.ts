@@ -1,0 +1,53 @@
+import { expect, test } from 'bun:test'
+import { declaredLength, type HeaderLines, requestHeaders } from './request-headers.ts'
+
+test('what belongs to the connection is not the function’s to say', () => {
+  const asked: HeaderLines = [
+    ['Host', 'other.test'],
+    ['Connection', 'upgrade'],
+    ['Transfer-Encoding', 'chunked'],
+    ['Content-Length', '5'],
+    ['Keep-Alive', 'x'],
+    ['Upgrade', 'websocket'],
+    ['TE', 'trailers'],
+    ['Trailer', 'x'],
+    ['Expect', '100-continue'],
+    ['Proxy-Connection', 'x'],
+    ['HTTP2-Settings', 'x'],
+    ['X-Own', '1'],
+  ]
+  expect(requestHeaders(asked, 'agent').map(([name]) => name)).toEqual([
+    ...['x-own', 'accept', 'accept-language', 'user-agent', 'accept-encoding'],
+  ])
+})
+
+test('defaults give way to what was asked for', () => {
+  const lines = requestHeaders(
+    [
+      ['Accept', 'text/html'],
+      ['User-Agent', 'own'],
+    ],
+    'agent',
+  )
+  expect(lines.filter(([name]) => name === 'accept')).toEqual([['accept', 'text/html']])
+  expect(lines.filter(([name]) => name === 'user-agent')).toEqual([['user-agent', 'own']])
+})
+
+test('a part of a body is asked for as it is', () => {
+  expect(requestHeaders([['range', 'bytes=0-1']], 'agent')).toContainEqual([
+    ...['accept-encoding', 'identity'],
+  ] as never)
+})
+
+test('a length counts where it is one number', () => {
+  expect(declaredLength([['content-length', '12']])).toBe(12)
+  expect(declaredLength([['content-length', '-1']])).toBeUndefined()
+  expect(declaredLength([['content-length', '1, 1']])).toBeUndefined()
+  expect(
+    declaredLength([
+      ['content-length', '1'],
+      ['content-length', '2'],
+    ]),
+  ).toBeUndefined()
+  expect(declaredLength([])).toBeUndefined()
+})

@@ -1,0 +1,61 @@
+/** The header lines of an outbound request: what belongs to the connection is the broker's own. */
+
+export type HeaderLines = [name: string, value: string][]
+
+/** RFC 9110, 7.6.1, and what else would change how the message is framed or where it goes. */
+const FORBIDDEN = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Left behind where a redirect leads to another origin. */
+const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization'])
+
+/** Left behind where a redirect drops the body. */
+const OF_BODY = new Set([
+  'content-encoding',
+  'content-language',
+  'content-length',
+  'content-location',
+  'content-type',
+])
+
+/** What the worker asked for, as far as it may, and the defaults of the Fetch standard. */
+export function requestHeaders(asked: HeaderLines, userAgent: string): HeaderLines {
+  const lines = asked
+    .map(([name, value]): [string, string] => [name.toLowerCase(), value])
+    .filter(([name]) => !FORBIDDEN.has(name))
+  const names = new Set(lines.map(([name]) => name))
+  const fallback = (name: string, value: string) => {
+    if (!names.has(name)) lines.push([name, value])
+  }
+  fallback('accept', '*/*')
+  fallback('accept-language', '*')
+  fallback('user-agent', userAgent)
+  // Part of an encoded body could not be decoded.
+  fallback('accept-encoding', names.has('range') ? 'identity' : 'gzip, deflate, br, zstd')
+  return lines
+}
+
+/** The length that the worker says its body has; undefined where it says none, or no number. */
+export function declaredLength(asked: HeaderLines): number | undefined {
+  const given = asked.filter(([name]) => name.toLowerCase() === 'content-length')
+  const value = given[0]?.[1]
+  if (given.length !== 1 || value === undefined || !/^\d{1,15}$/.test(value)) return undefined
+  return Number(value)
+}
+
+export const withoutCredentials = (lines: HeaderLines): HeaderLines =>
+  lines.filter(([name]) => !CREDENTIALS.has(name))
+
+export const withoutBody = (lines: HeaderLines): HeaderLines =>
+  lines.filter(([name]) => !OF_BODY.has(name))

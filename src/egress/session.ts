@@ -1,0 +1,83 @@
+/** The outbound requests of one invocation: how many there may be, how many at once. */
+import type { Capabilities } from '../capabilities/schema.ts'
+import { refused } from './errors.ts'
+import { type EgressCall, type EgressRequest, type EgressSink, Fetching } from './fetching.ts'
+import type { EgressParts } from './parts.ts'
+
+/** The function version that asks. */
+export interface EgressSubject {
+  functionId: string
+  functionName: string
+  version: string
+  capabilities: Capabilities
+}
+
+export class EgressSession {
+  readonly subject: EgressSubject
+  readonly parts: EgressParts
+  readonly #calls = new Set<Fetching>()
+  #spent = 0
+  #open = 0
+  readonly #waiting = new Set<PromiseWithResolvers<void>>()
+
+  constructor(subject: EgressSubject, parts: EgressParts) {
+    this.subject = subject
+    this.parts = parts
+  }
+
+  /** Begins a fetch. Nothing is told to `sink` before this returns. */
+  fetch(request: EgressRequest, sink: EgressSink): EgressCall {
+    const call = new Fetching(this, request, sink)
+    this.#calls.add(call)
+    queueMicrotask(() => void call.run().finally(() => this.#calls.delete(call)))
+    return call
+  }
+
+  /** The invocation is over: so are its fetches. */
+  close(): void {
+    for (const call of [...this.#calls]) call.abort()
+  }
+
+  /** Counts one request to an upstream. @throws {EgressError} REFUSED */
+  spend(): void {
+    const { maxSubrequests } = this.parts.limits
+    if (this.#spent >= maxSubrequests) {
+      throw refused(
+        `an invocation may make ${maxSubrequests} subrequests, redirects counted (egress.max_subrequests)`,
+      )
+    }
+    this.#spent++
+  }
+
+  /** Resolves when there is room for one more open fetch; `leave` gives that back. */
+  async enter(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#open < this.parts.limits.maxOpen) {
+      this.#open++
+      return
+    }
+    // Whoever leaves hands its place on, so that nobody comes between.
+    const turn = Promise.withResolvers<void>()
+    const abort = () => {
+      this.#waiting.delete(turn)
+      turn.reject(signal.reason)
+    }
+    this.#waiting.add(turn)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await turn.promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  leave(): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#open--
+      return
+    }
+    this.#waiting.delete(next)
+    next.resolve()
+  }
+}
