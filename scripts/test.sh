@@ -184,6 +184,7 @@ tests 'types' ./tests/types
 check 'packages for the tests' install_test_packages
 tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
+tests 'egress' ./tests/egress
 tests 'conformance' ./tests/conformance
 tests 'hostile' ./tests/hostile
 tests 'end to end' ./tests/e2e

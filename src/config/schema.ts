@@ -49,6 +49,17 @@ const sandbox = z.strictObject({
 const egress = z.strictObject({
   resolver: socketAddress.optional().describe('DNS server to ask in place of the system’s'),
   allowPrivate: list(addressOrCidr).default([]).describe('may be reached although private'),
+  maxSubrequests: integer(0, 1_000_000).default(50).describe('outbound requests of one request'),
+  maxOpen: integer(1, 10_000).default(6).describe('of them at once; the next one waits'),
+  maxBody: size(0)
+    .default(2 ** 30)
+    .describe('largest body of an outbound request or its response; 0 = no limit'),
+  maxHeaders: size(1024)
+    .default(32 * 2 ** 10)
+    .describe('largest head of a response to one'),
+  connectTimeout: duration(1).default(10_000).describe('for a name, then for a connection'),
+  headTimeout: duration(1).default(60_000).describe('from an outbound request to its response'),
+  idleTimeout: duration(1).default(60_000).describe('without a byte of that response'),
 })
 
 const retained = (days: number, bytes: number) =>

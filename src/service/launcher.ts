@@ -1,10 +1,12 @@
 /** The native programs of this service, and what starts workers with them. */
 import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
+import type { Egress } from '../egress/egress.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import { createWorkerLauncher } from '../worker/launcher.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { type BinaryOptions, findBinary } from './binaries.ts'
+import { newEgress } from './egress.ts'
 import { EMBEDDED } from './embedded.ts'
 
 /** Where this service looks for them. */
@@ -22,7 +24,11 @@ export function binaryOptions(config: Config): BinaryOptions {
 }
 
 /** @throws {FunctionError} CONFIG_INVALID, STORAGE_UNUSABLE */
-export async function startLauncher(config: Config, log: ServiceLog): Promise<WorkerLauncher> {
+export async function startLauncher(
+  config: Config,
+  log: ServiceLog,
+  egress: Egress = newEgress(config),
+): Promise<WorkerLauncher> {
   const options = binaryOptions(config)
   const [launcherPath, workerPath] = await Promise.all([
     findBinary('functions-launcher', options),
@@ -33,6 +39,7 @@ export async function startLauncher(config: Config, log: ServiceLog): Promise<Wo
     workerPath,
     executablePath: process.execPath,
     runDir: join(options.dataDir, 'run'),
+    egress,
     sandboxUid: process.getuid?.() === 0 ? config.sandbox.uid : undefined,
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)

@@ -63,7 +63,7 @@ export class Service {
   }
 
   async #stop(): Promise<void> {
-    const { config, log, gateway, management, router, launcher } = this.#parts
+    const { config, log, gateway, management, router, launcher, egress } = this.#parts
     log.info('stopping', { inFlight: gateway.inFlight })
     const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     const open = Promise.all([gateway.drain(), management.stop()])
@@ -73,6 +73,7 @@ export class Service {
     await within(WORKERS_GO_MS, router.close())
     router.kill(reason)
     await launcher.close()
+    egress.close()
     this.telemetry.close()
     this.store.close()
     removeServiceFile(config.server.dataDir)

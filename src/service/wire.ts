@@ -4,6 +4,7 @@ import type { Server } from 'bun'
 import type { ServiceControl } from '../admin/control.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
+import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
@@ -16,6 +17,7 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
+import { newEgress } from './egress.ts'
 import { startLauncher } from './launcher.ts'
 import { onPort, onSocket } from './listen.ts'
 import { poolLimits } from './pool-limits.ts'
@@ -53,6 +55,7 @@ export interface Wired {
   lock: DataDirLock
   store: MetadataStore
   telemetry: Telemetry
+  egress: Egress
   launcher: WorkerLauncher
   router: Router
   gateway: Gateway
@@ -71,12 +74,15 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   undo.push(() => lock.release())
   const store = MetadataStore.open(dataDir)
   undo.push(() => store.close())
-  const launcher = await (parts.launcher ?? startLauncher)(config, log)
+  const telemetry = newTelemetry(config, log)
+  undo.push(() => telemetry.close())
+  const egress = newEgress(config, telemetry.counters)
+  undo.push(() => egress.close())
+  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress)
   undo.push(() => launcher.close())
   const warm = launcher.warm()
   // Both are waited for further down: until then a failure of theirs is nobody's.
   warm.catch(() => {})
-  const telemetry = newTelemetry(config, log)
   const bundles = new BundleStore(dataDir)
   const swept = bundles.sweep(store.bundlePaths())
   swept.catch(() => {})
@@ -94,7 +100,10 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   await warm
   writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
   gateway.ready()
-  return { config, log, lock, store, telemetry, launcher, router, gateway, control, management }
+  return {
+    ...{ config, log, lock, store, telemetry, egress, launcher, router, gateway, control },
+    management,
+  }
 }
 
 function takeLock(dataDir: string): DataDirLock {

@@ -19,6 +19,8 @@ export class FunctionCounters {
   sandboxKills = 0
   /** Invocations by outcome: `ok`, an error code, or CLIENT_GONE. */
   readonly outcomes = new Map<string, number>()
+  /** Outbound requests by how they ended. */
+  readonly subrequests = new Map<string, number>()
   /** One more than the bounds; not cumulative. */
   readonly buckets: number[] = new Array(DURATION_BUCKETS_MS.length + 1).fill(0)
 
@@ -39,7 +41,11 @@ export class FunctionCounters {
     this.buckets[bucket] = (this.buckets[bucket] ?? 0) + 1
   }
 
-  /** The counts as they are now. */
+  recordSubrequest(outcome: string): void {
+    this.subrequests.set(outcome, (this.subrequests.get(outcome) ?? 0) + 1)
+  }
+
+  /** The counts of invocations as they are now. */
   copy(): FunctionCounters {
     const copy = new FunctionCounters(this.functionName, this.version)
     copy.invocations = this.invocations

@@ -28,6 +28,12 @@ export function prometheusText(book: CounterBook, gauges: Gauges): string {
   for (const one of all) {
     lines.push(`functions_cpu_seconds_total{${labels(one)}} ${one.cpuUsSum / 1e6}`)
   }
+  family('functions_subrequests_total', 'counter', 'Outbound requests by outcome.')
+  for (const one of all) {
+    for (const [outcome, count] of one.subrequests) {
+      lines.push(`functions_subrequests_total{${labels(one)},outcome="${outcome}"} ${count}`)
+    }
+  }
   family(
     'functions_sandbox_kills_total',
     'counter',

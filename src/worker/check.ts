@@ -24,6 +24,10 @@ const LOG_LEVELS = new Set<unknown>(['debug', 'info', 'warn', 'error'])
 /** RFC 9110 tokens; what is not one would end up in the head of an HTTP response. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const BAD_HEADER_VALUE = /[\0\r\n\u0100-\uffff]/
+const FETCH_ID = /^f[1-9][0-9]{0,14}$/
+const REDIRECT_MODES = new Set<unknown>(['follow', 'error', 'manual'])
+/** The Fetch standard's own: they would make a proxy of the upstream, or show it the request. */
+const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
 
 interface Check {
   run(m: Fields): void
@@ -34,8 +38,12 @@ const CHECKS: Record<string, Check> = {
   response: check(checkResponse, 'id', 'status', 'headers', 'bytes', 'end'),
   done: check(checkDone, 'id', 'cpu_us', 'heap_bytes'),
   chunk: check(checkChunk, 'id', 'bytes'),
-  end: check((m) => checkId(m.id), 'id'),
+  end: check((m) => checkBodyId(m.id), 'id'),
   credit: check(checkCredit, 'id', 'bytes'),
+  fetch: check(
+    checkFetch,
+    ...['id', 'invocation', 'method', 'url', 'headers', 'redirect', 'bytes', 'end'],
+  ),
   log: check(checkLog, 'id', 'level', 'message'),
   pong: check((m) => checkCount(m.n, 'n', Number.MAX_SAFE_INTEGER), 'n'),
   error: check(checkError, 'id', 'code', 'message', 'stack'),
@@ -68,7 +76,7 @@ export function checkWorkerMessage(value: unknown): WorkerMessage {
 
 /** How many raw bytes follow a worker's message. */
 export function workerPayloadBytes(message: WorkerMessage): number {
-  if (message.type === 'response') return message.bytes ?? -1
+  if (message.type === 'response' || message.type === 'fetch') return message.bytes ?? -1
   return message.type === 'chunk' ? message.bytes : -1
 }
 
@@ -96,6 +104,19 @@ function checkHeaders(headers: unknown): void {
   if (bytes > MAX_HEADERS_BYTES) throw new ProtocolBreach('headers too large')
 }
 
+function checkFetch(m: Fields): void {
+  if (typeof m.id !== 'string' || !FETCH_ID.test(m.id)) bad('id')
+  checkId(m.invocation)
+  const { method } = m
+  if (typeof method !== 'string' || !HEADER_NAME.test(method)) bad('method')
+  if (FORBIDDEN_METHOD.test(method)) bad('method')
+  if (typeof m.url !== 'string') bad('url')
+  if (!REDIRECT_MODES.has(m.redirect)) bad('redirect')
+  if (m.bytes !== undefined) checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+  if (typeof m.end !== 'boolean') bad('end')
+  checkHeaders(m.headers)
+}
+
 function checkDone(m: Fields): void {
   checkId(m.id)
   checkCount(m.cpu_us, 'cpu_us', Number.MAX_SAFE_INTEGER)
@@ -103,13 +124,13 @@ function checkDone(m: Fields): void {
 }
 
 function checkChunk(m: Fields): void {
-  checkId(m.id)
+  checkBodyId(m.id)
   checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (m.bytes === 0) bad('bytes')
 }
 
 function checkCredit(m: Fields): void {
-  checkId(m.id)
+  checkBodyId(m.id)
   checkCount(m.bytes, 'bytes', CREDIT_WINDOW_BYTES)
 }
 
@@ -128,7 +149,7 @@ function checkError(m: Fields): void {
 }
 
 function checkCancel(m: Fields): void {
-  checkId(m.id)
+  checkBodyId(m.id)
   if (typeof m.reason !== 'string') bad('reason')
 }
 
@@ -140,6 +161,11 @@ function checkReady(m: Fields): void {
 
 function checkId(id: unknown): void {
   if (!isInteger(id) || id < 1) bad('id')
+}
+
+function checkBodyId(id: unknown): void {
+  if (typeof id === 'string' && FETCH_ID.test(id)) return
+  checkId(id)
 }
 
 function checkCount(value: unknown, field: string, max: number): void {

@@ -16,13 +16,15 @@ import type { InvocationRequest, InvocationSink } from './worker.ts'
 /** A worker that lives on has so long to send `done` after `cancel`, or after its latest deadline. */
 export const DONE_GRACE_MS = 250
 
+type OfInvocation<M> = M & { id: number }
+
 /** The messages that name an invocation; `log` does so too, but changes nothing in it. */
 export type InvocationMessage =
   | ResponseMessage
-  | ChunkMessage
-  | EndMessage
-  | CreditMessage
-  | CancelMessage
+  | OfInvocation<ChunkMessage>
+  | OfInvocation<EndMessage>
+  | OfInvocation<CreditMessage>
+  | OfInvocation<CancelMessage>
   | DoneMessage
   | (ErrorMessage & { id: number })
 
@@ -70,6 +72,16 @@ export class InFlight {
   knows(id: number): boolean {
     if (id > this.#lastId) throw new ProtocolBreach('an id that was never issued')
     return this.#running.has(id)
+  }
+
+  /**
+   * May this invocation ask for a fetch now? False where it was cancelled.
+   *
+   * @throws {ProtocolBreach} where it is none that runs
+   */
+  mayFetch(id: number): boolean {
+    if (!this.knows(id)) throw new ProtocolBreach('a fetch for a finished invocation')
+    return this.#running.get(id)?.phase !== 'cancelled'
   }
 
   /** Hands a message to its invocation; returns that, where the message ended it. */

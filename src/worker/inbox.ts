@@ -2,13 +2,15 @@
 import { FunctionError } from '../errors.ts'
 import { checkWorkerMessage, workerPayloadBytes } from './check.ts'
 import type { Stage } from './failures.ts'
+import type { BodyMessage, Fetches } from './fetches.ts'
 import { FrameDecoder, type FrameReader } from './frame-decoder.ts'
-import type { InFlight } from './in-flight.ts'
+import type { InFlight, InvocationMessage } from './in-flight.ts'
 import type { RunningInvocation } from './invocation.ts'
 import type { LogRelay } from './log-relay.ts'
 import {
   type DoneMessage,
   type ErrorMessage,
+  type FetchId,
   ProtocolBreach,
   type WorkerMessage,
 } from './messages.ts'
@@ -23,6 +25,7 @@ export interface Announcement {
 export interface InboxOwner<A extends Announcement> {
   readonly stage: Stage
   readonly flying: InFlight
+  readonly fetches: Fetches
   readonly vigil: Vigil
   readonly logs: LogRelay
   checkAnnouncement(value: unknown): A
@@ -98,11 +101,20 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
     }
     switch (message.type) {
       case 'response':
+        owner.flying.dispatch(message, payload, performance.now())
+        return
       case 'chunk':
       case 'end':
       case 'credit':
       case 'cancel':
-        owner.flying.dispatch(message, payload, performance.now())
+        if (typeof message.id === 'string') {
+          owner.fetches.dispatch(message as BodyMessage & { id: FetchId }, payload)
+        } else {
+          owner.flying.dispatch(message as InvocationMessage, payload, performance.now())
+        }
+        return
+      case 'fetch':
+        owner.fetches.begin(message, payload, owner.flying.mayFetch(message.invocation))
         return
       case 'done': {
         const ended = owner.flying.dispatch(message, payload, performance.now())

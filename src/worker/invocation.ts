@@ -2,6 +2,7 @@
 import { FunctionError } from '../errors.ts'
 import type { Channel } from './channel.ts'
 import { asciiJson } from './encode.ts'
+import type { Fetches } from './fetches.ts'
 import {
   CREDIT_BATCH_BYTES,
   CREDIT_WINDOW_BYTES,
@@ -25,6 +26,7 @@ export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
 /** What an invocation needs of its worker. */
 export interface InvocationOwner {
   readonly channel: Channel
+  readonly fetches: Pick<Fetches, 'endOf'>
   /** The invocation has to be looked at when `due` (ms, performance.now()) has come. */
   watch(due: number): void
 }
@@ -130,6 +132,7 @@ export class RunningInvocation implements Invocation {
     this.phase = 'cancelled'
     this.due = performance.now()
     this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
     this.#owner.channel.sendLine(
       `{"type":"cancel","id":${this.id},"reason":${asciiJson(reason)}}\n`,
     )
@@ -195,6 +198,7 @@ export class RunningInvocation implements Invocation {
 
   onDone(cpuUs: number): void {
     this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
     this.sink.done({ cpuUs, unsent: false })
   }
 
@@ -218,6 +222,7 @@ export class RunningInvocation implements Invocation {
     const unsent = this.phase === 'head' && !this.#bodyWritten && unread
     this.phase = 'cancelled'
     this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
     if (!answered && !unsent) this.sink.fail(error)
     this.sink.done({ cpuUs: 0, unsent })
   }

@@ -1,5 +1,6 @@
 /** Makes workers of both runtimes and owns every process behind them. */
 import { mkdirSync } from 'node:fs'
+import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { BunWorker, type BunWorkerParts } from './bun-worker.ts'
 import type { LogLevel } from './messages.ts'
@@ -27,6 +28,8 @@ export interface WorkerLauncherOptions {
   sandboxUid: number | undefined
   /** `preferred` unless set: without a pid namespace, workers die by PDEATHSIG. */
   pidNamespace?: 'required' | 'preferred' | 'off'
+  /** The broker of outbound requests; closing it stays its owner's. */
+  egress: Egress
   /** For the operator's log. */
   log: (level: LogLevel, message: string) => void
   /** From the start of a process until it takes a bundle, ms. */
@@ -49,6 +52,7 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
   const services: WorkerServices = {
     sweeper: new Sweeper(),
     oomKills: new OomKills(),
+    egress: options.egress,
     log: options.log,
     processStartMs: options.processStartMs ?? DEFAULT_PROCESS_START_MS,
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,

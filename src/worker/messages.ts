@@ -43,27 +43,32 @@ export interface ResponseMessage {
   end: boolean
 }
 
+/** A fetch, named by its worker: `f1`, `f2` and so on. */
+export type FetchId = `f${number}`
+/** Whose body this is: an invocation's or a fetch's. */
+export type BodyId = number | FetchId
+
 export interface ChunkMessage {
   type: 'chunk'
-  id: number
+  id: BodyId
   bytes: number
 }
 
 export interface EndMessage {
   type: 'end'
-  id: number
+  id: BodyId
 }
 
 /** `bytes` is an amount here: nothing follows the line. */
 export interface CreditMessage {
   type: 'credit'
-  id: number
+  id: BodyId
   bytes: number
 }
 
 export interface CancelMessage {
   type: 'cancel'
-  id: number
+  id: BodyId
   reason: string
 }
 
@@ -89,6 +94,18 @@ export interface LogMessage {
   message: string
 }
 
+export interface FetchMessage {
+  type: 'fetch'
+  id: FetchId
+  invocation: number
+  method: string
+  url: string
+  headers: HeaderList
+  redirect: 'follow' | 'error' | 'manual'
+  bytes?: number
+  end: boolean
+}
+
 export interface PongMessage {
   type: 'pong'
   n: number
@@ -105,6 +122,7 @@ export type WorkerMessage =
   | ErrorMessage
   | DoneMessage
   | LogMessage
+  | FetchMessage
   | PongMessage
 
 export interface StartLimits {
@@ -138,6 +156,24 @@ export interface InvokeMessage {
   end: boolean
 }
 
+export interface FetchResponseMessage {
+  type: 'fetch-response'
+  id: FetchId
+  status: number
+  statusText: string
+  url: string
+  redirected: boolean
+  headers: HeaderList
+  end: boolean
+}
+
+export interface FetchErrorMessage {
+  type: 'fetch-error'
+  id: FetchId
+  code: string
+  message: string
+}
+
 /** Everything the host says to a worker. */
 export type HostMessage =
   | { type: 'start'; protocol: number; worker: number; limits: StartLimits; bytes: number }
@@ -146,6 +182,8 @@ export type HostMessage =
   | EndMessage
   | CreditMessage
   | CancelMessage
+  | FetchResponseMessage
+  | FetchErrorMessage
   | { type: 'ping'; n: number }
   | { type: 'shutdown'; grace_ms: number }
 

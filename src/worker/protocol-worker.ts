@@ -11,6 +11,7 @@ import {
   type Stage,
   tenantError,
 } from './failures.ts'
+import { Fetches } from './fetches.ts'
 import { DONE_GRACE_MS, InFlight } from './in-flight.ts'
 import { type Announcement, Inbox, type InboxOwner } from './inbox.ts'
 import type { InvocationOwner, RunningInvocation } from './invocation.ts'
@@ -46,6 +47,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   protected readonly spec: border.WorkerSpec
   protected readonly services: WorkerServices
   readonly flying: InFlight
+  readonly fetches: Fetches
   readonly vigil: Vigil
   readonly logs: LogRelay
   protected abstract readonly cpu: CpuAllowance
@@ -77,6 +79,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#events = events
     this.logs = new LogRelay(events, spec)
     this.#wear = new Wear(spec.capabilities.maxCpu)
+    this.fetches = new Fetches(this.channel, spec, services.egress)
     this.flying = new InFlight(this, (message) => tenantError(spec, message))
     this.vigil = new Vigil(this.channel, this.flying, events)
     this.inbox = new Inbox<A>(this)
@@ -257,15 +260,9 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   #overdue(): void {
-    if (this.channel.closed || this.#exit !== undefined) {
-      this.#explainEnd()
-      return
-    }
-    if (this.#state === 'draining') {
-      this.#leave()
-      return
-    }
-    this.#finish(explainLateness(this.#stage))
+    if (this.channel.closed || this.#exit !== undefined) this.#explainEnd()
+    else if (this.#state === 'draining') this.#leave()
+    else this.#finish(explainLateness(this.#stage))
   }
 
   #needsWatch(now: number): boolean {

@@ -1,4 +1,5 @@
 /** What every worker of a launcher gets from it. */
+import type { Egress } from '../egress/egress.ts'
 import type { LogLevel } from './messages.ts'
 import type { OomKills } from './oom-kills.ts'
 import type { Sweeper } from './sweeper.ts'
@@ -6,6 +7,8 @@ import type { Sweeper } from './sweeper.ts'
 export interface WorkerServices {
   sweeper: Sweeper
   oomKills: OomKills
+  /** Every outbound request of a worker goes through it. */
+  egress: Egress
   /** For the operator: what happens to processes, not what tenants print. */
   log: (level: LogLevel, message: string) => void
   /** From the start of a process until it takes a bundle. */

@@ -16,6 +16,7 @@ import type {
   WorkerLog,
   WorkerSpec,
 } from '../../src/worker/worker.ts'
+import { makeEgress } from '../egress/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')
 const WORKER = process.env.FUNCTIONS_TEST_WORKER ?? join(BIN, 'quickjs-worker')
@@ -39,6 +40,7 @@ export function openLauncher(overrides: Partial<WorkerLauncherOptions> = {}): Be
     runDir,
     sandboxUid: process.getuid?.() === 0 ? 65534 : undefined,
     log: (level, message) => console.error(`${level}: ${message}`),
+    egress: overrides.egress ?? makeEgress(),
     ...overrides,
   })
   return {

@@ -34,22 +34,23 @@ const decoder = new FrameDecoder<HostMessage>(
   MAX_LINE_BYTES,
 )
 
+/** A Bun worker fetches by itself: every id is an invocation's. */
 function deliver(message: HostMessage, payload: Buffer | undefined): void {
   switch (message.type) {
     case 'invoke':
       runs.invoke(message, payload)
       break
     case 'chunk':
-      runs.get(message.id)?.body.push(payload as Buffer)
+      runs.get(message.id as number)?.body.push(payload as Buffer)
       break
     case 'end':
-      runs.get(message.id)?.body.end()
+      runs.get(message.id as number)?.body.end()
       break
     case 'credit':
-      runs.get(message.id)?.credit.add(message.bytes)
+      runs.get(message.id as number)?.credit.add(message.bytes)
       break
     case 'cancel':
-      runs.cancel(message.id, message.reason)
+      runs.cancel(message.id as number, message.reason)
       break
     case 'ping':
       channel.sendLine(`{"type":"pong","n":${message.n}}\n`)

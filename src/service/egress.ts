@@ -1,0 +1,20 @@
+import type { Config } from '../config/schema.ts'
+import { Egress } from '../egress/egress.ts'
+import type { CounterBook } from '../telemetry/counters.ts'
+
+/** The broker of outbound requests, as the settings want it. */
+export function newEgress({ egress }: Config, counters?: CounterBook): Egress {
+  return new Egress({
+    resolver: egress.resolver,
+    allowPrivate: egress.allowPrivate,
+    maxSubrequests: egress.maxSubrequests,
+    maxOpen: egress.maxOpen,
+    maxBodyBytes: egress.maxBody,
+    maxHeaderBytes: egress.maxHeaders,
+    connectTimeoutMs: egress.connectTimeout,
+    headTimeoutMs: egress.headTimeout,
+    bodyTimeoutMs: egress.idleTimeout,
+    counted: ({ functionName, version }, outcome) =>
+      counters?.of(functionName, version).recordSubrequest(outcome),
+  })
+}
