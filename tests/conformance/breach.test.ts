@@ -1,36 +1,15 @@
 /** A worker is hostile from the moment it has read a bundle: what it says wrong ends it, and only it. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { onInvoke, openFakeLauncher, READY } from './fake-launcher.ts'
 import { begin, call, makeSpec, open, openLauncher, start, until } from './harness.ts'
 
-const dir = mkdtempSync(join(tmpdir(), 'functions-breach-'))
-const bench = openLauncher({
-  launcherPath: script(
-    'fake',
-    `exec ${process.execPath} ${join(import.meta.dir, 'fake-worker.ts')}`,
-  ),
-})
-afterAll(async () => {
-  await bench.close()
-  rmSync(dir, { recursive: true, force: true })
-})
+const bench = openFakeLauncher()
+const { script } = bench
+afterAll(() => bench.close())
 
-function script(name: string, body: string): string {
-  const path = join(dir, name)
-  writeFileSync(path, `#!/bin/sh\n${body}\n`)
-  chmodSync(path, 0o755)
-  return path
-}
-
-const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`
 const HEAD = `{ type: 'response', id: 1, status: 200, headers: [], end: false }`
 const WHOLE = `{ type: 'response', id: 1, status: 200, headers: [], end: true }`
 const DONE = `{ type: 'done', id: 1, cpu_us: 1, heap_bytes: 1 }`
-
-/** A worker that says `code` as soon as it has an invocation. */
-const onInvoke = (code: string) => `${READY} on((m) => { if (m.type === 'invoke') { ${code} } })`
 
 test('an answer before it is ready is a breach', async () => {
   const spec = makeSpec('bun', `on((m) => { if (m.type === 'invoke') send(${WHOLE}) })`)
@@ -46,7 +25,7 @@ describe('said of an invocation, it is a breach:', () => {
     ['bytes of no text', `raw(Buffer.from([0, 255, 10, 254, 10]))`],
     ['a line that nests too deep', `raw('['.repeat(200_000) + '\\n')`],
     ['a line without end', `raw('x'.repeat(300_000))`],
-    ['an unknown type', `send({ type: 'fetch', id: 'f1', invocation: 1 })`],
+    ['an unknown type', `send({ type: 'exec', id: 1 })`],
     ['a message of the host', `send({ type: 'invoke', id: 2 })`],
     ['a message of the launcher', `send({ type: 'launched', pid: 1, layers: [] })`],
     [

@@ -144,7 +144,7 @@ bool fn_body_unusable(JSContext *ctx, const fn_body *body) {
     return fn_body_used(ctx, body) || (JS_IsObject(body->stream) && is_locked(ctx, body->stream));
 }
 
-int fn_body_view(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len) {
+int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len) {
     if (body->source == FN_SOURCE_TEXT) {
         fn_text text;
         if (fn_text_usv(ctx, &text, body->value) < 0) {
@@ -181,7 +181,7 @@ static JSValue make_stream(JSContext *ctx, fn_body *body) {
     }
     const uint8_t *bytes = NULL;
     size_t len = 0;
-    if (!body->used && fn_body_view(ctx, body, &bytes, &len) < 0) {
+    if (!body->used && fn_body_view_bytes(ctx, body, &bytes, &len) < 0) {
         return JS_EXCEPTION;
     }
     JSValue array = fn_uint8_array(ctx, bytes, len);

@@ -61,11 +61,14 @@ bool fn_body_unusable(JSContext *ctx, const fn_body *body);
 /* The body attribute: null or a ReadableStream. */
 JSValue fn_body_stream(JSContext *ctx, fn_body *body);
 /* The bytes of TEXT or BYTES, which stay the body's. 0, or -1 with an exception. */
-int fn_body_view(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len);
+int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len);
 /* A promise of the whole body. `type` is the value of content-type, or null. */
 JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers);
 JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
                         JSValueConst type);
+/* Takes a usable body for the host: it is used from then on. `owner` is whose body it is. 0, or -1
+ * with an exception. */
+int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view);
 /* clone(), of a usable body. */
 int fn_body_clone(JSContext *ctx, fn_body *from, fn_body *to);
 /* new Request(request): the body goes over, and `from` is used. */
@@ -73,13 +76,9 @@ int fn_body_move(JSContext *ctx, fn_body *from, fn_body *to);
 /* A promise rejected with the pending exception, or JS_EXCEPTION where that cannot be caught. */
 JSValue fn_rejected(JSContext *ctx);
 
-/* ---- feed.c: the body of a request, as it comes from the host */
+/* ---- feed.c: a body as it comes from the host, a request's or a fetched response's */
 
-JSValue fn_feed_new(JSContext *ctx, uint32_t invocation);
-int fn_feed_push(JSContext *ctx, JSValueConst feed, const uint8_t *bytes, size_t len);
-int fn_feed_end(JSContext *ctx, JSValueConst feed);
-/* Unless it is complete, what reads it gets `error`. */
-int fn_feed_fail(JSContext *ctx, JSValueConst feed, JSValueConst error);
+JSValue fn_feed_new(JSContext *ctx, fn_body_id id);
 JSValue fn_feed_consume(JSContext *ctx, JSValueConst feed, fn_body_as as, JSValueConst type);
 
 /* For JS: the bytes that are there, null at the end, undefined when there are none yet. */
@@ -88,6 +87,15 @@ JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
 JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+
+/* ---- fetch.c, for JS */
+
+JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 /* ---- pump.c */
 

@@ -73,7 +73,7 @@ static JSValue read_now(JSContext *ctx, fn_body *body, fn_body_as as, JSValueCon
     size_t len = 0;
     if (body->source != FN_SOURCE_NULL) {
         body->used = true;
-        if (fn_body_view(ctx, body, &bytes, &len) < 0) {
+        if (fn_body_view_bytes(ctx, body, &bytes, &len) < 0) {
             return fn_rejected(ctx);
         }
     }
@@ -108,6 +108,31 @@ JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers
     }
     JS_FreeValue(ctx, type);
     return JS_IsException(promise) ? fn_rejected(ctx) : promise;
+}
+
+int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view) {
+    *view = (fn_body_view){.hold = JS_UNDEFINED, .pump = JS_UNDEFINED};
+    if (body->source == FN_SOURCE_NULL) {
+        return 0;
+    }
+    if (body->source == FN_SOURCE_FEED || !JS_IsUndefined(body->stream)) {
+        JSValue stream = fn_body_stream(ctx, body);
+        JSValue pump = JS_IsException(stream) ? JS_EXCEPTION : fn_pump_new(ctx, stream);
+        JS_FreeValue(ctx, stream);
+        if (JS_IsException(pump)) {
+            return -1;
+        }
+        view->kind = FN_BODY_STREAM;
+        view->pump = pump;
+    } else {
+        if (fn_body_view_bytes(ctx, body, &view->bytes, &view->len) < 0) {
+            return -1;
+        }
+        view->kind = FN_BODY_BYTES;
+        view->hold = JS_DupValue(ctx, owner);
+    }
+    body->used = true;
+    return 0;
 }
 
 static int split(JSContext *ctx, fn_body *from, fn_body *to) {

@@ -1,5 +1,5 @@
-/* The body of a request as it comes from the host: a queue of bytes that one reader empties, which
- * is either a promise of all of it or a stream. */
+/* A body as it comes from the host, a request's or a fetched response's: a queue of bytes that one
+ * reader empties, which is either a promise of all of it or a stream. */
 #include "body.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #define CREDIT_PART (64 * 1024) /* a quarter of what the host may have under way */
 
 typedef struct {
-    uint32_t invocation;
+    fn_body_id id;
     bool ended, failed, cancelled;
     bool collecting; /* `resolve` and `reject` wait for the end */
     fn_body_as as;
@@ -49,14 +49,14 @@ int fn_feed_init(JSContext *ctx) {
     return JS_NewClass(JS_GetRuntime(ctx), fn_web.feed, &definition);
 }
 
-JSValue fn_feed_new(JSContext *ctx, uint32_t invocation) {
+JSValue fn_feed_new(JSContext *ctx, fn_body_id id) {
     JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.feed);
     feed *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
     if (f == NULL) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
-    *f = (feed){.invocation = invocation,
+    *f = (feed){.id = id,
                 .error = JS_UNDEFINED,
                 .resolve = JS_UNDEFINED,
                 .reject = JS_UNDEFINED,
@@ -68,7 +68,7 @@ JSValue fn_feed_new(JSContext *ctx, uint32_t invocation) {
 
 static void consumed(JSContext *ctx, const feed *f, size_t len) {
     if (len > 0) {
-        fn_host_body_consumed(ctx, f->invocation, len);
+        fn_host_body_consumed(ctx, f->id, len);
     }
 }
 
@@ -293,7 +293,7 @@ JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         f->start = f->len = 0;
         consumed(ctx, f, len);
         if (open) {
-            fn_host_body_cancelled(ctx, f->invocation);
+            fn_host_body_cancelled(ctx, f->id);
         }
     }
     return JS_UNDEFINED;

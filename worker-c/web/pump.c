@@ -1,10 +1,10 @@
-/* Reads the stream of a response for the host, a chunk at a time. */
+/* Reads the stream of a body for the host, a chunk at a time. */
 #include "body.h"
 
 typedef struct {
     JSValue stream;
     JSValue reader; /* undefined until the first chunk is asked for */
-    uint32_t invocation;
+    fn_body_id id;
     bool waiting; /* an answer is owed */
 } pump;
 
@@ -56,13 +56,13 @@ static int open_reader(JSContext *ctx, pump *p) {
     return 0;
 }
 
-int fn_web_pump_next(JSContext *ctx, JSValueConst value, uint32_t invocation) {
+int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
     pump *p = JS_GetOpaque(value, fn_web.pump);
     if (p == NULL || p->waiting) {
         JS_ThrowInternalError(ctx, "not a pump, or one that was asked already");
         return -1;
     }
-    p->invocation = invocation;
+    p->id = id;
     p->waiting = true;
     if (open_reader(ctx, p) == 0) {
         JSValueConst args[] = {value, p->reader};
@@ -78,21 +78,19 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, uint32_t invocation) {
         return -1;
     }
     p->waiting = false;
-    fn_host_pump_error(ctx, invocation, error);
+    fn_host_pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
     return 0;
 }
 
-int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, const char *reason) {
+int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
     pump *p = JS_GetOpaque(value, fn_web.pump);
     if (p == NULL) {
         return 0;
     }
     p->waiting = false;
-    JSValue text = JS_NewString(ctx, reason);
-    JSValueConst args[] = {JS_IsUndefined(p->reader) ? p->stream : p->reader, text};
-    JSValue result = JS_IsException(text) ? JS_EXCEPTION : fn_hook(ctx, "cancelStream", 2, args);
-    JS_FreeValue(ctx, text);
+    JSValueConst args[] = {JS_IsUndefined(p->reader) ? p->stream : p->reader, reason};
+    JSValue result = fn_hook(ctx, "cancelStream", 2, args);
     JS_FreeValue(ctx, result);
     return JS_IsException(result) ? -1 : 0;
 }
@@ -106,10 +104,10 @@ static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
     return p;
 }
 
-/* What is no bytes breaks the response, and ends the stream that gave it. */
+/* What is no bytes breaks the body, and ends the stream that gave it. */
 static void refuse_chunk(JSContext *ctx, const pump *p) {
-    uint32_t invocation = p->invocation;
-    JS_ThrowTypeError(ctx, "a chunk of the response's body is not a Uint8Array");
+    fn_body_id id = p->id;
+    JS_ThrowTypeError(ctx, "a chunk of the body is not a Uint8Array");
     JSValue error = JS_GetException(ctx);
     JSValueConst args[] = {p->reader, error};
     JSValue result = fn_hook(ctx, "cancelStream", 2, args);
@@ -117,7 +115,7 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
         JS_FreeValue(ctx, JS_GetException(ctx));
     }
     JS_FreeValue(ctx, result);
-    fn_host_pump_error(ctx, invocation, error);
+    fn_host_pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
 }
 
@@ -146,7 +144,7 @@ JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
         p->waiting = true;
         return JS_TRUE;
     }
-    fn_host_pump_chunk(ctx, p->invocation, bytes, len);
+    fn_host_pump_chunk(ctx, p->id, bytes, len);
     return JS_FALSE;
 }
 
@@ -154,7 +152,7 @@ JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_host_pump_end(ctx, p->invocation);
+        fn_host_pump_end(ctx, p->id);
     }
     return JS_UNDEFINED;
 }
@@ -163,7 +161,7 @@ JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_host_pump_error(ctx, p->invocation, argc > 1 ? argv[1] : JS_UNDEFINED);
+        fn_host_pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
     }
     return JS_UNDEFINED;
 }

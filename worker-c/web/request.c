@@ -105,7 +105,7 @@ static int set_body(JSContext *ctx, fn_request *request, const fn_request_init *
                    ? 0
                    : fn_body_set_bytes(ctx, &request->body, init->body, init->body_len);
     }
-    JSValue feed = fn_feed_new(ctx, init->invocation);
+    JSValue feed = fn_feed_new(ctx, init->id);
     if (JS_IsException(feed)) {
         return -1;
     }

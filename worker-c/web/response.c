@@ -9,6 +9,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
         fn_headers_free(response->headers);
         JS_FreeValueRT(rt, response->headers_object);
         JS_FreeValueRT(rt, response->status_text);
+        JS_FreeValueRT(rt, response->url);
         fn_body_free(rt, &response->body);
         js_free_rt(rt, response);
     }
@@ -26,8 +27,7 @@ static fn_response *this_response(JSContext *ctx, JSValueConst this_val) {
     return JS_GetOpaque2(ctx, this_val, fn_web.response);
 }
 
-/* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
-static fn_response *attach(JSContext *ctx, JSValue value) {
+fn_response *fn_response_attach(JSContext *ctx, JSValue value) {
     fn_response *response = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*response));
     if (response == NULL) {
         JS_FreeValue(ctx, value);
@@ -38,6 +38,7 @@ static fn_response *attach(JSContext *ctx, JSValue value) {
                               .headers = fn_headers_new(),
                               .headers_object = JS_UNDEFINED,
                               .status_text = JS_UNDEFINED,
+                              .url = JS_UNDEFINED,
                               .body = FN_BODY_INIT};
     JS_SetOpaque(value, response);
     if (response->headers == NULL) {
@@ -48,7 +49,7 @@ static fn_response *attach(JSContext *ctx, JSValue value) {
     return response;
 }
 
-static bool is_null_body_status(int status) {
+bool fn_is_null_body_status(int status) {
     return status == 101 || status == 103 || status == 204 || status == 205 || status == 304;
 }
 
@@ -56,7 +57,7 @@ static int set_body(JSContext *ctx, fn_response *response, JSValueConst init) {
     fn_body_type type;
     int err = fn_body_extract(ctx, init, &response->body, &type);
     if (err == 0 && response->body.source != FN_SOURCE_NULL) {
-        if (is_null_body_status(response->status)) {
+        if (fn_is_null_body_status(response->status)) {
             JS_ThrowTypeError(ctx, "Response: a body is not allowed with status %d",
                               response->status);
             err = -1;
@@ -70,7 +71,7 @@ static int set_body(JSContext *ctx, fn_response *response, JSValueConst init) {
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
     JSValue value = fn_idl_create(ctx, new_target, fn_web.response);
-    fn_response *response = attach(ctx, value);
+    fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         return JS_EXCEPTION;
     }
@@ -97,7 +98,7 @@ static JSValue static_json(JSContext *ctx, JSValueConst this_val, int argc, JSVa
         return JS_ThrowTypeError(ctx, "Response.json: the value has no JSON");
     }
     JSValue value = JS_NewObjectClass(ctx, fn_web.response);
-    fn_response *response = attach(ctx, value);
+    fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         JS_FreeValue(ctx, text);
         return JS_EXCEPTION;
@@ -105,7 +106,7 @@ static JSValue static_json(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     response->body.source = FN_SOURCE_TEXT;
     response->body.value = text;
     int err = argc > 1 ? fn_response_apply(ctx, response, argv[1]) : 0;
-    if (err == 0 && is_null_body_status(response->status)) {
+    if (err == 0 && fn_is_null_body_status(response->status)) {
         JS_ThrowTypeError(ctx, "Response.json: a body is not allowed with status %d",
                           response->status);
         err = -1;
@@ -122,11 +123,11 @@ static JSValue static_error(JSContext *ctx, JSValueConst this_val, int argc, JSV
     (void)argc;
     (void)argv;
     JSValue value = JS_NewObjectClass(ctx, fn_web.response);
-    fn_response *response = attach(ctx, value);
+    fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         return JS_EXCEPTION;
     }
-    response->is_error = true;
+    response->type = FN_RESPONSE_ERROR;
     response->status = 0;
     response->guard = FN_GUARD_IMMUTABLE;
     return value;
@@ -164,7 +165,7 @@ static JSValue static_redirect(JSContext *ctx, JSValueConst this_val, int argc,
         return JS_EXCEPTION;
     }
     JSValue value = JS_NewObjectClass(ctx, fn_web.response);
-    fn_response *response = attach(ctx, value);
+    fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         return JS_EXCEPTION;
     }
@@ -194,7 +195,7 @@ static JSValue clone_response(JSContext *ctx, JSValueConst this_val, int argc, J
         return JS_ThrowTypeError(ctx, "Response.clone: the body was read already, or is locked");
     }
     JSValue value = JS_NewObjectClass(ctx, fn_web.response);
-    fn_response *to = attach(ctx, value);
+    fn_response *to = fn_response_attach(ctx, value);
     if (to == NULL) {
         return JS_EXCEPTION;
     }
@@ -207,7 +208,9 @@ static JSValue clone_response(JSContext *ctx, JSValueConst this_val, int argc, J
     fn_headers_free(to->headers);
     to->headers = copy;
     to->status = from->status;
-    to->is_error = from->is_error;
+    to->type = from->type;
+    to->redirected = from->redirected;
+    to->url = JS_DupValue(ctx, from->url);
     to->guard = from->guard;
     to->status_text = JS_DupValue(ctx, from->status_text);
     return value;

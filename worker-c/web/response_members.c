@@ -19,17 +19,23 @@ static JSValue get_headers(JSContext *ctx, fn_response *response) {
 }
 
 static JSValue get(JSContext *ctx, JSValueConst this_val, int member) {
+    static const char *const types[] = {
+        [FN_RESPONSE_DEFAULT] = "default",
+        [FN_RESPONSE_BASIC] = "basic",
+        [FN_RESPONSE_ERROR] = "error",
+    };
     fn_response *response = this_response(ctx, this_val);
     if (response == NULL) {
         return JS_EXCEPTION;
     }
     switch (member) {
     case TYPE:
-        return JS_NewString(ctx, response->is_error ? "error" : "default");
+        return JS_NewString(ctx, types[response->type]);
     case URL:
-        return JS_NewString(ctx, "");
+        return JS_IsUndefined(response->url) ? JS_NewString(ctx, "")
+                                             : JS_DupValue(ctx, response->url);
     case REDIRECTED:
-        return JS_FALSE;
+        return JS_NewBool(ctx, response->redirected);
     case STATUS:
         return JS_NewInt32(ctx, response->status);
     case OK:
@@ -78,13 +84,13 @@ const int fn_response_member_count = FN_COUNT(fn_response_members);
 
 int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
                          const char **why) {
-    *out = (fn_response_view){.hold = JS_UNDEFINED, .stream = JS_UNDEFINED};
+    *out = (fn_response_view){.body = {.hold = JS_UNDEFINED, .pump = JS_UNDEFINED}};
     fn_response *response = JS_GetOpaque(value, fn_web.response);
     if (response == NULL) {
         *why = "the handler returned no Response";
         return -1;
     }
-    if (response->is_error) {
+    if (response->type == FN_RESPONSE_ERROR) {
         *why = "the handler returned an error response";
         return -1;
     }
@@ -95,22 +101,12 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
     }
     out->status = response->status;
     out->headers = response->headers;
-    if (!JS_IsUndefined(body->stream)) {
-        out->stream = fn_pump_new(ctx, body->stream);
-        if (JS_IsException(out->stream)) {
-            out->stream = JS_UNDEFINED;
-            *why = "there is no memory to read the Response";
-            return -1;
-        }
-        out->kind = FN_BODY_STREAM;
-    } else if (body->source != FN_SOURCE_NULL) {
-        if (fn_body_view(ctx, body, &out->bytes, &out->len) < 0) {
-            *why = "there is no memory to read the Response";
-            return -1;
-        }
-        out->kind = FN_BODY_BYTES;
+    if (fn_body_take(ctx, body, value, &out->body) < 0) {
+        *why = "there is no memory to read the Response";
+        return -1;
     }
-    body->used = body->source != FN_SOURCE_NULL;
-    out->hold = JS_DupValue(ctx, value);
+    if (JS_IsUndefined(out->body.hold)) {
+        out->body.hold = JS_DupValue(ctx, value); /* the headers are the Response's */
+    }
     return 0;
 }

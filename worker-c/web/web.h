@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include "quickjs.h"
 
+/* Whose body it is: an invocation's, by its number, or a fetch's, by its number with this bit. */
+typedef uint64_t fn_body_id;
+#define FN_BODY_OF_FETCH ((fn_body_id)1 << 32)
+
 /* A header list: names lower-cased, values as bytes, order and repeats kept. */
 typedef struct fn_headers fn_headers;
 
@@ -34,8 +38,8 @@ typedef struct {
     fn_headers *headers; /* taken over, also on failure */
     const uint8_t *body; /* first or whole part, copied; NULL when there is none */
     size_t body_len;
-    bool body_end;       /* no more parts follow; with body NULL and body_end the body is null */
-    uint32_t invocation; /* handed back in fn_host_body_consumed and fn_host_body_cancelled */
+    bool body_end; /* no more parts follow; with body NULL and body_end the body is null */
+    fn_body_id id; /* handed back in fn_host_body_consumed and fn_host_body_cancelled */
 } fn_request_init;
 
 /* A tenant-visible Request whose signal can be aborted. JS_EXCEPTION on failure. */
@@ -48,14 +52,19 @@ int fn_web_request_abort(JSContext *ctx, JSValueConst request, const char *reaso
 
 typedef enum { FN_BODY_NONE, FN_BODY_BYTES, FN_BODY_STREAM } fn_body_kind;
 
+/* A body that is taken for the host. */
 typedef struct {
-    int status;
-    const fn_headers *headers; /* lives as long as the Response; content-type already set */
     fn_body_kind kind;
     const uint8_t *bytes; /* FN_BODY_BYTES: lives as long as `hold` */
     size_t len;
-    JSValue hold;   /* to be freed by the caller */
-    JSValue stream; /* FN_BODY_STREAM: a pump for fn_web_pump_*; to be freed by the caller */
+    JSValue hold; /* to be freed by the caller */
+    JSValue pump; /* FN_BODY_STREAM: for fn_web_pump_*; to be freed by the caller */
+} fn_body_view;
+
+typedef struct {
+    int status;
+    const fn_headers *headers; /* lives as long as the Response; content-type already set */
+    fn_body_view body;
 } fn_response_view;
 
 /* Reads a Response natively, running no tenant code. 0, or -1 where `value` is not a Response of
@@ -64,10 +73,33 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
                          const char **why);
 
 /* Asks the pump for its next chunk. The answer comes as exactly one of fn_host_pump_chunk,
- * fn_host_pump_end, fn_host_pump_error, maybe later, with `invocation`. */
-int fn_web_pump_next(JSContext *ctx, JSValueConst pump, uint32_t invocation);
-/* Cancels the stream (the client is gone). */
-int fn_web_pump_cancel(JSContext *ctx, JSValueConst pump, const char *reason);
+ * fn_host_pump_end, fn_host_pump_error, maybe later, with `id`. */
+int fn_web_pump_next(JSContext *ctx, JSValueConst pump, fn_body_id id);
+/* Cancels the stream: nobody reads it any more. */
+int fn_web_pump_cancel(JSContext *ctx, JSValueConst pump, JSValueConst reason);
+
+/* What came of a fetch. */
+typedef struct {
+    fn_body_id id;
+    int status;
+    const char *status_text;
+    size_t status_text_len;
+    const char *url;
+    size_t url_len;
+    bool redirected;
+    bool no_body;        /* the request was one that gets none */
+    bool complete;       /* nothing of the body follows */
+    fn_headers *headers; /* taken over, also on failure */
+} fn_fetched;
+
+/* A tenant-visible Response; `feed` becomes where the bytes of its body go, and stays undefined
+ * where none come. JS_EXCEPTION on failure. */
+JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed);
+/* More of that body, its end, or what broke it. They run no scripts. */
+int fn_feed_push(JSContext *ctx, JSValueConst feed, const uint8_t *bytes, size_t len);
+int fn_feed_end(JSContext *ctx, JSValueConst feed);
+/* Unless it is complete, what reads it gets `error`. */
+int fn_feed_fail(JSContext *ctx, JSValueConst feed, JSValueConst error);
 
 /* `error.stack` or a rendering of any thrown value, running no tenant code that could throw or loop
  * (own data properties only). UTF-8, to be freed with js_free; never NULL but on out of memory. */

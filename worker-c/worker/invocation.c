@@ -16,8 +16,7 @@ fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id) {
     invocation->id = id;
     invocation->references = 1;
     invocation->async = invocation->request = JS_UNDEFINED;
-    invocation->out.hold = invocation->out.pump = JS_UNDEFINED;
-    invocation->out.credit = FN_CREDIT;
+    fn_body_out_init(&invocation->out, id, invocation);
     fn_invocation **chain = &worker->table[id % FN_TABLE_SIZE];
     invocation->next_in_table = *chain;
     *chain = invocation;
@@ -61,7 +60,8 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     worker->in_flight--;
     invocation->state = FN_GONE;
     fn_programs_end(worker, invocation);
-    fn_response_free(worker, invocation);
+    fn_fetches_drop(worker, invocation);
+    fn_body_out_free(worker, &invocation->out);
     JS_FreeValue(worker->ctx, invocation->request);
     JS_FreeValue(worker->ctx, invocation->async);
     invocation->request = invocation->async = JS_UNDEFINED;
@@ -119,7 +119,7 @@ void fn_invocations_finish(fn_worker *worker) {
 
 void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation) {
     invocation->state = FN_WAITING;
-    fn_response_free(worker, invocation);
+    fn_body_out_free(worker, &invocation->out);
     if (invocation->waiting == 0) {
         finish(worker, invocation);
     }

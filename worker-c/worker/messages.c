@@ -22,19 +22,6 @@ static fn_invocation *addressed(fn_worker *worker, const fn_frame *frame) {
     return fn_invocation_find(worker, (uint32_t)id);
 }
 
-static void on_credit(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
-    uint64_t bytes = get_uint(frame, "bytes");
-    if (invocation == NULL) {
-        return;
-    }
-    if (bytes > FN_CREDIT - invocation->out.credit) {
-        fn_worker_breach("credit for bytes that were not sent");
-    }
-    invocation->out.credit += (uint32_t)bytes;
-    fn_response_pump(worker, invocation);
-    fn_jobs_run(worker);
-}
-
 static void on_cancel(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
     const char *reason = yyjson_get_str(yyjson_obj_get(frame->root, "reason"));
     if (invocation != NULL) {
@@ -51,10 +38,57 @@ static void on_ping(fn_worker *worker, const fn_frame *frame) {
     }
 }
 
+/* The fetch of a message; NULL where it has ended, which its sender could not know yet. */
+static fn_fetch *addressed_fetch(fn_worker *worker, fn_body_id id) {
+    if ((id & ~FN_BODY_OF_FETCH) > worker->last_fetch) {
+        fn_worker_breach("a fetch that was never asked for");
+    }
+    fn_fetch *fetch = fn_fetch_find(worker, id);
+    return fetch != NULL && fn_invocation_live(fetch->out.invocation) ? fetch : NULL;
+}
+
+/* False where it is a message about something else. */
+static bool on_fetch(fn_worker *worker, const char *type, const fn_frame *frame) {
+    static const struct {
+        const char *type;
+        void (*run)(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+    } messages[] = {
+        {"fetch-response", fn_fetch_response},
+        {"fetch-error", fn_fetch_error},
+        {"chunk", fn_fetch_chunk},
+        {"end", fn_fetch_end},
+        {"credit", fn_fetch_credit},
+        {"cancel", fn_fetch_unwanted},
+    };
+    if (!yyjson_is_str(yyjson_obj_get(frame->root, "id"))) {
+        return false;
+    }
+    fn_fetch *fetch = addressed_fetch(worker, fn_body_id_of(frame->root));
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        if (strcmp(messages[i].type, type) == 0) {
+            if (fetch != NULL) {
+                messages[i].run(worker, fetch, frame);
+            }
+            return true;
+        }
+    }
+    fn_worker_breach("an unknown message about a fetch");
+}
+
+static void on_credit(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
+    uint64_t bytes = get_uint(frame, "bytes");
+    if (invocation != NULL) {
+        fn_body_out_credit(worker, &invocation->out, bytes);
+    }
+}
+
 void fn_message(fn_worker *worker, const fn_frame *frame) {
     const char *type = yyjson_get_str(yyjson_obj_get(frame->root, "type"));
     if (type == NULL) {
         fn_worker_breach("a message without a type");
+    }
+    if (on_fetch(worker, type, frame)) {
+        return;
     }
     if (strcmp(type, "invoke") == 0) {
         fn_request_start(worker, frame);

@@ -55,8 +55,8 @@ void fn_rehearse(fn_worker *worker) {
     const char *why = NULL;
     /* Ours, so that anything else is a bug of ours. */
     FN_CHECK(fn_web_response_read(ctx, response, &view, &why) == 0);
-    JS_FreeValue(ctx, view.hold);
-    JS_FreeValue(ctx, view.stream);
+    JS_FreeValue(ctx, view.body.hold);
+    JS_FreeValue(ctx, view.body.pump);
     JS_FreeValue(ctx, response);
     JS_FreeValue(ctx, promise);
     JS_FreeValue(ctx, request);

@@ -6,7 +6,6 @@
 #include <time.h>
 #include "json_out.h"
 
-#define CREDIT_BATCH (32 * 1024)
 #define CANCEL_CPU_NS 5000000u /* what the listeners of request.signal may use */
 
 /* JSON gives bytes as code points; back to one byte each, which is never longer. */
@@ -43,9 +42,9 @@ static int append_header(fn_headers *headers, yyjson_val *pair) {
                              (const uint8_t *)text, len);
 }
 
-static fn_headers *read_headers(yyjson_val *list) {
+fn_headers *fn_headers_read(yyjson_val *list) {
     if (!yyjson_is_arr(list)) {
-        fn_worker_breach("invoke without headers");
+        fn_worker_breach("a head without headers");
     }
     fn_headers *headers = fn_headers_new();
     size_t index, max;
@@ -106,10 +105,10 @@ static int keep_request_id(fn_invocation *invocation, const fn_headers *headers)
 
 static JSValue make_request(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame,
                             bool end) {
-    fn_request_init init = {.invocation = invocation->id, .body_end = end};
+    fn_request_init init = {.id = invocation->id, .body_end = end};
     init.method = get_str(frame->root, "method", &init.method_len);
     init.url = get_str(frame->root, "url", &init.url_len);
-    init.headers = read_headers(yyjson_obj_get(frame->root, "headers"));
+    init.headers = fn_headers_read(yyjson_obj_get(frame->root, "headers"));
     if (init.headers == NULL || keep_request_id(invocation, init.headers) != 0) {
         fn_headers_free(init.headers);
         return JS_ThrowOutOfMemory(worker->ctx);
@@ -229,6 +228,14 @@ void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
     }
 }
 
+static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char *reason) {
+    JSValue text = JS_NewString(worker->ctx, reason);
+    if (JS_IsException(text) || fn_web_pump_cancel(worker->ctx, invocation->out.pump, text) < 0) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    }
+    JS_FreeValue(worker->ctx, text);
+}
+
 /* The host is done with it: request.signal says so to the tenant, for a moment, then all ends. */
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason) {
     invocation->deadline_ns = 0;
@@ -238,41 +245,10 @@ void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char 
     if (fn_web_request_abort(worker->ctx, invocation->request, reason) < 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
     }
-    if (!JS_IsUndefined(invocation->out.pump) && invocation->stop == FN_STOP_NONE &&
-        fn_web_pump_cancel(worker->ctx, invocation->out.pump, reason) < 0) {
-        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    if (!JS_IsUndefined(invocation->out.pump) && invocation->stop == FN_STOP_NONE) {
+        cancel_body(worker, invocation, reason);
     }
     invocation->stop = FN_STOP_CANCEL;
     fn_leave(worker, scope);
     fn_jobs_run(worker);
-}
-
-void fn_host_body_consumed(JSContext *ctx, uint32_t id, size_t bytes) {
-    fn_worker *worker = fn_worker_of(ctx);
-    fn_invocation *invocation = fn_invocation_find(worker, id);
-    if (invocation == NULL || bytes > invocation->in.outstanding) {
-        return;
-    }
-    fn_body_in *in = &invocation->in;
-    in->outstanding -= (uint32_t)bytes;
-    in->owed += (uint32_t)bytes;
-    if (in->ended || in->unwanted || (in->owed < CREDIT_BATCH && in->outstanding > 0)) {
-        return;
-    }
-    fn_buffer *out = fn_ipc_begin(&worker->ipc, "credit");
-    fn_buffer_text(out, ",\"id\":");
-    fn_json_uint(out, id);
-    fn_buffer_text(out, ",\"bytes\":");
-    fn_json_uint(out, in->owed);
-    if (fn_ipc_end(&worker->ipc, NULL, 0) == 0) {
-        in->owed = 0;
-    }
-}
-
-void fn_host_body_cancelled(JSContext *ctx, uint32_t id) {
-    fn_worker *worker = fn_worker_of(ctx);
-    fn_invocation *invocation = fn_invocation_find(worker, id);
-    if (invocation != NULL) {
-        fn_request_unwanted(worker, invocation);
-    }
 }

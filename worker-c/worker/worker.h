@@ -26,8 +26,10 @@ typedef enum { FN_STOP_NONE, FN_STOP_CPU, FN_STOP_TIMEOUT, FN_STOP_MEMORY, FN_ST
 typedef enum { FN_RUNNING, FN_BODY, FN_WAITING, FN_FINISHED, FN_GONE } fn_state;
 
 typedef struct {
+    fn_body_id id;
+    fn_invocation *invocation;
+    bool open;            /* its head is out, its end is not */
     uint32_t credit;      /* bytes that the host takes now */
-    bool known;           /* the response has a body */
     JSValue hold;         /* keeps `bytes` */
     const uint8_t *bytes; /* the rest of a body that is there already */
     size_t len;
@@ -67,6 +69,16 @@ struct fn_invocation {
     fn_invocation *next_in_table;
     fn_invocation *next_finished;
 };
+
+/* An outbound request of an invocation, until its response is complete. */
+typedef struct fn_fetch {
+    fn_body_out out;
+    fn_body_in in;
+    JSValue settle; /* undefined once the response has begun */
+    JSValue feed;   /* where the response's body goes; undefined: none comes */
+    bool no_body;   /* it asks for a head only */
+    struct fn_fetch *next;
+} fn_fetch;
 
 #define FN_TABLE_SIZE 256 /* ids rise one by one, so the chains stay as short as can be */
 
@@ -138,6 +150,8 @@ typedef struct {
     unsigned in_flight;
     uint32_t last_id;
     fn_invocation *finished;
+    fn_fetch *fetches; /* all that run, the last one first */
+    uint32_t last_fetch;
     fn_rejection *rejections;
     fn_program *programs; /* that functions started */
     unsigned program_count;
@@ -244,8 +258,41 @@ void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char 
 
 /* response.c */
 void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value);
-void fn_response_pump(fn_worker *worker, fn_invocation *invocation);
-void fn_response_free(fn_worker *worker, fn_invocation *invocation);
+/* Header lists in messages: into one, `name` with a length in place of the list's own where that is
+ * given, false where they are too large; out of one, NULL when out of memory. */
+bool fn_headers_put(fn_buffer *line, const fn_headers *headers, const char *name, uint64_t value);
+fn_headers *fn_headers_read(yyjson_val *list);
+
+/* body_id.c */
+bool fn_body_id_is_fetch(fn_body_id id);
+void fn_body_id_put(fn_buffer *line, fn_body_id id);
+fn_body_id fn_body_id_of(yyjson_val *root);
+
+/* body_out.c */
+void fn_body_out_init(fn_body_out *out, fn_body_id id, fn_invocation *invocation);
+/* Takes over what `view` holds. */
+void fn_body_out_set(fn_body_out *out, const fn_body_view *view);
+/* What may be sent now of `len` bytes; and so many were, with the head. */
+size_t fn_body_out_sendable(const fn_body_out *out, size_t len);
+void fn_body_out_sent(fn_body_out *out, size_t len);
+/* The body began. */
+void fn_body_out_pump(fn_worker *worker, fn_body_out *out);
+void fn_body_out_credit(fn_worker *worker, fn_body_out *out, uint64_t bytes);
+void fn_body_out_free(fn_worker *worker, fn_body_out *out);
+fn_body_out *fn_body_out_find(fn_worker *worker, fn_body_id id);
+
+/* fetch.c */
+fn_fetch *fn_fetch_find(fn_worker *worker, fn_body_id id);
+/* The invocation is over: so are its fetches, without a word to anybody. */
+void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation);
+void fn_fetch_uploaded(fn_worker *worker, fn_body_id id);
+void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause);
+void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+void fn_fetch_credit(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
+void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
 
 /* context.c: the second or third argument of a handler. */
 int fn_context_init(fn_worker *worker);

@@ -164,6 +164,13 @@ setSignalHooks({
   onAbort: addAbortAlgorithm,
 })
 
+/** Calls `algorithm` with the reason when the signal aborts, and at once where it has. */
+export function whenAborted(signal, algorithm) {
+  const state = stateOf(signal)
+  if (state.aborted) algorithm(state.reason)
+  else ArrayPrototypePush(state.algorithms, algorithm)
+}
+
 export class AbortController {
   #signal = new AbortSignal(token)
 

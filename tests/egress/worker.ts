@@ -1,0 +1,35 @@
+/** A real quickjs-ng worker behind a real broker, for the fetches of its functions. */
+import { afterAll, beforeAll } from 'bun:test'
+import type { Capabilities } from '../../src/capabilities/schema.ts'
+import type { Egress } from '../../src/egress/egress.ts'
+import { type Bench, openLauncher, type Started, start } from '../conformance/harness.ts'
+
+/** Runs the case that the path names, and answers with what it gives as JSON. */
+export function bundleOf(cases: Record<string, string>, prelude = ''): string {
+  const table = Object.entries(cases).map(([name, source]) => `${JSON.stringify(name)}: ${source}`)
+  return `${prelude}
+    const cases = {${table.join(',\n')}}
+    export default async (request, ctx) => {
+      const url = new URL(request.url)
+      const upstream = url.searchParams.get('upstream')
+      const result = await cases[url.pathname.slice(1)](request, upstream, ctx)
+      return result instanceof Response ? result : Response.json(result ?? null)
+    }`
+}
+
+/** A launcher over a broker, for the tests of a file. */
+export function useLauncher(egress: () => Egress): {
+  start(bundle: string, capabilities?: Partial<Capabilities>): Promise<Started>
+} {
+  let bench: Bench | undefined
+  beforeAll(() => {
+    bench = openLauncher({ egress: egress() })
+  })
+  afterAll(() => bench?.close())
+  return {
+    start: (bundle, capabilities = {}) => {
+      const all = { allowNetwork: true, ...capabilities }
+      return start((bench as Bench).launcher, 'quickjs-ng', bundle, { capabilities: all })
+    },
+  }
+}
