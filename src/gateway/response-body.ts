@@ -1,5 +1,7 @@
 /** A response body on its way from a worker to a client, pulled by the client's socket. */
 
+import { isReleasable, release } from '../bytes.ts'
+
 export interface BodyObserver {
   /** The client's side took so many bytes. */
   taken(bytes: number): void
@@ -22,6 +24,8 @@ export class ResponseBody {
   #wanted = false
   #ended = false
   #over = false
+  /** What the socket got last. */
+  #given: Uint8Array | undefined
 
   constructor(observer: BodyObserver) {
     this.#observer = observer
@@ -60,6 +64,9 @@ export class ResponseBody {
   }
 
   #pull(): void {
+    // The socket asks for more when it has written or copied what it was given before.
+    if (this.#given !== undefined) release(this.#given)
+    this.#given = undefined
     const next = this.#chunks.shift()
     if (next !== undefined) this.#give(next)
     else if (this.#ended) this.#close()
@@ -69,6 +76,7 @@ export class ResponseBody {
   #give(bytes: Uint8Array): void {
     this.#wanted = false
     this.#controller?.enqueue(bytes)
+    if (isReleasable(bytes)) this.#given = bytes
     this.#observer.taken(bytes.length)
   }
 

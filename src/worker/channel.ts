@@ -1,8 +1,12 @@
 /** One end of a worker's or a template's channel: batched writes out, whatever the socket takes. */
 import type { Socket } from 'bun'
+import { release } from '../bytes.ts'
 
 /** Frames with raw bytes are gathered here for one write; nothing stays in it between two flushes. */
 const scratch = Buffer.allocUnsafeSlow(256 * 1024)
+
+/** A text in ASCII, or raw bytes. */
+type Part = string | Uint8Array
 
 /** Channels that have something to write in this tick. */
 let dirty: Channel[] = []
@@ -14,11 +18,15 @@ let dirty: Channel[] = []
 export class Channel {
   #socket: Socket<unknown> | undefined
   /** Sent in this tick: ASCII strings and raw bytes, in order. */
-  #fresh: (string | Uint8Array)[] = []
+  #fresh: Part[] = []
   #freshBytes = 0
   /** What the kernel did not take at once, in order. */
-  #backlog: Uint8Array[] = []
+  #backlog: Part[] = []
   #backlogBytes = 0
+  /** Bytes of the first one that were taken. */
+  #backlogFrom = 0
+  /** Parts whose memory is freed as soon as they are written. */
+  readonly #owned = new Set<Part>()
   #accepted = 0
   #closed = false
 
@@ -44,6 +52,13 @@ export class Channel {
     this.#freshBytes += bytes.length
   }
 
+  /** The same, of a buffer that nobody needs any more; where `bytes` is a part of it, the last one. */
+  giveBytes(bytes: Uint8Array): void {
+    if (this.#closed || bytes.length === 0) return
+    this.#owned.add(bytes)
+    this.sendBytes(bytes)
+  }
+
   /** Bytes that the kernel took, of all that was ever sent. */
   get acceptedBytes(): number {
     return this.#accepted
@@ -65,23 +80,23 @@ export class Channel {
     const bytes = this.#freshBytes
     this.#fresh = []
     this.#freshBytes = 0
-    if (this.#backlogBytes > 0) this.#keep(gather(fresh, bytes), 0)
-    else this.#writeAll(this.#socket, fresh, bytes)
+    if (this.#backlogBytes > 0 || bytes > scratch.length) {
+      this.#keep(fresh, bytes, 0)
+      this.drain()
+    } else {
+      this.#writeAll(this.#socket, fresh, bytes)
+    }
   }
 
   /** The socket takes bytes again. */
   drain(): void {
     const socket = this.#socket
-    while (socket !== undefined && !this.#closed && this.#backlog.length > 0) {
-      const first = this.#backlog[0] as Uint8Array
-      const written = Math.max(0, socket.write(first))
+    while (socket !== undefined && !this.#closed && this.#backlogBytes > 0) {
+      const bytes = fill(this.#backlog, this.#backlogFrom)
+      const written = Math.max(0, socket.write(scratch, 0, bytes))
       this.#accepted += written
-      this.#backlogBytes -= written
-      if (written < first.length) {
-        this.#backlog[0] = first.subarray(written)
-        return
-      }
-      this.#backlog.shift()
+      this.#drop(written)
+      if (written < bytes) return
     }
   }
 
@@ -91,6 +106,7 @@ export class Channel {
     this.#closed = true
     this.#fresh = []
     this.#backlog = []
+    this.#owned.clear()
     this.#socket?.terminate()
   }
 
@@ -99,34 +115,48 @@ export class Channel {
     dirty.push(this)
   }
 
-  #writeAll(socket: Socket<unknown>, fresh: (string | Uint8Array)[], bytes: number): void {
-    if (bytes > scratch.length) {
-      this.#write(socket, gather(fresh, bytes))
-      return
-    }
-    if (fresh.every((part) => typeof part === 'string')) {
-      const text = fresh.length === 1 ? (fresh[0] as string) : fresh.join('')
-      const written = Math.max(0, socket.write(text))
-      this.#accepted += written
-      // All of it is ASCII, so that a byte is a character.
-      if (written < bytes) this.#keep(Buffer.from(text.slice(written), 'latin1'), 0)
-      return
-    }
-    fill(scratch, fresh)
-    const written = Math.max(0, socket.write(scratch, 0, bytes))
+  #writeAll(socket: Socket<unknown>, fresh: Part[], bytes: number): void {
+    const text = fresh.every((part) => typeof part === 'string')
+    const taken = text
+      ? socket.write(fresh.length === 1 ? (fresh[0] as string) : fresh.join(''))
+      : socket.write(scratch, 0, fill(fresh, 0))
+    const written = Math.max(0, taken)
     this.#accepted += written
-    if (written < bytes) this.#keep(Buffer.from(scratch.subarray(written, bytes)), 0)
+    if (written < bytes) this.#keep(fresh, bytes, written)
+    else this.#written(fresh, fresh.length)
   }
 
-  #write(socket: Socket<unknown>, data: Buffer): void {
-    const written = Math.max(0, socket.write(data))
-    this.#accepted += written
-    if (written < data.length) this.#keep(data, written)
+  /** What is kept is what was sent, not a copy: all of it passes through one buffer again. */
+  #keep(parts: Part[], bytes: number, from: number): void {
+    if (this.#backlogBytes === 0) {
+      this.#backlog = parts
+      this.#backlogFrom = 0
+    } else {
+      this.#backlog.push(...parts)
+    }
+    this.#backlogBytes += bytes
+    this.#drop(from)
   }
 
-  #keep(data: Buffer, from: number): void {
-    this.#backlog.push(from === 0 ? data : data.subarray(from))
-    this.#backlogBytes += data.length - from
+  #written(parts: Part[], count: number): void {
+    if (this.#owned.size === 0) return
+    for (let i = 0; i < count; i++) {
+      const part = parts[i] as Part
+      if (this.#owned.delete(part)) release(part as Uint8Array)
+    }
+  }
+
+  #drop(bytes: number): void {
+    let gone = 0
+    let from = this.#backlogFrom + bytes
+    while (gone < this.#backlog.length && from >= (this.#backlog[gone] as Part).length) {
+      from -= (this.#backlog[gone] as Part).length
+      gone++
+    }
+    this.#written(this.#backlog, gone)
+    this.#backlog.splice(0, gone)
+    this.#backlogFrom = from
+    this.#backlogBytes -= bytes
   }
 }
 
@@ -136,20 +166,22 @@ function flushDirty(): void {
   for (const channel of channels) channel.flush()
 }
 
-function gather(parts: (string | Uint8Array)[], bytes: number): Buffer {
-  const whole = Buffer.allocUnsafeSlow(bytes)
-  fill(whole, parts)
-  return whole
-}
-
-function fill(target: Buffer, parts: (string | Uint8Array)[]): void {
+/** Fills the scratch buffer with parts, the first `from` bytes left out; returns how much there is. */
+function fill(parts: Part[], from: number): number {
   let at = 0
+  let skip = from
   for (const part of parts) {
+    const room = scratch.length - at
+    if (room === 0) break
+    // All of a text is ASCII, so that a byte is a character.
     if (typeof part === 'string') {
-      at += target.write(part, at, 'latin1')
+      at += scratch.write(skip === 0 ? part : part.slice(skip), at, room, 'latin1')
     } else {
-      target.set(part, at)
-      at += part.length
+      const piece = part.subarray(skip, skip + room)
+      scratch.set(piece, at)
+      at += piece.length
     }
+    skip = 0
   }
+  return at
 }

@@ -1,4 +1,5 @@
 /** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
+import { isReleasable } from '../bytes.ts'
 import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
 
 const NEWLINE = 10
@@ -9,7 +10,7 @@ export interface FrameReader<M> {
   check(value: unknown): M
   /** How many raw bytes follow the line; -1 when the message has none. */
   payloadBytes(message: M): number
-  /** Takes a whole frame. `payload` may share the memory of what was read. */
+  /** Takes a whole frame. `payload` may share the memory of what was read, unless that is releasable. */
   deliver(message: M, payload: Buffer | undefined): void
 }
 
@@ -82,7 +83,9 @@ export class FrameDecoder<M> {
     }
     const end = next + bytes
     if (end <= data.length) {
-      this.#reader.deliver(message, data.subarray(next, end))
+      const payload = data.subarray(next, end)
+      // What was read will be released, what was in it lives on.
+      this.#reader.deliver(message, isReleasable(data) ? Buffer.from(payload) : payload)
       return end
     }
     this.#waiting = message

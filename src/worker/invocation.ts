@@ -1,4 +1,6 @@
 /** One invocation as the host runs it: what may come next, credit both ways, and when its time is up. */
+
+import { isReleasable } from '../bytes.ts'
 import { FunctionError } from '../errors.ts'
 import type { Channel } from './channel.ts'
 import { asciiJson } from './encode.ts'
@@ -47,6 +49,8 @@ export class RunningInvocation implements Invocation {
   #bodyClosed: boolean
   #bodyEnded: boolean
   #queue: Uint8Array[] = []
+  /** Buffers in the queue that were written whole, and are of no use afterwards. */
+  readonly #disposable = new Set<ArrayBufferLike>()
   #sendCredit = CREDIT_WINDOW_BYTES
   #writerWaits = false
   /** What the worker may still send. */
@@ -104,6 +108,7 @@ export class RunningInvocation implements Invocation {
     if (this.#bodyClosed || this.#bodyEnded) return true
     this.#bodyWritten = true
     if (bytes.length > 0) this.#queue.push(bytes)
+    if (isReleasable(bytes)) this.#disposable.add(bytes.buffer)
     this.#pump()
     this.#writerWaits = this.#queue.length > 0
     return !this.#writerWaits
@@ -235,10 +240,15 @@ export class RunningInvocation implements Invocation {
       if (first === undefined) break
       const bytes = Math.min(first.length, this.#sendCredit, MAX_PAYLOAD_BYTES)
       channel.sendLine(`{"type":"chunk","id":${this.id},"bytes":${bytes}}\n`)
-      channel.sendBytes(bytes === first.length ? first : first.subarray(0, bytes))
       this.#sendCredit -= bytes
-      if (bytes === first.length) this.#queue.shift()
-      else this.#queue[0] = first.subarray(bytes)
+      if (bytes < first.length) {
+        channel.sendBytes(first.subarray(0, bytes))
+        this.#queue[0] = first.subarray(bytes)
+        continue
+      }
+      this.#queue.shift()
+      if (this.#disposable.delete(first.buffer)) channel.giveBytes(first)
+      else channel.sendBytes(first)
     }
     if (this.#bodyEnded && this.#queue.length === 0) {
       this.#bodyClosed = true

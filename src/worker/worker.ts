@@ -74,7 +74,7 @@ export interface InvocationSink {
 /** The host's hold on one running invocation. */
 export interface Invocation {
   readonly id: number
-  /** Queues a part of the request body of any size; false = wait for `drain` before the next. */
+  /** Queues a part of the request body of any size, which it takes over; false = wait for `drain` before the next. */
   write(bytes: Uint8Array): boolean
   /** The request body is complete. */
   end(): void
