@@ -21,6 +21,20 @@ test('what belongs to the connection is not the function’s to say', () => {
   ])
 })
 
+test('what is for proxies, or would change the method to one that is not allowed', () => {
+  const asked: HeaderLines = [
+    ['Proxy-Authorization', 'secret'],
+    ['Proxy-Test', '1'],
+    ['X-HTTP-Method', 'TRACE'],
+    ['x-http-method-override', 'GET, track'],
+    ['X-Method-Override', 'PUT'],
+  ]
+  const names = requestHeaders(asked, 'agent').map(([name]) => name)
+  expect(names.slice(0, 2)).toEqual(['proxy-authorization', 'x-method-override'])
+  expect(names).not.toContain('proxy-test')
+  expect(names).not.toContain('x-http-method')
+})
+
 test('defaults give way to what was asked for', () => {
   const lines = requestHeaders(
     [

@@ -29,11 +29,15 @@ const OF_BODY = new Set([
   'content-type',
 ])
 
+/** A method that no script may use is not to be asked for by a header either. */
+const METHOD_OVERRIDES = new Set(['x-http-method', 'x-http-method-override', 'x-method-override'])
+const FORBIDDEN_METHOD = /(?:^|,)[ \t]*(?:connect|trace|track)[ \t]*(?:,|$)/i
+
 /** What the worker asked for, as far as it may, and the defaults of the Fetch standard. */
 export function requestHeaders(asked: HeaderLines, userAgent: string): HeaderLines {
   const lines = asked
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
-    .filter(([name]) => !FORBIDDEN.has(name))
+    .filter(([name, value]) => !isForbidden(name, value))
   const names = new Set(lines.map(([name]) => name))
   const fallback = (name: string, value: string) => {
     if (!names.has(name)) lines.push([name, value])
@@ -59,3 +63,9 @@ export const withoutCredentials = (lines: HeaderLines): HeaderLines =>
 
 export const withoutBody = (lines: HeaderLines): HeaderLines =>
   lines.filter(([name]) => !OF_BODY.has(name))
+
+function isForbidden(name: string, value: string): boolean {
+  if (FORBIDDEN.has(name)) return true
+  if (name.startsWith('proxy-')) return name !== 'proxy-authorization'
+  return METHOD_OVERRIDES.has(name) && FORBIDDEN_METHOD.test(value)
+}

@@ -15,6 +15,7 @@ const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'], maxSubrequests: 1000 
 beforeAll(async () => {
   upstream = await httpUpstream((request, response) => {
     bodies = []
+    if (request.url === '/stuck') return
     request.on('data', (part: Buffer) => bodies.push(part))
     if (request.url === '/hold') held.push(response)
     else if (request.url === '/big') response.end(Buffer.alloc(2 ** 20))
@@ -81,8 +82,9 @@ describe('said of a fetch, it is a breach:', () => {
     ],
     [
       'a body without credit',
-      () => `${ask(`method: 'PUT', end: false`, '/hold')}
-        for (let i = 0; i < 5; i++) send({ type: 'chunk', id: 'f1', bytes: 65536 }, 'x'.repeat(65536))`,
+      () => `const block = 'x'.repeat(65536)
+        ${ask(`method: 'PUT', end: false`, '/stuck')}
+        for (let i = 0; i < 200; i++) send({ type: 'chunk', id: 'f1', bytes: 65536 }, block)`,
     ],
   ]
   for (const [what, code] of cases) {

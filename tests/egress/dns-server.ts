@@ -14,6 +14,8 @@ export type Zone = Record<string, (string[] | 'silent')[]>
 export class DnsServer {
   readonly questions: string[] = []
   zone: Zone = {}
+  /** The answer for a name that the zone has not; none = there is no such name. */
+  fallback: string[] | undefined
   readonly #socket: Socket
   readonly #asked = new Map<string, number>()
 
@@ -43,7 +45,7 @@ export class DnsServer {
   #answer(query: Buffer): Buffer | undefined {
     const { name, type, end } = readQuestion(query)
     if (type === A) this.questions.push(name)
-    const turns = this.zone[name]
+    const turns = this.zone[name] ?? (this.fallback === undefined ? undefined : [this.fallback])
     const turn = this.#asked.get(name) ?? 0
     if (type === A) this.#asked.set(name, turn + 1)
     // Both questions of one resolution are of the same turn.

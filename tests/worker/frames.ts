@@ -4,7 +4,8 @@ import type { Socket } from 'bun'
 /** One message of the protocol, as it came. */
 export interface Message {
   type: string
-  id?: number
+  /** A number, or a fetch's name. */
+  id?: number | string
   [key: string]: unknown
 }
 
@@ -95,7 +96,7 @@ export class Frames {
       const line = this.#buffer.toString('latin1', 0, newline)
       if (/[^\x20-\x7e]/.test(line)) throw new Error(`a line that is not printable ASCII: ${line}`)
       const message = JSON.parse(line) as Message
-      const hasPayload = message.type === 'response' || message.type === 'chunk'
+      const hasPayload = ['response', 'chunk', 'fetch'].includes(message.type)
       const bytes = hasPayload ? ((message.bytes as number | undefined) ?? 0) : 0
       const end = newline + 1 + bytes
       if (this.#buffer.length < end) return

@@ -30,6 +30,7 @@ export class TestWorker {
   readonly #running = new Map<number, Running>()
   #socket: Socket<undefined> | undefined
   #nextId = 1
+  #watcher: ((message: Message, bytes: Uint8Array) => void) | undefined
   number = 0
 
   static async connect(path: string): Promise<TestWorker> {
@@ -52,12 +53,18 @@ export class TestWorker {
 
   #take(message: Message, bytes: Uint8Array): void {
     this.inbox.push(message)
-    if (message.id !== undefined) this.#running.get(message.id)?.take(message, bytes)
+    this.#watcher?.(message, bytes)
+    if (typeof message.id === 'number') this.#running.get(message.id)?.take(message, bytes)
   }
 
   #closed(): void {
     this.inbox.close()
     for (const running of this.#running.values()) running.closed()
+  }
+
+  /** Shows every message from now on, before anything is done with it. */
+  watch(watcher: (message: Message, bytes: Uint8Array) => void): void {
+    this.#watcher = watcher
   }
 
   send(message: object, bytes?: Uint8Array): void {

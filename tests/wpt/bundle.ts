@@ -51,7 +51,8 @@ export function bundleOf(test: TestFile, variant: string, host: Host, timeoutMs:
   sources.push(patch(test.path, host.read(test.path)))
   const [harness, ...scripts] = sources
   return `const LOCATION = ${JSON.stringify(`${host.origin}/${test.path}${variant}`)}
-const RESOURCES = ${JSON.stringify(resourcesOf(test, host))}
+const SERVED = ${host.served}
+const RESOURCES = ${JSON.stringify(host.served ? {} : resourcesOf(test, host))}
 ${PRELUDE}
 ${test.title === undefined ? '' : `globalThis.META_TITLE = ${JSON.stringify(test.title)}`}
 function $run() {

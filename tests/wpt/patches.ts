@@ -7,6 +7,7 @@ interface Patch {
   why: string
 }
 
+const READ_ONLY = 'it assigns to attributes without a setter, which throws in strict code'
 const STRICT = 'it assigns to a name that it does not declare'
 
 const SHARED = 'it has to get SharedArrayBuffer by way of WebAssembly, which is not there'
@@ -65,6 +66,18 @@ const PATCHES: Patch[] = [
     from: 'for (idx in',
     to: 'for (const idx in',
     why: STRICT,
+  },
+  {
+    file: 'fetch/api/request/request-structure.any.js',
+    from: 'request[attributeToCheck] = newValue;',
+    to: 'Reflect.set(request, attributeToCheck, newValue);',
+    why: READ_ONLY,
+  },
+  {
+    file: 'fetch/api/request/request-structure.any.js',
+    from: 'request.headers = new Headers ({"name":"value"});',
+    to: 'Reflect.set(request, "headers", new Headers({ name: "value" }));',
+    why: READ_ONLY,
   },
   {
     file: 'html/webappapis/timers/evil-spec-example.any.js',

@@ -1,5 +1,5 @@
 // What the tests of web-platform-tests find around them that a worker has not, and how their results
-// come out. Stands in front of testharness.js; bundle.ts puts in `LOCATION` and `RESOURCES`.
+// come out. Stands in front of testharness.js; bundle.ts puts in `LOCATION`, `SERVED` and `RESOURCES`.
 
 globalThis.GLOBAL = {
   isWindow: () => false,
@@ -30,13 +30,17 @@ globalThis.importScripts = () => undefined
   })
   Request.prototype.constructor = made
   globalThis.Request = made
-  globalThis.fetch = async (input, ...rest) => {
-    if (fetch !== undefined) return fetch(absolute(input), ...rest)
-    const { pathname } = new URL(absolute(input))
-    if (!(pathname in RESOURCES)) throw new TypeError(`${input} is not there`)
+  const read = async (pathname) => {
+    if (!(pathname in RESOURCES)) throw new TypeError(`${pathname} is not there`)
     const text = RESOURCES[pathname]
     const isMedia = pathname.startsWith('/media/')
     return new Response(isMedia ? Uint8Array.from(text, (c) => c.charCodeAt(0)) : text)
+  }
+  globalThis.fetch = (input, ...rest) => {
+    const url = absolute(input)
+    if (SERVED || !URL.canParse(url)) return fetch(url, ...rest)
+    const { protocol, pathname } = new URL(url)
+    return protocol === 'http:' ? read(pathname) : fetch(url, ...rest)
   }
 })()
 

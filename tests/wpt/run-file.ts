@@ -1,8 +1,9 @@
 /** Runs one test file, one variant of it, in a worker of its own. */
 import type { TestTemplate } from '../worker/harness.ts'
+import { serveFetches } from './broker.ts'
 import { bundleOf, needsEval } from './bundle.ts'
 import type { TestFile } from './checkout.ts'
-import type { Host } from './host.ts'
+import type { Surroundings } from './suites.ts'
 
 /** As in testharness.js. */
 const PASS = 0
@@ -51,7 +52,7 @@ async function ask(
   template: TestTemplate,
   test: TestFile,
   variant: string,
-  host: Host,
+  { host, egress }: Surroundings,
 ): Promise<Answer> {
   const timeoutMs = test.long ? LONG_TIMEOUT_MS : TIMEOUT_MS
   const worker = await template.connect()
@@ -62,6 +63,7 @@ async function ask(
       limits: { load_ms: 30_000, load_cpu_ms: 30_000 },
     })
     await worker.ready()
+    if (egress !== undefined) serveFetches(worker, egress)
     const deadlineMs = timeoutMs + 30_000
     const result = await worker.invoke({ deadlineMs, cpuMs: deadlineMs })
     if (result.error !== undefined) throw new Error(`${result.error.code}: ${result.error.message}`)
@@ -75,10 +77,10 @@ export async function runFile(
   template: TestTemplate,
   test: TestFile,
   variant: string,
-  host: Host,
+  surroundings: Surroundings,
 ): Promise<Omit<FileResult, 'name'>> {
   try {
-    const answer = await ask(template, test, variant, host)
+    const answer = await ask(template, test, variant, surroundings)
     const { status, message } = answer
     const failure = status === 0 ? undefined : `${HARNESS[status]}: ${message ?? ''}`
     return { subtests: subtestsOf(answer), failure }

@@ -4,7 +4,8 @@ import { startTemplate } from '../worker/harness.ts'
 import { WPT_ROOT } from './checkout.ts'
 import { judge, readExpectations, writeExpectations } from './expectations.ts'
 import type { FileResult } from './run-file.ts'
-import { runSuite, SUITES } from './suites.ts'
+import { startServer } from './server.ts'
+import { needsServer, runSuite, SUITES } from './suites.ts'
 
 const { values, positionals } = parseArgs({
   options: {
@@ -44,8 +45,10 @@ console.log(`${'suite'.padEnd(20)} subtests   passed      %`)
 const sum = { total: 0, passed: 0 }
 const surprises: string[] = []
 const template = await startTemplate()
-for (const suite of only === undefined ? SUITES : [only]) {
-  const results = await runSuite(template, suite, part)
+const wanted = only === undefined ? SUITES : [only]
+const server = wanted.some(needsServer) ? await startServer() : undefined
+for (const suite of wanted) {
+  const results = await runSuite(template, suite, part, needsServer(suite) ? server : undefined)
   const known = readExpectations(suite)
   const verdict = judge(results, known)
   if (values.details) printDetails(results)
@@ -56,6 +59,7 @@ for (const suite of only === undefined ? SUITES : [only]) {
   else surprises.push(...verdict.surprises.map((line) => `${suite}/${line}`))
 }
 await template.close()
+server?.close()
 console.log(row('all', sum.total, sum.passed))
 for (const line of surprises) console.log(line)
 process.exit(surprises.length === 0 ? 0 : 1)

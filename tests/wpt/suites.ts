@@ -1,11 +1,24 @@
 /** The suites of files.json, run two workers at a time. */
+import type { Egress } from '../../src/egress/egress.ts'
 import type { TestTemplate } from '../worker/harness.ts'
 import { readTest } from './checkout.ts'
 import list from './files.json'
-import { diskHost } from './host.ts'
+import { diskHost, type Host } from './host.ts'
 import { type FileResult, runFile } from './run-file.ts'
 
 const WORKERS = 2
+
+/** What the tests find around them. */
+export interface Surroundings {
+  host: Host
+  /** Reaches the host, where that is a server. */
+  egress?: Egress
+}
+
+/** The suites that ask a server. */
+const SERVED = ['fetch/api']
+
+export const needsServer = (suite: string): boolean => SERVED.includes(suite)
 
 /** Suite -> paths of its files, from the suite's folder. */
 const files: Record<string, string[]> = list
@@ -17,6 +30,7 @@ export async function runSuite(
   template: TestTemplate,
   suite: string,
   part = '',
+  surroundings: Surroundings = { host: diskHost },
 ): Promise<FileResult[]> {
   const runs = (files[suite] ?? []).flatMap((file) => {
     const test = readTest(`${suite}/${file}`)
@@ -28,7 +42,7 @@ export async function runSuite(
   async function work(): Promise<void> {
     for (let at = next++; at < wanted.length; at = next++) {
       const { test, variant, name } = wanted[at] as (typeof wanted)[number]
-      results[at] = { name, ...(await runFile(template, test, variant, diskHost)) }
+      results[at] = { name, ...(await runFile(template, test, variant, surroundings)) }
     }
   }
   await Promise.all(Array.from({ length: WORKERS }, work))

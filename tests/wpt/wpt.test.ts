@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from '../worker/harness.ts'
 import { WPT_ROOT } from './checkout.ts'
 import { judge, readExpectations } from './expectations.ts'
-import { runSuite, SUITES } from './suites.ts'
+import { startServer, type WptServer } from './server.ts'
+import { needsServer, runSuite, SUITES } from './suites.ts'
 
 const SUITE_MS = 300_000
 
@@ -12,14 +13,19 @@ if (WPT_ROOT === undefined) {
 } else {
   describe('web-platform-tests', () => {
     let template: TestTemplate
+    let server: WptServer
     beforeAll(async () => {
       template = await startTemplate()
+      server = await startServer()
+    }, SUITE_MS)
+    afterAll(async () => {
+      server.close()
+      await template.close()
     })
-    afterAll(() => template.close())
 
     for (const suite of SUITES) {
       const run = async () => {
-        const results = await runSuite(template, suite)
+        const results = await runSuite(template, suite, '', needsServer(suite) ? server : undefined)
         expect(judge(results, readExpectations(suite)).surprises).toEqual([])
       }
       test(suite, run, SUITE_MS)

@@ -198,6 +198,9 @@ int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
 
 JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
     feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f->failed) {
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller makes a rejection of it */
+    }
     JSValue functions[2];
     JSValue promise = JS_NewPromiseCapability(ctx, functions);
     if (JS_IsException(promise)) {

@@ -30,14 +30,48 @@ JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValue
                                              : JS_DupValue(ctx, request->signal);
 }
 
+static int append(JSContext *ctx, fn_headers *headers, const char *name, const char *value) {
+    if (fn_headers_append(headers, name, strlen(name), (const uint8_t *)value, strlen(value)) !=
+        0) {
+        JS_ThrowOutOfMemory(ctx);
+        return -1;
+    }
+    return 0;
+}
+
+/* What the cache mode asks of caches on the way: there is none here. */
+static int add_cache_headers(JSContext *ctx, const fn_request *request) {
+    static const char control[] = "cache-control";
+    fn_headers *headers = request->headers;
+    const char *mode = fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]];
+    bool controlled = fn_headers_has(headers, control, sizeof(control) - 1);
+    if (strcmp(mode, "no-cache") == 0) {
+        return controlled ? 0 : append(ctx, headers, control, "max-age=0");
+    }
+    if (strcmp(mode, "no-store") != 0 && strcmp(mode, "reload") != 0) {
+        return 0;
+    }
+    if (!fn_headers_has(headers, "pragma", 6) && append(ctx, headers, "pragma", "no-cache") < 0) {
+        return -1;
+    }
+    return controlled ? 0 : append(ctx, headers, control, "no-cache");
+}
+
 static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *request,
                       fn_fetch_init *init, JSValueConst callback) {
     init->method = JS_ToCStringLen(ctx, &init->method_len, request->method);
     init->url = JS_ToCStringLen(ctx, &init->url_len, request->url);
     init->headers = request->headers;
+    if (strcmp(fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]], "only-if-cached") ==
+        0) {
+        JS_ThrowTypeError(ctx, "fetch: nothing is cached, and only-if-cached asks nobody else");
+        JS_FreeCString(ctx, init->method);
+        JS_FreeCString(ctx, init->url);
+        return 0;
+    }
     init->redirect = fn_request_enums[FN_ENUM_REDIRECT][request->enums[FN_ENUM_REDIRECT]];
     uint32_t number = 0;
-    if (init->method != NULL && init->url != NULL &&
+    if (init->method != NULL && init->url != NULL && add_cache_headers(ctx, request) == 0 &&
         fn_body_take(ctx, (fn_body *)&request->body, value, &init->body) == 0) {
         number = fn_host_fetch(ctx, init, callback);
     }

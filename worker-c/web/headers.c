@@ -56,6 +56,32 @@ static int writable(JSContext *ctx, const headers_object *object) {
     return 0;
 }
 
+/* 1 where the guard lets this change pass in silence without doing it, or -1 with an exception. */
+static int ignores(JSContext *ctx, const headers_object *object, const fn_field *f, bool set) {
+    if (object->guard != FN_GUARD_REQUEST_NO_CORS) {
+        return 0;
+    }
+    fn_headers *trial = set ? fn_headers_new() : fn_headers_copy(object->list);
+    size_t len = 0;
+    int err = trial == NULL ? -1
+                            : fn_headers_append(trial, f->name.bytes, f->name.len,
+                                                (const uint8_t *)f->at, f->len);
+    const char *name;
+    const uint8_t *last;
+    size_t name_len;
+    uint8_t *all = NULL;
+    if (err == 0) {
+        /* The list lower-cased the name. */
+        fn_headers_at(trial, fn_headers_count(trial) - 1, &name, &name_len, &last, &len);
+        all = fn_headers_combined(trial, name, name_len, &len);
+    }
+    int result = all == NULL ? throw_memory(ctx, UV_ENOMEM)
+                             : !fn_no_cors_field(f->name.bytes, f->name.len, all, len);
+    fn_free(all);
+    fn_headers_free(trial);
+    return result;
+}
+
 static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
                     bool replace) {
     (void)replace; /* byte strings have one spelling */
@@ -112,7 +138,9 @@ static JSValue append(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
         return JS_EXCEPTION;
     }
     int err = writable(ctx, object);
-    if (err == 0) {
+    int ignored = err < 0 ? 0 : ignores(ctx, object, &f, set);
+    err = ignored < 0 ? -1 : err;
+    if (err == 0 && ignored == 0) {
         const uint8_t *value = (const uint8_t *)f.at;
         err = throw_memory(
             ctx, set ? fn_headers_set(object->list, f.name.bytes, f.name.len, value, f.len)
@@ -158,6 +186,9 @@ static JSValue by_name(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
             result = get(ctx, object->list, &name);
         } else if (op == BY_NAME_HAS) {
             result = JS_NewBool(ctx, fn_headers_has(object->list, name.bytes, name.len));
+        } else if (object->guard == FN_GUARD_REQUEST_NO_CORS &&
+                   !fn_no_cors_name(name.bytes, name.len)) {
+            result = JS_UNDEFINED;
         } else if (writable(ctx, object) == 0 &&
                    throw_memory(ctx, fn_headers_delete(object->list, name.bytes, name.len)) == 0) {
             result = JS_UNDEFINED;

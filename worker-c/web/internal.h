@@ -189,7 +189,13 @@ int fn_params_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSVal
 
 /* ---- headers */
 
-typedef enum { FN_GUARD_NONE, FN_GUARD_REQUEST, FN_GUARD_RESPONSE, FN_GUARD_IMMUTABLE } fn_guard;
+typedef enum {
+    FN_GUARD_NONE,
+    FN_GUARD_REQUEST,
+    FN_GUARD_REQUEST_NO_CORS,
+    FN_GUARD_RESPONSE,
+    FN_GUARD_IMMUTABLE
+} fn_guard;
 
 fn_headers *fn_headers_ref(fn_headers *headers);
 fn_headers *fn_headers_copy(const fn_headers *headers);
@@ -226,6 +232,10 @@ bool fn_field_is_token(const char *bytes, size_t len);
 int fn_field_name(JSContext *ctx, const fn_text *name);
 int fn_field_read(JSContext *ctx, fn_field *f, JSValueConst name, JSValueConst value);
 void fn_field_free(JSContext *ctx, fn_field *f);
+/* headers_no_cors.c: may a request of the mode no-cors have it? The last one takes out what not. */
+bool fn_no_cors_name(const char *name, size_t len);
+bool fn_no_cors_field(const char *name, size_t name_len, const uint8_t *value, size_t len);
+int fn_headers_keep_no_cors(JSContext *ctx, fn_headers *list);
 /* A Headers object over a list, which it shares. */
 JSValue fn_headers_object(JSContext *ctx, fn_headers *list, fn_guard guard);
 /* Appends what HeadersInit holds. */

@@ -92,6 +92,7 @@ static int set_enums(JSContext *ctx, fn_request *request, const fn_request_dict 
         JS_ThrowTypeError(ctx, "Request: the mode no-cors allows GET, HEAD and POST alone");
         return -1;
     }
+    request->guard = strcmp(mode, "no-cors") == 0 ? FN_GUARD_REQUEST_NO_CORS : FN_GUARD_REQUEST;
     if (strcmp(cache, "only-if-cached") == 0 && strcmp(mode, "same-origin") != 0) {
         JS_ThrowTypeError(ctx, "Request: only-if-cached needs the mode same-origin");
         return -1;
@@ -142,7 +143,12 @@ static int set_headers(JSContext *ctx, fn_request *request, const fn_request *in
         JS_ThrowOutOfMemory(ctx);
         return -1;
     }
-    return JS_IsUndefined(m->headers) ? 0 : fn_headers_fill(ctx, request->headers, m->headers);
+    if (!JS_IsUndefined(m->headers) && fn_headers_fill(ctx, request->headers, m->headers) < 0) {
+        return -1;
+    }
+    return request->guard == FN_GUARD_REQUEST_NO_CORS
+               ? fn_headers_keep_no_cors(ctx, request->headers)
+               : 0;
 }
 
 static bool takes_no_body(JSContext *ctx, const fn_request *request) {

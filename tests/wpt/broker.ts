@@ -1,0 +1,23 @@
+/** Answers the fetches of a worker that a test speaks to in the protocol's own words. */
+import type { Egress } from '../../src/egress/egress.ts'
+import type { Channel } from '../../src/worker/channel.ts'
+import { checkWorkerMessage } from '../../src/worker/check.ts'
+import { type BodyMessage, Fetches } from '../../src/worker/fetches.ts'
+import type { FetchId, FetchMessage } from '../../src/worker/messages.ts'
+import { makeSpec } from '../conformance/harness.ts'
+import type { TestWorker } from '../worker/test-worker.ts'
+
+export function serveFetches(worker: TestWorker, egress: Egress): void {
+  const send = (data: string | Uint8Array) => worker.sendRaw(data)
+  const channel = { sendLine: send, sendBytes: send } as unknown as Channel
+  const spec = makeSpec('quickjs-ng', '', { capabilities: { allowNetwork: true } })
+  const fetches = new Fetches(channel, spec, egress)
+  worker.watch((message, bytes) => {
+    const isFetch = message.type === 'fetch'
+    if (!isFetch && typeof message.id !== 'string') return
+    checkWorkerMessage(message)
+    const payload = message.bytes === undefined ? undefined : Buffer.from(bytes)
+    if (isFetch) fetches.begin(message as unknown as FetchMessage, payload, true)
+    else fetches.dispatch(message as unknown as BodyMessage & { id: FetchId }, payload)
+  })
+}
