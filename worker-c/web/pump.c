@@ -122,7 +122,7 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
 void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
     pump *p = waiting_pump(ctx, 1, &value);
     if (p != NULL) {
-        fn_host_pump_chunk(ctx, p->invocation, bytes, len);
+        fn_host_pump_chunk(ctx, p->id, bytes, len);
     }
 }
 
