@@ -50,7 +50,6 @@ static const fn_lazy globals[] = {
     FN_LAZY_JS("structuredClone", "transfer.js", NULL, JS_PROP_C_W_E),
     FN_LAZY_C("URLPattern", fn_url_pattern_make, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE),
     FN_LAZY_JS("fetch", "fetch.js", NULL, JS_PROP_C_W_E),
-    FN_LAZY_JS("structuredClone", "clone.js", NULL, JS_PROP_C_W_E),
 };
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {
