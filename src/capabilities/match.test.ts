@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isDomainAllowed, isPathAllowed } from './match.ts'
+import { allowedPath, isDomainAllowed, isPathAllowed } from './match.ts'
 import { namedProfile } from './profiles.ts'
 
 const strict = namedProfile('strict', 'default')
@@ -54,6 +54,13 @@ describe('paths', () => {
     expect(isPathAllowed(only(allowed), join(allowed, 'up/secret'))).toBe(false)
     expect(isPathAllowed(only(allowed), join(allowed, 'dangling'))).toBe(false)
     expect(isPathAllowed(only(allowed), `${allowed}/side/../file`)).toBe(false)
+  })
+
+  test('may be read and written, or only read', () => {
+    expect(allowedPath('/srv/data')).toEqual({ path: '/srv/data', write: true })
+    expect(allowedPath('/srv//data/:ro')).toEqual({ path: '/srv/data', write: false })
+    expect(allowedPath('/')).toEqual({ path: '/', write: true })
+    expect(isPathAllowed(only(`${allowed}:ro`), join(allowed, 'file'))).toBe(true)
   })
 
   test('are allowed through a link that is itself the allowed path', () => {

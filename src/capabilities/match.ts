@@ -1,5 +1,5 @@
 import { lstatSync, realpathSync } from 'node:fs'
-import { dirname, isAbsolute, join, sep } from 'node:path'
+import { dirname, isAbsolute, join, normalize, sep } from 'node:path'
 import { type Capabilities, normaliseHost } from './schema.ts'
 
 /**
@@ -17,10 +17,24 @@ export function isPathAllowed(capabilities: Capabilities, path: string): boolean
   return (
     real !== undefined &&
     capabilities.allowedPaths.some((allowed) => {
-      const root = realPath(allowed)
+      const root = realPath(allowedPath(allowed).path)
       return root !== undefined && isInside(root, real)
     })
   )
+}
+
+/** One entry of `allowedPaths`. */
+export interface AllowedPath {
+  path: string
+  /** Else it may only be read. */
+  write: boolean
+}
+
+/** `/srv/data` may be read and written, `/srv/data:ro` only read. */
+export function allowedPath(entry: string): AllowedPath {
+  const readOnly = entry.endsWith(':ro')
+  const named = normalize(readOnly ? entry.slice(0, -3) : entry)
+  return { path: named.length > 1 ? named.replace(/\/$/, '') : named, write: !readOnly }
 }
 
 /** May a function with these capabilities speak to `host`? `*.example.com` excludes `example.com`. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { createApi } from '../admin/api.ts'
 import { Operations } from '../admin/operations.ts'
 import { runService } from '../service/run.ts'
@@ -16,7 +17,8 @@ export const serve: Command = {
     for (const warning of loaded.warnings) {
       log.warn(warning)
     }
-    return await runService(loaded.config, serviceParts(log))
+    const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
+    return await runService(loaded.config, { ...serviceParts(log), files })
   },
 }
 

@@ -1,5 +1,14 @@
 import { z } from 'zod'
-import { addressOrCidr, duration, integer, list, size, socketAddress, text } from './values.ts'
+import {
+  addressOrCidr,
+  duration,
+  integer,
+  list,
+  size,
+  socketAddress,
+  text,
+  truth,
+} from './values.ts'
 
 const runtime = z.enum(['bun', 'quickjs-ng'], 'must be "bun" or "quickjs-ng"')
 
@@ -23,6 +32,10 @@ const server = z.strictObject({
 const worker = z.strictObject({
   runtime: runtime.default('bun').describe('of a function that was registered without one'),
   quickjsPath: text().optional().describe('the quickjs-worker to use instead of our own'),
+  start: z
+    .enum(['fork', 'exec'], 'must be "fork" or "exec"')
+    .default('fork')
+    .describe('of quickjs-ng workers: forked off a template, or each a process of its own'),
   launcherPath: text().optional().describe('the functions-launcher to use instead of our own'),
 })
 
@@ -44,6 +57,9 @@ const pool = z.strictObject({
 
 const sandbox = z.strictObject({
   uid: integer(1, 4_294_967_294).default(DEFAULT_WORKER_UID).describe('user of workers, when root'),
+  allowDegraded: truth()
+    .default(false)
+    .describe('run workers also without layers that their profile requires'),
 })
 
 const egress = z.strictObject({

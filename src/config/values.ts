@@ -11,6 +11,13 @@ export function integer(min: number, max: number) {
     .pipe(z.int(message).min(min, message).max(max, message))
 }
 
+/** Yes or no; the environment and flags write it as text. */
+export function truth() {
+  return z
+    .union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')
+    .transform((value) => value === true || value === 'true')
+}
+
 /** Bytes, from a size with its unit or a plain number. */
 export function size(minBytes: number) {
   return measure(parseSize, minBytes, 'must be a size such as "100MB"').meta({ unit: 'bytes' })

@@ -23,11 +23,15 @@ export function binaryOptions(config: Config): BinaryOptions {
   }
 }
 
-/** @throws {FunctionError} CONFIG_INVALID, STORAGE_UNUSABLE */
+/**
+ * @param files further files of the service's own that no worker may see, beside its data directory
+ * @throws {FunctionError} CONFIG_INVALID, STORAGE_UNUSABLE
+ */
 export async function startLauncher(
   config: Config,
   log: ServiceLog,
   egress: Egress = newEgress(config),
+  files: readonly string[] = [],
 ): Promise<WorkerLauncher> {
   const options = binaryOptions(config)
   const [launcherPath, workerPath] = await Promise.all([
@@ -40,6 +44,9 @@ export async function startLauncher(
     executablePath: process.execPath,
     runDir: join(options.dataDir, 'run'),
     egress,
+    start: config.worker.start,
+    allowDegraded: config.sandbox.allowDegraded,
+    covered: [options.dataDir, config.server.socket, ...files],
     sandboxUid: process.getuid?.() === 0 ? config.sandbox.uid : undefined,
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)

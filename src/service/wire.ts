@@ -44,6 +44,8 @@ export interface ManagementParts {
 export interface ServiceParts {
   management(parts: ManagementParts): Management
   log: ServiceLog
+  /** Further files of the service's own, such as its settings: no worker may see them. */
+  files?: readonly string[]
   /** For a test that holds the start of processes in its hand. */
   launcher?: typeof startLauncher
 }
@@ -78,7 +80,7 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   undo.push(() => telemetry.close())
   const egress = newEgress(config, telemetry.counters)
   undo.push(() => egress.close())
-  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress)
+  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress, parts.files)
   undo.push(() => launcher.close())
   const warm = launcher.warm()
   // Both are waited for further down: until then a failure of theirs is nobody's.

@@ -1,17 +1,31 @@
 /** Makes workers of both runtimes and owns every process behind them. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { namedProfile } from '../capabilities/profiles.ts'
 import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
-import { BunWorker, type BunWorkerParts } from './bun-worker.ts'
+import { findProgram } from './bun-program.ts'
+import { BunWorker } from './bun-worker.ts'
+import type { LaunchParts } from './launched-worker.ts'
 import type { LogLevel } from './messages.ts'
 import { OomKills } from './oom-kills.ts'
 import { ProcessWatch } from './process-watch.ts'
+import { type ProcessParts, QuickJSProcess } from './quickjs-process.ts'
 import { QuickJSWorker } from './quickjs-worker.ts'
+import {
+  type NamespaceMode,
+  type Program,
+  quickjsSandbox,
+  type Sandbox,
+  type SandboxSettings,
+} from './sandbox.ts'
 import type { WorkerServices } from './services.ts'
 import { Sweeper } from './sweeper.ts'
 import { Template } from './template.ts'
-import type { TemplateParts } from './template-process.ts'
 import type { Worker, WorkerEvents, WorkerLauncher, WorkerSpec } from './worker.ts'
+
+/** What the template that is always there is for. */
+const NOTHING_ALLOWED = namedProfile('strict', 'default')
 
 const DEFAULT_PROCESS_START_MS = 30_000
 const DEFAULT_LOAD_MS = 10_000
@@ -26,8 +40,14 @@ export interface WorkerLauncherOptions {
   runDir: string
   /** The unprivileged user that processes become; undefined where the service is no root. */
   sandboxUid: number | undefined
+  /** `fork` unless set: how quickjs workers come to be. */
+  start?: 'fork' | 'exec'
   /** `preferred` unless set: without a pid namespace, workers die by PDEATHSIG. */
-  pidNamespace?: 'required' | 'preferred' | 'off'
+  namespaces?: NamespaceMode
+  /** Run workers also without layers that their profile requires. */
+  allowDegraded?: boolean
+  /** Files and folders of the service's own, which no worker may see. */
+  covered?: readonly string[]
   /** The broker of outbound requests; closing it stays its owner's. */
   egress: Egress
   /** For the operator's log. */
@@ -58,34 +78,39 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,
     loadCpuMs: options.loadCpuMs ?? DEFAULT_LOAD_CPU_MS,
   }
-  const { launcherPath, workerPath, executablePath, runDir, sandboxUid } = options
-  const pidNamespace = options.pidNamespace ?? 'preferred'
-  const processWatch = new ProcessWatch()
-  const template: TemplateParts = {
-    ...{ launcherPath, workerPath, sandboxUid, runDir, emptyDir, pidNamespace },
-  }
-  const bun: BunWorkerParts = {
-    ...{ launcherPath, executablePath, sandboxUid, emptyDir, pidNamespace, processWatch },
-  }
-  // One kind of sandbox so far: the ones by paths and the open one will be templates beside it.
-  const sealed = new Template('sealed', template, services)
-  return new Workers(services, sealed, bun)
+  return new Workers(services, options, emptyDir)
 }
 
 class Workers implements WorkerLauncher {
   readonly #services: WorkerServices
+  readonly #options: WorkerLauncherOptions
+  readonly #settings: SandboxSettings
+  readonly #emptyDir: string
   readonly #sealed: Template
-  readonly #bun: BunWorkerParts
+  /** By the key of their sandbox. */
+  readonly #templates = new Map<string, Template>()
+  readonly #launchParts: LaunchParts
+  readonly #processParts: ProcessParts
+  #program: Program | undefined
   readonly #live = new Set<Worker>()
-  /** Bun processes that are not gone yet, also those whose worker is. */
+  /** Launched processes that are not gone yet, also those whose worker is. */
   readonly #processes = new Set<Promise<void>>()
   #lastId = 0
   #closed = false
 
-  constructor(services: WorkerServices, sealed: Template, bun: BunWorkerParts) {
+  constructor(services: WorkerServices, options: WorkerLauncherOptions, emptyDir: string) {
     this.#services = services
-    this.#sealed = sealed
-    this.#bun = bun
+    this.#options = options
+    this.#emptyDir = emptyDir
+    const { namespaces = 'preferred', allowDegraded = false, covered = [] } = options
+    this.#settings = { namespaces, allowDegraded, covered: realPaths(covered) }
+    this.#sealed = this.#template(quickjsSandbox(NOTHING_ALLOWED, this.#settings))
+    const { launcherPath, sandboxUid, workerPath } = options
+    const processWatch = new ProcessWatch()
+    this.#launchParts = {
+      ...{ launcherPath, sandboxUid, emptyDir, sandbox: this.#settings, processWatch },
+    }
+    this.#processParts = { ...this.#launchParts, workerPath, sealed: this.#sealed }
   }
 
   start(spec: WorkerSpec, events: WorkerEvents): Worker {
@@ -102,19 +127,59 @@ class Workers implements WorkerLauncher {
         events.exit(error)
       },
     }
-    const worker: Worker =
-      spec.runtime === 'bun'
-        ? this.#startBun(id, spec, watched)
-        : new QuickJSWorker(id, spec, watched, this.#services, this.#sealed)
+    const worker = this.#start(id, spec, watched)
     this.#live.add(worker)
     return worker
   }
 
-  #startBun(id: number, spec: WorkerSpec, events: WorkerEvents): Worker {
-    const worker = new BunWorker(id, spec, events, this.#services, this.#bun)
+  #start(id: number, spec: WorkerSpec, events: WorkerEvents): Worker {
+    const services = this.#services
+    if (spec.runtime === 'bun') {
+      const worker = new BunWorker(id, spec, events, services, this.#launchParts, this.#bun())
+      return this.#follow(worker)
+    }
+    const sandbox = quickjsSandbox(spec.capabilities, this.#settings)
+    if (sandbox.ownProcess || this.#options.start === 'exec') {
+      const worker = new QuickJSProcess(id, spec, events, services, this.#processParts, sandbox)
+      return this.#follow(worker)
+    }
+    return new QuickJSWorker(id, spec, events, services, this.#template(sandbox))
+  }
+
+  /** Our own executable, found when the first Bun worker needs it. */
+  #bun(): Program {
+    if (this.#program !== undefined) return this.#program
+    const { executablePath } = this.#options
+    try {
+      this.#program = findProgram(executablePath)
+    } catch (error) {
+      this.#services.log('error', `Bun workers: ${(error as Error).message}`)
+      this.#program = { path: executablePath, libraries: [] }
+    }
+    return this.#program
+  }
+
+  #follow<T extends Worker & { processGone: Promise<void> }>(worker: T): T {
     const gone = worker.processGone.then(() => void this.#processes.delete(gone))
     this.#processes.add(gone)
     return worker
+  }
+
+  /** The one that workers of this sandbox are forked off; made when it is first asked for. */
+  #template(sandbox: Sandbox): Template {
+    let template = this.#templates.get(sandbox.key)
+    if (template === undefined) {
+      const count = this.#templates.size
+      const name = sandbox.kind === 'sealed' ? sandbox.kind : `${sandbox.kind}${count}`
+      const { launcherPath, workerPath, sandboxUid, runDir } = this.#options
+      const parts = {
+        ...{ launcherPath, workerPath, sandboxUid, runDir },
+        ...{ emptyDir: this.#emptyDir, sandbox, settings: this.#settings },
+      }
+      template = new Template(name, parts, this.#services)
+      this.#templates.set(sandbox.key, template)
+    }
+    return template
   }
 
   warm(): Promise<void> {
@@ -126,6 +191,23 @@ class Workers implements WorkerLauncher {
     const error = new FunctionError('SHUTTING_DOWN', 'the service stops')
     for (const worker of this.#live) worker.kill(error)
     this.#services.sweeper.close()
-    await Promise.all([this.#sealed.close(), ...this.#processes])
+    const templates = [...this.#templates.values()].map((template) => template.close())
+    await Promise.all([...templates, ...this.#processes])
+  }
+}
+
+/** Without symbolic links, as mounts want them; the last name may not be there yet. */
+function realPaths(paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    const folder = realPath(dirname(resolve(path)))
+    return realPath(path) ?? (folder === undefined ? [] : join(folder, basename(path)))
+  })
+}
+
+function realPath(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    return undefined
   }
 }

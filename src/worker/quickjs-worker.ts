@@ -12,7 +12,7 @@ const CPU_SLACK_MS = 1000
 /** The template is told of new budgets no more often: less than the slack, so none is short. */
 const CPU_RENEW_MS = 500
 /** What each worker sets for itself after its fork, beside the layers of its template. */
-const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
+export const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
 
 export class QuickJSWorker extends ProtocolWorker<Accepted> {
   readonly runtime = 'quickjs-ng'

@@ -1,10 +1,11 @@
 /** One life of a `quickjs-worker --template` process: it listens, and every connection is a fork of it. */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../errors.ts'
 import { Channel } from './channel.ts'
 import type { ProcessExit } from './failures.ts'
 import { FrameDecoder } from './frame-decoder.ts'
+import { readHostPids } from './host-pids.ts'
 import {
   checkLaunchMessage,
   endProcess,
@@ -14,6 +15,7 @@ import {
   readLines,
 } from './launch.ts'
 import { ProtocolBreach } from './messages.ts'
+import { checkLayers, type Sandbox, type SandboxSettings } from './sandbox.ts'
 import type { WorkerServices } from './services.ts'
 import { connectFd } from './sockets.ts'
 
@@ -41,7 +43,8 @@ export interface TemplateParts {
   sandboxUid: number | undefined
   runDir: string
   emptyDir: string
-  pidNamespace: 'required' | 'preferred' | 'off'
+  sandbox: Sandbox
+  settings: SandboxSettings
 }
 
 export interface TemplateEvents {
@@ -60,6 +63,7 @@ export class TemplateProcess {
   workerLayers: readonly string[] = []
   /** It takes connections. */
   open = false
+  readonly #parts: TemplateParts
   readonly #events: TemplateEvents
   readonly #services: WorkerServices
   readonly #socketPath: string
@@ -84,6 +88,7 @@ export class TemplateProcess {
   ) {
     this.socketName = `${name}.sock`
     this.#socketPath = `${parts.runDir}/${this.socketName}`
+    this.#parts = parts
     this.#events = events
     this.#services = services
     this.#decoder = new FrameDecoder<TemplateMessage>({
@@ -91,7 +96,7 @@ export class TemplateProcess {
       payloadBytes: () => -1,
       deliver: (message) => this.#deliver(message),
     })
-    queueMicrotask(() => void this.#start(parts))
+    queueMicrotask(() => void this.#start())
   }
 
   kill(worker: number): void {
@@ -117,9 +122,9 @@ export class TemplateProcess {
     return this.#exited.promise
   }
 
-  async #start(parts: TemplateParts): Promise<void> {
+  async #start(): Promise<void> {
     try {
-      const launched = this.#launch(parts)
+      const launched = this.#launch(this.#parts)
       this.#launched = launched
       const print = (line: string) => this.#services.log('warn', `${this.socketName}: ${line}`)
       void readLines(launched.process.stdout, print)
@@ -144,9 +149,9 @@ export class TemplateProcess {
       cwd: parts.emptyDir,
       flags: [
         ...['--listen-dir', parts.runDir, '--listen-name', this.socketName],
-        ...['--pid-namespace', parts.pidNamespace],
+        ...parts.sandbox.launcherFlags,
       ],
-      program: [parts.workerPath, '--template'],
+      program: [parts.workerPath, '--template', ...parts.sandbox.workerFlags],
       onExit: (status, signal) => {
         const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
         this.#how = `the template of quickjs-worker ${how}`
@@ -178,8 +183,7 @@ export class TemplateProcess {
       }
       case 'listening':
         this.workerLayers = message.layers
-        this.open = true
-        this.#events.listening()
+        this.#listening()
         return
       case 'forked':
         this.#innerPids.set(message.worker, message.pid)
@@ -193,6 +197,18 @@ export class TemplateProcess {
           cpuUs: message.cpu_us,
         })
     }
+  }
+
+  #listening(): void {
+    const { sandbox, settings } = this.#parts
+    try {
+      checkLayers(sandbox, [...this.layers, ...this.workerLayers], settings)
+    } catch (error) {
+      this.#end(error as FunctionError)
+      return
+    }
+    this.open = true
+    this.#events.listening()
   }
 
   #forget(worker: number): void {
@@ -257,30 +273,4 @@ function areNames(value: unknown): boolean {
 
 function areCounts(...values: unknown[]): boolean {
   return values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
-}
-
-/** The children of a process: their pid in its namespace -> their pid here. */
-function readHostPids(parent: number): Map<number, number> {
-  const pids = new Map<number, number>()
-  try {
-    const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1')
-    for (const child of children.split(' ').filter(Boolean)) {
-      const inner = innerPid(child)
-      if (inner !== undefined) pids.set(inner, Number(child))
-    }
-  } catch {
-    // The template is gone, or the kernel does not tell: then nobody is shown a pid.
-  }
-  return pids
-}
-
-function innerPid(pid: string): number | undefined {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1')
-    const own = /^NSpid:.*\t(\d+)$/m.exec(status)?.[1]
-    return own === undefined ? undefined : Number(own)
-  } catch {
-    // It ended since its parent named it.
-    return undefined
-  }
 }

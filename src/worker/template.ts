@@ -48,8 +48,12 @@ export class Template {
 
   /** Those of its workers. */
   get layers(): readonly string[] {
-    const { layers = [], workerLayers = [] } = this.#process ?? {}
-    return [...layers, ...workerLayers]
+    return [...(this.#process?.layers ?? []), ...this.workerLayers]
+  }
+
+  /** What each worker closes behind itself. */
+  get workerLayers(): readonly string[] {
+    return this.#process?.workerLayers ?? []
   }
 
   /** Starts it where it does not run; resolves when it takes connections. */

@@ -25,7 +25,12 @@ export function openFakeLauncher(overrides: Partial<WorkerLauncherOptions> = {})
     return path
   }
   const program = `exec ${process.execPath} ${join(import.meta.dir, 'fake-worker.ts')}`
-  const { launcher, close } = openLauncher({ launcherPath: script('fake', program), ...overrides })
+  const { launcher, close } = openLauncher({
+    // There is no sandbox around a fake.
+    allowDegraded: true,
+    launcherPath: script('fake', program),
+    ...overrides,
+  })
   return {
     ...{ launcher, script },
     close: async () => {

@@ -49,6 +49,8 @@ export class TestTemplate {
         '--',
         WORKER,
         '--template',
+        // Those without capabilities are sealed all the same.
+        '--any-file',
       ],
       { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'socket-fd'] },
     )

@@ -32,7 +32,7 @@ int fn_descriptors_clean(void) {
     return close_from(FN_CHANNEL_FD + 1, 0);
 }
 
-int fn_descriptors_enter(const fn_launch *launch) {
+int fn_descriptors_enter(fn_launch *launch) {
     int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null_fd < 0) {
         return -errno;

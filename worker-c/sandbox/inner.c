@@ -11,12 +11,12 @@
 #include <unistd.h>
 #include "launcher.h"
 
-static int own_session(const fn_launch *launch) {
+static int own_session(fn_launch *launch) {
     (void)launch;
     return setsid() < 0 ? -errno : 0;
 }
 
-static int root_folder(const fn_launch *launch) {
+static int root_folder(fn_launch *launch) {
     (void)launch;
     umask(077);
     return chdir("/") == 0 ? 0 : -errno;
@@ -24,38 +24,43 @@ static int root_folder(const fn_launch *launch) {
 
 /* After the change of user, which would clear it. Whether the supervisor had died by then shows
  * when its word to go on is awaited. */
-static int die_with_supervisor(const fn_launch *launch) {
+static int die_with_supervisor(fn_launch *launch) {
     (void)launch;
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : -errno;
 }
 
-static int no_new_privs(const fn_launch *launch) {
+static int no_new_privs(fn_launch *launch) {
     (void)launch;
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-static int unblock_signals(const fn_launch *launch) {
+static int unblock_signals(fn_launch *launch) {
     (void)launch;
     sigset_t none;
     sigemptyset(&none);
     return sigprocmask(SIG_SETMASK, &none, NULL) == 0 ? 0 : -errno;
 }
 
-/* In this order. Mounts come right after the socket, Landlock and seccomp after no_new_privs. */
+/* In this order: the root while there are rights to mount, Landlock and seccomp once no_new_privs
+ * allows them to anybody. */
 static const struct {
     const char *what;
-    int (*run)(const fn_launch *launch);
-    uint32_t layer; /* in force once it has run */
+    int (*run)(fn_launch *launch);
+    uint32_t layer;    /* in force once it has run */
+    bool in_namespace; /* what fails then may go well without namespaces */
 } steps[] = {
-    {"session", own_session, 0},
-    {"listening socket", fn_socket_listen, 0},
-    {"root folder", root_folder, 0},
-    {"descriptors", fn_descriptors_enter, 0},
-    {"rlimits", fn_rlimits_set, FN_LAYER_RLIMITS},
-    {"privileges", fn_privileges_drop, 0},
-    {"parent death signal", die_with_supervisor, 0},
-    {"no_new_privs", no_new_privs, FN_LAYER_NO_NEW_PRIVS},
-    {"signals", unblock_signals, 0},
+    {"session", own_session, 0, false},
+    {"listening socket", fn_socket_listen, 0, false},
+    {"descriptors", fn_descriptors_enter, 0, false},
+    {"root", fn_root_enter, 0, true},
+    {"root folder", root_folder, 0, false},
+    {"rlimits", fn_rlimits_set, FN_LAYER_RLIMITS, false},
+    {"privileges", fn_privileges_drop, 0, false},
+    {"parent death signal", die_with_supervisor, 0, false},
+    {"no_new_privs", no_new_privs, FN_LAYER_NO_NEW_PRIVS, false},
+    {"signals", unblock_signals, 0, false},
+    {"landlock", fn_landlock_enter, 0, false},
+    {"seccomp", fn_seccomp_enter, 0, false},
 };
 
 static void report(const fn_launch *launch, const char *what, int error, bool in_namespace) {
@@ -85,9 +90,10 @@ static void await_word(const fn_launch *launch) {
 }
 
 void fn_inner_run(fn_launch *launch) {
-    int result = fn_namespaces_enter(launch);
+    const char *refused;
+    int result = fn_namespaces_enter(launch, &refused);
     if (result != 0) {
-        fail(launch, "namespaces", -result, true);
+        fail(launch, refused, -result, true);
     }
     /* Nobody else of this user may look into us from here to exec. Not before: the files of /proc
      * that the namespaces are set up with would be root's. */
@@ -95,7 +101,7 @@ void fn_inner_run(fn_launch *launch) {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         result = steps[i].run(launch);
         if (result != 0) {
-            fail(launch, steps[i].what, -result, false);
+            fail(launch, steps[i].what, -result, steps[i].in_namespace);
         }
         launch->layers |= steps[i].layer;
     }
@@ -104,7 +110,7 @@ void fn_inner_run(fn_launch *launch) {
     }
     report(launch, "ready", 0, false);
     await_word(launch);
-    syscall(SYS_execveat, launch->program_fd, "", launch->options.argv, launch->options.envp,
-            AT_EMPTY_PATH);
+    syscall(SYS_execveat, launch->program_fd, launch->door == NULL ? "" : launch->door,
+            launch->options.argv, launch->options.envp, AT_EMPTY_PATH);
     fail(launch, "exec", errno, false);
 }

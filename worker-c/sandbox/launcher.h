@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "wall.h"
 
 /* Descriptors of the program that is started; everything else is closed. */
 enum { FN_CHANNEL_FD = 3, FN_LISTEN_FD = 4 };
@@ -13,7 +14,8 @@ enum { FN_CHANNEL_FD = 3, FN_LISTEN_FD = 4 };
 /* Exit status of a launch that failed (EX_OSERR). */
 enum { FN_EXIT_LAUNCH_FAILED = 71 };
 
-typedef enum { FN_PIDNS_REQUIRED, FN_PIDNS_PREFERRED, FN_PIDNS_OFF } fn_pidns_mode;
+/* Is the launch to fail without a layer, to go on without it, or not to ask for it? */
+typedef enum { FN_REQUIRED, FN_PREFERRED, FN_OFF } fn_mode;
 
 /* What is in force around the program, as bits; fn_report_launched names them. */
 typedef enum {
@@ -22,7 +24,29 @@ typedef enum {
     FN_LAYER_PID_NAMESPACE = 1 << 2,
     FN_LAYER_USER_NAMESPACE = 1 << 3,
     FN_LAYER_UID = 1 << 4,
+    FN_LAYER_MOUNT_NAMESPACE = 1 << 5,
+    FN_LAYER_NETWORK_NAMESPACE = 1 << 6,
+    FN_LAYER_IPC_NAMESPACE = 1 << 7,
+    FN_LAYER_UTS_NAMESPACE = 1 << 8,
+    FN_LAYER_LANDLOCK = 1 << 9,
+    FN_LAYER_SECCOMP = 1 << 10,
 } fn_layer;
+
+/* What the program's root holds, where it is not the host's; and what of the host's it does not. */
+typedef enum {
+    FN_MOUNT_READ,
+    FN_MOUNT_WRITE,
+    FN_MOUNT_PROGRAM, /* to read and to execute */
+    FN_MOUNT_DEVICE,
+    FN_MOUNT_COVER, /* of what would be in sight: there is nothing behind it */
+} fn_mount_kind;
+
+typedef struct {
+    fn_mount_kind kind;
+    const char *path; /* absolute, the same inside and outside */
+    int tree;         /* what is to be mounted there; -1 where there is nothing */
+    bool folder;
+} fn_mount;
 
 typedef struct {
     bool set;
@@ -37,23 +61,35 @@ typedef struct {
     fn_optional cpu;   /* seconds */
     fn_optional nproc; /* of the user that the program runs as */
     fn_optional fsize; /* bytes */
+    fn_optional tmp;   /* bytes: a private /tmp of this size */
     const char *listen_dir;
     const char *listen_name;
-    fn_pidns_mode pidns;
+    fn_mode pid_namespace;
+    fn_mode mount_namespace;
+    fn_mode network_namespace;
+    fn_mode ipc_namespace;
+    fn_mode uts_namespace;
+    fn_mode proc;            /* of the program's own pid namespace */
+    fn_mode landlock;        /* what the mounts are for, and nothing else */
+    const fn_filter *filter; /* NULL where there is to be none */
+    bool host_root;
+    fn_mount *mounts;
+    size_t mount_count;
     char **argv; /* of the program, ended by NULL; argv[0] is its path */
     char **envp; /* of the program, ended by NULL */
 } fn_options;
 
-/* Reads the command line; `envp` is allocated, everything else points into argv. On failure false,
- * and `why` says in words of ours what is wrong. */
+/* Reads the command line; `envp` and `mounts` are allocated, everything else points into argv. On
+ * failure false, and `why` says in words of ours what is wrong. */
 bool fn_options_read(fn_options *options, int argc, char **argv, const char **why);
 
 /* One launch, from the command line to exec. */
 typedef struct {
     fn_options options;
-    int program_fd; /* opened before privileges drop, so the path needs no rights for the user */
-    int sync_fd;    /* to the other half: a report up, one byte down, end of file when it is gone */
-    uid_t own_uid;  /* the launcher's, as seen outside any new namespace */
+    const char *door; /* where exec's empty path lies */
+    int program_fd;   /* opened before privileges drop, so the path needs no rights for the user */
+    int sync_fd;   /* to the other half: a report up, one byte down, end of file when it is gone */
+    uid_t own_uid; /* the launcher's, as seen outside any new namespace */
     gid_t own_gid;
     uint32_t layers; /* in force in the inner half so far */
 } fn_launch;
@@ -73,18 +109,27 @@ int fn_descriptor_reserve(int fd);
  * -errno. */
 int fn_descriptors_clean(void);
 /* Standard input from /dev/null, and all but the program's own descriptors close at exec. */
-int fn_descriptors_enter(const fn_launch *launch);
+int fn_descriptors_enter(fn_launch *launch);
 
 /* A fork into the namespaces of `layers`: pid in the parent, 0 in the child, -errno on failure. */
 pid_t fn_namespaces_clone(uint32_t layers);
-/* In the child: makes them usable. 0 or -errno. */
-int fn_namespaces_enter(const fn_launch *launch);
+/* Those that are preferred are not asked for any more. */
+void fn_namespaces_forgo(fn_options *options);
+/* In the child: makes them usable, and enters those that need no fork. 0, or -errno and in `what`
+ * the name of what was refused. */
+int fn_namespaces_enter(fn_launch *launch, const char **what);
+/* The program's root: an empty one with the mounts in it, or the host's with some of it covered. */
+int fn_root_enter(fn_launch *launch);
+
+/* Closes Landlock and seccomp, where they are asked for. 0 or -errno. */
+int fn_landlock_enter(fn_launch *launch);
+int fn_seccomp_enter(fn_launch *launch);
 
 /* 0 or -errno. */
-int fn_socket_listen(const fn_launch *launch);
-int fn_rlimits_set(const fn_launch *launch);
+int fn_socket_listen(fn_launch *launch);
+int fn_rlimits_set(fn_launch *launch);
 /* Gives up user, groups and capabilities, for good. */
-int fn_privileges_drop(const fn_launch *launch);
+int fn_privileges_drop(fn_launch *launch);
 
 /* The inner half, from the fork on; it never returns. */
 _Noreturn void fn_inner_run(fn_launch *launch);

@@ -25,11 +25,11 @@ static bool read_number(const char *text, uint64_t max, fn_optional *out) {
     return true;
 }
 
-static bool read_pidns(const char *text, fn_pidns_mode *out) {
+static bool read_mode(const char *text, fn_mode *out) {
     static const char *const names[] = {"required", "preferred", "off"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(text, names[i]) == 0) {
-            *out = (fn_pidns_mode)i;
+            *out = (fn_mode)i;
             return true;
         }
     }
@@ -47,6 +47,32 @@ static bool is_variable(const char *text) {
     return equals != NULL && equals != text;
 }
 
+static bool read_root(const char *text, bool *host) {
+    *host = strcmp(text, "host") == 0;
+    return *host || strcmp(text, "empty") == 0;
+}
+
+/* One way to write a path, so that what is mounted is what is meant. */
+static bool is_absolute(const char *path) {
+    return path[0] == '/' && path[1] != '\0' && strstr(path, "/../") == NULL;
+}
+
+static bool read_mount(fn_options *options, const char *name, const char *path) {
+    static const char *const names[] = {
+        [FN_MOUNT_READ] = "--mount-read",       [FN_MOUNT_WRITE] = "--mount-write",
+        [FN_MOUNT_PROGRAM] = "--mount-program", [FN_MOUNT_DEVICE] = "--mount-device",
+        [FN_MOUNT_COVER] = "--cover",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            options->mounts[options->mount_count++] =
+                (fn_mount){.kind = (fn_mount_kind)i, .path = path, .tree = -1};
+            return is_absolute(path);
+        }
+    }
+    return false;
+}
+
 static bool read_value(fn_options *options, const char *name, char *value, size_t *env_count) {
     const struct {
         const char *name;
@@ -57,8 +83,25 @@ static bool read_value(fn_options *options, const char *name, char *value, size_
         {"--uid", &options->uid, UINT32_MAX - 1},  {"--gid", &options->gid, UINT32_MAX - 1},
         {"--nofile", &options->nofile, INT64_MAX}, {"--as", &options->as, INT64_MAX},
         {"--cpu", &options->cpu, INT64_MAX},       {"--nproc", &options->nproc, INT64_MAX},
-        {"--fsize", &options->fsize, INT64_MAX},
+        {"--fsize", &options->fsize, INT64_MAX},   {"--tmp", &options->tmp, INT64_MAX},
     };
+    const struct {
+        const char *name;
+        fn_mode *to;
+    } modes[] = {
+        {"--pid-namespace", &options->pid_namespace},
+        {"--mount-namespace", &options->mount_namespace},
+        {"--network-namespace", &options->network_namespace},
+        {"--ipc-namespace", &options->ipc_namespace},
+        {"--uts-namespace", &options->uts_namespace},
+        {"--proc", &options->proc},
+        {"--landlock", &options->landlock},
+    };
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(name, modes[i].name) == 0) {
+            return read_mode(value, modes[i].to);
+        }
+    }
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         if (strcmp(name, numbers[i].name) == 0) {
             return read_number(value, numbers[i].max, numbers[i].to);
@@ -76,12 +119,18 @@ static bool read_value(fn_options *options, const char *name, char *value, size_
         options->listen_name = value;
         return is_plain_name(value);
     }
-    if (strcmp(name, "--pid-namespace") == 0) {
-        return read_pidns(value, &options->pidns);
+    if (strcmp(name, "--seccomp") == 0) {
+        options->filter = fn_filter_named(value);
+        return options->filter != NULL;
+    }
+    if (strcmp(name, "--root") == 0) {
+        return read_root(value, &options->host_root);
     }
     fn_optional kept;
-    return strcmp(name, "--keep-fd") == 0 && read_number(value, FN_CHANNEL_FD, &kept) &&
-           kept.value == FN_CHANNEL_FD;
+    if (strcmp(name, "--keep-fd") == 0) {
+        return read_number(value, FN_CHANNEL_FD, &kept) && kept.value == FN_CHANNEL_FD;
+    }
+    return read_mount(options, name, value);
 }
 
 /* What the flags say together. */
@@ -92,6 +141,11 @@ static const char *contradiction(const fn_options *options) {
     if (options->uid.set && (options->uid.value == 0 || options->gid.value == 0)) {
         return "--uid and --gid must not be 0";
     }
+    for (size_t i = 0; i < options->mount_count; i++) {
+        if (options->host_root && options->mounts[i].kind != FN_MOUNT_COVER) {
+            return "mounts belong to an empty root";
+        }
+    }
     if ((options->listen_dir == NULL) != (options->listen_name == NULL)) {
         return "--listen-dir and --listen-name go together";
     }
@@ -100,7 +154,11 @@ static const char *contradiction(const fn_options *options) {
 
 bool fn_options_read(fn_options *options, int argc, char **argv, const char **why) {
     options->envp = calloc((size_t)argc + 1, sizeof *options->envp);
-    if (options->envp == NULL) {
+    options->mounts = calloc((size_t)argc + 1, sizeof *options->mounts);
+    options->mount_namespace = options->network_namespace = FN_OFF;
+    options->ipc_namespace = options->uts_namespace = options->proc = FN_OFF;
+    options->landlock = FN_OFF;
+    if (options->envp == NULL || options->mounts == NULL) {
         *why = "out of memory";
         return false;
     }

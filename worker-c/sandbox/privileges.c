@@ -33,7 +33,7 @@ static int clear_capabilities(void) {
     return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
 }
 
-int fn_privileges_drop(const fn_launch *launch) {
+int fn_privileges_drop(fn_launch *launch) {
     const fn_options *options = &launch->options;
     int result = empty_bounding_set();
     if (result == 0 && options->uid.set) {

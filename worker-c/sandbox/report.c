@@ -8,8 +8,10 @@
 #include <unistd.h>
 #include "launcher.h"
 
-static const char *layer_names[] = {"rlimits", "no_new_privs", "pid_namespace", "user_namespace",
-                                    "uid"};
+static const char *layer_names[] = {"rlimits",           "no_new_privs",  "pid_namespace",
+                                    "user_namespace",    "uid",           "mount_namespace",
+                                    "network_namespace", "ipc_namespace", "uts_namespace",
+                                    "landlock",          "seccomp"};
 
 /* The C library has no names for these. */
 static const struct {

@@ -18,7 +18,7 @@ static int set_limit(int resource, rlim_t value) {
     return setrlimit(resource, &limit) == 0 ? 0 : -errno;
 }
 
-int fn_rlimits_set(const fn_launch *launch) {
+int fn_rlimits_set(fn_launch *launch) {
     const fn_options *options = &launch->options;
     const struct {
         int resource;

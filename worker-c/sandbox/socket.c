@@ -45,7 +45,7 @@ static int bind_and_listen(int fd, const char *name) {
     return listen(fd, BACKLOG) == 0 ? 0 : -errno;
 }
 
-int fn_socket_listen(const fn_launch *launch) {
+int fn_socket_listen(fn_launch *launch) {
     if (launch->options.listen_name == NULL) {
         return 0;
     }

@@ -11,13 +11,15 @@
 #include <unistd.h>
 #include "launcher.h"
 
-/* The namespaces to try. Only with a user namespace of its own may an ordinary user have others. */
+/* The namespaces to clone into. Only with a user namespace of its own may an ordinary user have
+ * others. */
 static uint32_t wanted_namespaces(const fn_launch *launch) {
-    if (launch->options.pidns == FN_PIDNS_OFF) {
-        return 0;
-    }
-    return launch->own_uid == 0 ? FN_LAYER_PID_NAMESPACE
-                                : FN_LAYER_PID_NAMESPACE | FN_LAYER_USER_NAMESPACE;
+    const fn_options *options = &launch->options;
+    uint32_t wanted = options->pid_namespace == FN_OFF ? 0 : FN_LAYER_PID_NAMESPACE;
+    bool any = wanted != 0 || options->mount_namespace != FN_OFF ||
+               options->network_namespace != FN_OFF || options->ipc_namespace != FN_OFF ||
+               options->uts_namespace != FN_OFF;
+    return any && launch->own_uid != 0 ? wanted | FN_LAYER_USER_NAMESPACE : wanted;
 }
 
 static int wait_for(pid_t pid) {
@@ -71,19 +73,20 @@ static pid_t start_inner(fn_launch *launch, uint32_t namespaces, fn_inner_report
     return pid;
 }
 
-/* Starts the inner half up to the point before exec, without namespaces where those are only
- * preferred. */
+/* Starts the inner half up to the point before exec; once more without the namespaces that are only
+ * preferred, where it was refused one. */
 static pid_t prepare_inner(fn_launch *launch, fn_inner_report *report) {
     uint32_t namespaces = wanted_namespaces(launch);
-    bool may_do_without = launch->options.pidns == FN_PIDNS_PREFERRED;
     pid_t pid = start_inner(launch, namespaces, report);
     bool refused = pid < 0 || (report->error != 0 && report->in_namespace);
-    if (refused && may_do_without) {
+    if (refused) {
         if (pid > 0) {
             wait_for(pid);
             close(launch->sync_fd);
         }
-        pid = start_inner(launch, 0, report);
+        fn_namespaces_forgo(&launch->options);
+        bool required = launch->options.pid_namespace == FN_REQUIRED;
+        pid = start_inner(launch, required ? wanted_namespaces(launch) : 0, report);
     }
     if (pid < 0) {
         fn_report_failed(namespaces != 0 ? "namespaces" : "fork", -pid);

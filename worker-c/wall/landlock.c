@@ -56,7 +56,7 @@ static uint64_t known_fs(int version) {
     return known;
 }
 
-int fn_landlock_new(bool network) {
+int fn_landlock_new(unsigned leave) {
     int version = fn_landlock_version();
     if (version == 0) {
         return -ENOSYS;
@@ -65,11 +65,13 @@ int fn_landlock_new(bool network) {
         uint64_t fs;
         uint64_t net;
         uint64_t scoped;
-    } rules = {.fs = known_fs(version)};
+    } rules = {.fs = leave & FN_LANDLOCK_FILES ? 0 : known_fs(version)};
     size_t size = sizeof rules.fs;
     if (version >= 4) {
         size += sizeof rules.net;
-        rules.net = network ? 0 : LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP;
+        rules.net = leave & FN_LANDLOCK_NETWORK
+                        ? 0
+                        : LANDLOCK_ACCESS_NET_BIND_TCP | LANDLOCK_ACCESS_NET_CONNECT_TCP;
     }
     if (version >= 6) {
         size += sizeof rules.scoped;

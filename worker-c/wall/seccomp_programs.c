@@ -208,7 +208,6 @@ static const fn_call lethal[] = {
     KILL(perf_event_open),
     KILL(pidfd_getfd),
     KILL(pivot_root),
-    KILL(process_vm_readv),
     KILL(process_vm_writev),
     KILL(ptrace),
     KILL(quotactl),

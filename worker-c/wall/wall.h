@@ -49,17 +49,20 @@ const fn_filter *fn_filter_named(const char *name);
 /* Can this kernel filter system calls? */
 bool fn_seccomp_available(void);
 /* From here on only what the filter allows, for this process and all its children. no_new_privs is
- * set. 0 or -errno. */
-int fn_seccomp_close(const fn_filter *filter);
+ * set. Where `door` is not NULL, one more call is: execveat with exactly this pointer as its path.
+ * It means nothing any more once that program runs, and nobody can guess it. 0 or -errno. */
+int fn_seccomp_close(const fn_filter *filter, const char *door);
 /* io_uring is answered with ENOSYS, and nothing else is changed: libuv asks for it with each loop.
  * 0 or -errno. */
 int fn_seccomp_refuse_io_uring(void);
 
 /* The version of Landlock that the kernel has; 0 where it has none. */
 int fn_landlock_version(void);
-/* A ruleset that allows nothing of what Landlock knows, or everything of the network where
- * `network`. A descriptor (close-on-exec) or -errno. */
-int fn_landlock_new(bool network);
+/* What a ruleset leaves alone; it allows nothing of all else that Landlock knows. */
+typedef enum { FN_LANDLOCK_FILES = 1, FN_LANDLOCK_NETWORK = 2 } fn_free;
+/* A ruleset: a descriptor (close-on-exec) or -errno; -ENOMSG where this kernel's knows nothing but
+ * what is left alone. */
+int fn_landlock_new(unsigned leave);
 typedef enum { FN_LANDLOCK_READ = 1, FN_LANDLOCK_WRITE = 2, FN_LANDLOCK_EXECUTE = 4 } fn_rights;
 /* Allows a path, and what is below it. 0 or -errno. */
 int fn_landlock_allow(int ruleset, const char *path, unsigned rights);

@@ -1,23 +1,16 @@
-/* The life of a worker, from the fork on: first what the host alone wrote, then the limits, and
- * only then the tenant's bytes. */
+/* The start of a worker: first what the host alone wrote, then the limits and the sandbox, and only
+ * then the tenant's bytes. */
 #include "worker.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "json_out.h"
 
-#define CHANNEL_FD 3
-#define SPARE_LISTENER_FD 3 /* until the channel takes its place */
-#define SPARE_TAKEN_FD 4
-#define SPARE_RULESET_FD 5
 #define MAX_START_LINE (16 * 1024)
 #define MAX_START_BYTES (64u * 1024 * 1024)
 #define START_MS 5000   /* from the first to the last byte of the start line */
@@ -28,12 +21,12 @@
 static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
     for (;;) {
         uint64_t now = fn_wall_ns();
-        struct pollfd readable = {.fd = CHANNEL_FD, .events = POLLIN};
+        struct pollfd readable = {.fd = FN_CHANNEL_FD, .events = POLLIN};
         int wait = now < until_ns ? (int)((until_ns - now) / 1000000u) + 1 : 0;
         if (poll(&readable, 1, wait) == 0) {
             _exit(FN_EXIT_FAILED);
         }
-        ssize_t count = recv(CHANNEL_FD, buffer, len, MSG_DONTWAIT);
+        ssize_t count = recv(FN_CHANNEL_FD, buffer, len, MSG_DONTWAIT);
         if (count >= 0) {
             return (size_t)count;
         }
@@ -45,74 +38,6 @@ static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
 
 static uint64_t after_ms(uint64_t ms) {
     return fn_wall_ns() + ms * 1000000u;
-}
-
-static void move_fd(int from, int to) {
-    if (from != to && dup2(from, to) < 0) {
-        _exit(FN_EXIT_FAILED);
-    }
-}
-
-static void close_above(int last) {
-    if (syscall(SYS_close_range, last + 1, ~0u, 0) != 0) {
-        for (int other = last + 1; other < 64; other++) {
-            close(other); /* an old kernel; the template itself has less than ten */
-        }
-    }
-}
-
-/* Drops what the template had open, so that the listener, the pipe and the ruleset are all that is
- * left beside 0, 1 and 2. */
-static void drop_inherited(fn_worker *worker, int listener, int taken, int parent) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGXFSZ, SIG_IGN); /* a log that is a file is just not written to */
-    /* Without a pid namespace nothing else ends a worker whose template is gone. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
-        _exit(FN_EXIT_FAILED);
-    }
-    move_fd(listener, SPARE_LISTENER_FD);
-    move_fd(taken, SPARE_TAKEN_FD);
-    if (worker->closing.ruleset >= 0) {
-        move_fd(worker->closing.ruleset, SPARE_RULESET_FD);
-        worker->closing.ruleset = SPARE_RULESET_FD;
-        close_above(SPARE_RULESET_FD);
-    } else {
-        close_above(SPARE_TAKEN_FD);
-    }
-}
-
-/* Waits for a connection, which takes the listener's place as the worker's channel. */
-static void take_connection(uint64_t number) {
-    int fd;
-    while ((fd = accept4(SPARE_LISTENER_FD, NULL, NULL, SOCK_CLOEXEC)) < 0) {
-        if (errno != EINTR && errno != ECONNABORTED) {
-            _exit(FN_EXIT_FAILED);
-        }
-    }
-    /* So few bytes are written whole or not at all, and there are never more than the spares'. */
-    if (write(SPARE_TAKEN_FD, &number, sizeof(number)) != sizeof(number)) {
-        _exit(FN_EXIT_FAILED);
-    }
-    move_fd(fd, CHANNEL_FD);
-    close(fd);
-    close(SPARE_TAKEN_FD);
-}
-
-/* Is nobody waiting for this spare yet? Then what every start does is done once before. */
-static bool has_time(void) {
-    struct pollfd pending = {.fd = SPARE_LISTENER_FD, .events = POLLIN};
-    return poll(&pending, 1, 0) == 0;
-}
-
-static void say_accepted(uint64_t number) {
-    char line[64];
-    int len = snprintf(line, sizeof(line), "{\"type\":\"accepted\",\"worker\":%llu}\n",
-                       (unsigned long long)number);
-    if (send(CHANNEL_FD, line, (size_t)len, MSG_NOSIGNAL) != len) {
-        _exit(FN_EXIT_FAILED);
-    }
 }
 
 static uint64_t get_limit(yyjson_val *limits, const char *key) {
@@ -167,7 +92,7 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
 
 /* The host keeps connections ahead of need: when a function will want this worker, nobody knows. */
 static void await_start(void) {
-    struct pollfd readable = {.fd = CHANNEL_FD, .events = POLLIN};
+    struct pollfd readable = {.fd = FN_CHANNEL_FD, .events = POLLIN};
     while (poll(&readable, 1, -1) < 0) {
         if (errno != EINTR) {
             _exit(FN_EXIT_FAILED);
@@ -262,28 +187,10 @@ static void say_ready(fn_worker *worker, uint64_t started_ns) {
     }
 }
 
-static _Noreturn void refused(const char *what, int err) {
-    fprintf(stderr, "quickjs-worker: %s: %s\n", what, uv_strerror(err));
-    _exit(FN_EXIT_FAILED);
-}
-
-_Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t number,
-                            int parent) {
-    drop_inherited(worker, listener, taken, parent);
-    if (has_time()) {
-        JS_UpdateStackTop(worker->rt);
-        fn_rehearse(worker);
-    }
-    int err = fn_loop_init(worker);
+_Noreturn void fn_worker_live(fn_worker *worker) {
+    int err = fn_loop_attach(worker, FN_CHANNEL_FD);
     if (err != 0) {
-        refused("cannot make its loop", err);
-    }
-    take_connection(number);
-    say_accepted(number);
-    worker->number = number;
-    err = fn_loop_attach(worker, CHANNEL_FD);
-    if (err != 0) {
-        refused("cannot make its loop", err);
+        fn_worker_refused("cannot make its loop", err);
     }
     await_start();
     fn_buffer in = {0};
@@ -293,16 +200,16 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
     fn_buffer_drop(&in, line_len + 1);
     err = fn_limits_apply(worker);
     if (err != 0) {
-        refused("cannot set its limits", err);
+        fn_worker_refused("cannot set its limits", err);
     }
     err = fn_engine_after_fork(worker);
     err = err != 0 ? err : fn_budget_start_ticks(worker);
     if (err != 0) {
-        refused("cannot make the engine its own", err);
+        fn_worker_refused("cannot make the engine its own", err);
     }
     err = fn_closing_close(worker);
     if (err != 0) {
-        refused("cannot close its sandbox", err);
+        fn_worker_refused("cannot close its sandbox", err);
     }
     char *payload = read_payload(worker, &in, bytes);
     fn_buffer_free(&in);

@@ -5,14 +5,31 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "wall.h"
+
+unsigned fn_closing_rights(const char *flag) {
+    static const struct {
+        const char *flag;
+        unsigned rights;
+    } rights[] = {{"--read", FN_LANDLOCK_READ},
+                  {"--write", FN_LANDLOCK_READ | FN_LANDLOCK_WRITE},
+                  {"--program", FN_LANDLOCK_READ | FN_LANDLOCK_EXECUTE}};
+    for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+        if (strcmp(flag, rights[i].flag) == 0) {
+            return rights[i].rights;
+        }
+    }
+    return 0;
+}
 
 #ifdef FN_SANITIZE
 
 /* The leak check at a sanitized worker's end makes a thread, traces, and reads /proc. */
-int fn_closing_prepare(fn_worker *worker) {
-    worker->closing = (fn_closing){.ruleset = -1};
+int fn_closing_prepare(fn_worker *worker, const fn_grants *grants) {
+    (void)grants;
+    worker->closing = (fn_closing){.rulesets = {-1, -1}};
     return 0;
 }
 
@@ -23,16 +40,39 @@ int fn_closing_close(fn_worker *worker) {
 
 #else
 
-int fn_closing_prepare(fn_worker *worker) {
-    fn_closing *closing = &worker->closing;
-    closing->ruleset = -1;
-    if (fn_landlock_version() > 0) {
-        closing->ruleset = fn_landlock_new(false);
-        if (closing->ruleset < 0) {
-            return closing->ruleset;
+/* What the paths allow, and nothing else; where any file may be had, what is no file. */
+static int make_rules(const fn_grants *grants) {
+    unsigned leave = grants->any ? FN_LANDLOCK_FILES : 0;
+    leave |= grants->network ? FN_LANDLOCK_NETWORK : 0;
+    int ruleset = fn_landlock_new(leave);
+    for (size_t i = 0; i < grants->count && ruleset >= 0 && !grants->any; i++) {
+        const char *path = grants->paths[2 * i + 1];
+        int err = fn_landlock_allow(ruleset, path, fn_closing_rights(grants->paths[2 * i]));
+        /* What is not there cannot be reached. */
+        if (err != 0 && err != -ENOENT && err != -ENOTDIR && err != -EACCES) {
+            close(ruleset);
+            return err;
         }
     }
-    closing->seccomp = fn_seccomp_available();
+    return ruleset;
+}
+
+int fn_closing_prepare(fn_worker *worker, const fn_grants *grants) {
+    fn_closing *closing = &worker->closing;
+    *closing = (fn_closing){.rulesets = {-1, -1}, .seccomp = fn_seccomp_available()};
+    closing->landlock = fn_landlock_version() > 0;
+    if (closing->landlock) {
+        int *rulesets = closing->rulesets;
+        rulesets[FN_RULES_SEALED] = fn_landlock_new(0);
+        rulesets[FN_RULES_KIND] = make_rules(grants);
+        if (rulesets[FN_RULES_SEALED] < 0) {
+            return rulesets[FN_RULES_SEALED];
+        }
+        /* An old Landlock knows of files alone. */
+        if (rulesets[FN_RULES_KIND] < 0 && rulesets[FN_RULES_KIND] != -ENOMSG) {
+            return rulesets[FN_RULES_KIND];
+        }
+    }
     return closing->seccomp ? fn_seccomp_refuse_io_uring() : 0;
 }
 
@@ -46,23 +86,26 @@ static fn_wall_kind kind_of(const fn_limits *limits) {
 int fn_closing_close(fn_worker *worker) {
     fn_closing *closing = &worker->closing;
     fn_wall_kind kind = kind_of(&worker->limits);
-    if (closing->ruleset >= 0) {
-        /* Only a sealed worker has no files at all. */
-        int err = kind == FN_WALL_SEALED ? fn_landlock_close(closing->ruleset) : 0;
+    int ruleset = closing->rulesets[kind == FN_WALL_SEALED ? FN_RULES_SEALED : FN_RULES_KIND];
+    if (ruleset >= 0) {
+        int err = fn_landlock_close(ruleset);
         if (err != 0) {
             return err;
         }
-        close(closing->ruleset);
-        closing->ruleset = -1;
     }
-    return closing->seccomp ? fn_seccomp_close(fn_filter_of(kind)) : 0;
+    for (int i = 0; i < FN_RULESETS; i++) {
+        if (closing->rulesets[i] >= 0) {
+            close(closing->rulesets[i]);
+        }
+    }
+    return closing->seccomp ? fn_seccomp_close(fn_filter_of(kind), NULL) : 0;
 }
 
 #endif
 
 int fn_closing_list(const fn_worker *worker, char *out, size_t size) {
     const fn_closing *closing = &worker->closing;
-    bool landlock = closing->ruleset >= 0;
-    return snprintf(out, size, "%s%s%s", landlock ? "\"landlock\"" : "",
-                    landlock && closing->seccomp ? "," : "", closing->seccomp ? "\"seccomp\"" : "");
+    return snprintf(out, size, "%s%s%s", closing->landlock ? "\"landlock\"" : "",
+                    closing->landlock && closing->seccomp ? "," : "",
+                    closing->seccomp ? "\"seccomp\"" : "");
 }

@@ -8,9 +8,10 @@
 
 #define PAGE 4096u
 #define MORE_ADDRESS_SPACE (32u * 1024 * 1024) /* stack, channel buffers, libuv */
+#define MAX_FILE (1024u * 1024 * 1024)         /* of a worker that may write files */
+#define MAX_PROCESSES 4096 /* of the user: all workers count, and each one's programs */
 #define CPU_FACTOR 10
 #define CPU_SECONDS 60
-#define MAX_FILE (1024u * 1024 * 1024)
 
 static int set(int resource, uint64_t value) {
     struct rlimit limit;
@@ -69,9 +70,9 @@ int fn_limits_apply(const fn_worker *worker) {
 #endif
     uint64_t cpu_seconds = (CPU_FACTOR * limits->cpu_ms + 999) / 1000 + CPU_SECONDS;
     err = err != 0 ? err : set(RLIMIT_CPU, cpu_seconds);
-    /* All workers are one user: a number of processes would be theirs together. */
-    err = err != 0 || limits->allow_child_process ? err : set(RLIMIT_NPROC, 0);
-    err = err != 0 ? err : set(RLIMIT_FSIZE, limits->allow_filesystem ? MAX_FILE : 0);
+    err = err != 0 ? err : set(RLIMIT_NPROC, limits->allow_child_process ? MAX_PROCESSES : 0);
+    bool writes = limits->allow_filesystem || limits->allow_child_process;
+    err = err != 0 ? err : set(RLIMIT_FSIZE, writes ? MAX_FILE : 0);
     err = err != 0 ? err : set(RLIMIT_CORE, 0);
     err = err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
     /* The loop's own descriptors are open already and do not count against the tenant's. */

@@ -42,6 +42,20 @@ static int print_calls(const char *kind) {
     return 0;
 }
 
+static bool read_grants(fn_grants *grants, char **argv) {
+    for (; *argv != NULL && strcmp(*argv, "--any-file") == 0; argv++) {
+        grants->any = true;
+    }
+    for (; *argv != NULL && strcmp(*argv, "--network") == 0; argv++) {
+        grants->network = true;
+    }
+    grants->paths = argv;
+    for (; argv[0] != NULL && argv[1] != NULL && fn_closing_rights(argv[0]) != 0; argv += 2) {
+        grants->count++;
+    }
+    return *argv == NULL;
+}
+
 int main(int argc, char **argv) {
     static fn_worker worker;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -51,13 +65,22 @@ int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "--system-calls") == 0) {
         return print_calls(argv[2]);
     }
-    if (argc != 2 || strcmp(argv[1], "--template") != 0) {
-        fputs("usage: quickjs-worker --template | --version | --system-calls KIND\n"
-              "It is started by functions-launcher, with a channel at 3 and a listener at 4.\n",
+    fn_grants grants = {0};
+    bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
+    bool template = argc > 1 && strcmp(argv[1], "--template") == 0;
+    if ((!single && !template) || !read_grants(&grants, argv + 2)) {
+        fputs("usage: quickjs-worker --template | --worker [--any-file] [--network]\n"
+              "                      [--read PATH] [--write PATH] [--program PATH]...\n"
+              "       quickjs-worker --version | --system-calls KIND\n"
+              "It is started by functions-launcher: a template with a channel at 3 and a listener\n"
+              "at 4, from which it forks workers; a worker with its channel at 3.\n",
               stderr);
         return 2;
     }
     close_to_others();
     clearenv(); /* libuv and the C library look at variables; nothing here is to be set by one */
-    fn_template_run(&worker);
+    if (single) {
+        fn_worker_run(&worker, &grants);
+    }
+    fn_template_run(&worker, &grants);
 }

@@ -261,7 +261,7 @@ static void say_listening(const fn_template *template) {
     say(template, line, (size_t)len);
 }
 
-_Noreturn void fn_template_run(fn_worker *worker) {
+_Noreturn void fn_template_run(fn_worker *worker, const fn_grants *grants) {
     static fn_template template;
     template.worker = worker;
     int err = prepare(&template);
@@ -270,7 +270,7 @@ _Noreturn void fn_template_run(fn_worker *worker) {
                 uv_strerror(err));
         _exit(FN_EXIT_FAILED);
     }
-    err = fn_closing_prepare(worker);
+    err = fn_closing_prepare(worker, grants);
     if (err != 0) {
         fprintf(stderr, "quickjs-worker: cannot prepare its sandbox: %s\n", uv_strerror(err));
         _exit(FN_EXIT_FAILED);

@@ -14,6 +14,7 @@
 
 #define FN_CREDIT (256 * 1024) /* bytes of one direction of one body that may be under way */
 #define FN_EXIT_FAILED 1
+#define FN_CHANNEL_FD 3
 #define FN_EXIT_BREACH 70
 
 typedef struct fn_invocation fn_invocation;
@@ -102,11 +103,22 @@ typedef struct {
     bool allow_child_process;
 } fn_limits;
 
-/* What there is for a worker to close behind itself. */
+/* What there is for a worker to close behind itself. Landlock's rulesets: one that allows nothing,
+ * and that of the template's kind; -1 where there is none. */
+enum { FN_RULES_SEALED, FN_RULES_KIND, FN_RULESETS };
 typedef struct {
-    int ruleset; /* Landlock's; -1 where the kernel has none */
+    int rulesets[FN_RULESETS];
+    bool landlock;
     bool seccomp;
 } fn_closing;
+
+/* What the command line says of the files that workers of this template may have. */
+typedef struct {
+    bool any;     /* all that the root holds */
+    bool network; /* the root's network, too */
+    char **paths; /* --read, --write or --program and a path, by turns */
+    size_t count;
+} fn_grants;
 
 typedef struct {
     fn_heap heap;
@@ -333,21 +345,31 @@ void fn_rejections_drop(fn_worker *worker);
 /* teardown.c */
 void fn_teardown(fn_worker *worker, int status);
 
+/* What the kernel refused ends the process. */
+_Noreturn void fn_worker_refused(const char *what, int err);
+
 /* limits.c */
 uint64_t fn_limits_address_space(void);
 int fn_limits_apply(const fn_worker *worker);
 
 /* closing.c */
 /* In the template. 0 or -errno. */
-int fn_closing_prepare(fn_worker *worker);
+int fn_closing_prepare(fn_worker *worker, const fn_grants *grants);
 /* In the worker: from here on there is nothing but what its capabilities grant. 0 or -errno. */
 int fn_closing_close(fn_worker *worker);
+/* What --read, --write and --program mean; 0 for any other word. */
+unsigned fn_closing_rights(const char *flag);
 /* The names of the layers, as the items of a JSON array. */
 int fn_closing_list(const fn_worker *worker, char *out, size_t size);
 
-/* child.c: the life of a worker, from the fork on: as a spare that waits for its connection first.
- * It writes its number to `taken` when it got one. */
+/* child.c: a worker's life, from the start line on. */
+_Noreturn void fn_worker_live(fn_worker *worker);
+
+/* spare.c: the life of a fork, which waits for its connection first. It writes its number to
+ * `taken` when it got one. */
 _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t number,
                             int parent);
+/* A process that is one worker from its start, with its channel at 3. */
+_Noreturn void fn_worker_run(fn_worker *worker, const fn_grants *grants);
 
 #endif
