@@ -131,6 +131,10 @@ pub fn build(b: *Build) void {
         b.getInstallStep().dependOn(&install.step);
         b.step(name, "Build this one only").dependOn(&install.step);
     }
+    for (addAttackers(s, builtins, primitives)) |exe| {
+        const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
+        b.getInstallStep().dependOn(&install.step);
+    }
 }
 
 /// The product runs on any machine of its architecture, so the build machine's CPU does not count.
@@ -146,13 +150,30 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(
-    s: Settings,
-    builtins: Build.LazyPath,
-    primitives: [2]*Build.Step.Compile,
-) *Build.Step.Compile {
-    const m = s.module();
+fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Step.Compile {
+    const m = workerModule(s, builtins, primitives);
     addOurC(s, m, "worker-c/worker");
+    return s.executable("quickjs-worker", m);
+}
+
+/// For the tests, never shipped: the worker with attempts of an attacker where it would load a bundle,
+/// and a tool that makes a live worker call the kernel.
+fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) [2]*Build.Step.Compile {
+    const evil = workerModule(s, builtins, primitives);
+    addOurCBut(s, evil, "worker-c/worker", &.{ "main.c", "bundle.c" });
+    evil.addCSourceFile(.{
+        .file = s.b.path("worker-c/worker/bundle.c"),
+        .flags = &(our_flags ++ [_][]const u8{"-Dfn_bundle_load=fn_bundle_load_of_the_product"}),
+    });
+    addOurCBut(s, evil, "tests/hostile/evil", &.{"inject.c"});
+    const inject = s.module();
+    inject.addCSourceFile(.{ .file = s.b.path("tests/hostile/evil/inject.c"), .flags = &our_flags });
+    return .{ s.executable("evil-worker", evil), s.executable("inject", inject) };
+}
+
+/// All that a worker is made of, but for its core.
+fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Module {
+    const m = s.module();
     addOurC(s, m, "worker-c/web");
     addOurC(s, m, "worker-c/wall");
     m.link_libcpp = true;
@@ -179,7 +200,7 @@ fn addWorker(
         m.linkLibrary(library);
     }
     m.linkLibrary(addZlib(s));
-    return s.executable("quickjs-worker", m);
+    return m;
 }
 
 fn addQuickjs(s: Settings) *Build.Step.Compile {
@@ -256,10 +277,14 @@ fn addBuiltins(s: Settings) Build.LazyPath {
 }
 
 fn addOurC(s: Settings, m: *Build.Module, dir: []const u8) void {
+    addOurCBut(s, m, dir, &.{});
+}
+
+fn addOurCBut(s: Settings, m: *Build.Module, dir: []const u8, left_out: []const []const u8) void {
     const version = s.b.fmt("-DFN_VERSION=\"{s}\"", .{s.version});
     m.addCSourceFiles(.{
         .root = s.b.path(dir),
-        .files = filesIn(s.b, dir, ".c"),
+        .files = without(s.b, filesIn(s.b, dir, ".c"), left_out),
         .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &our_flags, &.{ version, crypto.config_flag } }) catch @panic("OOM"),
     });
 }
@@ -282,6 +307,17 @@ fn filesIn(b: *Build, dir_path: []const u8, ending: []const u8) []const []const 
     }
     std.mem.sort([]const u8, names.items, {}, lessThan);
     return names.items;
+}
+
+fn without(b: *Build, names: []const []const u8, left_out: []const []const u8) []const []const u8 {
+    var kept: std.ArrayList([]const u8) = .empty;
+    next: for (names) |name| {
+        for (left_out) |other| {
+            if (std.mem.eql(u8, name, other)) continue :next;
+        }
+        kept.append(b.allocator, name) catch @panic("OOM");
+    }
+    return kept.items;
 }
 
 fn lessThan(_: void, left: []const u8, right: []const u8) bool {

@@ -1,5 +1,6 @@
 /** What holds a worker in: its root, its namespaces, and the layers that it may not run without. */
 
+import { existsSync } from 'node:fs'
 import { type AllowedPath, allowedPath } from '../capabilities/match.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
@@ -54,14 +55,15 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
   const mounts = kind === 'paths' ? pathMounts(capabilities) : []
   const required = ['seccomp', ...requiredOf(kind, network)]
   if (ownProcess) required.push('pid_namespace')
-  const programs = ownProcess ? ['--proc', 'preferred'] : []
+  // In the host's root its own /proc would be left in sight.
+  const proc = ownProcess || kind === 'open' ? ['--proc', 'preferred'] : []
   return {
     kind,
     key: [kind, network, ...mounts].join('\n'),
     launcherFlags: [
       ...namespaceFlags(settings, network),
       ...rootFlags(kind, mounts, settings),
-      ...programs,
+      ...proc,
     ],
     workerFlags: [
       ...(kind === 'open' ? ['--any-file'] : []),
@@ -82,7 +84,10 @@ export function bunSandbox(
   const kind = kindOf(capabilities)
   const network = hasHostNetwork(capabilities, kind)
   const own = [program.path, ...program.libraries].flatMap((path) => ['--mount-program', path])
-  const files = BUN_FILES.flatMap((path) => ['--mount-read', path])
+  const files = BUN_FILES.filter((path) => existsSync(path)).flatMap((path) => [
+    '--mount-read',
+    path,
+  ])
   const devices = ownDevices()
   const mounts =
     kind === 'open'
@@ -175,7 +180,7 @@ function rootFlags(kind: SandboxKind, mounts: string[], settings: SandboxSetting
 function pathMounts(capabilities: Capabilities): string[] {
   const paths = capabilities.allowFilesystem ? capabilities.allowedPaths.map(allowedPath) : []
   const programs = capabilities.allowChildProcess
-    ? [...SYSTEM_PATHS.flatMap((path) => ['--mount-program', path]), ...ownDevices()]
+    ? [...systemPaths().flatMap((path) => ['--mount-program', path]), ...ownDevices()]
     : []
   // Folders come before what lies in them, which may have other rights.
   const ordered = paths.toSorted((a, b) => (a.path < b.path ? -1 : 1))
@@ -184,6 +189,10 @@ function pathMounts(capabilities: Capabilities): string[] {
 
 function pathMount({ path, write }: AllowedPath): string[] {
   return [write ? '--mount-write' : '--mount-read', path]
+}
+
+function systemPaths(): string[] {
+  return SYSTEM_PATHS.filter((path) => existsSync(path))
 }
 
 function ownDevices(): string[] {

@@ -73,8 +73,9 @@ export class Template {
   /** The connection was accepted: this is the worker's number in this template's life. */
   accepted(worker: QuickJSWorker, number: number): void {
     this.#workers.set(number, worker)
-    this.#leaveQueue(worker)
+    // First: the queue forgets them all when it is empty.
     const exit = this.#earlyExits.get(number)
+    this.#leaveQueue(worker)
     if (exit !== undefined) this.#exited(number, exit)
   }
 

@@ -142,7 +142,9 @@ static int attach_at(int tree, const char *path, bool folder) {
 /* A /proc of the own pid namespace, not mounted yet; -1 where there is to be none. Made while the
  * host's is in sight: an ordinary user gets one only where nothing of that one is covered. */
 static int new_proc(const fn_options *options, int *proc) {
-    *proc = options->proc == FN_OFF ? -1 : new_mount("proc", NULL, 0, NOTHING_SPECIAL);
+    /* Who may not be traced is not in sight: workers of one template share a pid namespace. */
+    static const fn_setting settings[] = {{"hidepid", "2"}};
+    *proc = options->proc == FN_OFF ? -1 : new_mount("proc", settings, 1, NOTHING_SPECIAL);
     if (*proc >= 0 || options->proc == FN_OFF) {
         return 0;
     }

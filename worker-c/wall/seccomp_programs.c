@@ -116,6 +116,7 @@ static const fn_call general[] = {
     ALLOW(set_robust_list),
     ALLOW(set_tid_address),
     ALLOW(setgid),
+    ALLOW(setitimer),
     ALLOW(setgroups),
     ALLOW(setpriority),
     ALLOW(setregid),

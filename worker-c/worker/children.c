@@ -82,16 +82,15 @@ static int describe(const fn_child *child, int status, const struct rusage *usag
                     child->killed_for_cpu ? ",\"reason\":\"cpu\"" : "");
 }
 
-int fn_children_reap(fn_children *children, pid_t *pid, char *line, size_t size) {
+int fn_children_reap(fn_children *children, pid_t pid, char *line, size_t size) {
     int status;
     struct rusage usage;
-    *pid = wait4(-1, &status, WNOHANG, &usage);
-    if (*pid <= 0) {
-        return -1;
+    if (wait4(pid, &status, WNOHANG, &usage) != pid) {
+        return 0;
     }
     for (size_t i = 0; i < children->count; i++) {
         fn_child *child = &children->list[i];
-        if (child->pid == *pid) {
+        if (child->pid == pid) {
             int len = describe(child, status, &usage, line, size);
             *child = children->list[--children->count];
             return len;

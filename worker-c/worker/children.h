@@ -31,9 +31,9 @@ fn_child *fn_children_find(fn_children *children, uint64_t worker);
 /* From now on it may burn so much more; the limit before is void. */
 void fn_children_limit(fn_child *child, uint64_t cpu_ms);
 void fn_children_watch(fn_children *children);
-/* Collects one that ended, into `*pid`, and describes it in `line`. The line's length; 0 for one
- * that was not added; -1 when there is none. */
-int fn_children_reap(fn_children *children, pid_t *pid, char *line, size_t size);
+/* Collects one that ended, and describes it in `line`. The line's length; 0 for one that was not
+ * added. */
+int fn_children_reap(fn_children *children, pid_t pid, char *line, size_t size);
 void fn_children_kill_all(const fn_children *children);
 
 #endif

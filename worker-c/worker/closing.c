@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include "wall.h"
 
-unsigned fn_closing_rights(const char *flag) {
+static unsigned rights_of(const char *flag) {
     static const struct {
         const char *flag;
         unsigned rights;
@@ -22,6 +22,20 @@ unsigned fn_closing_rights(const char *flag) {
         }
     }
     return 0;
+}
+
+bool fn_grants_read(fn_grants *grants, char **argv) {
+    for (; *argv != NULL && strcmp(*argv, "--any-file") == 0; argv++) {
+        grants->any = true;
+    }
+    for (; *argv != NULL && strcmp(*argv, "--network") == 0; argv++) {
+        grants->network = true;
+    }
+    grants->paths = argv;
+    for (; argv[0] != NULL && argv[1] != NULL && rights_of(argv[0]) != 0; argv += 2) {
+        grants->count++;
+    }
+    return *argv == NULL;
 }
 
 #ifdef FN_SANITIZE
@@ -47,7 +61,7 @@ static int make_rules(const fn_grants *grants) {
     int ruleset = fn_landlock_new(leave);
     for (size_t i = 0; i < grants->count && ruleset >= 0 && !grants->any; i++) {
         const char *path = grants->paths[2 * i + 1];
-        int err = fn_landlock_allow(ruleset, path, fn_closing_rights(grants->paths[2 * i]));
+        int err = fn_landlock_allow(ruleset, path, rights_of(grants->paths[2 * i]));
         /* What is not there cannot be reached. */
         if (err != 0 && err != -ENOENT && err != -ENOTDIR && err != -EACCES) {
             close(ruleset);
@@ -97,6 +111,10 @@ int fn_closing_close(fn_worker *worker) {
         if (closing->rulesets[i] >= 0) {
             close(closing->rulesets[i]);
         }
+    }
+    if (worker->forked &&
+        (dup2(STDIN_FILENO, STDOUT_FILENO) < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0)) {
+        return -errno; /* it shares these with all workers of its template */
     }
     return closing->seccomp ? fn_seccomp_close(fn_filter_of(kind), NULL) : 0;
 }

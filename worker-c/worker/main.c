@@ -42,20 +42,6 @@ static int print_calls(const char *kind) {
     return 0;
 }
 
-static bool read_grants(fn_grants *grants, char **argv) {
-    for (; *argv != NULL && strcmp(*argv, "--any-file") == 0; argv++) {
-        grants->any = true;
-    }
-    for (; *argv != NULL && strcmp(*argv, "--network") == 0; argv++) {
-        grants->network = true;
-    }
-    grants->paths = argv;
-    for (; argv[0] != NULL && argv[1] != NULL && fn_closing_rights(argv[0]) != 0; argv += 2) {
-        grants->count++;
-    }
-    return *argv == NULL;
-}
-
 int main(int argc, char **argv) {
     static fn_worker worker;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -68,7 +54,7 @@ int main(int argc, char **argv) {
     fn_grants grants = {0};
     bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
     bool template = argc > 1 && strcmp(argv[1], "--template") == 0;
-    if ((!single && !template) || !read_grants(&grants, argv + 2)) {
+    if ((!single && !template) || !fn_grants_read(&grants, argv + 2)) {
         fputs("usage: quickjs-worker --template | --worker [--any-file] [--network]\n"
               "                      [--read PATH] [--write PATH] [--program PATH]...\n"
               "       quickjs-worker --version | --system-calls KIND\n"

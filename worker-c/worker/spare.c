@@ -105,6 +105,7 @@ _Noreturn void fn_child_run(fn_worker *worker, int listener, int taken, uint64_t
     take_connection(number);
     say_accepted(number);
     worker->number = number;
+    worker->forked = true;
     fn_worker_live(worker);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "children.h"
 
@@ -126,6 +127,12 @@ static void tell_forked(fn_template *template) {
     template->tell_ns = 0;
 }
 
+/* A child that has ended and was not collected yet; 0 when there is none. */
+static pid_t next_ended(void) {
+    siginfo_t info = {0};
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 ? info.si_pid : 0;
+}
+
 static void reap(fn_template *template) {
     struct signalfd_siginfo info[8];
     while (read(template->signals, info, sizeof(info)) > 0) {
@@ -133,9 +140,9 @@ static void reap(fn_template *template) {
     }
     tell_forked(template); /* what ended was forked first */
     char line[192];
-    int len;
-    pid_t pid;
-    while ((len = fn_children_reap(&template->children, &pid, line, sizeof(line))) >= 0) {
+    for (pid_t pid; (pid = next_ended()) > 0;) {
+        read_taken(template); /* it may have taken a connection since, and have ended of it */
+        int len = fn_children_reap(&template->children, pid, line, sizeof(line));
         if (len > 0) {
             say(template, line, (size_t)len);
         } else if (remove_spare(template, 0, pid) != 0) {

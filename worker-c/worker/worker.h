@@ -140,6 +140,7 @@ typedef struct {
     fn_ipc ipc;
 
     uint64_t number;
+    bool forked; /* off a template */
     fn_limits limits;
     fn_paths paths;
     fn_closing closing;
@@ -357,8 +358,8 @@ int fn_limits_apply(const fn_worker *worker);
 int fn_closing_prepare(fn_worker *worker, const fn_grants *grants);
 /* In the worker: from here on there is nothing but what its capabilities grant. 0 or -errno. */
 int fn_closing_close(fn_worker *worker);
-/* What --read, --write and --program mean; 0 for any other word. */
-unsigned fn_closing_rights(const char *flag);
+/* Reads the rest of a command line; false for what is no grant. */
+bool fn_grants_read(fn_grants *grants, char **argv);
 /* The names of the layers, as the items of a JSON array. */
 int fn_closing_list(const fn_worker *worker, char *out, size_t size);
 

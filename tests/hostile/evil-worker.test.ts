@@ -1,0 +1,332 @@
+/**
+ * An attacker who runs native code inside a worker, in each kind of sandbox. Meanwhile a neighbour of
+ * another tenant answers one request after the other; not one may fail.
+ */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { call, openLauncher, start } from '../conformance/harness.ts'
+import { outcome, type Stand, stand } from './evil.ts'
+
+const OWNER = process.getuid?.() === 0 ? 65534 : process.getuid?.()
+const x64 = process.arch === 'x64'
+
+const dir = mkdtempSync(join(tmpdir(), 'functions-evil-'))
+const allowed = join(dir, 'allowed')
+const readable = join(dir, 'readable')
+const secrets = join(dir, 'data')
+chmodSync(dir, 0o755)
+for (const path of [allowed, readable, secrets]) mkdirSync(path, { mode: 0o777 })
+for (const path of [allowed, readable, secrets]) {
+  writeFileSync(join(path, 'file'), 'content', { mode: 0o666 })
+  if (OWNER !== undefined) chownSync(path, OWNER, OWNER)
+}
+
+const covered = [secrets]
+const paths = { allowFilesystem: true, allowedPaths: [allowed, `${readable}:ro`] }
+const everything = {
+  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+}
+
+/** Every kind of sandbox, and who stands in it. */
+const stands: Record<string, Stand> = {
+  strict: stand('quickjs-ng', {}, { covered }),
+  'strict, without namespaces': stand('quickjs-ng', {}, { covered, namespaces: 'off' }),
+  'strict, by exec': stand('quickjs-ng', {}, { covered, start: 'exec' }),
+  paths: stand('quickjs-ng', paths, { covered }),
+  'all files': stand('quickjs-ng', { allowFilesystem: true }, { covered }),
+  programs: stand('quickjs-ng', { ...paths, allowChildProcess: true }, { covered }),
+  bun: stand('bun', {}, { covered }),
+  permissive: stand('quickjs-ng', everything, { covered }),
+}
+const SEALED = ['strict', 'strict, without namespaces', 'strict, by exec']
+
+// What the attacker would like to reach.
+const servers: Server[] = []
+let tcpPort = 0
+const abstractName = `functions-evil-${process.pid}`
+const unixPath = join(secrets, 'control.sock')
+
+const neighbour = { launcher: openLauncher(), answered: 0, failed: 0, stop: false }
+let running: Promise<void>
+
+beforeAll(async () => {
+  const listen = async (where: object | string) => {
+    const server = createServer((socket) => socket.on('error', () => {}))
+    servers.push(server)
+    await new Promise<void>((done) => server.listen(where as object, done))
+    return server
+  }
+  tcpPort = ((await listen({ host: '127.0.0.1', port: 0 })).address() as { port: number }).port
+  await listen({ path: unixPath })
+  await listen({ path: `\0${abstractName}` })
+  const bundle = `export default (req) => new Response(new URL(req.url).search)`
+  const { worker } = await start(neighbour.launcher.launcher, 'quickjs-ng', bundle)
+  running = (async () => {
+    for (let i = 0; !neighbour.stop; i++) {
+      const answer = await call(worker, { url: `http://probe.test/?${i}` })
+      if (answer.body.toString() === `?${i}`) neighbour.answered++
+      else neighbour.failed++
+      await Bun.sleep(1)
+    }
+  })()
+})
+
+afterAll(async () => {
+  neighbour.stop = true
+  await running
+  for (const server of servers) server.close()
+  await Promise.all([
+    ...Object.values(stands).map(({ bench }) => bench.close()),
+    neighbour.launcher.close(),
+  ])
+  rmSync(dir, { recursive: true, force: true })
+})
+
+/** What no filter allows: whoever tries dies. In the wider filters some of it is merely not there. */
+const CALLS = [
+  ...['fork', 'clone-user-namespace', 'clone-all-namespaces', 'clone3', 'execve', 'execveat'],
+  ...['unshare-user', 'unshare-network', 'setns', 'mount', 'remount-root', 'umount', 'open_tree'],
+  ...['move_mount', 'fsopen', 'mount_setattr', 'pivot_root', 'chroot', 'setuid', 'setresuid'],
+  ...['setgroups', 'capset', 'new-privs', 'new-filter', 'raise-as', 'raise-nofile', 'raise-core'],
+  ...['realtime', 'priority', 'ptrace-parent', 'ptrace-me', 'process_vm_readv', 'kcmp'],
+  ...['process_vm_writev', 'pidfd_getfd', 'kill-all', 'kill-init', 'tkill-init', 'tgkill-init'],
+  ...['process_madvise', 'mmap-exec', 'mprotect-exec', 'pkey_mprotect', 'personality'],
+  ...['memfd_create', 'io_uring_enter', 'io_uring_register', 'bpf', 'perf_event_open'],
+  ...['userfaultfd', 'keyctl', 'add_key', 'request_key', 'init_module', 'finit_module'],
+  ...['kexec_load', 'reboot', 'swapon', 'acct', 'quotactl', 'syslog', 'settimeofday'],
+  ...['clock_settime', 'sethostname', 'open_by_handle_at', 'name_to_handle_at'],
+  ...['fanotify_init', 'shmget', 'msgget', 'semget', 'mq_open', 'mlockall', 'vsock'],
+  ...['packet-socket', 'raw-socket', 'alg-socket', 'bluetooth-socket', 'no-such-call'],
+  ...['negative-call', ...(x64 ? ['x32-write', 'x32-execve', 'iopl', 'ioperm', 'modify_ldt'] : [])],
+]
+
+for (const kind of [...SEALED, 'paths', 'all files']) {
+  describe(`${kind}: a call that its filter does not have`, () => {
+    // There it is 1 itself.
+    const calls = kind.endsWith('exec') ? CALLS.filter((name) => name !== 'tkill-init') : CALLS
+    test.each(calls)('%s', async (attempt) => {
+      expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
+    })
+
+    test('io_uring_setup, which a loop asks for', async () => {
+      expect(await outcome(stands[kind] as Stand, 'io_uring_setup')).toBe('refused ENOSYS')
+    })
+  })
+}
+
+for (const kind of SEALED) {
+  describe(`${kind}: files, networks, processes`, () => {
+    test.each([
+      ...['open-read /etc/passwd', 'open-read /proc/self/mem', 'open-write /tmp/evil', 'list /'],
+      ...['list /proc', 'stat /etc/passwd', 'link /etc/passwd', 'device /tmp/device'],
+      ...['other-processes', 'signal-others', 'tcp6', 'listen', 'fill-disk /tmp/evil'],
+    ])('%s', async (attempt) => {
+      expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
+    })
+
+    test('the data directory, the control plane’s port and its sockets', async () => {
+      for (const attempt of [
+        `open-read ${secrets}/file`,
+        `tcp 127.0.0.1 ${tcpPort}`,
+        `udp 127.0.0.1 ${tcpPort}`,
+        `unix ${unixPath}`,
+        `abstract ${abstractName}`,
+      ]) {
+        expect(`${attempt}: ${await outcome(stands[kind] as Stand, attempt)}`).toBe(
+          `${attempt}: killed`,
+        )
+      }
+    })
+
+    test('descriptors beside its channel', async () => {
+      // A process of its own has its own two that print to its function's log.
+      const printing = kind.endsWith('exec') ? 2 : 0
+      expect(await outcome(stands[kind] as Stand, 'other-sockets')).toBe(`done ${printing}`)
+    })
+
+    test('more memory than it may', async () => {
+      const [, megabytes] = (await outcome(stands[kind] as Stand, 'fill-memory')).split(' ')
+      expect(Number(megabytes)).toBeWithin(1, 64 + 33)
+    })
+
+    test('a core file of what it knows', async () => {
+      // By exec it is the init of its pid namespace, which no signal of its own ends.
+      expect(await outcome(stands[kind] as Stand, 'dump-core')).toMatch(
+        kind === 'strict, by exec' ? /killed/ : /signal 6/,
+      )
+      expect(readdirSync(dir).filter((name) => name.startsWith('core'))).toEqual([])
+    })
+
+    test('its stack, and data as code', async () => {
+      expect(await outcome(stands[kind] as Stand, 'overflow-stack')).toContain('signal 11')
+      expect(await outcome(stands[kind] as Stand, 'jump-into-data')).toContain('signal 11')
+    })
+
+    test('the CPU, for ever', async () => {
+      expect(await outcome(stands[kind] as Stand, 'spin')).toMatch(/CPU_LIMIT|BUNDLE_LOAD_ERROR/)
+    }, 60_000)
+
+    test.if(x64)('the kernel’s 32-bit door', async () => {
+      // SIGSYS where the kernel has the door, SIGSEGV where it has none.
+      expect(await outcome(stands[kind] as Stand, 'int80')).toMatch(/killed|signal 11/)
+    })
+  })
+}
+
+describe('paths: exactly those, and exactly as allowed', () => {
+  const at = stands.paths as Stand
+  test.each([
+    [`open-read ${allowed}/file`, 'done 1'],
+    [`open-write ${allowed}/new`, 'done 4'],
+    [`open-read ${readable}/file`, 'done 1'],
+    // Landlock comes before the mount.
+    [`open-write ${readable}/file`, 'refused EACCES'],
+    [`open-write ${readable}/new`, 'refused EROFS'],
+    [`open-read ${secrets}/file`, 'refused ENOENT'],
+    [`open-read ${allowed}/../data/file`, 'refused ENOENT'],
+    ['open-read /etc/passwd', 'refused ENOENT'],
+    ['open-read /proc/self/mem', 'refused ENOENT'],
+    ['open-read /dev/null', 'refused ENOENT'],
+    ['stat /etc', 'refused ENOENT'],
+    ['list /', 'refused EACCES'],
+    ['list /proc', 'refused ENOENT'],
+    ['open-write /new', 'refused EROFS'],
+    [`device ${allowed}/device`, 'killed'],
+    [`link ${allowed}/file`, 'refused EROFS'],
+  ])('%s: %s', async (attempt, wanted) => {
+    expect(await outcome(at, attempt)).toBe(wanted)
+  })
+
+  test('a link of the tenant’s own leads nowhere', async () => {
+    const { symlinkSync } = await import('node:fs')
+    symlinkSync('/etc', join(allowed, 'out'))
+    symlinkSync(secrets, join(allowed, 'data'))
+    expect(await outcome(at, `open-read ${allowed}/out/passwd`)).toBe('refused ENOENT')
+    expect(await outcome(at, `open-read ${allowed}/data/file`)).toBe('refused ENOENT')
+  })
+})
+
+describe('all files: but for what is the service’s own', () => {
+  const at = stands['all files'] as Stand
+  test.each([
+    ['open-read /etc/passwd', 'done 1'],
+    [`open-read ${secrets}/file`, 'refused ENOENT'],
+    [`open-write ${secrets}/file`, 'refused EROFS'],
+    [`unix ${unixPath}`, 'killed'],
+    ['other-processes', 'done 0'],
+    ['open-read /proc/1/mem', 'refused ENOENT'],
+    ['open-read /proc/1/environ', 'refused ENOENT'],
+  ])('%s: %s', async (attempt, wanted) => {
+    expect(await outcome(at, attempt)).toBe(wanted)
+  })
+})
+
+/** What dies, and what is refused, where the filter is a wide one. */
+const LETHAL = [
+  ...['unshare-user', 'setns', 'mount', 'umount', 'open_tree', 'move_mount', 'fsopen', 'chroot'],
+  ...['mount_setattr', 'pivot_root', 'ptrace-parent', 'ptrace-me', 'process_vm_writev', 'kcmp'],
+  ...['pidfd_getfd', 'bpf', 'perf_event_open', 'userfaultfd', 'keyctl', 'add_key', 'request_key'],
+  ...['init_module', 'finit_module', 'kexec_load', 'reboot', 'swapon', 'acct', 'syslog'],
+  ...['settimeofday', 'clock_settime', 'sethostname', 'open_by_handle_at', 'name_to_handle_at'],
+  ...(x64 ? ['x32-write', 'x32-execve', 'iopl', 'ioperm', 'modify_ldt'] : []),
+]
+const REFUSED: [string, RegExp][] = [
+  ['clone3', /^refused ENOSYS$/],
+  ['clone-user-namespace', /^refused (ENOSYS|EPERM)$/],
+  ['io_uring_setup', /^refused ENOSYS$/],
+  ['io_uring_enter', /^refused ENOSYS$/],
+  ['process_vm_readv', /^refused ENOSYS$/],
+  ['new-filter', /^refused ENOSYS$/],
+  ['new-privs', /^refused EINVAL$/],
+  ['setuid', /^refused (EPERM|EINVAL)$/],
+  ['setresuid', /^refused (EPERM|EINVAL)$/],
+  ['setgroups', /^refused EPERM$/],
+  ['capset', /^refused EPERM$/],
+  ['raise-core', /^refused EPERM$/],
+  ['realtime', /^refused EINVAL$/],
+  ['priority', /^refused EACCES$/],
+  ['shmget', /^refused ENOSYS$/],
+  ['msgget', /^refused ENOSYS$/],
+  ['semget', /^refused ENOSYS$/],
+  ['mq_open', /^refused ENOSYS$/],
+  ['fanotify_init', /^refused ENOSYS$/],
+  ['personality', /^refused ENOSYS$/],
+  ['vsock', /^refused EAFNOSUPPORT$/],
+  ['packet-socket', /^refused EAFNOSUPPORT$/],
+  ['alg-socket', /^refused EAFNOSUPPORT$/],
+  ['raw-socket', /^refused EPERM$/],
+  ['no-such-call', /^refused ENOSYS$/],
+]
+
+for (const kind of ['bun', 'programs', 'permissive']) {
+  const at = stands[kind] as Stand
+  describe(`${kind}: the calls that lead out`, () => {
+    test.each(LETHAL)('%s', async (attempt) => {
+      expect(await outcome(at, attempt)).toBe('killed')
+    })
+
+    test.each(REFUSED)('%s', async (attempt, wanted) => {
+      expect(await outcome(at, attempt)).toMatch(wanted)
+    })
+
+    test('no other process is in sight, none can be signalled', async () => {
+      expect(await outcome(at, 'other-processes')).toMatch(/^(done 0|refused EACCES)$/)
+      expect(await outcome(at, 'signal-others')).toBe('done 0')
+    })
+
+    test('the data directory, and the control plane’s sockets', async () => {
+      expect(await outcome(at, `open-read ${secrets}/file`)).toBe('refused ENOENT')
+      expect(await outcome(at, `unix ${unixPath}`)).toMatch(/^refused (ENOENT|EACCES)$/)
+      expect(await outcome(at, `abstract ${abstractName}`)).toMatch(
+        /^refused (EPERM|ECONNREFUSED)$/,
+      )
+    })
+  })
+}
+
+describe.each(['bun', 'programs'])('%s: the network', (kind) => {
+  const at = stands[kind] as Stand
+  test('is empty', async () => {
+    const refused = /^refused (ENETUNREACH|EACCES|EADDRNOTAVAIL)$/
+    expect(await outcome(at, `tcp 127.0.0.1 ${tcpPort}`)).toMatch(refused)
+    expect(await outcome(at, `udp 127.0.0.1 ${tcpPort}`)).toMatch(refused)
+    expect(await outcome(at, 'tcp6')).toMatch(refused)
+    expect(await outcome(at, 'listen')).toMatch(refused)
+  })
+
+  test('and files are those of its root', async () => {
+    expect(await outcome(at, 'open-read /etc/passwd')).toBe('refused ENOENT')
+    expect(await outcome(at, 'list /')).toBe('refused EACCES')
+    expect(await outcome(at, 'open-write /new')).toMatch(/^refused (EACCES|EROFS)$/)
+  })
+})
+
+describe('bun: programs', () => {
+  test.each(['fork', 'execve', 'execveat'])('%s', async (attempt) => {
+    expect(await outcome(stands.bun as Stand, attempt)).toBe('refused ENOSYS')
+  })
+
+  test('its /tmp is full before anybody’s disk is', async () => {
+    expect(await outcome(stands.bun as Stand, 'fill-disk /tmp/evil')).toMatch(
+      /^refused (ENOSPC|EFBIG)$/,
+    )
+    expect(existsSync('/tmp/evil')).toBe(false)
+  })
+})
+
+test('the neighbour answered all the while', () => {
+  expect(neighbour.failed).toBe(0)
+  expect(neighbour.answered).toBeGreaterThan(100)
+})
