@@ -196,6 +196,7 @@ _Noreturn void fn_worker_live(fn_worker *worker) {
     fn_buffer in = {0};
     size_t line_len = read_start_line(&in);
     uint64_t started = fn_wall_ns();
+    uv_update_time(&worker->loop); /* timers count from then, not from when the loop was made */
     size_t bytes = parse_start(worker, in.data, line_len);
     fn_buffer_drop(&in, line_len + 1);
     err = fn_limits_apply(worker);
