@@ -71,11 +71,13 @@ static bool run_named(const evil_named *list, size_t count, const char *name,
     return false;
 }
 
-void fn_bundle_load(fn_worker *worker, const char *handler, const char *source, size_t len) {
+void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const char *source,
+                    size_t len) {
     static char name[4096];
     (void)worker;
     (void)handler;
     snprintf(name, sizeof(name), "%.*s", (int)len, source);
+    free(payload);
     char *argument = strchr(name, ' ');
     if (argument != NULL) {
         *argument++ = '\0';
