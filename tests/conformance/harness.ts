@@ -269,7 +269,9 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
 async function writeBody(to: Invocation, body: Uint8Array, recorder: Recorder): Promise<void> {
   for (let at = 0; at < body.length; at += BODY_PART) {
     recorder.drained = Promise.withResolvers<void>()
-    if (!to.write(body.subarray(at, at + BODY_PART))) await recorder.drained.promise
+    // What is written is the worker's from then on.
+    const part = Buffer.from(body.subarray(at, at + BODY_PART))
+    if (!to.write(part)) await recorder.drained.promise
   }
   to.end()
 }
