@@ -13,6 +13,7 @@
  * does not have, as far as they can tell. */
 static const fn_call general[] = {
 #ifdef __x86_64__
+    ALLOW(alarm),
     ALLOW(arch_prctl),
     ALLOW(epoll_create),
     ALLOW(epoll_wait),
@@ -26,7 +27,6 @@ static const fn_call general[] = {
 #endif
     ALLOW(accept4),
     ALLOW(accept),
-    ALLOW(alarm),
     ALLOW(bind),
     ALLOW(brk),
     ALLOW(capget),
