@@ -1,11 +1,21 @@
 /** Starts the evil worker through the product's own launcher and says what became of its attempt. */
-import { constants } from 'node:os'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { WorkerLauncherOptions } from '../../src/worker/launcher.ts'
 import type { Runtime } from '../../src/worker/worker.ts'
 import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
 
+const BIN = join(import.meta.dir, '../../.build/bin')
 const BUILT = join(import.meta.dir, '../../.build/test')
 export const EVIL_WORKER = join(BUILT, 'evil-worker')
 export const INJECT = join(BUILT, 'inject')
@@ -34,6 +44,54 @@ export function stand(
     ...overrides,
   })
   return { bench, runtime, capabilities }
+}
+
+/** What the tests' ordinary user is called by number; it needs no entry in /etc/passwd. */
+export const ORDINARY_ID = 61_234
+
+/** A user namespace whose own count of further ones is 0: what some machines do to every user. */
+const WITHOUT_NAMESPACES = [
+  ...['unshare', '--user', '--map-user=1000', '--map-group=1000', '--keep-caps', '/bin/sh', '-c'],
+  `'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@"' sh`,
+].join(' ')
+
+/**
+ * The launcher as an ordinary user starts it: a service that is not root. Where these tests run as
+ * root, through a script that gives that up.
+ */
+export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerLauncherOptions> {
+  const folder = mkdtempSync(join(tmpdir(), 'functions-user-'))
+  chmodSync(folder, 0o755)
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const copy = (path: string) => {
+    const to = join(folder, basename(path))
+    copyFileSync(path, to)
+    chmodSync(to, 0o755)
+    return to
+  }
+  const runDir = join(folder, 'run')
+  mkdirSync(join(runDir, 'empty'), { recursive: true, mode: 0o700 })
+  const isRoot = process.getuid?.() === 0
+  const drop = isRoot
+    ? `setpriv --reuid=${ORDINARY_ID} --regid=${ORDINARY_ID} --clear-groups --`
+    : ''
+  if (isRoot) {
+    for (const path of [join(runDir, 'empty'), runDir]) chownSync(path, ORDINARY_ID, ORDINARY_ID)
+  }
+  const launcher = copy(process.env.FUNCTIONS_TEST_LAUNCHER ?? join(BIN, 'functions-launcher'))
+  const script = join(folder, 'as-user')
+  const without = userNamespaces ? '' : WITHOUT_NAMESPACES
+  const path = `PATH=${process.env.PATH}`
+  writeFileSync(
+    script,
+    `#!/bin/sh\n${path}\nexport PATH\nexec ${drop} ${without} ${launcher} "$@"\n`,
+  )
+  chmodSync(script, 0o755)
+  const worker = copy(EVIL_WORKER)
+  return {
+    launcherPath: script,
+    ...{ workerPath: worker, executablePath: worker, runDir, sandboxUid: undefined },
+  }
 }
 
 export function attack({ bench, runtime, capabilities }: Stand, attempt: string): Started {

@@ -1,0 +1,77 @@
+/** What holds for the evil worker holds for a live, unmodified one: calls put into it from outside. */
+import { afterAll, expect, test } from 'bun:test'
+import { constants } from 'node:os'
+import { call, openLauncher, start, until } from '../conformance/harness.ts'
+import { INJECT } from './evil.ts'
+
+const bench = openLauncher()
+const alone = openLauncher({ start: 'exec' })
+afterAll(async () => {
+  await Promise.all([bench.close(), alone.close()])
+})
+
+const possible = process.getuid?.() === 0 && process.arch === 'x64'
+const OK = `export default () => new Response('ok')`
+/** Numbers of x86-64. */
+const CALLS: [string, ...number[]][] = [
+  ['open', 2, 0, 0],
+  ['openat', 257, -100, 0, 0],
+  ['socket', 41, 1, 1, 0],
+  ['connect', 42, 3, 0, 0],
+  ['fork', 57],
+  ['clone', 56, 17, 0],
+  ['execve', 59, 0, 0, 0],
+  ['ptrace', 101, 0],
+  ['kill', 62, 1, 9],
+  ['mmap with code', 9, 0, 4096, 7, 34, -1, 0],
+  ['mprotect with code', 10, 0, 4096, 7],
+  ['io_uring_enter', 426, 0, 0],
+  ['bpf', 321, 0, 0, 0],
+  ['unshare', 272, 0x10000000],
+  ['prctl', 157, 38, 0],
+  ['setuid', 105, 0],
+  ['a call of x32', 0x40000001, 3, 0, 0],
+]
+
+async function inject(pid: number, numbers: number[]): Promise<string> {
+  const words = numbers.map((number) => String(BigInt.asUintN(64, BigInt(number))))
+  const child = Bun.spawn([INJECT, `${pid}`, ...words], { stdout: 'pipe', stderr: 'pipe' })
+  const [said, wrong] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ])
+  return `${said}${wrong}`.trim()
+}
+
+for (const [how, { launcher }] of [
+  ['forked', bench],
+  ['executed', alone],
+] as const) {
+  test.if(possible).each(CALLS)(
+    `%s in a strict worker that was ${how} kills it`,
+    async (...args) => {
+      const [, ...numbers] = args
+      const { worker, exit } = await start(launcher, 'quickjs-ng', OK)
+      await until('its pid', () => worker.pid !== undefined)
+      expect(await inject(worker.pid as number, numbers)).toBe(`killed ${constants.signals.SIGSYS}`)
+      const error = await exit
+      expect(error?.code).toBe('SANDBOX_VIOLATION')
+      expect(error?.message).toContain('SIGSYS')
+    },
+  )
+}
+
+test.if(possible)('a call that it has is answered, and the worker goes on', async () => {
+  const { worker } = await start(bench.launcher, 'quickjs-ng', OK)
+  await until('its pid', () => worker.pid !== undefined)
+  const CLOCK_GETTIME = 228
+  expect(await inject(worker.pid as number, [CLOCK_GETTIME, 99, 0])).toBe('answered -22')
+  expect((await call(worker)).body.toString()).toBe('ok')
+})
+
+test.if(possible)('io_uring is answered as not there', async () => {
+  const { worker } = await start(bench.launcher, 'quickjs-ng', OK)
+  await until('its pid', () => worker.pid !== undefined)
+  expect(await inject(worker.pid as number, [425, 8, 0])).toBe('answered -38')
+  expect((await call(worker)).body.toString()).toBe('ok')
+})
