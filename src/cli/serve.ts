@@ -4,6 +4,7 @@ import { Operations } from '../admin/operations.ts'
 import { runService } from '../service/run.ts'
 import type { ManagementParts, ServiceParts } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { Cgroups } from '../worker/cgroups.ts'
 import type { Command } from './command.ts'
 import { engineReader } from './programs.ts'
 
@@ -18,8 +19,19 @@ export const serve: Command = {
       log.warn(warning)
     }
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
-    return await runService(loaded.config, { ...serviceParts(log), files })
+    return await runService(loaded.config, {
+      ...serviceParts(log),
+      own: { files, cgroups: takeCgroups(log) },
+    })
   },
+}
+
+/** The cgroups that were delegated to us; functions are kept apart by nice where there are none. */
+function takeCgroups(log: ServiceLog): Cgroups | undefined {
+  const cgroups = Cgroups.take()
+  if (cgroups instanceof Cgroups) return cgroups
+  log.info('no cgroups', { reason: cgroups })
+  return undefined
 }
 
 /** What a service is started with, its management API above all. */

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
+import type { Cgroups } from '../worker/cgroups.ts'
 import { createWorkerLauncher } from '../worker/launcher.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { type BinaryOptions, findBinary } from './binaries.ts'
@@ -23,15 +24,27 @@ export function binaryOptions(config: Config): BinaryOptions {
   }
 }
 
+/** The user that workers become; undefined where the service has no right to change it. */
+export function workerUser(config: Config): number | undefined {
+  return process.getuid?.() === 0 ? config.sandbox.uid : undefined
+}
+
+/** What the service itself has of the machine. */
+export interface OwnParts {
+  /** Files that no worker may see, beside the data directory. */
+  files?: readonly string[] | undefined
+  /** The cgroups that it may put workers into. */
+  cgroups?: Cgroups | undefined
+}
+
 /**
- * @param files further files of the service's own that no worker may see, beside its data directory
  * @throws {FunctionError} CONFIG_INVALID, STORAGE_UNUSABLE
  */
 export async function startLauncher(
   config: Config,
   log: ServiceLog,
   egress: Egress = newEgress(config),
-  files: readonly string[] = [],
+  { files = [], cgroups }: OwnParts = {},
 ): Promise<WorkerLauncher> {
   const options = binaryOptions(config)
   const [launcherPath, workerPath] = await Promise.all([
@@ -45,9 +58,10 @@ export async function startLauncher(
     runDir: join(options.dataDir, 'run'),
     egress,
     start: config.worker.start,
+    cgroups,
     allowDegraded: config.sandbox.allowDegraded,
     covered: [options.dataDir, config.server.socket, ...files],
-    sandboxUid: process.getuid?.() === 0 ? config.sandbox.uid : undefined,
+    sandboxUid: workerUser(config),
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)
       else if (level === 'info') log.info(message)

@@ -18,7 +18,7 @@ import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
-import { startLauncher } from './launcher.ts'
+import { type OwnParts, startLauncher } from './launcher.ts'
 import { onPort, onSocket } from './listen.ts'
 import { poolLimits } from './pool-limits.ts'
 import { writeServiceFile } from './service-file.ts'
@@ -44,8 +44,8 @@ export interface ManagementParts {
 export interface ServiceParts {
   management(parts: ManagementParts): Management
   log: ServiceLog
-  /** Further files of the service's own, such as its settings: no worker may see them. */
-  files?: readonly string[]
+  /** What this process has of the machine beside its data directory. */
+  own?: OwnParts
   /** For a test that holds the start of processes in its hand. */
   launcher?: typeof startLauncher
 }
@@ -80,7 +80,7 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   undo.push(() => telemetry.close())
   const egress = newEgress(config, telemetry.counters)
   undo.push(() => egress.close())
-  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress, parts.files)
+  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress, parts.own)
   undo.push(() => launcher.close())
   const warm = launcher.warm()
   // Both are waited for further down: until then a failure of theirs is nobody's.

@@ -91,7 +91,7 @@ export abstract class LaunchedWorker
       return
     }
     this.pid = message.pid
-    this.layers = [...message.layers, ...this.ownLayers()]
+    this.layers = [...message.layers, ...this.ownLayers(), this.services.share]
     try {
       checkLayers(this.#sandbox, this.layers, this.#parts.sandbox)
     } catch (error) {

@@ -6,6 +6,7 @@ import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { findProgram } from './bun-program.ts'
 import { BunWorker } from './bun-worker.ts'
+import type { Cgroups } from './cgroups.ts'
 import type { LaunchParts } from './launched-worker.ts'
 import type { LogLevel } from './messages.ts'
 import { OomKills } from './oom-kills.ts'
@@ -20,6 +21,7 @@ import {
   type SandboxSettings,
 } from './sandbox.ts'
 import type { WorkerServices } from './services.ts'
+import { Shares } from './shares.ts'
 import { Sweeper } from './sweeper.ts'
 import { Template } from './template.ts'
 import type { Worker, WorkerEvents, WorkerLauncher, WorkerSpec } from './worker.ts'
@@ -50,6 +52,8 @@ export interface WorkerLauncherOptions {
   covered?: readonly string[]
   /** The broker of outbound requests; closing it stays its owner's. */
   egress: Egress
+  /** The subtree that is ours; without one, workers are niced. */
+  cgroups?: Cgroups | undefined
   /** For the operator's log. */
   log: (level: LogLevel, message: string) => void
   /** From the start of a process until it takes a bundle, ms. */
@@ -69,7 +73,9 @@ export interface WorkerLauncherOptions {
 export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLauncher {
   const emptyDir = `${options.runDir}/empty`
   mkdirSync(emptyDir, { recursive: true, mode: 0o700 })
+  const shares = new Shares(options.log, options.cgroups)
   const services: WorkerServices = {
+    share: shares.layer,
     sweeper: new Sweeper(),
     oomKills: new OomKills(),
     egress: options.egress,
@@ -78,7 +84,7 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,
     loadCpuMs: options.loadCpuMs ?? DEFAULT_LOAD_CPU_MS,
   }
-  return new Workers(services, options, emptyDir)
+  return new Workers(services, options, emptyDir, shares)
 }
 
 class Workers implements WorkerLauncher {
@@ -92,13 +98,20 @@ class Workers implements WorkerLauncher {
   readonly #launchParts: LaunchParts
   readonly #processParts: ProcessParts
   #program: Program | undefined
+  readonly #shares: Shares
   readonly #live = new Set<Worker>()
   /** Launched processes that are not gone yet, also those whose worker is. */
   readonly #processes = new Set<Promise<void>>()
   #lastId = 0
   #closed = false
 
-  constructor(services: WorkerServices, options: WorkerLauncherOptions, emptyDir: string) {
+  constructor(
+    services: WorkerServices,
+    options: WorkerLauncherOptions,
+    emptyDir: string,
+    shares: Shares,
+  ) {
+    this.#shares = shares
     this.#services = services
     this.#options = options
     this.#emptyDir = emptyDir
@@ -118,12 +131,16 @@ class Workers implements WorkerLauncher {
     this.#lastId++
     const id = this.#lastId
     const watched: WorkerEvents = {
-      ready: (initUs) => events.ready(initUs),
+      ready: (initUs) => {
+        this.#shares.place(worker, spec)
+        events.ready(initUs)
+      },
       log: (entry) => events.log(entry),
       silent: (silent) => events.silent(silent),
       retire: (reason) => events.retire(reason),
       exit: (error) => {
         this.#live.delete(worker)
+        this.#shares.remove(worker, spec)
         events.exit(error)
       },
     }

@@ -59,7 +59,7 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
 
   override announced(message: Accepted): void {
     this.#number = message.worker
-    this.layers = [...this.#template.layers, ...OWN_LAYERS]
+    this.layers = [...this.#template.layers, ...OWN_LAYERS, this.services.share]
     this.#template.accepted(this, message.worker)
     this.beginLoading()
   }

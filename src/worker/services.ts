@@ -6,6 +6,8 @@ import type { Sweeper } from './sweeper.ts'
 
 export interface WorkerServices {
   sweeper: Sweeper
+  /** What keeps a function from taking more than its own: `cgroup` or `nice`. */
+  share: string
   oomKills: OomKills
   /** Every outbound request of a worker goes through it. */
   egress: Egress
