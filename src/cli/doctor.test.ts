@@ -10,6 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true }))
 interface Report {
   ok: boolean
   checks: { name: string; result: string; detail: string }[]
+  layers: { layer: string; available: boolean; inUse: boolean; detail: string }[]
 }
 
 async function doctor(...args: string[]): Promise<{ status: number; report: Report }> {
@@ -38,6 +39,22 @@ test('a machine that can run functions passes, with a real worker, and nothing i
   expect(find(report, 'worker')?.detail).toMatch(/ready in [\d.]+ ms; layers: .*no_new_privs/)
   expect(find(report, 'quickjs-worker')?.detail).toContain('quickjs-ng')
   expect(existsSync(dataDir)).toBe(false)
+})
+
+test('each layer is told: whether it is to be had, whether it is in use, and why not', async () => {
+  const { report } = await doctor('--data-dir', join(dir, 'layers'))
+  const names = report.layers.map(({ layer }) => layer)
+  for (const name of ['uid', 'mount_namespace', 'network_namespace', 'landlock', 'seccomp']) {
+    expect(names).toContain(name)
+  }
+  for (const { layer, available, inUse, detail } of report.layers) {
+    expect(`${layer}: ${detail}`).toMatch(/: .{8}/)
+    // What is in use is there; what is there for a strict worker is in use, but for what serve takes.
+    if (inUse) expect(`${layer} ${available}`).toBe(`${layer} true`)
+    if (available && layer !== 'cgroup') expect(`${layer} ${inUse}`).toBe(`${layer} true`)
+  }
+  expect(find(report, 'the permissive profile')?.detail).toMatch(/layers: |refused: /)
+  expect(find(report, 'bun workers')?.detail).toMatch(/layers: |refused: /)
 })
 
 test('a data directory that cannot be made fails', async () => {

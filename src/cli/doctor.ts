@@ -3,13 +3,15 @@ import { release, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { readyWorker } from '../admin/trial.ts'
 import { namedProfile } from '../capabilities/profiles.ts'
+import type { Capabilities } from '../capabilities/schema.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
-import { binaryOptions, startLauncher } from '../service/launcher.ts'
+import { binaryOptions, startLauncher, workerUser } from '../service/launcher.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { type LayerReport, probeLayers } from '../worker/layers.ts'
 import type { WorkerSpec } from '../worker/worker.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
@@ -45,25 +47,40 @@ export const doctor: Command = {
   async run({ loaded, print }) {
     refuseFoundPrograms(loaded)
     const { config } = loaded
+    const layers = await probeAll(config)
     const checks: Check[] = [
       checkConfig(loaded),
       checkKernel(),
       await attempt('quickjs-worker', () => checkProgram(config, 'quickjs-worker')),
       await attempt('functions-launcher', () => checkProgram(config, 'functions-launcher')),
-      checkUserNamespaces(),
-      await attempt('worker', () => checkWorker(config)),
+      await attempt('worker', () => checkWorker(config, layers)),
+      ...(await checkProfiles(config)),
       await attempt('data directory', () => checkDataDir(config)),
       await attempt('port', () => checkPort(loaded)),
     ]
     const failed = checks.some(({ result }) => result === 'fail')
-    await print({ ok: !failed, checks }, () =>
-      table(
-        ['CHECK', 'RESULT', 'DETAIL'],
-        checks.map(({ name, result, detail }) => [name, result, detail]),
-      ),
+    await print(
+      { ok: !failed, checks, layers },
+      () => `${checkTable(checks)}\n${layerTable(layers)}`,
     )
     return failed ? 1 : 0
   },
+}
+
+/** A layer, and whether a strict worker runs under it. */
+type Layer = LayerReport & { inUse: boolean }
+
+function checkTable(checks: Check[]): string {
+  const rows = checks.map(({ name, result, detail }) => [name, result, detail])
+  return table(['CHECK', 'RESULT', 'DETAIL'], rows)
+}
+
+function layerTable(layers: Layer[]): string {
+  const word = (yes: boolean) => (yes ? 'yes' : 'no')
+  const rows = layers.map(({ layer, available, inUse, detail }) => [
+    ...[layer, word(available), word(inUse), detail],
+  ])
+  return table(['LAYER', 'AVAILABLE', 'IN USE', 'DETAIL'], rows)
 }
 
 type Finding = Omit<Check, 'name'>
@@ -96,18 +113,6 @@ function checkKernel(): Check {
   }
 }
 
-function checkUserNamespaces(): Check {
-  const most = Number(read('/proc/sys/user/max_user_namespaces') || '0')
-  const root = process.getuid?.() === 0
-  return {
-    name: 'namespaces',
-    result: root || most > 0 ? 'ok' : 'warn',
-    detail: root
-      ? 'started as root, workers run as another user'
-      : `not root; user namespaces ${most > 0 ? 'allowed' : 'not allowed'}`,
-  }
-}
-
 async function checkProgram(config: Config, name: ProgramName): Promise<Finding> {
   return await withScratch(config, async (scratch) => {
     const path = await findBinary(name, binaryOptions(scratch))
@@ -122,20 +127,77 @@ async function checkProgram(config: Config, name: ProgramName): Promise<Finding>
   })
 }
 
-/** Starts a real worker, as a strict function would get it. */
-async function checkWorker(config: Config): Promise<Finding> {
+/** Starts a real worker, as a strict function would get it, and notes what it runs under. */
+async function checkWorker(config: Config, layers: Layer[]): Promise<Finding> {
   return await withScratch(config, async (scratch) => {
     const launcher = await startLauncher(scratch, new ServiceLog(() => {}))
     try {
       await launcher.warm()
       const startedAt = performance.now()
       const worker = await readyWorker(launcher, TRIAL)
+      for (const layer of layers) layer.inUse = worker.layers.includes(layer.layer)
       const ms = (performance.now() - startedAt).toFixed(1)
       return { result: 'ok', detail: `ready in ${ms} ms; layers: ${worker.layers.join(', ')}` }
     } finally {
       await launcher.close()
     }
   })
+}
+
+/** Asks the launcher for each layer; none where there is no launcher. */
+async function probeAll(config: Config): Promise<Layer[]> {
+  try {
+    return await withScratch(config, async (scratch) => {
+      const [launcherPath, workerPath] = await Promise.all([
+        findBinary('functions-launcher', binaryOptions(scratch)),
+        findBinary('quickjs-worker', binaryOptions(scratch)),
+      ])
+      const sandboxUid = workerUser(scratch)
+      const emptyDir = scratch.server.dataDir
+      const found = await probeLayers({ launcherPath, workerPath, sandboxUid, emptyDir })
+      return found.map((layer) => ({ ...layer, inUse: false }))
+    })
+  } catch {
+    // What is wrong with the programs is a check of its own.
+    return []
+  }
+}
+
+/** Profiles beyond the strict one, each with a worker that only has to start. */
+const WIDER: [name: string, runtime: WorkerSpec['runtime'], Partial<Capabilities>][] = [
+  ['profiles with paths', 'quickjs-ng', { allowFilesystem: true, allowedPaths: ['/usr/share'] }],
+  ['profiles with programs', 'quickjs-ng', { allowChildProcess: true }],
+  ['the permissive profile', 'quickjs-ng', namedProfile('permissive', 'default')],
+  ['bun workers', 'bun', { allowEval: true, maxMemory: 512 * 2 ** 20 }],
+]
+
+async function checkProfiles(config: Config): Promise<Check[]> {
+  return await withScratch(config, async (scratch) => {
+    const checks: Check[] = []
+    for (const [name, runtime, changes] of WIDER) {
+      checks.push(await attempt(name, () => checkProfile(scratch, runtime, changes)))
+    }
+    return checks
+  })
+}
+
+async function checkProfile(
+  scratch: Config,
+  runtime: WorkerSpec['runtime'],
+  changes: Partial<Capabilities>,
+): Promise<Finding> {
+  const launcher = await startLauncher(scratch, new ServiceLog(() => {}))
+  try {
+    const capabilities = { ...TRIAL.capabilities, ...changes }
+    const worker = await readyWorker(launcher, { ...TRIAL, runtime, capabilities })
+    return { result: 'ok', detail: `layers: ${worker.layers.join(', ')}` }
+  } catch (error) {
+    const { code, message } = error as FunctionError
+    if (code !== 'SANDBOX_UNAVAILABLE') throw error
+    return { result: 'warn', detail: `refused: ${message}` }
+  } finally {
+    await launcher.close()
+  }
 }
 
 function checkDataDir({ server }: Config): Finding {

@@ -129,7 +129,9 @@ describe('commands', () => {
     await served('seen')
     const list = JSON.parse((await command('list', '--json')).stdout)
     expect(list).toContainEqual(expect.objectContaining({ name: 'seen', status: 'deployed' }))
-    expect((await command('show', 'seen')).stdout).toMatch(/^engine +quickjs-ng\/\d/m)
+    const shown = (await command('show', 'seen')).stdout
+    expect(shown).toMatch(/^engine +quickjs-ng\/\d/m)
+    expect(shown).toMatch(/^worker .*; layers: .*seccomp/m)
     const workers = JSON.parse((await command('workers', '--json')).stdout)
     const row = workers.find((worker: { function: string }) => worker.function === 'seen')
     expect(row).toMatchObject({ version: 'v1', runtime: 'quickjs-ng', state: 'ready' })

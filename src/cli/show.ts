@@ -1,3 +1,7 @@
+import { z } from 'zod'
+import { type WorkerDocument, workerDocumentSchema } from '../admin/views.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import { findService } from './client.ts'
 import type { Command } from './command.ts'
 import { readDetails } from './details.ts'
 import { printable } from './errors.ts'
@@ -10,7 +14,8 @@ export const show: Command = {
   examples: ['show hello-world', 'show hello-world --json'],
   async run({ loaded, print }, [name = '']) {
     const details = await readDetails(loaded, name)
-    await print(details, () => {
+    const workers = await liveWorkers(loaded, details.name)
+    await print({ ...details, workers }, () => {
       const fields: [string, unknown][] = [
         ['name', details.name],
         ['id', details.id],
@@ -25,10 +30,23 @@ export const show: Command = {
         ['created', shortTime(details.createdAt)],
         ['updated', shortTime(details.updatedAt)],
         ['versions', details.versions.map(({ version }) => version).join(' ')],
+        ...workers.map(workerLine),
       ]
       return fields.map(([key, value]) => `${key.padEnd(20)} ${text(value)}\n`).join('')
     })
   },
+}
+
+/** Those of a running service; none where none runs. */
+async function liveWorkers(loaded: LoadedConfig, name: string): Promise<WorkerDocument[]> {
+  const client = await findService(loaded)
+  if (client === undefined) return []
+  const rows = await client.request(z.array(workerDocumentSchema), '/v1/workers')
+  return rows.filter((row) => row.function === name)
+}
+
+function workerLine({ pid, version, state, layers }: WorkerDocument): [string, string] {
+  return [`worker ${pid ?? '-'}`, `${version} ${state}; layers: ${layers.join(' ')}`]
 }
 
 function text(value: unknown): string {
