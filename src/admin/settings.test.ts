@@ -60,7 +60,14 @@ describe('settings', () => {
     refusal(() => resolveSettings({ profile: 'strict', customProfile }, 'quickjs-ng'))
   })
 
-  test('for bun need the permissive profile, and say why', () => {
+  test('for bun may be any that allows eval', () => {
+    const customProfile = '{"allowEval":true}'
+    const given = { runtime: 'bun', profile: 'custom', customProfile } as const
+    const { settings } = resolveSettings(given, 'quickjs-ng')
+    expect(settings.capabilities.allowFilesystem).toBe(false)
+  })
+
+  test('for bun need one that allows eval, and say why', () => {
     const customProfile = '{"allowEval":false}'
     for (const given of [{}, { profile: 'custom', customProfile } as const]) {
       const message = refusal(() => resolveSettings({ ...given, runtime: 'bun' }, 'quickjs-ng'))

@@ -64,10 +64,11 @@ export function resolveSettings(
 ): { version: string | undefined; settings: VersionSettings } {
   const input = checked(deploySettingsSchema, given)
   const runtime = input.runtime ?? defaultRuntime
-  if (runtime === 'bun' && input.profile !== 'permissive') {
+  const capabilities = capabilitiesOf(input, project)
+  if (runtime === 'bun' && !capabilities.allowEval) {
     throw new FunctionError(
       'BAD_REQUEST',
-      'The bun runtime needs the permissive profile: no sandbox holds a Bun worker yet, so that it could reach files, network and eval whatever its profile says.',
+      'The bun runtime needs the permissive profile, or a custom one with allowEval: nothing keeps a Bun worker from eval, while its sandbox holds all else that a profile says.',
     )
   }
   const { timeoutMs, maxWorkers, concurrency, exposeErrors, profile } = input
@@ -76,7 +77,7 @@ export function resolveSettings(
     settings: {
       runtime,
       handler: input.handler,
-      capabilities: capabilitiesOf(input, project),
+      capabilities,
       config: {
         profile,
         ...(timeoutMs !== undefined && { timeoutMs }),
