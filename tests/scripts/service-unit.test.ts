@@ -49,6 +49,7 @@ test('the unit takes nothing away that the sandbox is made of', () => {
     'ProtectControlGroups',
     'ProtectKernelTunables',
     'ProtectProc',
+    'ProtectHostname',
   ]) {
     expect(`${key}: ${settings(key)}`).toBe(`${key}: `)
   }

@@ -95,7 +95,8 @@ int fn_namespaces_enter(fn_launch *launch, const char **what) {
         static const char name[] = "functions";
         /* The host's is nobody's business. */
         *what = "uts namespace";
-        return sethostname(name, sizeof name - 1) == 0 ? 0 : -errno;
+        bool named = sethostname(name, sizeof name - 1) == 0;
+        return named || options->uts_namespace == FN_PREFERRED ? 0 : -errno;
     }
     return 0;
 }
