@@ -1,11 +1,15 @@
-/** The data files of web-platform-tests. Where they do not lie beside the repository, these are skipped. */
+/** The data files of web-platform-tests. Where they are not there, these are skipped. */
 import { describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { useTemplate } from './harness.ts'
+import { haveData, readData as read } from './wpt-data.ts'
 
-const DATA = join(import.meta.dir, '../../../shared/wpt-data')
-const there = existsSync(DATA)
+const there = haveData(
+  'url-urltestdata.json',
+  'url-setters_tests.json',
+  'url-toascii.json',
+  'url-IdnaTestV2.json',
+  'url-percent-encoding.json',
+)
 
 /** Names with characters that were assigned after the data was made. */
 const UNICODE_17 = [
@@ -80,10 +84,9 @@ const BUNDLE = `
     return Response.json(check(await request.json()))
   }`
 
-const read = (name: string) => JSON.parse(readFileSync(join(DATA, name), 'utf8'))
 const objects = (list: unknown[]) => list.filter((item) => typeof item === 'object')
 
-describe.skipIf(!there)('web-platform-tests data (../shared/wpt-data)', () => {
+describe.skipIf(!there)('data of web-platform-tests: URLs', () => {
   const template = useTemplate()
 
   async function wrong(check: string, list: unknown[]): Promise<unknown[]> {

@@ -27,6 +27,12 @@ function trimSpace(text) {
   return StringPrototypeSlice(text, from, to)
 }
 
+function trimEnd(text) {
+  let to = text.length
+  while (to > 0 && isSpace(text, to - 1)) to--
+  return StringPrototypeSlice(text, 0, to)
+}
+
 /** A quoted string from `at`, which stands on the quote: [value, position behind it]. */
 function readQuoted(text, at) {
   let value = ''
@@ -63,7 +69,7 @@ function readParameters(text, from, parameters) {
       at = nextOf(text, ';', quoted.next)
     } else {
       const end = nextOf(text, ';', at)
-      value = trimSpace(StringPrototypeSlice(text, at, end))
+      value = trimEnd(StringPrototypeSlice(text, at, end))
       at = end
       if (value === '') continue
     }
@@ -84,7 +90,7 @@ export function parseSingleMimeType(input) {
   if (slash < 0) return undefined
   const end = nextOf(text, ';', slash)
   const type = StringPrototypeSlice(text, 0, slash)
-  const subtype = trimSpace(StringPrototypeSlice(text, slash + 1, end))
+  const subtype = trimEnd(StringPrototypeSlice(text, slash + 1, end))
   if (RegExpPrototypeExec(TOKEN, type) === null || RegExpPrototypeExec(TOKEN, subtype) === null)
     return undefined
   const parameters = { __proto__: null }
