@@ -16,7 +16,7 @@ export interface Surroundings {
 }
 
 /** The suites that ask a server. */
-const SERVED = ['fetch/api']
+const SERVED = ['FileAPI', 'fetch/api']
 
 export const needsServer = (suite: string): boolean => SERVED.includes(suite)
 
