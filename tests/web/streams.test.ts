@@ -1,5 +1,6 @@
 /** The Streams standard where a tenant is not to be trusted; web-platform-tests have the rest. */
 import { describe, expect, test } from 'bun:test'
+import { startTemplate } from '../worker/harness.ts'
 import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
 
 describe('streams', () => {
@@ -238,4 +239,25 @@ describe('a body larger than the memory of its worker', () => {
       worker.close()
     })
   }
+})
+
+test('a body that is handed on comes piece by piece, and ends with its client', async () => {
+  const template = await startTemplate()
+  const worker = await template.worker({
+    bundle: 'export default (request) => new Response(request.body)',
+  })
+  const piece = new Uint8Array(1000).fill(7)
+  const gone = worker.begin({ method: 'POST', open: true })
+  for (let received = 1000; received <= 3000; received += 1000) {
+    gone.write(piece)
+    while (gone.received < received) await gone.find(() => gone.received >= received)
+  }
+  gone.cancel()
+  await gone.result
+  const empty = worker.begin({ method: 'POST', open: true })
+  empty.end()
+  expect(await empty.result).toMatchObject({ status: 200, text: '', ended: true })
+  const whole = await worker.invoke({ method: 'POST', body: new Uint8Array(300_000).fill(9) })
+  expect(whole.body.length).toBe(300_000)
+  await template.close()
 })
