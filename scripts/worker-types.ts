@@ -32,7 +32,14 @@ function statementsOf(text: string): Statement[] {
 }
 
 const isValue = ({ kind }: Statement) => kind === 'var' || kind === 'function'
-const own = statementsOf(base)
+/** Ours come first, each behind an empty line; a global among them that no worker has is left out. */
+const [head = '', ...paragraphs] = base.trimEnd().split('\n\n')
+const ours = paragraphs.filter((text) =>
+  statementsOf(text).every(
+    (statement) => !isValue(statement) || WORKER_GLOBALS.includes(statement.name),
+  ),
+)
+const own = ours.flatMap(statementsOf)
 const ownNames = new Set(own.map(({ name }) => name))
 const byName = Map.groupBy(statementsOf(await Bun.file(library).text()), ({ name }) => name)
 
@@ -46,12 +53,7 @@ function choose(statement: Statement): void {
 }
 
 for (const name of WORKER_GLOBALS) {
-  if (
-    ownNames.has(name) &&
-    own.some((statement) => statement.name === name && isValue(statement))
-  ) {
-    continue
-  }
+  if (own.some((statement) => statement.name === name && isValue(statement))) continue
   const found = (byName.get(name) ?? []).filter(isValue)
   if (found.length === 0) throw new Error(`nothing declares the global ${name}`)
   for (const statement of found) choose(statement)
@@ -68,5 +70,5 @@ for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
 const taken = [...chosen].sort((left, right) =>
   left.name === right.name ? left.kind.localeCompare(right.kind) : left.name < right.name ? -1 : 1,
 )
-const text = `${base.trimEnd()}\n\n${taken.map((statement) => statement.text).join('\n\n')}\n`
-await Bun.write('.build/worker-types.pack', text)
+const parts = [head, ...ours, ...taken.map((statement) => statement.text)]
+await Bun.write('.build/worker-types.pack', `${parts.join('\n\n')}\n`)

@@ -1,7 +1,6 @@
 /**
  * What a function of Functions sees: its handler, its context, and exactly the globals of a worker.
  * Written by `functions types`; it is used in place of TypeScript's libraries for the DOM:
- *
  *     { "compilerOptions": { "target": "ESNext", "lib": ["ESNext"], "types": [] } }
  *
  * The interfaces of the web are those of TypeScript's own library, (c) Microsoft, Apache-2.0.
@@ -36,7 +35,9 @@ interface Navigator {
 }
 
 declare var Navigator: { prototype: Navigator }
+
 declare var navigator: Navigator
+
 declare var self: typeof globalThis
 
 /** Of the engine: what cannot go on, such as too deep a recursion. */
@@ -57,3 +58,32 @@ type TimerHandler = (...args: any[]) => void
 
 type Transferable = ArrayBuffer | MessagePort | ReadableStream | TransformStream | WritableStream
 type MessageEventSource = MessagePort
+
+/** The global scope as an EventTarget. */
+declare function addEventListener(
+  type: string,
+  listener: EventListenerOrEventListenerObject | null,
+  options?: boolean | AddEventListenerOptions,
+): void
+
+declare function removeEventListener(
+  type: string,
+  listener: EventListenerOrEventListenerObject | null,
+  options?: boolean | EventListenerOptions,
+): void
+
+declare function dispatchEvent(event: Event): boolean
+
+declare var onerror:
+  | ((
+      event: Event | string,
+      source?: string,
+      line?: number,
+      column?: number,
+      error?: unknown,
+    ) => unknown)
+  | null
+
+declare var onrejectionhandled: ((event: PromiseRejectionEvent) => unknown) | null
+
+declare var onunhandledrejection: ((event: PromiseRejectionEvent) => unknown) | null

@@ -41,7 +41,10 @@ const UNDECLARED = ['Iterator', 'globalThis', 'undefined', 'escape', 'unescape']
 test('the globals are those of a worker, neither more nor fewer', async () => {
   const template = await startTemplate()
   const worker = await template.worker({
-    bundle: 'export default () => Response.json(Object.getOwnPropertyNames(globalThis))',
+    bundle: `const names = []
+      for (let at = globalThis; at !== Object.prototype; at = Object.getPrototypeOf(at))
+        names.push(...Object.getOwnPropertyNames(at))
+      export default () => Response.json(names.filter((name) => name !== 'constructor'))`,
   })
   const actual = new Set((await worker.json()) as string[])
   await template.close()
