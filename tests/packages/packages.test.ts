@@ -131,6 +131,21 @@ test('@noble/hashes', async () => {
   expect(hashes.blake3).toBe('6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85')
 })
 
+test('openapi-fetch', async () => {
+  expect(await json('openapi-fetch', '/')).toEqual({
+    name: 'Rex',
+    asked: '/v1/pets/7?fields=name&fields=age',
+  })
+  expect(await json('openapi-fetch', '/', { body: '{"name":"Tom"}' })).toEqual({
+    data: { made: 'Tom by secret, application/json' },
+    status: 201,
+  })
+  expect(await json('openapi-fetch', '/', { body: '{"name":""}' })).toEqual({
+    error: { error: 'no name' },
+    status: 422,
+  })
+})
+
 test('remark', async () => {
   const body = 'Title\n=====\n\n* one\n* two\n\nSub\n---\n&amp; end'
   expect(await json('remark', '/', { body })).toEqual({
