@@ -33,6 +33,7 @@ export class Connection {
     this.address = address
     // An error that comes while nobody uses it is told by its end.
     socket.on('error', () => {})
+    contain(socket)
     this.#client = new UndiciClient(target.url.origin, {
       connect: takeOnce(socket),
       pipelining: 1,
@@ -64,6 +65,19 @@ export class Connection {
     this.#closed = true
     this.#client.destroy().catch(() => {})
     this.#onClose?.()
+  }
+}
+
+/** What the library throws at something that an upstream sent ends that connection, and nothing else. */
+function contain(socket: Socket): void {
+  const { emit } = socket
+  socket.emit = (...args: Parameters<Socket['emit']>) => {
+    try {
+      return Reflect.apply(emit, socket, args)
+    } catch (cause) {
+      socket.destroy(cause as Error)
+      return true
+    }
   }
 }
 
