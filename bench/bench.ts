@@ -29,13 +29,24 @@ import {
 } from './product.ts'
 import { budgets, printTable, type Results } from './report.ts'
 import { median, quantile, timeEach } from './statistics.ts'
+import { measureUploads } from './streaming.ts'
 import { measureThroughput } from './throughput.ts'
 
 const { values: options } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
 })
 const size = options.quick
-  ? { cold: 20, coldBun: 3, floor: 50, latency: 500, rounds: 1, seconds: 1, crowd: 100, starts: 1 }
+  ? {
+      cold: 20,
+      coldBun: 3,
+      floor: 50,
+      latency: 500,
+      rounds: 1,
+      seconds: 1,
+      crowd: 100,
+      starts: 1,
+      uploadMb: 64,
+    }
   : {
       cold: 200,
       coldBun: 20,
@@ -45,6 +56,7 @@ const size = options.quick
       seconds: 4,
       crowd: 1000,
       starts: 5,
+      uploadMb: 1024,
     }
 
 const p99 = (samples: number[]) => quantile(samples, 0.99)
@@ -139,6 +151,11 @@ async function memories() {
   return { quickjs, bun, hundred, crowd }
 }
 
+async function uploads() {
+  step('large uploads')
+  return await measureUploads(size.uploadMb * 2 ** 20)
+}
+
 requireParts()
 installPeers()
 const results: Results = {
@@ -150,6 +167,7 @@ const results: Results = {
   throughput: await throughputs(),
   memory: await memories(),
   controlPlane: await measureControlPlane(1000, size.starts),
+  uploads: await uploads(),
 }
 const out = options.out ?? join(import.meta.dir, '../.build/bench/results.json')
 writeFileSync(out, `${JSON.stringify({ ...results, budgets: budgets(results) }, null, 2)}\n`)

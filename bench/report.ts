@@ -1,5 +1,6 @@
 /** The table of the budgets: what was measured, what it is held against. */
 import type { ControlPlane, CrowdMemory, WorkerMemory } from './product.ts'
+import type { Upload } from './streaming.ts'
 
 interface Spread {
   p50Ms: number
@@ -21,6 +22,7 @@ export interface Results {
     crowd: CrowdMemory
   }
   controlPlane: ControlPlane
+  uploads: { count: Upload; transform: Upload }
 }
 
 interface Row {
@@ -37,7 +39,7 @@ const times = (value: number) => `${value.toFixed(2)}x`
 
 /** Each budget of the design: measured, and whether its first and its later mark are met. */
 export function budgets(results: Results): Row[] {
-  return [...speedBudgets(results), ...memoryBudgets(results)]
+  return [...speedBudgets(results), ...memoryBudgets(results), ...uploadBudgets(results)]
 }
 
 function speedBudgets({ coldStart, latency, throughput }: Results): Row[] {
@@ -102,6 +104,20 @@ function memoryBudgets({ memory, controlPlane }: Results): Row[] {
       later: controlPlane.readyMs <= 100 && controlPlane.residentBytes <= 100 * 2 ** 20,
     },
   ]
+}
+
+function uploadBudgets({ uploads }: Results): Row[] {
+  return Object.entries(uploads).map(([how, upload]) => {
+    const { bytes, seconds, workerGrowthBytes, controlGrowthBytes } = upload
+    const met = workerGrowthBytes < 16 * 2 ** 20 && controlGrowthBytes < 32 * 2 ** 20
+    const speed = `${Math.round(bytes / 2 ** 20 / seconds)} MB/s`
+    return {
+      what: `an upload of ${Math.round(bytes / 2 ** 20)} MB (${how}): growth`,
+      measured: `worker ${mb(workerGrowthBytes)}, control plane ${mb(controlGrowthBytes)}; ${speed}`,
+      first: met,
+      later: met,
+    }
+  })
 }
 
 /** Prints Markdown: the budgets, then the figures that have none. */
