@@ -21,17 +21,15 @@ export const serve: Command = {
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
     return await runService(loaded.config, {
       ...serviceParts(log),
-      own: { files, cgroups: takeCgroups(log) },
+      own: { files, cgroups: takeCgroups() },
     })
   },
 }
 
-/** The cgroups that were delegated to us; functions are kept apart by nice where there are none. */
-function takeCgroups(log: ServiceLog): Cgroups | undefined {
+/** The cgroups that were delegated to us; where there are none, which doctor explains, functions are niced. */
+function takeCgroups(): Cgroups | undefined {
   const cgroups = Cgroups.take()
-  if (cgroups instanceof Cgroups) return cgroups
-  log.info('no cgroups', { reason: cgroups })
-  return undefined
+  return cgroups instanceof Cgroups ? cgroups : undefined
 }
 
 /** What a service is started with, its management API above all. */

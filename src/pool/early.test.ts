@@ -90,3 +90,20 @@ test('a pool that closes lets the job finish first', async () => {
   expect(job?.failure).toBeUndefined()
   expect(job?.dones).toBe(1)
 })
+
+test('a worker that took a job early has room for one less', () => {
+  const pool = bench.pool({ concurrency: 1 })
+  bench.submit(pool, 1)
+  expect(bench.started).toHaveLength(1)
+  bench.submit(pool, 1)
+  expect(bench.started).toHaveLength(2)
+})
+
+test('a job that was taken early counts in the life of its worker', () => {
+  const pool = bench.pool({ recycleAfter: 1 })
+  bench.submit(pool, 1)
+  bench.at(0).becomeReady()
+  expect(bench.at(0).state).toBe('draining')
+  bench.submit(pool, 1)
+  expect(bench.started).toHaveLength(2)
+})

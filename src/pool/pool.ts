@@ -200,8 +200,9 @@ export class Pool implements FleetMember, DispatchOwner {
   #wantsWorker(): boolean {
     const staffed = this.#slots.filter((slot) => !slot.draining)
     if (staffed.length >= this.limits.maxWorkers) return false
-    const starting = staffed.filter((slot) => slot.worker.state === 'starting').length
-    if (this.#queue.size > starting * this.limits.concurrency) return true
+    const starting = staffed.filter((slot) => slot.worker.state === 'starting')
+    const room = starting.reduce((sum, slot) => sum + this.limits.concurrency - slot.inFlight, 0)
+    if (this.#queue.size > room) return true
     if (this.#closed !== undefined) return false
     const wanted = Math.max(this.limits.minWorkers, this.#warming.length > 0 ? 1 : 0)
     return staffed.length < wanted
@@ -242,6 +243,7 @@ export class Pool implements FleetMember, DispatchOwner {
     slot.idleSince = now
     this.#backoff.succeeded()
     for (const warming of this.#warming.splice(0)) warming.resolve()
+    if (slot.worker.invocations >= this.limits.recycleAfter) this.#replace(slot)
     this.#flush()
     if (slot.open && slot.inFlight === 0) this.#fleet.idle(this, slot)
   }

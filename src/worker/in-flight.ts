@@ -59,6 +59,11 @@ export class InFlight {
     return invocation
   }
 
+  /** The bundle is loaded: what was sent ahead begins now. */
+  loaded(now: number): void {
+    for (const invocation of this.#running.values()) invocation.startedAt = now
+  }
+
   /** Takes it out without a word to its sink. */
   forget(invocation: RunningInvocation): void {
     this.#running.delete(invocation.id)

@@ -37,7 +37,8 @@ export class RunningInvocation implements Invocation {
   readonly id: number
   readonly sink: InvocationSink
   readonly cpuMs: number
-  readonly startedAt: number
+  /** When it was sent, or when its worker was ready for it; performance.now(). */
+  startedAt: number
   phase: Phase = 'head'
   /** When the time of this phase is up (ms, performance.now()); Infinity = nobody here watches it. */
   due: number

@@ -51,6 +51,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   readonly vigil: Vigil
   readonly logs: LogRelay
   protected abstract readonly cpu: CpuAllowance
+  /** Its process reads what comes behind the start once it is ready. */
+  protected readonly readsBehindStart: boolean = false
   readonly #events: border.WorkerEvents
   readonly inbox: Inbox<A>
   readonly #start: Start
@@ -115,7 +117,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   get takesEarly(): boolean {
-    return this.#state === 'starting' && this.#start.sent && this.flying.issued === 0
+    const first = this.#state === 'starting' && this.flying.issued === 0
+    return this.readsBehindStart && first && this.#start.sent
   }
 
   invoke(request: border.InvocationRequest, sink: border.InvocationSink): border.Invocation {
@@ -197,6 +200,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#due = NEVER
     this.#readyAt = performance.now()
     this.#idleSince = this.#readyAt
+    this.flying.loaded(this.#readyAt)
     this.#events.ready(initUs)
   }
 

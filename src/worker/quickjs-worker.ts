@@ -16,6 +16,7 @@ export const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
 
 export class QuickJSWorker extends ProtocolWorker<Accepted> {
   readonly runtime = 'quickjs-ng'
+  protected override readonly readsBehindStart = true
   layers: readonly string[] = []
   protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.#allow(ms))
   readonly #template: Template

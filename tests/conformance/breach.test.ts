@@ -11,14 +11,6 @@ const HEAD = `{ type: 'response', id: 1, status: 200, headers: [], end: false }`
 const WHOLE = `{ type: 'response', id: 1, status: 200, headers: [], end: true }`
 const DONE = `{ type: 'done', id: 1, cpu_us: 1, heap_bytes: 1 }`
 
-test('an answer before it is ready is a breach', async () => {
-  const spec = makeSpec('bun', `on((m) => { if (m.type === 'invoke') send(${WHOLE}) })`)
-  const bytes = await spec.loadBundle()
-  const { worker } = begin(bench.launcher, { ...spec, loadBundle: () => bytes })
-  await until('its start is sent', () => worker.takesEarly)
-  expect((await call(worker)).error?.code).toBe('WORKER_PROTOCOL')
-})
-
 describe('said of an invocation, it is a breach:', () => {
   test.each([
     ['no JSON', `raw('hello\\n')`],

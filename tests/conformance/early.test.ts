@@ -79,6 +79,32 @@ test('whose deadline passes while the bundle loads is TIMEOUT, and its worker li
   expect((await call(worker)).body.toString()).toBe('hello')
 })
 
+test('has its deadline from when it was sent, not from when the bundle was loaded', async () => {
+  const { worker } = await early(`
+    const end = Date.now() + 300
+    while (Date.now() < end);
+    export default (req, ctx) => new Response(String(ctx.deadline - Date.now()))`)
+  const left = Number((await call(worker, { deadlineMs: 5000 })).body.toString())
+  expect(left).toBeGreaterThan(0)
+  expect(left).toBeLessThanOrEqual(4750)
+})
+
+test('that spins is stopped when its own deadline passes', async () => {
+  const { worker } = await early(`
+    const end = Date.now() + 600
+    while (Date.now() < end);
+    export default (req) => {
+      if (req.url.endsWith('spin')) for (;;);
+      return new Response('hello')
+    }`)
+  const spinning = open(worker, { url: 'http://probe.test/spin', deadlineMs: 900 })
+  const answer = await spinning.done
+  expect(answer.error?.code).toBe('TIMEOUT')
+  // Counted from the end of loading it would be 1,500 ms at least.
+  expect(answer.doneAfter).toBeLessThan(1450)
+  expect((await call(worker)).body.toString()).toBe('hello')
+})
+
 test('of a bundle that does not load fails with the reason', async () => {
   const { worker } = await early(`throw new Error('not today')`)
   const answer = await open(worker).done

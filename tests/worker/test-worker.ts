@@ -30,6 +30,7 @@ export class TestWorker {
   readonly #running = new Map<number, Running>()
   #socket: Socket<undefined> | undefined
   #nextId = 1
+  #gone = false
   #watcher: ((message: Message, bytes: Uint8Array) => void) | undefined
   number = 0
 
@@ -58,6 +59,7 @@ export class TestWorker {
   }
 
   #closed(): void {
+    this.#gone = true
     this.inbox.close()
     for (const running of this.#running.values()) running.closed()
   }
@@ -95,7 +97,8 @@ export class TestWorker {
   begin(options: InvokeOptions = {}): Running {
     const running = new Running(this, this.#nextId++, options)
     this.#running.set(running.id, running)
-    running.start()
+    if (this.#gone) running.closed()
+    else running.start()
     return running
   }
 

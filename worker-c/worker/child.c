@@ -225,6 +225,6 @@ _Noreturn void fn_worker_live(fn_worker *worker) {
     }
     load(worker, payload, bytes);
     say_ready(worker, started);
-    fn_loop_run(worker);
+    fn_loop_run(worker, started);
     fn_worker_exit(worker, 0, true); /* the loop ends only with the channel */
 }

@@ -203,8 +203,14 @@ int fn_loop_attach(fn_worker *worker, int fd) {
     return 0;
 }
 
-void fn_loop_run(fn_worker *worker) {
+void fn_loop_run(fn_worker *worker, uint64_t started_ns) {
     watch_channel(worker);
-    handle_frames(worker); /* what came with the start */
+    /* What came with the start or behind it, before the host could know that this worker is ready. */
+    worker->asked_ns = started_ns;
+    handle_frames(worker);
+    if (fn_ipc_read(&worker->ipc) > 0) {
+        handle_frames(worker);
+    }
+    worker->asked_ns = 0;
     uv_run(&worker->loop, UV_RUN_DEFAULT);
 }

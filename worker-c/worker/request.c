@@ -75,14 +75,18 @@ static const char *get_str(yyjson_val *root, const char *key, size_t *len) {
     return yyjson_get_str(value);
 }
 
-static void set_budget(fn_invocation *invocation, uint64_t deadline_ms, uint64_t cpu_ms) {
+/* What came ahead, while the bundle was loaded, has spent that time of its own already. */
+static void set_budget(const fn_worker *worker, fn_invocation *invocation, uint64_t deadline_ms,
+                       uint64_t cpu_ms) {
+    uint64_t now = fn_wall_ns();
+    uint64_t spent_ns = worker->asked_ns == 0 ? 0 : now - worker->asked_ns;
     struct timespec time;
     clock_gettime(CLOCK_REALTIME, &time);
     uint64_t most = UINT64_MAX / 4000000u;
     deadline_ms = deadline_ms < most ? deadline_ms : most;
-    invocation->deadline_ns = fn_wall_ns() + deadline_ms * 1000000u;
-    invocation->deadline_ms =
-        (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000 + (int64_t)deadline_ms;
+    invocation->deadline_ns = now - spent_ns + deadline_ms * 1000000u;
+    invocation->deadline_ms = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000 +
+                              (int64_t)deadline_ms - (int64_t)(spent_ns / 1000000u);
     invocation->cpu_limit_ns = (cpu_ms < most ? cpu_ms : most) * 1000000u;
 }
 
@@ -148,7 +152,7 @@ static fn_invocation *new_invocation(fn_worker *worker, yyjson_val *root) {
         fn_worker_exit(worker, FN_EXIT_FAILED, true);
     }
     worker->last_id = (uint32_t)id;
-    set_budget(invocation, get_uint(root, "deadline_ms"), get_uint(root, "cpu_ms"));
+    set_budget(worker, invocation, get_uint(root, "deadline_ms"), get_uint(root, "cpu_ms"));
     return invocation;
 }
 

@@ -153,6 +153,7 @@ typedef struct {
     JSValue version;
     JSValue project;
     bool ready;
+    uint64_t asked_ns; /* when what is handled now was sent; 0: just now */
 
     fn_invocation load;
     fn_invocation *current; /* whose code runs; NULL between turns */
@@ -318,7 +319,8 @@ void fn_message(fn_worker *worker, const fn_frame *frame);
 int fn_loop_init(fn_worker *worker);
 /* Gives the loop its channel. */
 int fn_loop_attach(fn_worker *worker, int fd);
-void fn_loop_run(fn_worker *worker);
+/* `started_ns`: when the start came, on the clock of fn_wall_ns. */
+void fn_loop_run(fn_worker *worker, uint64_t started_ns);
 void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms);
 /* Runs promise jobs, for a while; what is left runs in the next turn of the loop. */
 void fn_jobs_run(fn_worker *worker);
