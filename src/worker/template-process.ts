@@ -112,7 +112,7 @@ export class TemplateProcess {
     const inner = this.#innerPids.get(worker)
     if (inner === undefined || this.#pid === undefined) return undefined
     if (!this.layers.includes('pid_namespace')) return inner
-    if (!this.#hostPids.has(inner)) this.#hostPids = readHostPids(this.#pid)
+    if (!this.#hostPids.has(inner)) this.#hostPids = readHostPids(this.#pid, this.#hostPids)
     return this.#hostPids.get(inner)
   }
 
