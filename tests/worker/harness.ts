@@ -18,6 +18,8 @@ const USER = process.getuid?.() === 0 ? ['--uid', '65534', '--gid', '65534'] : [
 /** The worker under test was built with sanitizers: it is slow, and has no limit on address space. */
 export const SANITIZED = process.env.FUNCTIONS_TEST_SANITIZED === '1'
 
+const SANITIZED_CPU_MS = 600_000
+
 /** A `quickjs-worker --template` behind the launcher, and its own channel. */
 export class TestTemplate {
   readonly inbox = new Inbox()
@@ -87,6 +89,8 @@ export class TestTemplate {
     const worker = await this.connect()
     worker.start(options)
     await worker.ready()
+    // Unasked, a template allows ten seconds, and with sanitizers all takes several times as long.
+    if (SANITIZED) this.send({ type: 'limit', worker: worker.number, cpu_ms: SANITIZED_CPU_MS })
     return worker
   }
 
