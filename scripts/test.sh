@@ -41,7 +41,7 @@ tests() {
   say "-- $name"
   rm -f "$report"
   # Through a pipe: a worker may not write to files, its standard error included.
-  timeout 600 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
+  timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
     2>&1 </dev/null | cat >"$results/output"
   status=${PIPESTATUS[0]}
   [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
