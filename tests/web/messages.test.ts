@@ -229,9 +229,10 @@ test('ports and messages that nobody holds any more leave nothing behind', async
     expect(text).toBe('ok')
     return messages.find(({ type }) => type === 'done')?.heap_bytes as number
   }
-  await heap()
-  const before = await heap()
-  const after = await heap()
+  // When the collector comes is its own affair: the smallest of three says what it cannot take.
+  const smallest = async () => Math.min(await heap(), await heap(), await heap())
+  const before = await smallest()
+  const after = await smallest()
   worker.close()
   // 4,000 of either would be megabytes.
   expect(after - before).toBeLessThan(200_000)
