@@ -205,7 +205,8 @@ int fn_loop_attach(fn_worker *worker, int fd) {
 
 void fn_loop_run(fn_worker *worker, uint64_t started_ns) {
     watch_channel(worker);
-    /* What came with the start or behind it, before the host could know that this worker is ready. */
+    /* What came with the start or behind it, before the host could know that this worker is ready.
+     */
     worker->asked_ns = started_ns;
     handle_frames(worker);
     if (fn_ipc_read(&worker->ipc) > 0) {
