@@ -1,6 +1,9 @@
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, notExists, sql } from 'drizzle-orm'
 import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
 import { env, functions, functionVersions } from './schema.ts'
+
+/** As many versions are read ahead. */
+const MAX_KNOWN = 10_000
 
 /** The queries that requests wait for are compiled once. */
 export function prepareQueries(db: BunSQLiteDatabase) {
@@ -20,6 +23,18 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .from(functions)
       .leftJoin(functionVersions, versionIsActive)
       .where(byName)
+      .prepare(),
+    deployed: db
+      .select({ name: functions.name, project: functions.project, version: functionVersions })
+      .from(functions)
+      .innerJoin(functionVersions, versionIsActive)
+      .where(
+        and(
+          eq(functions.status, 'deployed'),
+          notExists(db.select().from(env).where(eq(env.functionId, functions.id))),
+        ),
+      )
+      .limit(MAX_KNOWN)
       .prepare(),
     list: db
       .select({ function: functions, version: functionVersions.version })

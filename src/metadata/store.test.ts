@@ -273,3 +273,54 @@ describe('the lock', () => {
     expect(codeOf(() => tryLockDataDir('/proc/functions'))).toBe('STORAGE_UNUSABLE')
   })
 })
+
+describe('what was read ahead', () => {
+  test('is what would be read alone', () => {
+    store.addVersion(version('f', 'v1'))
+    store.addVersion(version('f', 'v2'))
+    store.addVersion(version('g', 'v1', { project: 'other' }))
+    const alone = [store.resolve('f'), store.resolve('g', 'other'), store.resolve('g')]
+    store.readAhead()
+    expect([store.resolve('f'), store.resolve('g', 'other'), store.resolve('g')]).toEqual(alone)
+  })
+
+  test('is forgotten with every change of this process', () => {
+    store.addVersion(version('f', 'v1'))
+    store.addVersion(version('f', 'v2'))
+    store.readAhead()
+    rollback('f')
+    expect(active('f')).toBe('v1')
+    store.readAhead()
+    store.addVersion(version('f', 'v3'))
+    expect(active('f')).toBe('v3')
+    store.readAhead()
+    store.remove('f')
+    expect(store.resolve('f')).toEqual({ found: 'nothing' })
+  })
+
+  test('is forgotten when another connection writes', () => {
+    store.addVersion(version('f', 'v1'))
+    store.readAhead()
+    raw("UPDATE functions SET status = 'registered'")
+    expect(store.resolve('f')).toEqual({ found: 'not-deployed' })
+  })
+
+  test('has the variables of a function, set at whatever time', () => {
+    store.addVersion(version('f', 'v1'))
+    store.addVersion(version('g', 'v1'))
+    raw("INSERT INTO env VALUES ('func-f', 'A', '1', '')")
+    store.readAhead()
+    raw("INSERT INTO env VALUES ('func-g', 'B', '2', '')")
+    expect(store.resolve('f')).toMatchObject({ version: { env: { A: '1' } } })
+    expect(store.resolve('g')).toMatchObject({ version: { env: { B: '2' } } })
+  })
+
+  test('leaves out a row that does not validate: its function says so when it is asked for', () => {
+    store.addVersion(version('f', 'v1'))
+    store.addVersion(version('g', 'v1'))
+    raw("UPDATE function_versions SET capabilities_json = '{' WHERE function_id = 'func-f'")
+    store.readAhead()
+    expect(codeOf(() => store.resolve('f'))).toBe('INTERNAL')
+    expect(active('g')).toBe('v1')
+  })
+})

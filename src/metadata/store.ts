@@ -3,6 +3,7 @@ import { and, desc, eq, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
 import { openDatabase } from './database.ts'
+import { KnownVersions } from './known-versions.ts'
 import { prepareQueries } from './queries.ts'
 import {
   type ActiveVersion,
@@ -22,6 +23,7 @@ export class MetadataStore {
   readonly #database: Database
   readonly #db: BunSQLiteDatabase
   readonly #queries: ReturnType<typeof prepareQueries>
+  #known: KnownVersions | undefined
 
   private constructor(database: Database) {
     this.#database = database
@@ -34,8 +36,17 @@ export class MetadataStore {
     return new MetadataStore(openDatabase(dataDir))
   }
 
-  /** A name to what runs for it. Reads rows of this one function alone. */
+  /** Reads ahead what runs for each function, for a process that is going to resolve many. */
+  readAhead(): void {
+    this.#known = new KnownVersions(this.#database, () => this.#deployed())
+  }
+
+  /** A name to what runs for it. What was not read ahead is read alone. */
   resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
+    const known = this.#known?.get(functionId(name, project))
+    if (known !== undefined) {
+      return { found: 'version', version: known }
+    }
     const row = this.#queries.resolve.get({ name, project })
     if (row === undefined) {
       return { found: 'nothing' }
@@ -93,6 +104,7 @@ export class MetadataStore {
   addVersion(next: NewVersion): VersionRecord {
     const now = new Date().toISOString()
     const id = functionId(next.name, next.project)
+    this.#known?.forget(id)
     const row: VersionRow = {
       id: Bun.randomUUIDv7(),
       functionId: id,
@@ -146,6 +158,7 @@ export class MetadataStore {
 
   /** Makes a version that is there the active one: what was deployed above it is rolled back. */
   rollback(target: VersionRecord): void {
+    this.#known?.forget(target.functionId)
     this.#db.transaction(
       () => {
         this.#popTo(target.functionId, target.id)
@@ -162,6 +175,7 @@ export class MetadataStore {
    */
   remove(name: string, project: string = DEFAULT_PROJECT): void {
     const { id } = this.show(name, project)
+    this.#known?.forget(id)
     this.#db.transaction(
       (tx) => {
         tx.update(functions).set({ activeVersionId: null }).where(eq(functions.id, id)).run()
@@ -173,6 +187,18 @@ export class MetadataStore {
 
   close(): void {
     this.#database.close()
+  }
+
+  /** The deployed versions of functions without variables, as far as their rows are in order. */
+  *#deployed(): Iterable<ActiveVersion> {
+    for (const { name, project, version } of this.#queries.deployed.all()) {
+      if (version.functionId !== functionId(name, project)) continue
+      try {
+        yield { ...toVersion(version), functionName: name, project, env: {} }
+      } catch {
+        // Who asks for this function is told why.
+      }
+    }
   }
 
   #env(functionId: string): Record<string, string> {

@@ -85,6 +85,7 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   const warm = launcher.warm()
   // Both are waited for further down: until then a failure of theirs is nobody's.
   warm.catch(() => {})
+  store.readAhead()
   const bundles = new BundleStore(dataDir)
   const swept = bundles.sweep(store.bundlePaths())
   swept.catch(() => {})
