@@ -43,6 +43,8 @@ export async function run(
 export class Workspace {
   readonly dir = mkdtempSync(join(tmpdir(), 'functions-e2e-'))
   readonly dataDir = join(this.dir, 'data')
+  /** Further variables of a service. */
+  readonly environment: Record<string, string> = {}
 
   constructor() {
     writeFileSync(join(this.dir, 'package.json'), '{"name":"tenant","private":true}')
@@ -128,7 +130,7 @@ export class Service {
       [EXECUTABLE, 'serve', '--port', '0', '--data-dir', workspace.dataDir, ...flags],
       {
         cwd: workspace.dir,
-        env: cleanEnvironment(),
+        env: { ...cleanEnvironment(), ...workspace.environment },
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: 'pipe',

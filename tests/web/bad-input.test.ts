@@ -182,6 +182,47 @@ describe('bad input throws, and leaves nothing', () => {
         await rejects(new Response('x').formData(), 'TypeError')
       },
     ],
+    'truncated gzip': [
+      async () => {
+        const gzip = new Response('hello '.repeat(50)).body?.pipeThrough(
+          new CompressionStream('gzip'),
+        )
+        const whole = await new Response(gzip).bytes()
+        for (const bytes of [whole.slice(0, 5), whole.slice(0, -9), whole.slice(0, -1)]) {
+          const body = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))
+          await rejects(new Response(body).text(), 'TypeError')
+        }
+      },
+      async () => {
+        const body = new Blob(['no gzip']).stream().pipeThrough(new DecompressionStream('gzip'))
+        await rejects(new Response(body).text(), 'TypeError')
+        throws(() => new DecompressionStream('lzma' as never), 'TypeError')
+      },
+    ],
+    'an invalid key': [
+      async () => {
+        const { subtle } = crypto
+        const curve = { name: 'ECDSA', namedCurve: 'P-256' }
+        const bytes = new Uint8Array([4, 1, 2, 3])
+        await rejects(subtle.importKey('raw', bytes, curve, true, ['verify']), 'DataError')
+        await rejects(subtle.importKey('pkcs8', bytes, curve, true, ['sign']), 'DataError')
+        await rejects(subtle.importKey('spki', bytes, curve, true, ['verify']), 'DataError')
+        const jwk = { kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }
+        await rejects(subtle.importKey('jwk', jwk, curve, true, ['verify']), 'DataError')
+        await rejects(subtle.importKey('raw', bytes, 'AES-GCM', true, ['encrypt']), 'DataError')
+      },
+      async () => {
+        const key = await crypto.subtle.importKey('raw', new Uint8Array(16), 'AES-GCM', false, [
+          'encrypt',
+        ])
+        await rejects(crypto.subtle.exportKey('raw', key), 'InvalidAccessError')
+        const algorithm = { name: 'AES-GCM', iv: new Uint8Array(12) }
+        await rejects(
+          crypto.subtle.decrypt(algorithm, key, new Uint8Array(32)),
+          'InvalidAccessError',
+        )
+      },
+    ],
     'a detached buffer': [
       () => {
         const bytes = new Uint8Array(8)
