@@ -15,6 +15,7 @@ import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
+import { BACKGROUND_MS } from '../worker/invocation.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
@@ -26,8 +27,11 @@ import { VersionSource } from './version-source.ts'
 
 /** Starting a version for a switch, a wait for room among all workers included. */
 const VERSION_START_MS = 60_000
-/** From the end of a response until what its handler left running is cancelled. */
-const WAIT_UNTIL_MS = 30_000
+/**
+ * From the end of a response until whatever else its exchange holds is ended. What a handler left running
+ * its worker's host has ended by then, which also tells the function.
+ */
+const WAIT_UNTIL_MS = BACKGROUND_MS + 1_000
 
 /** Answers on the management socket. */
 export type Management = (request: Request) => Response | Promise<Response>

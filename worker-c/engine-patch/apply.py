@@ -13,6 +13,7 @@ from lazy import CHANGES as LAZY_CHANGES  # noqa: E402
 from regexp import CHANGES as REGEXP_CHANGES  # noqa: E402
 from stack import CHANGES as STACK_CHANGES  # noqa: E402
 from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
+from template import CHANGES as TEMPLATE_CHANGES  # noqa: E402
 
 # What the changes are for:
 #   async context    a value that promise reactions and jobs carry, so that an invocation keeps its
@@ -33,6 +34,7 @@ from streams import CHANGES as STREAMS_CHANGES  # noqa: E402
 #   slots, promises  in streams.py
 #   v flag           in regexp.py
 #   call sites       in stack.py
+#   template         in template.py
 CHANGES = [
     (
         "api",
@@ -401,7 +403,14 @@ void JS_PromiseMarkAsHandled(JSContext *ctx, JSValueConst promise)
 ]
 
 
-ALL_CHANGES = CHANGES + LAZY_CHANGES + REGEXP_CHANGES + STACK_CHANGES + STREAMS_CHANGES
+ALL_CHANGES = (
+    CHANGES
+    + LAZY_CHANGES
+    + REGEXP_CHANGES
+    + STACK_CHANGES
+    + STREAMS_CHANGES
+    + TEMPLATE_CHANGES
+)
 
 
 def main() -> int:

@@ -5,7 +5,6 @@ import { report } from 'fn:web'
 import { cancel, Event, isEvent, PHASES, stateOf } from './event.js'
 import { defineInterface, isObject, needArguments } from './idl.js'
 import {
-  ArrayPrototypeJoin,
   ArrayPrototypePush,
   ArrayPrototypeSlice,
   ArrayPrototypeSplice,
@@ -201,8 +200,7 @@ function callHandler(handler, target, event) {
  * @param hooks `call` in place of calling the handler with the event alone; `added` when one was set
  */
 export function defineHandler(object, type, { call = callHandler, added } = { __proto__: null }) {
-  // No template: the engine reads String.prototype.concat for one, and lazy modules come through here.
-  const name = ArrayPrototypeJoin(['on', type], '')
+  const name = `on${type}`
   const handlers = new WeakMap()
   const accessor = {
     get [name]() {

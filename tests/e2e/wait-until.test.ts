@@ -1,0 +1,48 @@
+/** What a handler leaves running behind its response has 30 s, whatever else goes on. */
+import { Database } from 'bun:sqlite'
+import { expect, test } from 'bun:test'
+import { Workspace } from './harness.ts'
+
+const LATER = `const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+export default (req: Request, ctx) => {
+  const url = new URL(req.url)
+  const ms = Number(url.searchParams.get('ms'))
+  const work = async () => {
+    await sleep(ms)
+    console.log('finished after ' + ms)
+  }
+  ctx.waitUntil(work())
+  return new Response('answered')
+}`
+
+test('waitUntil runs on for 30 s, and its function is told of what was cut off', async () => {
+  const space = new Workspace()
+  try {
+    await space.deploy('later', LATER)
+    const service = await space.serve()
+    const answers = await Promise.all(
+      [100, 27_000, 45_000].map(async (ms) => {
+        const response = await service.fetch(`/functions/later?ms=${ms}`)
+        return await response.text()
+      }),
+    )
+    expect(answers).toEqual(['answered', 'answered', 'answered'])
+    let inFlight = true
+    while (inFlight) {
+      await Bun.sleep(250)
+      const metrics = await (await service.fetch('/metrics')).text()
+      inFlight = !metrics.includes('functions_in_flight 0')
+    }
+    expect(await service.stop()).toBe(0)
+    const db = new Database(`${space.dataDir}/logs.db`)
+    const rows = db.query('SELECT message FROM logs ORDER BY id').values().flat()
+    db.close()
+    expect(rows).toEqual([
+      'finished after 100',
+      'finished after 27000',
+      'waitUntil did not settle within 30 s and was cancelled',
+    ])
+  } finally {
+    space.remove()
+  }
+}, 60_000)
