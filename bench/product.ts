@@ -15,12 +15,13 @@ export async function withService<T>(
   runtime: Runtime,
   copies: number,
   act: (service: Service) => Promise<T>,
+  serveFlags: readonly string[] = [],
 ): Promise<T> {
   const space = new Workspace()
   try {
     await space.deploy('hello', HELLO_FUNCTION, ...flagsOf(runtime))
     space.cloneFunction('hello', coldNames(copies))
-    const service = await space.serve()
+    const service = await space.serve(...serveFlags)
     try {
       return await act(service)
     } finally {
@@ -34,14 +35,19 @@ export async function withService<T>(
 const coldNames = (count: number) => Array.from({ length: count }, (_, i) => `cold-${i}`)
 
 /** ms of the first request to each of `count` functions, no worker alive for it. */
-export function measureColdStart(runtime: Runtime, count: number): Promise<number[]> {
-  return withService(runtime, count, async (service) => {
+export function measureColdStart(
+  runtime: Runtime,
+  count: number,
+  serveFlags: readonly string[] = [],
+): Promise<number[]> {
+  const measure = async (service: Service) => {
     const connection = await openConnection(service.port)
     await warmUp(connection, '/functions/hello')
     const samples = await timeEach(count, (i) => connection.get(`/functions/cold-${i}`))
     connection.close()
     return samples
-  })
+  }
+  return withService(runtime, count, measure, serveFlags)
 }
 
 export interface WorkerMemory {
@@ -50,8 +56,12 @@ export interface WorkerMemory {
 }
 
 /** Memory of one idle worker after one request: the median over `count` workers. */
-export function measureIdleWorker(runtime: Runtime, count: number): Promise<WorkerMemory> {
-  return withService(runtime, count, async (service) => {
+export function measureIdleWorker(
+  runtime: Runtime,
+  count: number,
+  serveFlags: readonly string[] = [],
+): Promise<WorkerMemory> {
+  const measure = async (service: Service) => {
     await callAll(service, count)
     const rows = (await service.workers()).filter((row) => row.function.startsWith('cold-'))
     const memories = rows.map((row) => processMemory(row.pid))
@@ -59,7 +69,8 @@ export function measureIdleWorker(runtime: Runtime, count: number): Promise<Work
       privateBytes: median(memories.map((memory) => memory.privateBytes)),
       proportionalBytes: median(memories.map((memory) => memory.proportionalBytes)),
     }
-  })
+  }
+  return withService(runtime, count, measure, serveFlags)
 }
 
 export interface CrowdMemory {
