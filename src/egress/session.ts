@@ -1,6 +1,6 @@
 /** The outbound requests of one invocation: how many there may be, how many at once. */
 import type { Capabilities } from '../capabilities/schema.ts'
-import { refused } from './errors.ts'
+import { type EgressError, refused } from './errors.ts'
 import { type EgressCall, type EgressRequest, type EgressSink, Fetching } from './fetching.ts'
 import type { EgressParts } from './parts.ts'
 
@@ -12,12 +12,17 @@ export interface EgressSubject {
   capabilities: Capabilities
 }
 
+/** So many times as many fetches as subrequests may be asked for: most are refused by their address, then. */
+const ASKS_PER_SUBREQUEST = 20
+
 export class EgressSession {
   readonly subject: EgressSubject
   readonly parts: EgressParts
   readonly #calls = new Set<Fetching>()
+  #asked = 0
   #spent = 0
   #open = 0
+  #refusal: EgressError | undefined
   readonly #waiting = new Set<PromiseWithResolvers<void>>()
 
   constructor(subject: EgressSubject, parts: EgressParts) {
@@ -38,14 +43,24 @@ export class EgressSession {
     for (const call of [...this.#calls]) call.abort()
   }
 
+  /**
+   * Counts a fetch that is asked for. What it returns refuses it before anything is made for it, as an
+   * invocation that asks on and on would else take time that is its neighbours'.
+   */
+  ask(): EgressError | undefined {
+    const { maxSubrequests } = this.parts.limits
+    this.#asked++
+    const over = this.#spent >= maxSubrequests || this.#asked > ASKS_PER_SUBREQUEST * maxSubrequests
+    if (!over) return undefined
+    this.parts.counted(this.subject, 'refused')
+    this.#refusal ??= tooMany(maxSubrequests)
+    return this.#refusal
+  }
+
   /** Counts one request to an upstream. @throws {EgressError} REFUSED */
   spend(): void {
     const { maxSubrequests } = this.parts.limits
-    if (this.#spent >= maxSubrequests) {
-      throw refused(
-        `an invocation may make ${maxSubrequests} subrequests, redirects counted (egress.max_subrequests)`,
-      )
-    }
+    if (this.#spent >= maxSubrequests) throw tooMany(maxSubrequests)
     this.#spent++
   }
 
@@ -80,4 +95,10 @@ export class EgressSession {
     this.#waiting.delete(next)
     next.resolve()
   }
+}
+
+function tooMany(maxSubrequests: number): EgressError {
+  return refused(
+    `an invocation may make ${maxSubrequests} subrequests, redirects counted (egress.max_subrequests)`,
+  )
 }

@@ -59,6 +59,15 @@ export class Channel {
     this.sendBytes(bytes)
   }
 
+  /** Nothing more is received, until `resume`. */
+  pause(): void {
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#socket?.resume()
+  }
+
   /** Bytes that the kernel took, of all that was ever sent. */
   get acceptedBytes(): number {
     return this.#accepted

@@ -59,6 +59,11 @@ export class Fetches implements FetchOwner {
       fetch.fail(tooMuchHeld())
       return
     }
+    const refusal = group.session.ask()
+    if (refusal !== undefined) {
+      fetch.fail(refusal)
+      return
+    }
     const { method, url, headers, redirect, end } = message
     const body = payload === undefined || payload.length === 0 ? undefined : payload
     fetch.started(group.session.fetch({ method, url, headers, redirect, body, end }, fetch))

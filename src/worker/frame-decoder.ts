@@ -4,6 +4,7 @@ import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
 
 const NEWLINE = 10
 const NOTHING = Buffer.alloc(0)
+const always = () => true
 
 export interface FrameReader<M> {
   /** Checks one parsed line; throws ProtocolBreach for what is no message of this channel. */
@@ -43,12 +44,20 @@ export class FrameDecoder<M> {
     this.#waiting = undefined
   }
 
-  /** @throws {ProtocolBreach} for the first thing in `data` that is no frame */
-  push(data: Buffer): void {
+  /**
+   * Reads `data`, all of it or as long as `mayGoOn`, which is asked after each line and payload,
+   * with how much it took by then.
+   *
+   * @returns how many bytes it took; the others are to be given to it again
+   * @throws {ProtocolBreach} for the first thing in `data` that is no frame
+   */
+  push(data: Buffer, mayGoOn: (at: number) => boolean = always): number {
     let at = 0
     while (at < data.length && !this.#stopped) {
       at = this.#waiting === undefined ? this.#readLine(data, at) : this.#fillPayload(data, at)
+      if (!mayGoOn(at)) break
     }
+    return at
   }
 
   /** Is the stream between two frames? At its end it has to be. */

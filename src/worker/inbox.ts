@@ -5,6 +5,7 @@ import type { Stage } from './failures.ts'
 import type { BodyMessage, Fetches } from './fetches.ts'
 import { FrameDecoder, type FrameReader } from './frame-decoder.ts'
 import type { InFlight, InvocationMessage } from './in-flight.ts'
+import { Intake, type Source } from './intake.ts'
 import type { RunningInvocation } from './invocation.ts'
 import type { LogRelay } from './log-relay.ts'
 import {
@@ -51,15 +52,18 @@ const ANSWERS: ReadonlySet<string> = new Set([
 export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage | A> {
   readonly #owner: InboxOwner<A>
   readonly #decoder: FrameDecoder<WorkerMessage | A>
+  readonly #intake: Intake
   #announced = false
 
-  constructor(owner: InboxOwner<A>) {
+  constructor(owner: InboxOwner<A>, source: Source) {
     this.#owner = owner
     this.#decoder = new FrameDecoder<WorkerMessage | A>(this)
+    this.#intake = new Intake(this.#decoder, source, (cause) => this.#broke(cause))
   }
 
   stop(): void {
     this.#decoder.stop()
+    this.#intake.stop()
   }
 
   /** The announcement that was read before there was a worker. */
@@ -70,15 +74,12 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
 
   receive(data: Buffer): void {
     this.#owner.vigil.heard(performance.now())
-    try {
-      this.#decoder.push(data)
-    } catch (cause) {
-      const broke = cause instanceof ProtocolBreach
-      const error = broke
-        ? new FunctionError('WORKER_PROTOCOL', `the worker broke the protocol: ${cause.message}`)
-        : new FunctionError('INTERNAL', 'a message of the worker could not be handled', { cause })
-      this.#owner.broke(error)
-    }
+    this.#intake.receive(data)
+  }
+
+  /** Nothing more comes. */
+  finish(): void {
+    this.#intake.finish()
   }
 
   check(value: unknown): WorkerMessage | A {
@@ -139,6 +140,14 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
         this.#announced = true
         owner.announced(message)
     }
+  }
+
+  #broke(cause: unknown): void {
+    const breach = cause instanceof ProtocolBreach
+    const error = breach
+      ? new FunctionError('WORKER_PROTOCOL', `the worker broke the protocol: ${cause.message}`)
+      : new FunctionError('INTERNAL', 'a message of the worker could not be handled', { cause })
+    this.#owner.broke(error)
   }
 
   #failed(message: ErrorMessage): void {

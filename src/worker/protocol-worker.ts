@@ -84,7 +84,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.fetches = new Fetches(this.channel, spec, services.egress)
     this.flying = new InFlight(this, (message) => tenantError(spec, message))
     this.vigil = new Vigil(this.channel, this.flying, events)
-    this.inbox = new Inbox<A>(this)
+    this.inbox = new Inbox<A>(this, this.channel)
     this.#due = performance.now() + services.processStartMs
     this.#start = new Start(spec, (error) => this.kill(error))
     services.sweeper.add(this)
@@ -178,6 +178,8 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   /** Its channel was closed from the other side; why, the exit of the process tells. */
   disconnected(): void {
+    if (this.#reported) return
+    this.inbox.finish()
     if (this.#reported) return
     this.channel.close()
     this.#state = 'gone'

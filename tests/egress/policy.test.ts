@@ -275,3 +275,24 @@ describe('redirects', () => {
     await expectRefusal(url, 'second.test leads to a private address')
   })
 })
+
+describe('an invocation that asks on and on', () => {
+  test('is refused before anything is made for it: its subrequests are spent', () => {
+    const session = makeSession(makeEgress({ maxSubrequests: 2 }))
+    expect(session.ask()).toBeUndefined()
+    session.spend()
+    session.spend()
+    const refusal = session.ask()
+    expect(refusal?.code).toBe('REFUSED')
+    expect(refusal?.message).toContain('may make 2 subrequests')
+    expect(session.ask()).toBe(refusal as never)
+    expect(() => session.spend()).toThrow('may make 2 subrequests')
+  })
+
+  test('also where none was ever sent', () => {
+    const session = makeSession(makeEgress({ maxSubrequests: 2 }))
+    const answers = Array.from({ length: 41 }, () => session.ask())
+    expect(answers.filter((answer) => answer !== undefined)).toHaveLength(1)
+    expect(answers.at(-1)?.code).toBe('REFUSED')
+  })
+})

@@ -1,0 +1,108 @@
+/** What comes on a worker's channel, read in slices: one that floods its channel holds up nobody else's. */
+import type { FrameDecoder } from './frame-decoder.ts'
+
+/** A slice is over after so long, so many steps or so many bytes: what they set off is not done with them. */
+const SLICE_MS = 0.5
+const SLICE_STEPS = 128
+const SLICE_BYTES = 128 * 1024
+/** The clock is looked at once in so many steps. */
+const CLOCK_STEPS = 8
+const NOTHING = Buffer.alloc(0)
+
+/** Slices that are left over, of all channels: one is read in each turn of the event loop. */
+const waiting: (() => void)[] = []
+
+function readNext(): void {
+  const next = waiting.shift()
+  if (waiting.length > 0) setImmediate(readNext)
+  next?.()
+}
+
+function readLater(read: () => void): void {
+  waiting.push(read)
+  if (waiting.length === 1) setImmediate(readNext)
+}
+
+export interface Source {
+  /** Nothing more is to be received, until `resume`. */
+  pause(): void
+  resume(): void
+}
+
+export class Intake {
+  readonly #decoder: FrameDecoder<unknown>
+  readonly #source: Source
+  readonly #broke: (cause: unknown) => void
+  /** Received and not read yet. */
+  #rest: Buffer = NOTHING
+  #paused = false
+  #stopped = false
+
+  /** @param broke told what the decoder threw */
+  constructor(decoder: FrameDecoder<unknown>, source: Source, broke: (cause: unknown) => void) {
+    this.#decoder = decoder
+    this.#source = source
+    this.#broke = broke
+  }
+
+  /** `data` is not kept. */
+  receive(data: Buffer): void {
+    if (this.#stopped) return
+    if (this.#rest.length === 0) {
+      const at = this.#read(data)
+      if (at < data.length) this.#keep(Buffer.from(data.subarray(at)))
+      return
+    }
+    this.#rest = Buffer.concat([this.#rest, data])
+    if (this.#paused) return
+    this.#paused = true
+    this.#source.pause()
+  }
+
+  /** Nothing more comes: what is left is read at once. */
+  finish(): void {
+    const rest = this.#rest
+    this.#rest = NOTHING
+    for (let at = 0; at < rest.length && !this.#stopped; ) at += this.#read(rest.subarray(at))
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#rest = NOTHING
+  }
+
+  #keep(rest: Buffer): void {
+    if (this.#stopped) return
+    this.#rest = rest
+    readLater(() => this.#goOn())
+  }
+
+  #goOn(): void {
+    const rest = this.#rest
+    if (rest.length === 0) return
+    this.#rest = NOTHING
+    const at = this.#read(rest)
+    if (at < rest.length) {
+      this.#keep(rest.subarray(at))
+    } else if (this.#paused) {
+      this.#paused = false
+      this.#source.resume()
+    }
+  }
+
+  /** One slice; how many bytes it took. */
+  #read(data: Buffer): number {
+    const end = performance.now() + SLICE_MS
+    let steps = 0
+    const mayGoOn = (at: number) => {
+      if (at >= SLICE_BYTES) return false
+      return ++steps % CLOCK_STEPS !== 0 || (steps < SLICE_STEPS && performance.now() < end)
+    }
+    try {
+      return this.#decoder.push(data, mayGoOn)
+    } catch (cause) {
+      this.#broke(cause)
+      return data.length
+    }
+  }
+}
