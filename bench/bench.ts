@@ -10,6 +10,8 @@ import { parseArgs } from 'node:util'
 import { EXECUTABLE } from '../tests/e2e/harness.ts'
 import { openConnection, warmUp } from './client.ts'
 import { buildEmptyProgram, measureFloor } from './floor.ts'
+import { measureLayers } from './layers.ts'
+import { measureNeighbours } from './neighbour.ts'
 import {
   installPeers,
   type Peer,
@@ -46,6 +48,8 @@ const size = options.quick
       crowd: 100,
       starts: 1,
       uploadMb: 64,
+      layerRounds: 1,
+      neighbourRounds: 1,
     }
   : {
       cold: 200,
@@ -57,7 +61,14 @@ const size = options.quick
       crowd: 1000,
       starts: 5,
       uploadMb: 1024,
+      layerRounds: 4,
+      neighbourRounds: 3,
     }
+
+/** Cold starts of each variant in each round. */
+const STARTS_A_ROUND = 50
+/** Of a neighbour, in quiet and beside an attack. */
+const NEIGHBOUR_REQUESTS = 1000
 
 const p99 = (samples: number[]) => quantile(samples, 0.99)
 const step = (what: string) => process.stderr.write(`${what}\n`)
@@ -156,6 +167,16 @@ async function uploads() {
   return await measureUploads(size.uploadMb * 2 ** 20)
 }
 
+function layers() {
+  step('the sandbox, layer by layer')
+  return measureLayers(size.layerRounds, STARTS_A_ROUND)
+}
+
+function neighbours() {
+  step('neighbours of an attack')
+  return measureNeighbours(size.neighbourRounds, NEIGHBOUR_REQUESTS)
+}
+
 requireParts()
 installPeers()
 const results: Results = {
@@ -168,6 +189,8 @@ const results: Results = {
   memory: await memories(),
   controlPlane: await measureControlPlane(1000, size.starts),
   uploads: await uploads(),
+  layers: await layers(),
+  neighbours: await neighbours(),
 }
 const out = options.out ?? join(import.meta.dir, '../.build/bench/results.json')
 writeFileSync(out, `${JSON.stringify({ ...results, budgets: budgets(results) }, null, 2)}\n`)

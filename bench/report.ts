@@ -1,4 +1,6 @@
 /** The table of the budgets: what was measured, what it is held against. */
+import type { LayerCost } from './layers.ts'
+import type { NeighbourResults } from './neighbour.ts'
 import type { ControlPlane, CrowdMemory, WorkerMemory } from './product.ts'
 import type { Upload } from './streaming.ts'
 
@@ -23,6 +25,9 @@ export interface Results {
   }
   controlPlane: ControlPlane
   uploads: { count: Upload; transform: Upload }
+  /** By what is left out; `all layers` first. */
+  layers: Record<string, LayerCost>
+  neighbours: NeighbourResults
 }
 
 interface Row {
@@ -39,7 +44,12 @@ const times = (value: number) => `${value.toFixed(2)}x`
 
 /** Each budget of the design: measured, and whether its first and its later mark are met. */
 export function budgets(results: Results): Row[] {
-  return [...speedBudgets(results), ...memoryBudgets(results), ...uploadBudgets(results)]
+  return [
+    ...speedBudgets(results),
+    ...memoryBudgets(results),
+    ...uploadBudgets(results),
+    sandboxBudget(results),
+  ]
 }
 
 function speedBudgets({ coldStart, latency, throughput }: Results): Row[] {
@@ -120,6 +130,20 @@ function uploadBudgets({ uploads }: Results): Row[] {
   })
 }
 
+function sandboxBudget({ layers }: Results): Row {
+  const all = layers['all layers'] as LayerCost
+  const none = layers['without all of these'] as LayerCost
+  const addedMs = all.coldP50 - none.coldP50
+  const addedBytes = all.bytes - none.bytes
+  const met = addedMs <= 0.3 && addedBytes <= 50e3
+  return {
+    what: 'the sandbox: added to a cold start, and to a worker',
+    measured: `${ms(addedMs)}, ${Math.round(addedBytes / 1000)} kB`,
+    first: met,
+    later: met,
+  }
+}
+
 /** Prints Markdown: the budgets, then the figures that have none. */
 export function printTable(results: Results): void {
   const lines = [
@@ -134,6 +158,18 @@ export function printTable(results: Results): void {
     '| other figures | quickjs-ng | bun | peers |',
     '| --- | --- | --- | --- |',
     ...otherFigures(results),
+    '',
+    '| sandbox | cold start p50 | idle worker |',
+    '| --- | --- | --- |',
+    ...Object.entries(results.layers).map(
+      ([name, cost]) => `| ${name} | ${ms(cost.coldP50)} | ${mb(cost.bytes)} |`,
+    ),
+    '',
+    `| beside | a neighbour's p99, ${ms(results.neighbours.quietP99Ms)} in quiet | ratio |`,
+    '| --- | --- | --- |',
+    ...results.neighbours.attacks.map(
+      ({ name, p99Ms, ratio }) => `| ${name} | ${ms(p99Ms)} | ${times(ratio)} |`,
+    ),
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
 }

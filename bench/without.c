@@ -1,5 +1,5 @@
-/* Starts functions-launcher without a layer of the sandbox, as on a kernel that has it not. Which one its own name says:
- * without-namespaces, without-landlock, without-seccomp, without-all. */
+/* Starts functions-launcher without a layer of the sandbox, as on a kernel that has it not. Which
+ * one its own name says: without-namespaces, without-landlock, without-seccomp, without-all. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -12,14 +12,15 @@
 
 static void add(struct sock_filter *code, unsigned short *count, unsigned call) {
     code[(*count)++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1);
-    code[(*count)++] =
-        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA));
+    code[(*count)++] = (struct sock_filter)BPF_STMT(
+        BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (ENOSYS & SECCOMP_RET_DATA));
 }
 
 static int hide(int landlock, int seccomp) {
     struct sock_filter code[8];
     unsigned short count = 0;
-    code[count++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[count++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     if (landlock) {
         add(code, &count, SYS_landlock_create_ruleset);
     }

@@ -102,7 +102,7 @@ install_test_packages() {
 
 c_format() {
   install_formatter &&
-    git ls-files -z 'worker-c/*.c' 'worker-c/*.cpp' 'worker-c/*.h' 'tests/*.c' 'tests/*.h' |
+    git ls-files -z 'worker-c/*.c' 'worker-c/*.cpp' 'worker-c/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' |
     xargs -0 .build/py/clang_format/data/bin/clang-format --dry-run -Werror
 }
 
