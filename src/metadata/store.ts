@@ -1,5 +1,5 @@
 import type { Database } from 'bun:sqlite'
-import { and, desc, eq, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
 import { openDatabase } from './database.ts'
@@ -18,12 +18,16 @@ import {
 import { type FunctionRow, toSummary, toVersion, type VersionRow } from './rows.ts'
 import { functionDeployments, functions, functionVersions } from './schema.ts'
 
+/** The columns of a version in the order of its rows. */
+const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
+const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
+
 /** Everything that lasts about functions and their versions: `<data-dir>/metadata.db`. */
 export class MetadataStore {
   readonly #database: Database
   readonly #db: BunSQLiteDatabase
   readonly #queries: ReturnType<typeof prepareQueries>
-  #known: KnownVersions | undefined
+  #known: KnownVersions<unknown[]> | undefined
 
   private constructor(database: Database) {
     this.#database = database
@@ -45,7 +49,9 @@ export class MetadataStore {
   resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
     const known = this.#known?.get(functionId(name, project))
     if (known !== undefined) {
-      return { found: 'version', version: known }
+      const row = Object.fromEntries(VERSION_KEYS.map((key, at) => [key, known[at]])) as VersionRow
+      const version = { ...toVersion(row), functionName: name, project, env: {} }
+      return { found: 'version', version }
     }
     const row = this.#queries.resolve.get({ name, project })
     if (row === undefined) {
@@ -189,15 +195,11 @@ export class MetadataStore {
     this.#database.close()
   }
 
-  /** The deployed versions of functions without variables, as far as their rows are in order. */
-  *#deployed(): Iterable<ActiveVersion> {
-    for (const { name, project, version } of this.#queries.deployed.all()) {
-      if (version.functionId !== functionId(name, project)) continue
-      try {
-        yield { ...toVersion(version), functionName: name, project, env: {} }
-      } catch {
-        // Who asks for this function is told why.
-      }
+  /** The deployed versions of functions without variables: rows as SQLite gives them, as most are not asked for. */
+  *#deployed(): Iterable<[string, unknown[]]> {
+    for (const [name, project, ...row] of this.#queries.deployed.values()) {
+      const id = functionId(name as string, project as string)
+      if (row[FUNCTION_ID_AT] === id) yield [id, row]
     }
   }
 
