@@ -1,15 +1,25 @@
 #!/usr/bin/env bash
 # Builds .build/asan/quickjs-worker: the worker with AddressSanitizer and UBSan, by the system's compiler and C library.
 # It leaves out the layers that a sanitized program cannot live under (FN_SANITIZE); no release build can be made so.
+# Beside it, .build/asan/fuzz-replay, which runs inputs of worker-c/fuzz. With --fuzz it builds .build/fuzz/fuzz instead,
+# the same targets with libFuzzer, which needs clang.
 # scripts/build.sh has run before. Objects are kept by content, so an unchanged file is not compiled again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-out=.build/asan
+out=.build/asan fuzz=false
+if [ "${1:-}" = --fuzz ]; then
+  out=.build/fuzz fuzz=true
+fi
 sources=.build/sources
 zlib=node_modules/@scriptc/runtime/vendor/zlib
 mbedtls=node_modules/@scriptc/runtime/vendor/mbedtls
-if command -v gcc >/dev/null && command -v g++ >/dev/null; then
+if $fuzz; then
+  printf 'int LLVMFuzzerTestOneInput(const char *data, long len) { return data == 0 && len > 0; }' |
+    clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null ||
+    die 'Fuzzing needs clang with libFuzzer and compiler-rt (the Debian package is named clang).'
+  cc=clang cxx=clang++
+elif command -v gcc >/dev/null && command -v g++ >/dev/null; then
   cc=gcc cxx=g++
 elif command -v clang >/dev/null && command -v clang++ >/dev/null; then
   cc=clang cxx=clang++
@@ -18,10 +28,13 @@ else
 fi
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
 base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -D_GNU_SOURCE)
+if $fuzz; then
+  base+=(-fsanitize=fuzzer-no-link)
+fi
 mbedtls_config=('-DMBEDTLS_CONFIG_FILE="crypto_config.h"')
 # What UBSan says about sources of others is not ours to mend.
 theirs=("${base[@]}" -w -fno-strict-aliasing)
-ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -Wall -Wextra -Werror
+ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wno-missing-field-initializers -Werror
   -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
   -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson" -isystem "$zlib"
   -isystem $mbedtls/include -isystem $mbedtls/library "${mbedtls_config[@]}"
@@ -68,12 +81,27 @@ for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*
 done
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
 for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
-  add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
+  if [ "$file" != worker-c/worker/main.c ]; then
+    add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
+  fi
 done
 # What ada's headers bring in is compiled here too, and its objects have no tables that say what they are.
 for file in worker-c/web/*.cpp; do
   add "$our_headers" "$file" "$cxx" "${ours[@]}" -fno-sanitize=vptr -std=c++20 -fno-exceptions
 done
+
+# What is linked: with the worker's main, or with that of the fuzz targets.
+common=("${objects[@]}")
+objects=()
+add "$our_headers" worker-c/worker/main.c "$cc" "${ours[@]}" -std=c11
+worker=("${objects[@]}")
+objects=()
+for file in fuzz frames script replay; do
+  if ! $fuzz || [ $file != replay ]; then
+    add "$our_headers" worker-c/fuzz/$file.c "$cc" "${ours[@]}" -std=c11
+  fi
+done
+targets=("${objects[@]}")
 
 if [ -s "$jobs_file" ]; then
   say "compiling $(wc -l <"$jobs_file") files with sanitizers"
@@ -82,7 +110,20 @@ fi
 # Zig's std.crypto as the release build has it, which scripts/build.sh left there: its code is not C, and it gets
 # nothing but whole blocks, keys of 32 bytes and slices whose length the C side has checked.
 libraries=(.build/generated/libfnprimitives.a .build/generated/libfnsha256.a)
-"$cxx" -fsanitize=address,undefined "${objects[@]}" "${libraries[@]}" -o "$out/quickjs-worker.$$" -lpthread -ldl -lm
-mv "$out/quickjs-worker.$$" "$out/quickjs-worker"
+
+# link NAME SANITIZERS OBJECT...
+link() {
+  local name=$1 sanitizers=$2
+  shift 2
+  "$cxx" "-fsanitize=$sanitizers" "${common[@]}" "$@" "${libraries[@]}" -o "$out/$name.$$" -lpthread -ldl -lm
+  mv "$out/$name.$$" "$out/$name"
+}
+
+if $fuzz; then
+  link fuzz fuzzer,address,undefined "${targets[@]}"
+else
+  link quickjs-worker address,undefined "${worker[@]}"
+  link fuzz-replay address,undefined "${targets[@]}"
+fi
 # Objects of earlier contents would pile up.
 find "$out/objects" -name '*.o' -mtime +7 -delete

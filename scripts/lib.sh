@@ -72,3 +72,17 @@ stamp_set() {
   printf '%s\n' "$2" >".build/stamps/$1.$$"
   mv -f ".build/stamps/$1.$$" ".build/stamps/$1"
 }
+
+# The fuzz targets, a line each, and what FUNCTIONS_FUZZ_TARGET says for one.
+fuzz_targets() {
+  echo frames
+  basename -s .js worker-c/fuzz/targets/*.js
+}
+
+fuzz_name() { # TARGET
+  if [ "$1" = frames ]; then
+    echo frames
+  else
+    echo "worker-c/fuzz/targets/$1.js"
+  fi
+}

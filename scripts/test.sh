@@ -137,6 +137,16 @@ sanitized_worker_tests() {
   [ "$failed" -eq "$before" ] || return
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
     tests 'worker tests, sanitized' ./tests/worker ./tests/web
+  fuzz_corpus
+}
+
+# What fuzzing has found, and where it begins: each input again, under the sanitizers.
+fuzz_corpus() {
+  local target
+  while read -r target; do
+    FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") check "fuzz corpus, $target" \
+      timeout 120 .build/asan/fuzz-replay "worker-c/fuzz/corpus/$target"/*
+  done < <(fuzz_targets)
 }
 
 finish() {

@@ -35,6 +35,19 @@ const STREAM = Buffer.concat([
   encode({ type: 'error', id: 4, code: 'HANDLER_ERROR', message: 'no', stack: 'at x\nat y' }),
   encode({ type: 'done', id: 4, cpu_us: 12, heap_bytes: 34 }),
   encode({ type: 'pong', n: 7 }),
+  encode(
+    {
+      type: 'fetch',
+      id: 'f1',
+      invocation: 2,
+      method: 'POST',
+      url: 'http://a/',
+      headers: [],
+      redirect: 'follow',
+      end: true,
+    },
+    'body\n',
+  ),
 ])
 
 function encode(message: object, payload?: string): Buffer {
@@ -55,7 +68,7 @@ describe('a stream of frames', () => {
     const frames = whole()
     expect(frames.map(([message]) => message.type)).toEqual([
       ...(['ready', 'log', 'response', 'response', 'chunk', 'credit', 'cancel'] as const),
-      ...(['end', 'response', 'error', 'done', 'pong'] as const),
+      ...(['end', 'response', 'error', 'done', 'pong', 'fetch'] as const),
     ])
     expect(frames[1]?.[0]).toMatchObject({ message: 'h\u00e4 \ud800 \0 \ud83d\ude00' })
     expect(frames[2]?.[1]).toBeUndefined()
