@@ -5,12 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "worker.h"
 
 #define COLLECT_EVERY 64 /* inputs; what a script leaves behind is not to fill the memory */
 
+#define MOST_CPU 1 /* s an input may take: a regular expression may backtrack for ever */
+
 static fn_worker worker;
 static JSValue run;
+static clock_t until;
+static bool interrupted;
+
+/* The engine asks: is it to stop? */
+static int on_poll(JSRuntime *rt, void *opaque) {
+    (void)rt;
+    (void)opaque;
+    interrupted = interrupted || clock() > until;
+    return interrupted;
+}
 
 static _Noreturn void found(JSValue error) {
     JSContext *ctx = worker.ctx;
@@ -45,7 +58,7 @@ static void run_jobs(void) {
     while ((more = JS_ExecutePendingJob(worker.rt, &ctx)) > 0) {
         /* what the target awaits */
     }
-    if (more < 0) {
+    if (more < 0 && !interrupted) {
         found(JS_GetException(ctx));
     }
 }
@@ -57,6 +70,8 @@ void fn_fuzz_script_load(const char *path) {
         exit(2);
     }
     fn_engine_seal(&worker);
+    JS_SetInterruptHandler(worker.rt, on_poll, NULL);
+    until = clock() + 60 * CLOCKS_PER_SEC;
     JS_UpdateStackTop(worker.rt);
     JSContext *ctx = worker.ctx;
     size_t len;
@@ -78,24 +93,34 @@ void fn_fuzz_script_load(const char *path) {
     JS_FreeValue(ctx, exports);
 }
 
-void fn_fuzz_script(const uint8_t *data, size_t len) {
-    static size_t inputs;
-    JSContext *ctx = worker.ctx;
-    JSValue bytes = JS_NewUint8ArrayCopy(ctx, data, len);
-    JSValueConst args[] = {bytes};
-    JSValue result = JS_Call(ctx, run, JS_UNDEFINED, 1, args);
-    if (JS_IsException(result)) {
-        found(JS_GetException(ctx));
+static void check_settled(JSValueConst result) {
+    JSPromiseStateEnum state = JS_PromiseState(worker.ctx, result);
+    if (interrupted) {
+        JS_FreeValue(worker.ctx, JS_GetException(worker.ctx));
+        return;
     }
-    run_jobs();
-    JSPromiseStateEnum state = JS_PromiseState(ctx, result);
     if (state == JS_PROMISE_REJECTED) {
-        found(JS_PromiseResult(ctx, result));
+        found(JS_PromiseResult(worker.ctx, result));
     }
     if (state == JS_PROMISE_PENDING) {
         fputs("fuzz: the target waits for something that does not come\n", stderr);
         abort();
     }
+}
+
+void fn_fuzz_script(const uint8_t *data, size_t len) {
+    static size_t inputs;
+    JSContext *ctx = worker.ctx;
+    interrupted = false;
+    until = clock() + MOST_CPU * CLOCKS_PER_SEC;
+    JSValue bytes = JS_NewUint8ArrayCopy(ctx, data, len);
+    JSValueConst args[] = {bytes};
+    JSValue result = JS_Call(ctx, run, JS_UNDEFINED, 1, args);
+    if (JS_IsException(result) && !interrupted) {
+        found(JS_GetException(ctx));
+    }
+    run_jobs();
+    check_settled(result);
     JS_FreeValue(ctx, result);
     JS_FreeValue(ctx, bytes);
     if (++inputs % COLLECT_EVERY == 0) {
