@@ -309,12 +309,12 @@ describe('programs of one', () => {
   })
 })
 
-describe.each(['net', 'bun'])('the network (%s)', (kind) => {
+describe('the network', () => {
   test('a connection of one is not the other’s, nor are its cookies', async () => {
     heads.length = 0
     const url = `http://api.test:${upstream.port}/`
     for (const tenant of ['alpha', 'alpha', 'beta', 'beta'] as const) {
-      expect(await ask(`${tenant}-${kind}`, 'fetch', url)).toBe('hello 200')
+      expect(await ask(`${tenant}-net`, 'fetch', url)).toBe('hello 200')
     }
     const [a1, a2, b1, b2] = heads.map(({ connection }) => connection)
     expect(a1).toBe(a2 as number)
@@ -323,33 +323,37 @@ describe.each(['net', 'bun'])('the network (%s)', (kind) => {
     expect(heads.every(({ cookie }) => cookie === undefined)).toBe(true)
   })
 
-  test('the service’s own port and its metrics are not reached from inside', async () => {
-    const answer = await ask(`alpha-${kind}`, 'fetch', `${service.url}/metrics`)
-    expect(answer).toContain('TypeError')
-    expect(answer).not.toContain('functions_')
+  test.each(['net', 'bun'])(
+    'the service’s own port is not reached from inside (%s)',
+    async (kind) => {
+      const answer = await ask(`alpha-${kind}`, 'fetch', `${service.url}/metrics`)
+      expect(answer).toContain('Error')
+      expect(answer).not.toContain('functions_')
+    },
+  )
+
+  test('a Bun worker with paths of its own has none', async () => {
+    const answer = await ask('alpha-bun', 'fetch', `http://127.0.0.1:${upstream.port}/`)
+    expect(answer).toContain('Error')
   })
 })
 
 describe.each(RUNTIMES)('what a client is told (%s)', (kind) => {
   test('names nothing of the machine or of the other', async () => {
-    const answers = [
-      await ask(`alpha-${kind}`, 'fail'),
-      await ask(`alpha-${kind}`, 'none'),
-      await ask(
-        `alpha-${kind}`,
-        'module',
-        `${space.dataDir}/bundles/func-beta-strict/v1/bundle.js`,
-      ),
-      await ask(`alpha-${kind}`, 'module', `data:text/javascript,export default 1`),
-      await ask('alpha-none', 'env'),
+    const asked: [string, string][] = [
+      ['fail', ''],
+      ['none', ''],
+      ['module', `${space.dataDir}/bundles/func-beta-strict/v1/bundle.js`],
+      ['module', 'data:text/javascript,export default 1'],
+      ['fetch', `${service.url}/functions/beta-strict/env`],
     ]
-    for (const answer of answers) {
-      expect(answer).not.toContain('beta-')
-      expect(answer).not.toContain(SECRETS.beta)
-      expect(
-        answer.replace(`'${space.dataDir}/bundles/func-beta-strict/v1/bundle.js'`, ''),
-      ).not.toContain(`${space.dataDir}/run`)
+    for (const [act, argument] of asked) {
+      const answer = (await ask(`alpha-${kind}`, act, argument)).replaceAll(argument, '')
+      expect(answer).not.toBe('')
+      expect(answer).not.toContain('beta')
+      expect(answer).not.toContain(space.dir)
     }
+    expect(await ask(`alpha-${kind}-none`, 'env')).toContain('FUNCTION_NOT_FOUND')
   })
 })
 

@@ -72,6 +72,24 @@ async function gone(marker: string): Promise<void> {
 }
 
 describe('node:child_process', () => {
+  test('serves every request of a worker, one after the other and beside each other', async () => {
+    const worker = await start(`
+      const child = spawn('/bin/echo', [path])
+      let out = ''
+      child.stdout.on('data', (data) => { out += data })
+      await ended(child)
+      return out`)
+    for (const path of ['/a', '/b', '/c']) {
+      const { text } = await worker.invoke({ url: `http://localhost${path}` })
+      expect(JSON.parse(text)).toBe(`${path}\n`)
+    }
+    const both = await Promise.all(
+      ['/d', '/e'].map((path) => worker.invoke({ url: `http://localhost${path}` })),
+    )
+    expect(both.map(({ text }) => JSON.parse(text))).toEqual(['/d\n', '/e\n'])
+    worker.close()
+  })
+
   test('runs a program to its end, with arguments, input, environment and folder', async () => {
     const seen = await answer(`
       const child = spawn('sh', ['-c', 'cat; echo "$A:$HOME:$(pwd):$0" >&2; exit 3', 'name'], { env: { A: 'é' }, cwd: DIR })
