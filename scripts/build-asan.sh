@@ -2,7 +2,8 @@
 # Builds .build/asan/quickjs-worker: the worker with AddressSanitizer and UBSan, by the system's compiler and C library.
 # It leaves out the layers that a sanitized program cannot live under (FN_SANITIZE); no release build can be made so.
 # Beside it, .build/asan/fuzz-replay, which runs inputs of worker-c/fuzz. With --fuzz it builds .build/fuzz/fuzz instead,
-# the same targets with libFuzzer, which needs clang.
+# the same targets with libFuzzer, which needs clang. .build/asan/quickjs-worker-gc collects garbage with every object
+# that a tenant makes: what nobody holds is gone at once.
 # scripts/build.sh has run before. Objects are kept by content, so an unchanged file is not compiled again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -81,7 +82,7 @@ for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*
 done
 our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
 for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
-  if [ "$file" != worker-c/worker/main.c ]; then
+  if [ "$file" != worker-c/worker/main.c ] && [ "$file" != worker-c/worker/heap.c ]; then
     add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
   fi
 done
@@ -94,7 +95,13 @@ done
 common=("${objects[@]}")
 objects=()
 add "$our_headers" worker-c/worker/main.c "$cc" "${ours[@]}" -std=c11
-worker=("${objects[@]}")
+main=("${objects[@]}")
+objects=()
+add "$our_headers" worker-c/worker/heap.c "$cc" "${ours[@]}" -std=c11
+heap=("${objects[@]}")
+objects=()
+add "$our_headers" worker-c/worker/heap.c "$cc" "${ours[@]}" -std=c11 -DFN_FORCE_GC
+forced=("${objects[@]}")
 objects=()
 for file in fuzz frames script replay; do
   if ! $fuzz || [ $file != replay ]; then
@@ -120,10 +127,11 @@ link() {
 }
 
 if $fuzz; then
-  link fuzz fuzzer,address,undefined "${targets[@]}"
+  link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}"
 else
-  link quickjs-worker address,undefined "${worker[@]}"
-  link fuzz-replay address,undefined "${targets[@]}"
+  link quickjs-worker address,undefined "${heap[@]}" "${main[@]}"
+  link quickjs-worker-gc address,undefined "${forced[@]}" "${main[@]}"
+  link fuzz-replay address,undefined "${heap[@]}" "${targets[@]}"
 fi
 # Objects of earlier contents would pile up.
 find "$out/objects" -name '*.o' -mtime +7 -delete

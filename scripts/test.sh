@@ -137,6 +137,11 @@ sanitized_worker_tests() {
   [ "$failed" -eq "$before" ] || return
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
     tests 'worker tests, sanitized' ./tests/worker ./tests/web
+  # Those that come to their end although each object that is made costs a collection.
+  FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker-gc \
+    tests 'a sample of them, with a collection for every object' \
+    ./tests/worker/{async-context,body,handler}.test.ts \
+    ./tests/web/{compression,encoding,events,fetch-request,formdata,request,url-pattern}.test.ts
   fuzz_corpus
 }
 

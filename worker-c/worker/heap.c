@@ -90,6 +90,12 @@ static bool has_room(const fn_heap *heap, size_t size) {
 /* Makes the engine collect before the limit is met, the earlier the larger the pieces are. The last
  * bit of room is left to chance, or a full heap would be collected for every object. */
 static void plan_collection(const fn_heap *heap, size_t size) {
+#ifdef FN_FORCE_GC
+    if (heap->limit != SIZE_MAX) {
+        JS_SetGCThreshold(heap->runtime, 0); /* with every object that is made */
+        return;
+    }
+#endif
     if (heap->limit == SIZE_MAX || heap->used >= heap->limit) {
         return;
     }
