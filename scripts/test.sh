@@ -199,6 +199,7 @@ tests 'types' ./tests/types
 check 'packages for the tests' install_test_packages
 tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
+tests 'test262' ./tests/test262
 tests 'egress' ./tests/egress
 tests 'conformance' ./tests/conformance
 tests 'hostile' ./tests/hostile

@@ -1,0 +1,53 @@
+/** The whole sample, several workers at a time, held against what is expected to fail. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestTemplate } from '../worker/harness.ts'
+import { runTest } from './run-test.ts'
+import { type Area, sample } from './sample.ts'
+
+const WORKERS = 4
+/** By name: why it fails. */
+export type Expectations = Record<string, string>
+
+export interface AreaResult {
+  run: number
+  passed: number
+  skipped: Map<string, number>
+}
+
+export interface SuiteResult {
+  areas: Map<Area, AreaResult>
+  /** By name: how it failed. */
+  failures: Map<string, string>
+  /** Failures that nobody expected, and passes that nobody did. */
+  surprises: string[]
+}
+
+export const EXPECTATIONS = join(import.meta.dir, 'expectations.json')
+
+export async function runSuite(template: TestTemplate, root: string): Promise<SuiteResult> {
+  const expected = JSON.parse(readFileSync(EXPECTATIONS, 'utf8')) as Expectations
+  const areas = new Map<Area, AreaResult>()
+  const failures = new Map<string, string>()
+  const surprises: string[] = []
+  const files = sample(root).values()
+  const work = async () => {
+    for (const file of files) {
+      const area = areas.get(file.area) ?? { run: 0, passed: 0, skipped: new Map() }
+      areas.set(file.area, area)
+      if (file.skipped !== undefined) {
+        area.skipped.set(file.skipped, (area.skipped.get(file.skipped) ?? 0) + 1)
+        continue
+      }
+      area.run++
+      const failure = await runTest(template, root, file)
+      if (failure === undefined) area.passed++
+      else failures.set(file.name, failure)
+      const known = Object.hasOwn(expected, file.name)
+      if (failure !== undefined && !known) surprises.push(`${file.name}: ${failure}`)
+      if (failure === undefined && known) surprises.push(`${file.name}: passes`)
+    }
+  }
+  await Promise.all(Array.from({ length: WORKERS }, work))
+  return { areas, failures, surprises }
+}
