@@ -50,7 +50,7 @@ export function stand(
 export const ORDINARY_ID = 61_234
 
 /** A user namespace whose own count of further ones is 0: what some machines do to every user. */
-const WITHOUT_NAMESPACES = [
+export const WITHOUT_NAMESPACES = [
   ...['unshare', '--user', '--map-user=1000', '--map-group=1000', '--keep-caps', '/bin/sh', '-c'],
   `'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@"' sh`,
 ].join(' ')
