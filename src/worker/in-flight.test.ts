@@ -40,7 +40,7 @@ class Sink implements InvocationSink {
 function setUp() {
   const channel = new Channel()
   const flying: InFlight = new InFlight(
-    { channel, fetches: { endOf: () => {} }, watch: (due) => flying.watch(due) },
+    { channel, fetches: { endOf: () => {} }, watch: (due) => flying.watch(due), overdue: () => {} },
     (message) => new FunctionError(message.code, message.message),
   )
   const begin = (request: Partial<InvocationRequest> = {}) => {

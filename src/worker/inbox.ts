@@ -162,5 +162,6 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
     }
     this.#owner.flying.dispatch({ ...message, id }, undefined, performance.now())
     if (message.code === 'MEMORY_LIMIT') this.#owner.retire('it met its memory limit')
+    if (message.code === 'TIMEOUT') this.#owner.retire('a request passed its deadline')
   }
 }

@@ -31,6 +31,8 @@ export interface InvocationOwner {
   readonly fetches: Pick<Fetches, 'endOf'>
   /** The invocation has to be looked at when `due` (ms, performance.now()) has come. */
   watch(due: number): void
+  /** One passed its deadline without an answer. */
+  overdue(): void
 }
 
 export class RunningInvocation implements Invocation {
@@ -135,8 +137,10 @@ export class RunningInvocation implements Invocation {
 
   cancel(reason: string): void {
     if (this.phase === 'cancelled') return
+    const now = performance.now()
+    if (this.phase === 'head' && now >= this.due) this.#owner.overdue()
     this.phase = 'cancelled'
-    this.due = performance.now()
+    this.due = now
     this.#dropBody()
     this.#owner.fetches.endOf(this.id)
     this.#owner.channel.sendLine(

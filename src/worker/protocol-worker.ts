@@ -216,6 +216,11 @@ export abstract class ProtocolWorker<A extends Announcement>
     if (reason !== undefined) this.retire(reason)
   }
 
+  /** What it waited for may never come: a promise of a request that was cut off, kept in a global. */
+  overdue(): void {
+    this.retire('a request passed its deadline')
+  }
+
   retire(reason: string): void {
     if (this.#retired) return
     this.#retired = true

@@ -5,6 +5,8 @@ import { eventually, problem, type Service, Workspace } from './harness.ts'
 /** One function with every way to overrun, so that good and bad requests share a worker. */
 const OVERRUNS = `
 const hoard: unknown[] = []
+let kept: Promise<string> | undefined
+const settle = () => new Promise<string>((done) => setTimeout(() => done('kept'), 400))
 const acts: Record<string, () => unknown> = {
   '/ok': () => new Response('ok'),
   '/loop': () => { for (;;); },
@@ -17,6 +19,7 @@ const acts: Record<string, () => unknown> = {
   '/string': () => { for (;;) hoard.push('x'.repeat(1_000_000) + hoard.length) },
   '/indexOf': () => new Response(String('a'.repeat(4e5).concat('b').indexOf('a'.repeat(2e5) + 'c'))),
   '/slow': async () => { await new Promise((done) => setTimeout(done, 500)); return new Response('slow') },
+  '/kept': async () => new Response(await (kept ??= settle())),
   '/recursion': () => { const f = (): number => f() + 1; return new Response(String(f())) },
 }
 export default (req: Request) => {
@@ -55,6 +58,18 @@ describe('CPU and time', () => {
   }
 
   test('/never is TIMEOUT', () => overrun('wall', '/never', ['TIMEOUT']))
+
+  test('a promise in a global, whose request was cut off, holds up one request and not all that follow', async () => {
+    const signal = AbortSignal.timeout(100)
+    await service.fetch('/functions/wall/kept', { signal }).catch(() => undefined)
+    await eventually('the end of that request', async () => {
+      const metrics = await (await service.fetch('/metrics')).text()
+      return metrics.includes('functions_in_flight 0')
+    })
+    expect((await problem(await service.fetch('/functions/wall/kept'))).code).toBe('TIMEOUT')
+    const next = await service.fetch('/functions/wall/kept')
+    expect(await next.text()).toBe('kept')
+  }, 20_000)
 
   test('neighbours of an endless loop are answered by the same worker', async () => {
     await (await service.fetch('/functions/cpu/ok')).text()

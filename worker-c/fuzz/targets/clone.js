@@ -6,11 +6,20 @@ export default (bytes) => {
   try {
     value = JSON.parse(decoder.decode(bytes))
   } catch (error) {
-    if (error instanceof SyntaxError || error instanceof RangeError || error.name === 'InternalError') return
+    if (
+      error instanceof SyntaxError ||
+      error instanceof RangeError ||
+      error.name === 'InternalError'
+    )
+      return
     throw error
   }
   try {
-    const copy = structuredClone({ value, again: [value], map: new Map([[value, new Set([value])]]) })
+    const copy = structuredClone({
+      value,
+      again: [value],
+      map: new Map([[value, new Set([value])]]),
+    })
     if (JSON.stringify(copy.value) !== JSON.stringify(value)) throw new Error('another value')
     if (typeof value === 'object' && copy.again[0] !== copy.value) throw new Error('two of one')
   } catch (error) {

@@ -1,7 +1,21 @@
 // TextDecoder: every encoding, whole and in pieces alike.
 const LABELS = [
-  'utf-8', 'utf-16le', 'utf-16be', 'gb18030', 'gbk', 'big5', 'euc-jp', 'iso-2022-jp', 'shift_jis', 'euc-kr',
-  'replacement', 'windows-1252', 'ibm866', 'x-user-defined', 'koi8-u', 'macintosh',
+  'utf-8',
+  'utf-16le',
+  'utf-16be',
+  'gb18030',
+  'gbk',
+  'big5',
+  'euc-jp',
+  'iso-2022-jp',
+  'shift_jis',
+  'euc-kr',
+  'replacement',
+  'windows-1252',
+  'ibm866',
+  'x-user-defined',
+  'koi8-u',
+  'macintosh',
 ]
 
 export default (bytes) => {
@@ -22,7 +36,8 @@ export default (bytes) => {
   }
   const whole = decodeAll(new TextDecoder(name, options), data, data.length)
   const pieces = decodeAll(new TextDecoder(name, options), data, (cut % 7) + 1)
-  if (whole !== pieces) throw new Error(`${name}: ${JSON.stringify(whole)} and ${JSON.stringify(pieces)}`)
+  if (whole !== pieces)
+    throw new Error(`${name}: ${JSON.stringify(whole)} and ${JSON.stringify(pieces)}`)
   const text = new TextDecoder(name).decode(data)
   if (!text.isWellFormed()) throw new Error('a lone surrogate')
   const encoded = new TextEncoder().encode(text)
@@ -33,7 +48,8 @@ export default (bytes) => {
 function decodeAll(decoder, data, step) {
   let text = ''
   try {
-    for (let at = 0; at < data.length; at += step) text += decoder.decode(data.subarray(at, at + step), { stream: true })
+    for (let at = 0; at < data.length; at += step)
+      text += decoder.decode(data.subarray(at, at + step), { stream: true })
     return text + decoder.decode()
   } catch (error) {
     if (!(error instanceof TypeError)) throw error

@@ -12,7 +12,8 @@ export default async (bytes) => {
   const body = new Blob([data]).stream()
   const packed = body.pipeThrough(new CompressionStream(format))
   const back = await new Response(packed.pipeThrough(new DecompressionStream(format))).bytes()
-  if (back.length !== data.length || back.some((byte, i) => byte !== data[i])) throw new Error('there and back')
+  if (back.length !== data.length || back.some((byte, i) => byte !== data[i]))
+    throw new Error('there and back')
 }
 
 // A few figures of what came out; undefined where it was refused.

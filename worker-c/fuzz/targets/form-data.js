@@ -20,7 +20,8 @@ async function read(body, type) {
   }
   const entries = [...form]
   const again = [...(await new Response(form).formData())]
-  if (again.length !== entries.length) throw new Error(`${entries.length} entries, then ${again.length}`)
+  if (again.length !== entries.length)
+    throw new Error(`${entries.length} entries, then ${again.length}`)
   for (let i = 0; i < entries.length; i++) {
     if (typeof entries[i][1] !== typeof again[i][1]) throw new Error('a file and no file')
   }

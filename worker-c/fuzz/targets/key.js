@@ -4,8 +4,23 @@ const { subtle } = crypto
 const CURVES = ['P-256', 'P-384', 'P-521']
 const RSA = ['RSASSA-PKCS1-v1_5', 'RSA-PSS', 'RSA-OAEP']
 const FORMATS = ['raw', 'spki', 'pkcs8', 'jwk']
-const USAGES = [[], ['sign'], ['verify'], ['encrypt'], ['decrypt'], ['deriveBits'], ['wrapKey', 'unwrapKey']]
-const EXPECTED = new Set(['DataError', 'NotSupportedError', 'SyntaxError', 'InvalidAccessError', 'OperationError', 'TypeError'])
+const USAGES = [
+  [],
+  ['sign'],
+  ['verify'],
+  ['encrypt'],
+  ['decrypt'],
+  ['deriveBits'],
+  ['wrapKey', 'unwrapKey'],
+]
+const EXPECTED = new Set([
+  'DataError',
+  'NotSupportedError',
+  'SyntaxError',
+  'InvalidAccessError',
+  'OperationError',
+  'TypeError',
+])
 
 export default async (bytes) => {
   if (bytes.length < 3) return

@@ -14,7 +14,8 @@ export default (bytes) => {
     try {
       const made = make()
       const found = made.exec(input, 'https://a.test/b?c')
-      if ((found !== null) !== made.test(input, 'https://a.test/b?c')) throw new Error('exec and test differ')
+      if ((found !== null) !== made.test(input, 'https://a.test/b?c'))
+        throw new Error('exec and test differ')
       made.test({ pathname: input })
     } catch (error) {
       if (!(error instanceof TypeError)) throw error

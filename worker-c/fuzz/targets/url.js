@@ -1,5 +1,16 @@
 // URL and URLSearchParams: what was parsed and is written is parsed to the same again.
-const PARTS = ['href', 'protocol', 'username', 'password', 'host', 'hostname', 'port', 'pathname', 'search', 'hash']
+const PARTS = [
+  'href',
+  'protocol',
+  'username',
+  'password',
+  'host',
+  'hostname',
+  'port',
+  'pathname',
+  'search',
+  'hash',
+]
 const decoder = new TextDecoder()
 
 export default (bytes) => {
