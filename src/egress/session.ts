@@ -13,7 +13,7 @@ export interface EgressSubject {
 }
 
 /** So many times as many fetches as subrequests may be asked for: most are refused by their address, then. */
-const ASKS_PER_SUBREQUEST = 20
+const ASKS_PER_SUBREQUEST = 4
 
 export class EgressSession {
   readonly subject: EgressSubject

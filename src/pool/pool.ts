@@ -6,6 +6,7 @@ import type { Fleet, FleetMember } from './fleet.ts'
 import type { Job, PoolEvents } from './job.ts'
 import type { PoolLimits } from './limits.ts'
 import { Slot } from './slot.ts'
+import { freest, wantsWorker } from './staffing.ts'
 
 /** Tries for a start that failed through no fault of the bundle, before the queue is told. */
 const START_TRIES = 3
@@ -189,23 +190,13 @@ export class Pool implements FleetMember, DispatchOwner {
   }
 
   #freest(): Slot | undefined {
-    let best: Slot | undefined
-    for (const slot of this.#slots) {
-      if (slot.inFlight >= this.limits.concurrency || !slot.open || slot.worker.silent) continue
-      if (best === undefined || slot.inFlight < best.inFlight) best = slot
-    }
-    return best
+    return freest(this.#slots, this.limits.concurrency)
   }
 
   #wantsWorker(): boolean {
-    const staffed = this.#slots.filter((slot) => !slot.draining)
-    if (staffed.length >= this.limits.maxWorkers) return false
-    const starting = staffed.filter((slot) => slot.worker.state === 'starting')
-    const room = starting.reduce((sum, slot) => sum + this.limits.concurrency - slot.inFlight, 0)
-    if (this.#queue.size > room) return true
-    if (this.#closed !== undefined) return false
-    const wanted = Math.max(this.limits.minWorkers, this.#warming.length > 0 ? 1 : 0)
-    return staffed.length < wanted
+    const closing = this.#closed !== undefined
+    const warming = this.#warming.length > 0
+    return wantsWorker(this.#slots, this.limits, { queued: this.#queue.size, closing, warming })
   }
 
   #start(now: number): void {
