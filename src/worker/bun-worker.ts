@@ -21,6 +21,8 @@ export class BunWorker extends LaunchedWorker {
   readonly runtime = 'bun'
   protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
   readonly #program: Program
+  /** What its runner is told. */
+  readonly #told: string[]
   #idleSince = 0
 
   /** @param program our own executable, which is bun too */
@@ -35,6 +37,7 @@ export class BunWorker extends LaunchedWorker {
     const sandbox = bunSandbox(spec.capabilities, parts.sandbox, program)
     super(id, spec, events, services, parts, sandbox)
     this.#program = program
+    this.#told = sandbox.network ? [] : ['brokered']
   }
 
   /** Judges what the process used of memory, too: Bun itself keeps no limit. */
@@ -69,7 +72,14 @@ export class BunWorker extends LaunchedWorker {
         ...['--cpu', `${Math.ceil(cpuLifeMs(maxCpu) / 1000)}`],
         ...['--env', 'BUN_BE_BUN=1'],
       ],
-      program: [this.#program.path, '--no-env-file', '--config=/dev/null', '-e', RUNNER],
+      program: [
+        this.#program.path,
+        '--no-env-file',
+        '--config=/dev/null',
+        '-e',
+        RUNNER,
+        ...this.#told,
+      ],
     }
   }
 }

@@ -3,23 +3,12 @@ import type { Egress } from '../egress/egress.ts'
 import { EgressError } from '../egress/errors.ts'
 import type { EgressSession } from '../egress/session.ts'
 import type { Channel } from './channel.ts'
-import {
-  type CancelMessage,
-  type ChunkMessage,
-  type CreditMessage,
-  type EndMessage,
-  type FetchId,
-  type FetchMessage,
-  ProtocolBreach,
-} from './messages.ts'
+import { type BodyMessage, type FetchId, type FetchMessage, ProtocolBreach } from './messages.ts'
 import { type FetchOwner, RunningFetch } from './running-fetch.ts'
 import type { WorkerSpec } from './worker.ts'
 
 /** Parts of request bodies that wait for their upstreams, of one worker together. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
-
-/** The messages that name a fetch, once it is asked for. */
-export type BodyMessage = ChunkMessage | EndMessage | CreditMessage | CancelMessage
 
 interface Group {
   session: EgressSession

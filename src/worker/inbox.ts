@@ -2,13 +2,14 @@
 import { FunctionError } from '../errors.ts'
 import { checkWorkerMessage, workerPayloadBytes } from './check.ts'
 import type { Stage } from './failures.ts'
-import type { BodyMessage, Fetches } from './fetches.ts'
+import type { Fetches } from './fetches.ts'
 import { FrameDecoder, type FrameReader } from './frame-decoder.ts'
 import type { InFlight, InvocationMessage } from './in-flight.ts'
 import { Intake, type Source } from './intake.ts'
 import type { RunningInvocation } from './invocation.ts'
 import type { LogRelay } from './log-relay.ts'
 import {
+  type BodyMessage,
   type DoneMessage,
   type ErrorMessage,
   type FetchId,

@@ -94,6 +94,9 @@ export interface LogMessage {
   message: string
 }
 
+/** The messages about a body: an invocation's, or that of a fetch. */
+export type BodyMessage = ChunkMessage | EndMessage | CreditMessage | CancelMessage
+
 export interface FetchMessage {
   type: 'fetch'
   id: FetchId

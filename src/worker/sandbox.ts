@@ -38,6 +38,8 @@ export interface Sandbox {
   workerFlags: string[]
   /** The layers that it may not run without, by name. */
   required: readonly string[]
+  /** It has the host's network; all others have the broker's alone. */
+  network: boolean
   /** It may start programs, and so has a pid namespace of its own, with which they end. */
   ownProcess: boolean
 }
@@ -71,6 +73,7 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
       ...landlockFlags(mounts, ownProcess),
     ],
     required: kind === 'paths' ? [...required, 'landlock'] : required,
+    network,
     ownProcess,
   }
 }
@@ -110,6 +113,7 @@ export function bunSandbox(
     ],
     workerFlags: [],
     required: ['seccomp', 'pid_namespace', ...requiredOf(kind, network)],
+    network,
     ownProcess: true,
   }
 }

@@ -2,8 +2,8 @@
 import type { Egress } from '../../src/egress/egress.ts'
 import type { Channel } from '../../src/worker/channel.ts'
 import { checkWorkerMessage } from '../../src/worker/check.ts'
-import { type BodyMessage, Fetches } from '../../src/worker/fetches.ts'
-import type { FetchId, FetchMessage } from '../../src/worker/messages.ts'
+import { Fetches } from '../../src/worker/fetches.ts'
+import type { BodyMessage, FetchId, FetchMessage } from '../../src/worker/messages.ts'
 import { makeSpec } from '../conformance/harness.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 

@@ -6,6 +6,7 @@ import { Channel } from '../channel.ts'
 import { encodeLine } from '../encode.ts'
 import { FrameDecoder } from '../frame-decoder.ts'
 import {
+  type BodyMessage,
   type HostMessage,
   MAX_LINE_BYTES,
   PROTOCOL_VERSION,
@@ -14,15 +15,19 @@ import {
 import { connectFd } from '../sockets.ts'
 import { captureConsole, captureFailures } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
+import { Fetches } from './fetches.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
 const CHANNEL_FD = 3
+/** Said on the command line where there is no network but the broker's. */
+const BROKERED = 'brokered'
 /** The host is trusted: what it says wrong is a bug, told by this status. */
 const EXIT_BREACH = 70
 
 const channel = new Channel()
-const runs = new Runs(channel)
+const fetches = new Fetches(channel)
+const runs = new Runs(channel, (id) => fetches.endOf(id))
 
 const decoder = new FrameDecoder<HostMessage>(
   {
@@ -34,23 +39,35 @@ const decoder = new FrameDecoder<HostMessage>(
   MAX_LINE_BYTES,
 )
 
-/** A Bun worker fetches by itself: every id is an invocation's. */
+/** What arrives for a body: an invocation's, or a fetch's. */
+function deliverBody(message: BodyMessage, payload: Buffer | undefined): void {
+  const { id } = message
+  const fetch = typeof id === 'string' ? fetches.get(id) : undefined
+  const run = typeof id === 'string' ? undefined : runs.get(id)
+  const body = fetch?.body ?? run?.body
+  if (message.type === 'chunk') body?.push(payload as Buffer)
+  else if (message.type === 'credit') (fetch ?? run)?.credit.add(message.bytes)
+  else if (message.type === 'end') fetch === undefined ? run?.body.end() : fetch.onEnd()
+  else if (typeof id === 'string') fetch?.onUploadUnwanted()
+  else runs.cancel(id, message.reason)
+}
+
 function deliver(message: HostMessage, payload: Buffer | undefined): void {
   switch (message.type) {
     case 'invoke':
       runs.invoke(message, payload)
       break
     case 'chunk':
-      runs.get(message.id as number)?.body.push(payload as Buffer)
-      break
     case 'end':
-      runs.get(message.id as number)?.body.end()
-      break
     case 'credit':
-      runs.get(message.id as number)?.credit.add(message.bytes)
-      break
     case 'cancel':
-      runs.cancel(message.id as number, message.reason)
+      deliverBody(message, payload)
+      break
+    case 'fetch-response':
+      fetches.onResponse(message)
+      break
+    case 'fetch-error':
+      fetches.onError(message)
       break
     case 'ping':
       channel.sendLine(`{"type":"pong","n":${message.n}}\n`)
@@ -72,6 +89,7 @@ async function start(payload: Buffer): Promise<void> {
   const details = JSON.parse(payload.toString('latin1', 0, newline)) as StartDetails
   captureConsole(channel)
   captureFailures(channel, runs)
+  if (process.argv.includes(BROKERED)) fetches.install()
   let handler: Handler
   try {
     handler = await loadHandler(payload.toString('utf8', newline + 1), details)

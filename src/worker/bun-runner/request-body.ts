@@ -1,9 +1,10 @@
-/** The body of a request as the tenant reads it: chunks from the host, credit back to it. */
+/** A body as the tenant reads it, a request's or a fetched response's: chunks from the host, credit back to it. */
 import type { Channel } from '../channel.ts'
-import { CREDIT_BATCH_BYTES } from '../messages.ts'
+import { type BodyId, CREDIT_BATCH_BYTES } from '../messages.ts'
 
 export class RequestBody {
-  readonly #id: number
+  /** As JSON has it. */
+  readonly #id: string
   readonly #channel: Channel
   #queue: Uint8Array[] = []
   #queued = 0
@@ -13,8 +14,8 @@ export class RequestBody {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #wake: (() => void) | undefined
 
-  constructor(id: number, channel: Channel, ended: boolean) {
-    this.#id = id
+  constructor(id: BodyId, channel: Channel, ended: boolean) {
+    this.#id = JSON.stringify(id)
     this.#channel = channel
     this.#ended = ended
   }

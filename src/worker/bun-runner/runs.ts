@@ -10,10 +10,13 @@ export class Runs {
   readonly #running = new Map<number, Run>()
   #handler: Handler | undefined
   #details: StartDetails | undefined
+  readonly #onEnd: (id: number) => void
   #whenEmpty: (() => void) | undefined
 
-  constructor(channel: Channel) {
+  /** @param onEnd told of each invocation that is over */
+  constructor(channel: Channel, onEnd: (id: number) => void) {
     this.#channel = channel
+    this.#onEnd = onEnd
   }
 
   serve(handler: Handler, details: StartDetails): void {
@@ -52,6 +55,7 @@ export class Runs {
 
   #ended(id: number): void {
     this.#running.delete(id)
+    this.#onEnd(id)
     if (this.#running.size === 0) this.#whenEmpty?.()
   }
 }
