@@ -9,6 +9,8 @@ import type { WorkerSpec } from './worker.ts'
 
 /** Parts of request bodies that wait for their upstreams, of one worker together. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
+/** After so many fetches beyond the count the worker is not listened to for a while. */
+const REFUSALS_AT_ONCE = 32
 
 interface Group {
   session: EgressSession
@@ -24,8 +26,12 @@ export class Fetches implements FetchOwner {
   readonly #groups = new Map<number, Group>()
   #lastId = 0
   #heldBytes = 0
+  #refusals = 0
+  readonly #flooded: () => void
 
-  constructor(channel: Channel, spec: WorkerSpec, egress: Egress) {
+  /** @param flooded told where it asks on and on for what it does not get */
+  constructor(channel: Channel, spec: WorkerSpec, egress: Egress, flooded: () => void = () => {}) {
+    this.#flooded = flooded
     this.channel = channel
     this.#spec = spec
     this.#egress = egress
@@ -51,6 +57,8 @@ export class Fetches implements FetchOwner {
     const refusal = group.session.ask()
     if (refusal !== undefined) {
       fetch.fail(refusal)
+      this.#refusals++
+      if (this.#refusals % REFUSALS_AT_ONCE === 0) this.#flooded()
       return
     }
     const { method, url, headers, redirect, end } = message

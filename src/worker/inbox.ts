@@ -78,6 +78,11 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
     this.#intake.receive(data)
   }
 
+  /** Reads nothing for so many ms. */
+  pauseFor(ms: number): void {
+    this.#intake.pauseFor(ms)
+  }
+
   /** Nothing more comes. */
   finish(): void {
     this.#intake.finish()

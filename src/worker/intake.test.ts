@@ -27,7 +27,7 @@ const lines = (from: number, to: number) =>
 const numbers = (to: number) => Array.from({ length: to }, (_, i) => i)
 
 async function turns(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 10_000 && !holds(); i++) await new Promise((next) => setImmediate(next))
+  for (let i = 0; i < 10_000 && !holds(); i++) await Bun.sleep(i < 1000 ? 0 : 1)
   expect(holds()).toBe(true)
 }
 
@@ -84,6 +84,20 @@ describe('a flood', () => {
     flooded.finish()
     expect(read).toEqual(numbers(LINES))
   })
+})
+
+test('a pause holds back what is left and what comes, and then goes on in order', async () => {
+  const { intake: paused } = intake()
+  paused.receive(lines(0, 1))
+  paused.pauseFor(30)
+  paused.receive(lines(1, 100))
+  paused.receive(lines(100, 200))
+  for (let i = 0; i < 10; i++) await new Promise((next) => setImmediate(next))
+  expect(read).toEqual([0])
+  expect(calls).toEqual(['pause'])
+  await turns(() => read.length === 200 && calls.length === 2)
+  expect(read).toEqual(numbers(200))
+  expect(calls).toEqual(['pause', 'resume'])
 })
 
 describe('nothing more is read', () => {

@@ -35,6 +35,8 @@ export class Intake {
   readonly #broke: (cause: unknown) => void
   /** Received and not read yet. */
   #rest: Buffer = NOTHING
+  /** Nothing is read before, ms of performance.now(). */
+  #restsUntil = 0
   #paused = false
   #stopped = false
 
@@ -48,15 +50,22 @@ export class Intake {
   /** `data` is not kept. */
   receive(data: Buffer): void {
     if (this.#stopped) return
-    if (this.#rest.length === 0) {
+    const idle = this.#rest.length === 0
+    if (idle && performance.now() >= this.#restsUntil) {
       const at = this.#read(data)
       if (at < data.length) this.#keep(Buffer.from(data.subarray(at)))
       return
     }
     this.#rest = Buffer.concat([this.#rest, data])
+    if (idle) this.#schedule()
     if (this.#paused) return
     this.#paused = true
     this.#source.pause()
+  }
+
+  /** Whoever makes the host work for nothing waits: after this frame nothing is read for so many ms. */
+  pauseFor(ms: number): void {
+    this.#restsUntil = performance.now() + ms
   }
 
   /** Nothing more comes: what is left is read at once. */
@@ -74,7 +83,13 @@ export class Intake {
   #keep(rest: Buffer): void {
     if (this.#stopped) return
     this.#rest = rest
-    readLater(() => this.#goOn())
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    const ms = this.#restsUntil - performance.now()
+    if (ms > 0) setTimeout(() => this.#goOn(), ms)
+    else readLater(() => this.#goOn())
   }
 
   #goOn(): void {
@@ -92,10 +107,11 @@ export class Intake {
 
   /** One slice; how many bytes it took. */
   #read(data: Buffer): number {
-    const end = performance.now() + SLICE_MS
+    const start = performance.now()
+    const end = start + SLICE_MS
     let steps = 0
     const mayGoOn = (at: number) => {
-      if (at >= SLICE_BYTES) return false
+      if (at >= SLICE_BYTES || this.#restsUntil > start) return false
       return ++steps % CLOCK_STEPS !== 0 || (steps < SLICE_STEPS && performance.now() < end)
     }
     try {

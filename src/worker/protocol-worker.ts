@@ -33,6 +33,9 @@ const WATCH_IDLE_MS = 1000
 /** What the host grants beyond the load time, which the worker should have noticed itself. */
 const LOAD_GRACE_MS = 1000
 
+/** So long a worker waits that asks on and on for what it does not get. */
+const FLOOD_PAUSE_MS = 10
+
 const NEVER = Number.POSITIVE_INFINITY
 
 export abstract class ProtocolWorker<A extends Announcement>
@@ -81,7 +84,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#events = events
     this.logs = new LogRelay(events, spec)
     this.#wear = new Wear(spec.capabilities.maxCpu)
-    this.fetches = new Fetches(this.channel, spec, services.egress)
+    this.fetches = new Fetches(this.channel, spec, services.egress, () =>
+      this.inbox.pauseFor(FLOOD_PAUSE_MS),
+    )
     this.flying = new InFlight(this, (message) => tenantError(spec, message))
     this.vigil = new Vigil(this.channel, this.flying, events)
     this.inbox = new Inbox<A>(this, this.channel)
