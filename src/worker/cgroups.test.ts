@@ -67,6 +67,50 @@ describe('a delegated subtree', () => {
   })
 })
 
+describe('a write that fails', () => {
+  /** Root may write any file; no one writes to a folder. */
+  const block = (...path: string[]) => mkdirSync(join(root, own, ...path), { recursive: true })
+
+  test('of a limit: the process is not moved, and who asked is told', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    block('func-a/memory.max')
+    expect(() => cgroups.add(spec('func-a'), 7)).toThrow('EISDIR')
+    expect(existsSync(join(root, own, 'func-a/cgroup.procs'))).toBe(false)
+  })
+
+  test('of the move: its limits are there, and the next one is taken in', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    block('func-a/cgroup.procs')
+    expect(() => cgroups.add(spec('func-a'), 7)).toThrow('EISDIR')
+    expect(read('func-a/memory.max')).toBe(`${132 * MB}`)
+    rmSync(join(root, own, 'func-a/cgroup.procs'), { recursive: true })
+    cgroups.add(spec('func-a'), 8)
+    expect(read('func-a/cgroup.procs')).toBe('8')
+  })
+
+  test('of the move: a process that is not in it does not raise the limits of those that are', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    cgroups.add(spec('func-a'), 6)
+    rmSync(join(root, own, 'func-a/cgroup.procs'))
+    block('func-a/cgroup.procs')
+    expect(() => cgroups.add(spec('func-a'), 7)).toThrow('EISDIR')
+    expect(read('func-a/memory.max')).toBe(`${132 * MB}`)
+    expect(read('func-a/pids.max')).toBe('1')
+  })
+
+  test('when the subtree is taken: there is none, and it says who delegates', () => {
+    rmSync(join(root, own, 'cgroup.subtree_control'))
+    block('cgroup.subtree_control')
+    expect(Cgroups.take(root, own)).toMatch(/not delegated to us \(EISDIR\); scripts\/functions/)
+  })
+
+  test('of the leaf: no controllers are handed down while processes are in the way', () => {
+    block('service/cgroup.procs')
+    expect(Cgroups.take(root, own)).toContain('not delegated')
+    expect(read('cgroup.subtree_control')).toBe('')
+  })
+})
+
 describe('no subtree', () => {
   test('because of what it lacks', () => {
     writeFileSync(join(root, own, 'cgroup.controllers'), 'hugetlb\n')

@@ -67,12 +67,17 @@ export class Cgroups {
     }
   }
 
-  /** Moves a worker's process in with those of its function. */
+  /** Moves a worker's process in with those of its function; one that cannot be moved raises no limit. */
   add(spec: WorkerSpec, pid: number): void {
     const group = this.#group(spec.functionId)
     group.pids.add(pid)
-    this.#limit(group, spec)
-    writeFileSync(join(group.path, 'cgroup.procs'), `${pid}`)
+    try {
+      this.#limit(group, spec)
+      writeFileSync(join(group.path, 'cgroup.procs'), `${pid}`)
+    } catch (error) {
+      this.remove(spec, pid)
+      throw error
+    }
   }
 
   /** Its process is gone; the group goes with the last one. */
