@@ -3,7 +3,7 @@
 #ifndef FN_WEB_BODY_H
 #define FN_WEB_BODY_H
 
-#include "internal.h"
+#include "headers.h"
 
 /* Bytes that several bodies may share; NUL follows them. */
 typedef struct {
@@ -81,7 +81,9 @@ JSValue fn_rejected(JSContext *ctx);
 JSValue fn_feed_new(JSContext *ctx, fn_body_id id);
 JSValue fn_feed_consume(JSContext *ctx, JSValueConst feed, fn_body_as as, JSValueConst type);
 
-/* For JS: the bytes that are there, null at the end, undefined when there are none yet. */
+/* ---- feed_read.c, for JS */
+
+/* The bytes that are there, null at the end, undefined when there are none yet. */
 JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 /* (feed, callback): called once, from a job, when there is more, an end or an error. */
 JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
