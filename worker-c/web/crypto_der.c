@@ -89,33 +89,21 @@ static JSValue answer(JSContext *ctx, identifier id, const reader *key) {
     return JS_NewArrayFrom(ctx, FN_COUNT(parts), parts);
 }
 
-/* (bytes) */
-static JSValue read_spki(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    fn_bytes bytes;
-    if (fn_crypto_bytes(ctx, FN_ARG(0), &bytes) < 0) {
-        return JS_EXCEPTION;
-    }
-    reader all = read_from(bytes);
-    reader info = enter(&all, SEQUENCE);
+/* A SubjectPublicKeyInfo. */
+static JSValue read_spki(JSContext *ctx, reader *all) {
+    reader info = enter(all, SEQUENCE);
     identifier id = read_identifier(&info);
     reader key = enter(&info, MBEDTLS_ASN1_BIT_STRING);
-    if (!at_end(&all) || !at_end(&info) || key.at == key.end || *key.at != 0) {
+    if (!at_end(all) || !at_end(&info) || key.at == key.end || *key.at != 0) {
         return refuse(ctx);
     }
     key.at++; /* how many bits of the last byte are not used: none */
     return answer(ctx, id, &key);
 }
 
-/* (bytes): with the attributes and the public key that may follow passed over. */
-static JSValue read_pkcs8(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    fn_bytes bytes;
-    if (fn_crypto_bytes(ctx, FN_ARG(0), &bytes) < 0) {
-        return JS_EXCEPTION;
-    }
-    reader all = read_from(bytes);
-    reader info = enter(&all, SEQUENCE);
+/* A PKCS #8 PrivateKeyInfo, with the attributes and the public key that may follow passed over. */
+static JSValue read_pkcs8(JSContext *ctx, reader *all) {
+    reader info = enter(all, SEQUENCE);
     int version = read_int(&info);
     identifier id = read_identifier(&info);
     reader key = enter(&info, MBEDTLS_ASN1_OCTET_STRING);
@@ -125,21 +113,16 @@ static JSValue read_pkcs8(JSContext *ctx, JSValueConst this_val, int argc, JSVal
     if (next_is(&info, MBEDTLS_ASN1_CONTEXT_SPECIFIC | 1)) {
         enter(&info, MBEDTLS_ASN1_CONTEXT_SPECIFIC | 1);
     }
-    if (!at_end(&all) || !at_end(&info) || version < 0 || version > 1) {
+    if (!at_end(all) || !at_end(&info) || version < 0 || version > 1) {
         return refuse(ctx);
     }
     return answer(ctx, id, &key);
 }
 
-/* (bytes): an ECPrivateKey's [curve or "none", secret, public point or undefined]. */
-static JSValue read_ec(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    fn_bytes bytes;
-    if (fn_crypto_bytes(ctx, FN_ARG(0), &bytes) < 0) {
-        return JS_EXCEPTION;
-    }
-    reader all = read_from(bytes), point = {0};
-    reader key = enter(&all, SEQUENCE);
+/* An ECPrivateKey's [curve or "none", secret, public point or undefined]. */
+static JSValue read_ec(JSContext *ctx, reader *all) {
+    reader point = {0};
+    reader key = enter(all, SEQUENCE);
     int version = read_int(&key);
     reader secret = enter(&key, MBEDTLS_ASN1_OCTET_STRING);
     const char *curve = "none";
@@ -155,7 +138,7 @@ static JSValue read_ec(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         key.err = at_end(&public) && point.at < point.end && *point.at == 0 ? 0 : -1;
         point.at++;
     }
-    if (!at_end(&all) || !at_end(&key) || version != 1) {
+    if (!at_end(all) || !at_end(&key) || version != 1) {
         return refuse(ctx);
     }
     JSValue parts[] = {
@@ -164,23 +147,33 @@ static JSValue read_ec(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     return JS_NewArrayFrom(ctx, FN_COUNT(parts), parts);
 }
 
-/* (bytes): what is in an OCTET STRING. */
-static JSValue read_octets(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+/* What is in an OCTET STRING. */
+static JSValue read_octets(JSContext *ctx, reader *all) {
+    reader inside = enter(all, MBEDTLS_ASN1_OCTET_STRING);
+    return at_end(all) ? fn_array_buffer(ctx, inside.at, (size_t)(inside.end - inside.at))
+                       : refuse(ctx);
+}
+
+typedef enum { SPKI, PKCS8, EC, OCTETS } envelope;
+
+/* (bytes) */
+static JSValue read_der(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                        int magic) {
+    static JSValue (*const read[])(JSContext *, reader *) = {
+        [SPKI] = read_spki, [PKCS8] = read_pkcs8, [EC] = read_ec, [OCTETS] = read_octets};
     (void)this_val;
     fn_bytes bytes;
     if (fn_crypto_bytes(ctx, FN_ARG(0), &bytes) < 0) {
         return JS_EXCEPTION;
     }
     reader all = read_from(bytes);
-    reader inside = enter(&all, MBEDTLS_ASN1_OCTET_STRING);
-    return at_end(&all) ? fn_array_buffer(ctx, inside.at, (size_t)(inside.end - inside.at))
-                        : refuse(ctx);
+    return read[magic](ctx, &all);
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("readSpki", 1, read_spki),
-    JS_CFUNC_DEF("readPkcs8", 1, read_pkcs8),
-    JS_CFUNC_DEF("readEc", 1, read_ec),
-    JS_CFUNC_DEF("readOctets", 1, read_octets),
+    JS_CFUNC_MAGIC_DEF("readSpki", 1, read_der, SPKI),
+    JS_CFUNC_MAGIC_DEF("readPkcs8", 1, read_der, PKCS8),
+    JS_CFUNC_MAGIC_DEF("readEc", 1, read_der, EC),
+    JS_CFUNC_MAGIC_DEF("readOctets", 1, read_der, OCTETS),
 };
 const fn_functions fn_der_functions = {functions, FN_COUNT(functions)};
