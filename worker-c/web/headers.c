@@ -1,5 +1,5 @@
 /* The Headers interface: https://fetch.spec.whatwg.org/#headers-class */
-#include "internal.h"
+#include "headers.h"
 
 #include <string.h>
 

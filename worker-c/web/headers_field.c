@@ -1,5 +1,5 @@
 /* A header's name and value as a script gives them, checked and normalised. */
-#include "internal.h"
+#include "headers.h"
 
 #include <string.h>
 

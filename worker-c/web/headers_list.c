@@ -1,6 +1,6 @@
 /* A header list: entries in order, their bytes in one growing block. Counted, since a Request or a
  * Response and its Headers object share one. */
-#include "internal.h"
+#include "headers.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* What a request of the mode no-cors may carry:
  * https://fetch.spec.whatwg.org/#no-cors-safelisted-request-header */
-#include "internal.h"
+#include "headers.h"
 
 #include <string.h>
 #include <strings.h>

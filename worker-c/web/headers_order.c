@@ -1,5 +1,5 @@
 /* A header list as scripts see it: sorted by name, values of one name combined, cookies apart. */
-#include "internal.h"
+#include "headers.h"
 
 #include <stdlib.h>
 #include <string.h>
