@@ -12,6 +12,8 @@ import { begin, fetchOnce, makeEgress, makeSession } from './harness.ts'
 import { httpUpstream, socketUpstream, type Upstream } from './upstream.ts'
 
 const MB = 2 ** 20
+/** Far shorter than the time-outs of `egress`. */
+const DRIP_MS = 50
 const OK = 'HTTP/1.1 200 OK\r\n'
 /** 80 MB in 80 kB. */
 const BOMB = gzipSync(Buffer.alloc(80 * MB)).toString('latin1')
@@ -51,6 +53,8 @@ const ANSWERS: Record<
   '/informational': (write) => {
     for (let i = 0; i < 1000; i++) write('HTTP/1.1 103 Early Hints\r\nlink: <a>\r\n\r\n')
   },
+  '/dripping-head': (write) => drip(write, `${OK}x-pad: `),
+  '/dripping-body': (write) => drip(write, `${OK}content-length: 100000\r\n\r\n`),
   '/bomb': (write) => {
     write(`${OK}content-encoding: gzip\r\ncontent-length: ${BOMB.length}\r\n\r\n${BOMB}`)
   },
@@ -61,6 +65,14 @@ const ANSWERS: Record<
   },
   '/encoded-often': `${OK}content-encoding: gzip, gzip, gzip, gzip\r\ncontent-length: 1\r\n\r\nx`,
 }
+
+/** Always a little more, never an end: until the connection is gone. */
+function drip(write: (text: string) => boolean, first: string): void {
+  write(first)
+  const timer = setInterval(() => write('a') || clearInterval(timer), DRIP_MS)
+  dripping.add(timer)
+}
+const dripping = new Set<Timer>()
 
 beforeAll(async () => {
   hostile = await socketUpstream((socket, request) => {
@@ -109,6 +121,7 @@ const answerPlainly: Parameters<typeof httpUpstream>[0] = (request, response) =>
 }
 
 afterAll(() => {
+  for (const timer of dripping) clearInterval(timer)
   egress.close()
   hostile.close()
   plain.close()
@@ -132,6 +145,7 @@ describe('an answer that is wrong fails its fetch', () => {
     ['/upgrade', 'broke'],
     ['/silent', 'did not answer in time'],
     ['/stalls', 'stopped in the middle'],
+    ['/dripping-head', 'did not answer in time'],
     ['/headers', 'egress.max_headers'],
     ['/informational', 'again and again'],
     ['/bomb', 'egress.max_body'],
@@ -173,6 +187,19 @@ describe('an answer that is wrong fails its fetch', () => {
     expect(error?.message).toContain('egress.max_body')
     expect(body.length).toBeLessThanOrEqual(64 * MB)
   })
+})
+
+test('a body that comes drop by drop holds up nobody, and ends with its session', async () => {
+  const session = makeSession(egress)
+  const slow = begin(session, at('/dripping-body'))
+  await slow.head
+  while (slow.received() < 3) await Bun.sleep(DRIP_MS)
+  expect((await fetchOnce(session, at('/'))).body.toString()).toBe('ok')
+  session.close()
+  const received = slow.received()
+  expect((await fetchOnce(makeSession(egress), at('/'))).body.toString()).toBe('ok')
+  await Bun.sleep(5 * DRIP_MS)
+  expect(slow.received()).toBe(received)
 })
 
 test('a bomb that nobody reads does not grow in memory', async () => {
