@@ -1,4 +1,4 @@
-/** What of fetch needs no network: the mode no-cors, and dates, which a sandbox must not stop. */
+/** What of fetch needs no network: the mode no-cors, data: URLs, and dates, which a sandbox must not stop. */
 import { describe } from 'bun:test'
 import { inWorker } from './harness.ts'
 
@@ -30,6 +30,17 @@ describe('a Request of the mode no-cors', () => {
       headers.delete('x-own')
       headers.delete('accept')
       same([...headers], [])
+    },
+  })
+})
+
+describe('a data: URL', () => {
+  inWorker({
+    'has no body for HEAD': async () => {
+      const response = await fetch('data:text/plain,hello', { method: 'HEAD' })
+      same([response.status, response.headers.get('content-type')], [200, 'text/plain'])
+      same([response.body, await response.text()], [null, ''])
+      same(await (await fetch('data:text/plain,hello', { method: 'POST' })).text(), 'hello')
     },
   })
 })

@@ -104,6 +104,17 @@ JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_UNDEFINED;
 }
 
+/* 1 or 0, or -1 with an exception. */
+static int is_head(JSContext *ctx, const fn_request *request) {
+    const char *method = JS_ToCString(ctx, request->method);
+    if (method == NULL) {
+        return -1;
+    }
+    bool head = strcmp(method, "HEAD") == 0;
+    JS_FreeCString(ctx, method);
+    return head;
+}
+
 static int set_local(JSContext *ctx, fn_response *response, fn_request *request, JSValueConst type,
                      JSValueConst bytes) {
     fn_text text;
@@ -121,13 +132,15 @@ static int set_local(JSContext *ctx, fn_response *response, fn_request *request,
     response->type = FN_RESPONSE_BASIC;
     response->url = JS_DupValue(ctx, request->url);
     response->status_text = JS_NewString(ctx, "OK");
-    return JS_IsException(response->status_text) ||
-                   fn_body_set_bytes(ctx, &response->body, data, len) < 0
-               ? -1
-               : 0;
+    if (JS_IsException(response->status_text)) {
+        return -1;
+    }
+    int head = is_head(ctx, request);
+    return head != 0 ? (head < 0 ? -1 : 0) : fn_body_set_bytes(ctx, &response->body, data, len);
 }
 
-/* (request, type, bytes): the Response of an URL that holds its own answer. */
+/* (request, type, bytes): the Response of an URL that holds its own answer; without the bytes where
+ * that is HEAD's. */
 JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
