@@ -140,4 +140,8 @@ _Noreturn void fn_supervise(fn_launch *launch);
 void fn_report_launched(pid_t pid, uint32_t layers);
 _Noreturn void fn_report_failed(const char *what, int error);
 
+/* way.c: opens (O_PATH) what an absolute path leads to, along links that are not the stranger's.
+ * The descriptor, or -errno: -ELOOP for a link of the stranger's. */
+int fn_open_way(const char *path, uid_t stranger);
+
 #endif

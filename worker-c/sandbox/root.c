@@ -81,18 +81,26 @@ static uint64_t attributes_of(fn_mount_kind kind) {
 
 /* Takes hold of what is to be mounted, while it can still be seen. What is not there is not there
  * for the program either. */
-static int take_tree(fn_mount *mount) {
+static int take_tree(fn_mount *mount, uid_t worker) {
     if (mount->kind == FN_MOUNT_COVER) {
         return 0;
     }
-    long fd = syscall(SYS_open_tree, AT_FDCWD, mount->path,
-                      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE);
+    int way = fn_open_way(mount->path, worker);
+    if (way == -ENOENT || way == -ENOTDIR) {
+        fprintf(stderr, "functions-launcher: there is no %s\n", mount->path);
+        return 0;
+    }
+    if (way < 0) {
+        fprintf(stderr, "functions-launcher: %s is not followed: %s\n", mount->path,
+                way == -ELOOP ? "a link on its way belongs to the workers' user" : strerror(-way));
+        return way;
+    }
+    long fd = syscall(SYS_open_tree, way, "",
+                      EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE);
+    int error = -errno;
+    close(way);
     if (fd < 0) {
-        if (errno == ENOENT || errno == ENOTDIR) {
-            fprintf(stderr, "functions-launcher: there is no %s\n", mount->path);
-            return 0;
-        }
-        return -errno;
+        return error;
     }
     mount->tree = (int)fd;
     struct stat info;
@@ -220,8 +228,9 @@ static int fill_root(const fn_options *options, int proc) {
 }
 
 static int enter_empty(const fn_options *options, int proc) {
+    uid_t worker = options->uid.set ? (uid_t)options->uid.value : geteuid();
     for (size_t i = 0; i < options->mount_count; i++) {
-        int result = take_tree(&options->mounts[i]);
+        int result = take_tree(&options->mounts[i], worker);
         if (result != 0) {
             return result;
         }
