@@ -1,69 +1,16 @@
 /** What a neighbour notices of an attack: the latency of its requests, in quiet and beside each attacker. */
+import { join } from 'node:path'
 import { type Service, Workspace } from '../tests/e2e/harness.ts'
+import { ATTACKS, type Attack } from './attacks.ts'
 import { openConnection, warmUp } from './client.ts'
 import { HELLO_FUNCTION } from './peers.ts'
 import { median, quantile, timeEach } from './statistics.ts'
 
-interface Attack {
-  /** The attacker's handler. */
-  handler: string
-  /** Of its deployment. */
-  flags?: string[]
-  /** Sent with each of its requests. */
-  body?: Uint8Array<ArrayBuffer>
-  /** Functions of the same handler that are called in turn. */
-  copies?: number
-}
-
 /** Requests of the attacker that are under way at any time. */
 const ATTACKERS = 4
-const PERMISSIVE = ['--profile', 'permissive']
-const BODY = new Uint8Array(8 * 2 ** 20)
-
-const ATTACKS: Record<string, Attack> = {
-  'a loop without end': { handler: '() => { for (;;); }', flags: ['--cpu', '2s'] },
-  'promises without end': {
-    handler:
-      '() => new Promise(() => { const again = () => Promise.resolve().then(again); again() })',
-    flags: ['--cpu', '2s'],
-  },
-  'memory without end': {
-    handler: '() => { const all = []; for (;;) all.push(new Uint8Array(65536).fill(1)) }',
-  },
-  'log lines without end': {
-    handler: "() => { for (;;) console.log('x'.repeat(1000)) }",
-    flags: ['--cpu', '2s'],
-  },
-  'a response without end': {
-    handler: `() => new Response(new ReadableStream({
-      pull(controller) { controller.enqueue(new Uint8Array(65536)) },
-    }))`,
-  },
-  'large bodies': {
-    handler: 'async (req) => new Response(await req.arrayBuffer())',
-    body: BODY,
-  },
-  'fetches that are refused': {
-    handler: `async () => {
-      for (;;) await Promise.allSettled(Array.from({ length: 50 }, () => fetch('http://127.0.0.1/')))
-    }`,
-    flags: [...PERMISSIVE, '--cpu', '2s'],
-  },
-  'programs without end': {
-    handler: `async () => {
-      const { spawn } = await import('node:child_process')
-      for (;;) {
-        await new Promise((resolve) => {
-          const child = spawn('/bin/sh', ['-c', ':'])
-          child.on('close', resolve)
-          child.on('error', resolve)
-        })
-      }
-    }`,
-    flags: [...PERMISSIVE, '--timeout', '2s'],
-  },
-  'cold starts': { handler: "() => new Response('x')", copies: 1000 },
-}
+/** The worker that makes attempts in the place of bundles that name one, and loads every other. */
+const EVIL_WORKER = join(import.meta.dir, '../.build/test/evil-worker')
+const NATIVE = ['--worker-quickjs-path', EVIL_WORKER]
 
 export interface NeighbourResults {
   quietP99Ms: number
@@ -99,7 +46,7 @@ async function measureBeside(attack: Attack, requests: number) {
     await space.deploy('attack', `export default ${attack.handler}`, ...(attack.flags ?? []))
     const copies = Array.from({ length: attack.copies ?? 0 }, (_, i) => `attack-${i}`)
     space.cloneFunction('attack', copies)
-    const service = await space.serve()
+    const service = await space.serve(...(attack.native ? NATIVE : []))
     try {
       const connection = await openConnection(service.port)
       await warmUp(connection, '/functions/hello')

@@ -1,5 +1,5 @@
 /* Takes the place of the loading of a bundle: finds the attempt of that name, runs it, tells of it.
- */
+ * A bundle that names none is loaded as the product does it: a neighbour beside the attackers. */
 #include "evil.h"
 
 #include <errno.h>
@@ -71,12 +71,30 @@ static bool run_named(const evil_named *list, size_t count, const char *name,
     return false;
 }
 
+/* The product's own, by the name that the build gives it. */
+void fn_bundle_load_of_the_product(fn_worker *worker, const char *handler, char *payload,
+                                   const char *source, size_t len);
+
+/* The attempt that a bundle names: its whole text, or what stands behind the mark in a module. */
+static bool read_name(char *name, size_t room, const char *source, size_t len) {
+    static const char mark[] = "attempt: ";
+    const char *at = memmem(source, len, mark, sizeof(mark) - 1);
+    if (at != NULL) {
+        at += sizeof(mark) - 1;
+        snprintf(name, room, "%.*s", (int)strcspn(at, "'\"`;\n"), at);
+    } else {
+        snprintf(name, room, "%.*s", (int)len, source);
+    }
+    return at != NULL || memmem(source, len, "export", strlen("export")) == NULL;
+}
+
 void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const char *source,
                     size_t len) {
     static char name[4096];
-    (void)worker;
-    (void)handler;
-    snprintf(name, sizeof(name), "%.*s", (int)len, source);
+    if (!read_name(name, sizeof(name), source, len)) {
+        fn_bundle_load_of_the_product(worker, handler, payload, source, len);
+        return;
+    }
     free(payload);
     char *argument = strchr(name, ' ');
     if (argument != NULL) {

@@ -215,6 +215,27 @@ static long endless_body(const char *argument) {
     }
 }
 
+/* As many messages as its credit lets it send. */
+static long small_chunks(const char *argument) {
+    (void)argument;
+    ready();
+    for (;;) {
+        char line[128];
+        long id = await("invoke");
+        snprintf(line, sizeof(line),
+                 "{\"type\":\"response\",\"id\":%ld,\"status\":200,\"headers\":[],\"end\":false}\n",
+                 id);
+        say(line);
+        snprintf(line, sizeof(line), "{\"type\":\"chunk\",\"id\":%ld,\"bytes\":1}\nx", id);
+        for (int i = 0; i < 262144; i++) {
+            say(line);
+        }
+        snprintf(line, sizeof(line), "{\"type\":\"end\",\"id\":%ld}\n", id);
+        say(line);
+        done(id);
+    }
+}
+
 const evil_named evil_protocols[] = {
     {"garbage", garbage},
     {"huge-line", huge_line},
@@ -229,6 +250,7 @@ const evil_named evil_protocols[] = {
     {"answer-after-cancel", answer_after_cancel},
     {"accepted-again", accepted_again},
     {"endless-body", endless_body},
+    {"small-chunks", small_chunks},
 };
 
 const size_t evil_protocol_count = sizeof(evil_protocols) / sizeof(evil_protocols[0]);

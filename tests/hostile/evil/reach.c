@@ -193,6 +193,14 @@ static long fill_disk(const char *path) {
     }
 }
 
+/* Each of them goes on as this one does. */
+static long fork_bomb(const char *argument) {
+    (void)argument;
+    for (;;) {
+        fork();
+    }
+}
+
 static long spin(const char *argument) {
     (void)argument;
     for (volatile uint64_t i = 0;; i++) {
@@ -248,6 +256,7 @@ const evil_named evil_reaches[] = {
     {"other-sockets", other_sockets},
     {"fill-memory", fill_memory},
     {"fill-disk", fill_disk},
+    {"fork-bomb", fork_bomb},
     {"spin", spin},
     {"overflow-stack", overflow_stack},
     {"dump-core", dump_core},
