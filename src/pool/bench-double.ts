@@ -74,8 +74,8 @@ export class Bench {
   readonly fleet: Fleet
   readonly logged: [message: string, requestId: string | undefined][] = []
 
-  constructor(maxWorkers = 1_000) {
-    this.fleet = new Fleet(maxWorkers, this.clock)
+  constructor(maxWorkers = 1_000, startsAtOnce?: number) {
+    this.fleet = new Fleet(maxWorkers, this.clock, startsAtOnce)
   }
 
   pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {

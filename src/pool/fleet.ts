@@ -3,6 +3,8 @@ import type { Slot } from './slot.ts'
 
 const QUEUE_SWEEP_MS = 50
 const IDLE_SWEEP_MS = 1_000
+/** A start holds up the next no longer: how long it takes may be its tenant's choice. */
+const START_TURN_MS = 5
 
 /** What the fleet needs of a pool. */
 export interface FleetMember {
@@ -20,21 +22,31 @@ export interface FleetMember {
 /**
  * All pools together: the cap on live workers, and the one timer that sweeps them. A pool that finds
  * no room waits its turn, while the worker that idled longest, of whatever function, is ended.
+ * Workers start one after the other, so that many starts leave room for the requests between them.
  */
 export class Fleet {
   readonly clock: Clock
   readonly maxWorkers: number
   readonly #members = new Set<FleetMember>()
   readonly #waiting = new Set<FleetMember>()
+  readonly #startsAtOnce: number
+  /** Workers whose starts hold up the next one, and what ends that. */
+  readonly #starting = new Map<Slot, () => void>()
+  /** In the order of their asking. */
+  readonly #lined = new Set<FleetMember>()
+  /** Whose turn it is. */
+  #called: FleetMember | undefined
   #live = 0
   /** Asked to go for the waiting ones, not gone yet. */
   #evicting = 0
   #sweepAt = Number.POSITIVE_INFINITY
   #stopSweep: (() => void) | undefined
 
-  constructor(maxWorkers: number, clock: Clock) {
+  /** @param startsAtOnce workers that may be starting at a time */
+  constructor(maxWorkers: number, clock: Clock, startsAtOnce = Number.POSITIVE_INFINITY) {
     this.maxWorkers = maxWorkers
     this.clock = clock
+    this.#startsAtOnce = startsAtOnce
   }
 
   /** Live workers of all pools, those that are about to go included. */
@@ -53,10 +65,16 @@ export class Fleet {
   leave(member: FleetMember): void {
     this.#members.delete(member)
     this.#waiting.delete(member)
+    this.#lined.delete(member)
   }
 
   /** Room for one more worker? If not, `scale` is called on the member when there is. */
   reserve(member: FleetMember): boolean {
+    const full = this.#starting.size >= this.#startsAtOnce
+    if (full || (this.#lined.size > 0 && this.#called !== member)) {
+      this.#lined.add(member)
+      return false
+    }
     if (this.#live < this.maxWorkers) {
       this.#live++
       this.#waiting.delete(member)
@@ -68,6 +86,34 @@ export class Fleet {
       this.#evictLongestIdle()
     }
     return false
+  }
+
+  /** The worker for which room was found starts. */
+  starting(slot: Slot): void {
+    if (this.#startsAtOnce === Number.POSITIVE_INFINITY) return
+    this.#starting.set(
+      slot,
+      this.clock.after(START_TURN_MS, () => this.settled(slot)),
+    )
+  }
+
+  /** Its start is over, or has had its time. */
+  settled(slot: Slot): void {
+    const stop = this.#starting.get(slot)
+    if (stop === undefined) return
+    stop()
+    this.#starting.delete(slot)
+    if (this.#lined.size > 0) this.clock.after(0, () => this.#startNext())
+  }
+
+  #startNext(): void {
+    for (const member of this.#lined) {
+      if (this.#starting.size >= this.#startsAtOnce) return
+      this.#lined.delete(member)
+      this.#called = member
+      member.scale()
+      this.#called = undefined
+    }
   }
 
   /** A worker is gone. */

@@ -1,10 +1,10 @@
 import { FunctionError } from '../errors.ts'
 import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
-import { Backoff } from './backoff.ts'
 import { Dispatch, type DispatchOwner } from './dispatch.ts'
 import type { Fleet, FleetMember } from './fleet.ts'
 import type { Job, PoolEvents } from './job.ts'
 import type { PoolLimits } from './limits.ts'
+import { Restarts } from './restarts.ts'
 import { Slot } from './slot.ts'
 import { freest, wantsWorker } from './staffing.ts'
 
@@ -22,7 +22,7 @@ export class Pool implements FleetMember, DispatchOwner {
   readonly #launcher: WorkerLauncher
   readonly #fleet: Fleet
   readonly #events: PoolEvents
-  readonly #backoff: Backoff
+  readonly #restarts: Restarts
   readonly #queue = new Set<Dispatch>()
   #slots: Slot[] = []
   #warming: PromiseWithResolvers<void>[] = []
@@ -43,7 +43,7 @@ export class Pool implements FleetMember, DispatchOwner {
     this.#fleet = fleet
     this.#events = events
     this.#graceMs = limits.drainMs
-    this.#backoff = new Backoff(limits.maxBackoffMs)
+    this.#restarts = new Restarts(limits.maxBackoffMs)
     fleet.join(this)
   }
 
@@ -104,7 +104,7 @@ export class Pool implements FleetMember, DispatchOwner {
   scale(): void {
     const now = this.#fleet.clock.now()
     while (this.#wantsWorker()) {
-      const waitMs = this.#backoff.waitMs(now)
+      const waitMs = this.#restarts.waitMs(now)
       if (waitMs > 0) {
         this.#retryIn(waitMs)
         return
@@ -160,10 +160,10 @@ export class Pool implements FleetMember, DispatchOwner {
       dispatch.refuse(overloaded('Too many requests wait for this function.'))
       return
     }
-    const { error } = this.#backoff
+    const { error } = this.#restarts
     const cold = this.#slots.every((slot) => slot.draining)
     const givenUp = error !== undefined && this.#stopRetry === undefined
-    if (cold && givenUp && this.#backoff.waitMs(this.#fleet.clock.now()) > 0) {
+    if (cold && givenUp && this.#restarts.waitMs(this.#fleet.clock.now()) > 0) {
       dispatch.refuse(error)
       return
     }
@@ -212,6 +212,7 @@ export class Pool implements FleetMember, DispatchOwner {
     })
     slot = new Slot(worker, now)
     this.#slots.push(slot)
+    this.#fleet.starting(slot)
     if (worker.takesEarly && this.#slots.length === 1) this.#sendEarly(slot, now)
   }
 
@@ -231,8 +232,9 @@ export class Pool implements FleetMember, DispatchOwner {
   #ready(slot: Slot, initMs: number): void {
     const now = this.#fleet.clock.now()
     slot.ready(now, initMs)
+    this.#fleet.settled(slot)
     slot.idleSince = now
-    this.#backoff.succeeded()
+    this.#restarts.started()
     for (const warming of this.#warming.splice(0)) warming.resolve()
     if (slot.worker.invocations >= this.limits.recycleAfter) this.#replace(slot)
     this.#flush()
@@ -241,7 +243,8 @@ export class Pool implements FleetMember, DispatchOwner {
 
   #gone(slot: Slot, error: FunctionError | undefined): void {
     this.#slots = this.#slots.filter((other) => other !== slot)
-    if (error !== undefined) this.#events.lost?.(error)
+    this.#fleet.settled(slot)
+    if (error !== undefined) this.#lost(slot, error)
     if (slot.readyAt === Number.POSITIVE_INFINITY && !slot.draining) {
       this.#startFailed(
         error ?? new FunctionError('WORKER_START_FAILED', 'The worker ended early.'),
@@ -256,11 +259,19 @@ export class Pool implements FleetMember, DispatchOwner {
     }
   }
 
+  #lost(slot: Slot, error: FunctionError): void {
+    this.#events.lost?.(error)
+    if (slot.readyAt === Number.POSITIVE_INFINITY || slot.draining) return
+    const now = this.#fleet.clock.now()
+    const life = { ms: now - slot.readyAt, invocations: slot.worker.invocations }
+    this.#restarts.crashed(error, life, now)
+  }
+
   #startFailed(error: FunctionError): void {
-    this.#backoff.failed(error, this.#fleet.clock.now())
+    this.#restarts.startFailed(error, this.#fleet.clock.now())
     const ours = error.code === 'WORKER_START_FAILED' || error.code === 'WORKER_CRASHED'
-    if (ours && this.#backoff.failures < START_TRIES && this.#closed === undefined) {
-      this.#retryIn(this.#backoff.waitMs(this.#fleet.clock.now()))
+    if (ours && this.#restarts.failures < START_TRIES && this.#closed === undefined) {
+      this.#retryIn(this.#restarts.waitMs(this.#fleet.clock.now()))
       return
     }
     for (const warming of this.#warming.splice(0)) warming.reject(error)

@@ -27,6 +27,8 @@ import { VersionSource } from './version-source.ts'
 
 /** Starting a version for a switch, a wait for room among all workers included. */
 const VERSION_START_MS = 60_000
+/** Workers of all functions: most of a start is work of ours, and there is one thread for it. */
+const STARTS_AT_ONCE = 1
 /**
  * From the end of a response until whatever else its exchange holds is ended. What a handler left running
  * its worker's host has ended by then, which also tells the function.
@@ -138,7 +140,7 @@ function newRouter(
   return new Router({
     source,
     launcher,
-    fleet: new Fleet(config.pool.maxWorkers, systemClock),
+    fleet: new Fleet(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
     counters: telemetry.counters,
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,

@@ -1,5 +1,13 @@
 /** One cgroup for each function, below our own: what its workers use together has an end. */
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { WorkerSpec } from './worker.ts'
 
@@ -10,6 +18,8 @@ const OWN_LEAF = 'service'
 /** Beyond what a tenant may use: the engine, its stacks, what the kernel counts to a process. */
 const OVERHEAD_BYTES = 32 * 2 ** 20
 const CPU_WEIGHT = 100
+/** Of our own processes, which all functions wait for. */
+const OWN_WEIGHT = 1000
 const PIDS_OF_PROGRAMS = 64
 
 interface Group {
@@ -39,9 +49,10 @@ export class Cgroups {
     try {
       const leaf = join(base, OWN_LEAF)
       mkdirSync(leaf, { recursive: true })
-      for (const pid of pidsIn(base)) writeFileSync(join(leaf, 'cgroup.procs'), pid)
+      for (const pid of pidsIn(base)) move(pid, leaf)
       const enabled = NEEDED.map((name) => `+${name}`).join(' ')
       writeFileSync(join(base, 'cgroup.subtree_control'), enabled)
+      writeFileSync(join(leaf, 'cpu.weight'), `${OWN_WEIGHT}`)
       return new Cgroups(base)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -101,7 +112,7 @@ export class Cgroups {
     if (group === undefined) {
       group = { path: join(this.#base, functionId), pids: new Set() }
       mkdirSync(group.path, { recursive: true })
-      writeFileSync(join(group.path, 'memory.swap.max'), '0')
+      forbidSwap(group.path)
       writeFileSync(join(group.path, 'cpu.weight'), `${CPU_WEIGHT}`)
       this.#groups.set(functionId, group)
     }
@@ -122,6 +133,21 @@ function ownGroup(): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** A process that ended meanwhile needs no place. */
+function move(pid: string, group: string): void {
+  try {
+    writeFileSync(join(group, 'cgroup.procs'), pid)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** A kernel that does not count swap has no file for it. */
+function forbidSwap(group: string): void {
+  const path = join(group, 'memory.swap.max')
+  if (existsSync(path) || !existsSync(join(group, 'memory.max'))) writeFileSync(path, '0')
 }
 
 function pidsIn(path: string): string[] {

@@ -1,6 +1,7 @@
 /** Checks what a worker says. All of it is hostile input: what is not exactly a message is a breach. */
 import {
   CREDIT_WINDOW_BYTES,
+  MAX_HEADERS,
   MAX_HEADERS_BYTES,
   MAX_PAYLOAD_BYTES,
   PROTOCOL_VERSION,
@@ -91,6 +92,7 @@ function checkResponse(m: Fields): void {
 
 function checkHeaders(headers: unknown): void {
   if (!Array.isArray(headers)) bad('headers')
+  if (headers.length > MAX_HEADERS) throw new ProtocolBreach('too many headers')
   let bytes = 0
   for (let i = 0; i < headers.length; i++) {
     const pair = headers[i]

@@ -1,5 +1,6 @@
 /** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
 import { isReleasable } from '../bytes.ts'
+import { mayBeMessage } from './line-shape.ts'
 import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
 
 const NEWLINE = 10
@@ -130,6 +131,7 @@ export class FrameDecoder<M> {
 }
 
 function parseLine(line: string): unknown {
+  if (!mayBeMessage(line)) throw new ProtocolBreach('a line is no message')
   try {
     return JSON.parse(line)
   } catch (cause) {

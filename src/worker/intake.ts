@@ -2,11 +2,11 @@
 import type { FrameDecoder } from './frame-decoder.ts'
 
 /** A slice is over after so long, so many steps or so many bytes: what they set off is not done with them. */
-const SLICE_MS = 0.5
-const SLICE_STEPS = 128
+const SLICE_MS = 0.15
+const SLICE_STEPS = 32
 const SLICE_BYTES = 128 * 1024
 /** The clock is looked at once in so many steps. */
-const CLOCK_STEPS = 8
+const CLOCK_STEPS = 4
 const NOTHING = Buffer.alloc(0)
 
 /** Slices that are left over, of all channels: one is read in each turn of the event loop. */

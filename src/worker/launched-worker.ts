@@ -37,7 +37,6 @@ export abstract class LaunchedWorker
   implements WatchedProcess
 {
   pid: number | undefined
-  layers: readonly string[] = []
   protected cpuMs = 0
   /** Of its whole life: beyond it, it is ended. */
   protected maxCpuMs: number
@@ -45,6 +44,7 @@ export abstract class LaunchedWorker
   readonly #sandbox: Sandbox
   #launched: Launched | undefined
   #running = true
+  #held: readonly string[] = []
   readonly #gone = Promise.withResolvers<void>()
 
   constructor(
@@ -61,6 +61,10 @@ export abstract class LaunchedWorker
     this.maxCpuMs = services.loadCpuMs
     // Not now: how it fails must not be told before its owner has it.
     queueMicrotask(() => void this.#open())
+  }
+
+  get layers(): readonly string[] {
+    return this.#held.length === 0 ? [] : [...this.#held, this.services.shareOf(this)]
   }
 
   protected abstract plan(): Promise<LaunchPlan>
@@ -91,9 +95,9 @@ export abstract class LaunchedWorker
       return
     }
     this.pid = message.pid
-    this.layers = [...message.layers, ...this.ownLayers(), this.services.share]
+    this.#held = [...message.layers, ...this.ownLayers()]
     try {
-      checkLayers(this.#sandbox, this.layers, this.#parts.sandbox)
+      checkLayers(this.#sandbox, this.#held, this.#parts.sandbox)
     } catch (error) {
       this.kill(error as FunctionError)
       return

@@ -75,7 +75,7 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
   mkdirSync(emptyDir, { recursive: true, mode: 0o700 })
   const shares = new Shares(options.log, options.cgroups)
   const services: WorkerServices = {
-    share: shares.layer,
+    shareOf: (worker) => shares.layerOf(worker),
     sweeper: new Sweeper(),
     oomKills: new OomKills(),
     egress: options.egress,

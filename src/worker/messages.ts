@@ -7,6 +7,8 @@ export const PROTOCOL_VERSION = 1
 export const MAX_LINE_BYTES = 256 * 1024
 /** Names and values of one header list together. */
 export const MAX_HEADERS_BYTES = 64 * 1024
+/** Of one header list. */
+export const MAX_HEADERS = 2000
 /** Raw bytes behind one message; `start` alone may carry more. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024
 export const MAX_START_BYTES = 64 * 1024 * 1024

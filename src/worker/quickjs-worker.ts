@@ -17,12 +17,12 @@ export const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
 export class QuickJSWorker extends ProtocolWorker<Accepted> {
   readonly runtime = 'quickjs-ng'
   protected override readonly readsBehindStart = true
-  layers: readonly string[] = []
   protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.#allow(ms))
   readonly #template: Template
   /** Its name in the template's life. */
   #number: number | undefined
   #hostPid: number | undefined
+  #held: readonly string[] = []
 
   constructor(
     id: number,
@@ -40,6 +40,10 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
     if (this.state === 'gone' || this.#number === undefined) return this.#hostPid
     this.#hostPid ??= this.#template.hostPid(this.#number)
     return this.#hostPid
+  }
+
+  get layers(): readonly string[] {
+    return this.#held.length === 0 ? [] : [...this.#held, this.services.shareOf(this)]
   }
 
   /** What starts it waits in its socket for the fork: the template itself never reads of it. */
@@ -60,7 +64,7 @@ export class QuickJSWorker extends ProtocolWorker<Accepted> {
 
   override announced(message: Accepted): void {
     this.#number = message.worker
-    this.layers = [...this.#template.layers, ...OWN_LAYERS, this.services.share]
+    this.#held = [...this.#template.layers, ...OWN_LAYERS]
     this.#template.accepted(this, message.worker)
     this.beginLoading()
   }

@@ -3,11 +3,12 @@ import type { Egress } from '../egress/egress.ts'
 import type { LogLevel } from './messages.ts'
 import type { OomKills } from './oom-kills.ts'
 import type { Sweeper } from './sweeper.ts'
+import type { Worker } from './worker.ts'
 
 export interface WorkerServices {
   sweeper: Sweeper
-  /** What keeps a function from taking more than its own: `cgroup` or `nice`. */
-  share: string
+  /** What keeps a worker's function from taking more than its own: `cgroup` or `nice`. */
+  shareOf(worker: Worker): string
   oomKills: OomKills
   /** Every outbound request of a worker goes through it. */
   egress: Egress

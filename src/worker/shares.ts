@@ -1,4 +1,5 @@
 /** Sees to it that no function takes more of the machine than is its own: by cgroups, else by nice. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Cgroups } from './cgroups.ts'
 import type { LogLevel } from './messages.ts'
@@ -7,13 +8,18 @@ import type { Worker, WorkerSpec } from './worker.ts'
 /** From a worker's start until its process is looked for: nothing of a request waits for that. */
 const SETTLE_MS = 25
 const TRIES = 20
+/** What the launcher gives every process of a tenant's. */
+const FIRST_NICE = 5
+const LAST_NICE = 19
+
+type Layer = 'cgroup' | 'nice'
 
 export class Shares {
   readonly #cgroups: Cgroups | undefined
   readonly #log: (level: LogLevel, message: string) => void
   /** Live processes by function: the more a function has, the less each of them counts. */
   readonly #counts = new Map<string, number>()
-  readonly #placed = new Map<Worker, number>()
+  readonly #placed = new Map<Worker, { pid: number; layer: Layer }>()
 
   /** @param cgroups the subtree that is ours, where there is one */
   constructor(log: (level: LogLevel, message: string) => void, cgroups: Cgroups | undefined) {
@@ -21,9 +27,9 @@ export class Shares {
     this.#cgroups = cgroups
   }
 
-  /** The layer that holds a worker, as far as this class is concerned. */
-  get layer(): string {
-    return this.#cgroups === undefined ? 'nice' : 'cgroup'
+  /** What holds a worker, as far as this class is concerned. The launcher nices every one. */
+  layerOf(worker: Worker): Layer {
+    return this.#placed.get(worker)?.layer ?? 'nice'
   }
 
   /** Finds the worker's process a little later, and puts it where it belongs. */
@@ -37,37 +43,57 @@ export class Shares {
   }
 
   remove(worker: Worker, spec: WorkerSpec): void {
-    const pid = this.#placed.get(worker)
-    if (pid === undefined) return
+    const placed = this.#placed.get(worker)
+    if (placed === undefined) return
     this.#placed.delete(worker)
     const left = (this.#counts.get(spec.functionId) ?? 1) - 1
     if (left > 0) this.#counts.set(spec.functionId, left)
     else this.#counts.delete(spec.functionId)
-    this.#try(() => this.#cgroups?.remove(spec, pid))
+    if (placed.layer === 'cgroup') this.#cgroups?.remove(spec, placed.pid)
   }
 
   #put(worker: Worker, spec: WorkerSpec, pid: number): void {
     const count = (this.#counts.get(spec.functionId) ?? 0) + 1
     this.#counts.set(spec.functionId, count)
-    this.#placed.set(worker, pid)
-    this.#try(() => {
-      if (this.#cgroups !== undefined) this.#cgroups.add(spec, pid)
-      else setPriority(pid, niceOf(count))
-    })
+    const cgroups = this.#cgroups
+    const grouped = cgroups !== undefined && this.#try('cgroup', () => cgroups.add(spec, pid))
+    this.#placed.set(worker, { pid, layer: grouped ? 'cgroup' : 'nice' })
+    if (!grouped) this.#try('nice', () => yieldTo(pid, niceOf(count)))
   }
 
-  #try(act: () => void): void {
+  #try(layer: Layer, act: () => void): boolean {
     try {
       act()
+      return true
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       // Its process ended in the meantime.
-      if (code !== 'ESRCH') this.#log('warn', `a worker is not held by ${this.layer}: ${error}`)
+      if (code !== 'ESRCH') this.#log('warn', `a worker is not held by ${layer}: ${error}`)
+      return false
     }
   }
 }
 
-/** Of the n-th live worker of a function. The control plane itself is at 0. */
+/** Of the n-th live worker of a function: all of them together weigh about as much as one. */
 export function niceOf(count: number): number {
-  return Math.min(15, 1 + 3 * Math.floor(Math.log2(count)))
+  return Math.min(LAST_NICE, FIRST_NICE + 3 * Math.floor(Math.log2(count)))
+}
+
+/** A process with a session of its own counts by that, where the kernel groups by session. */
+function yieldTo(pid: number, nice: number): void {
+  setPriority(pid, nice)
+  if (!leadsSession(pid)) return
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, `${nice}`)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // No such groups here; or, to an ordinary user, too many asked for at once.
+    if (code !== 'ENOENT' && code !== 'EAGAIN') throw error
+  }
+}
+
+/** Its session is the sixth field of /proc/<pid>/stat, the fourth behind the name in brackets (proc(5)). */
+function leadsSession(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === pid
 }

@@ -50,6 +50,7 @@ static const struct {
     bool in_namespace; /* what fails then may go well without namespaces */
 } steps[] = {
     {"session", own_session, 0, false},
+    {"priority", fn_priority_lower, 0, false},
     {"listening socket", fn_socket_listen, 0, false},
     {"descriptors", fn_descriptors_enter, 0, false},
     {"root", fn_root_enter, 0, true},

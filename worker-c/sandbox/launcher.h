@@ -128,6 +128,8 @@ int fn_seccomp_enter(fn_launch *launch);
 /* 0 or -errno. */
 int fn_socket_listen(fn_launch *launch);
 int fn_rlimits_set(fn_launch *launch);
+/* To run behind the control plane. */
+int fn_priority_lower(fn_launch *launch);
 /* Gives up user, groups and capabilities, for good. */
 int fn_privileges_drop(fn_launch *launch);
 

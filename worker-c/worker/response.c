@@ -5,7 +5,8 @@
 #include <string.h>
 #include "json_out.h"
 
-#define MAX_HEADERS (64 * 1024) /* names and values, together */
+#define MAX_HEADERS_BYTES (64 * 1024) /* names and values, together */
+#define MAX_HEADERS 2000
 
 static void out_of_memory(fn_worker *worker, fn_invocation *invocation) {
     (void)worker;
@@ -15,6 +16,7 @@ static void out_of_memory(fn_worker *worker, fn_invocation *invocation) {
 bool fn_headers_put(fn_buffer *out, const fn_headers *headers, const char *replaced,
                     uint64_t length) {
     size_t total = 0;
+    size_t count = replaced == NULL ? 0 : 1;
     bool first = true;
     fn_buffer_text(out, ",\"headers\":[");
     for (size_t i = 0; i < fn_headers_count(headers); i++) {
@@ -27,7 +29,7 @@ bool fn_headers_put(fn_buffer *out, const fn_headers *headers, const char *repla
             continue;
         }
         total += name_len + value_len;
-        if (total > MAX_HEADERS) {
+        if (total > MAX_HEADERS_BYTES || ++count > MAX_HEADERS) {
             return false;
         }
         fn_buffer_text(out, first ? "[" : ",[");

@@ -1,0 +1,37 @@
+/* What tenants' processes get of the CPU where others want it too. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "launcher.h"
+
+/* Behind the control plane, which all of them wait for. A worker is given more of it later, never
+ * less: nobody but root can go back. */
+#define NICE 5
+/* Of the whole session. Where the kernel groups processes by session (sched_autogroup_enabled),
+ * nice counts in a session only: without this each session, however many processes it has, would
+ * count as much as the control plane. */
+static const char session_nice[] = "10";
+
+/* Without a file for it, there are no such groups. */
+static void lower_session(void) {
+    int fd = open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    /* An ordinary user may do so ten times a second; a busy moment has to do without. */
+    (void)!write(fd, session_nice, strlen(session_nice));
+    close(fd);
+}
+
+int fn_priority_lower(fn_launch *launch) {
+    (void)launch;
+    lower_session();
+    errno = 0;
+    int own = getpriority(PRIO_PROCESS, 0);
+    if (errno != 0) {
+        return -errno;
+    }
+    return own >= NICE || setpriority(PRIO_PROCESS, 0, NICE) == 0 ? 0 : -errno;
+}
