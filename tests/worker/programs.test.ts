@@ -60,6 +60,11 @@ async function answer(body: string, more?: Partial<Capabilities>): Promise<unkno
   }
 }
 
+test('programs take no right to files', async () => {
+  const body = `return (await exec('/bin/echo', ['answer'])).stdout`
+  expect(await answer(body, { allowFilesystem: false })).toBe('answer\n')
+})
+
 /** The pids that scripts of a test wrote down, as this test's own namespace has them. */
 function running(marker: string): number[] {
   const { stdout } = Bun.spawnSync(['pgrep', '-f', marker])

@@ -4,7 +4,6 @@ import * as native from 'fn:process'
 import { Buffer } from 'node:buffer'
 import { EventEmitter } from 'node:events'
 import { Readable, Writable } from 'node:stream'
-import { hasCode } from './fs/files.ts'
 
 type Stdio = 'pipe' | 'ignore' | 'inherit' | null | undefined
 
@@ -113,7 +112,7 @@ export class ChildProcess extends EventEmitter {
     })
     // A program that ends before it has read all is no failure of its own.
     input.on('error', (error) => {
-      if (!hasCode(error, 'EPIPE')) this.emit('error', error)
+      if ((error as { code?: string }).code !== 'EPIPE') this.emit('error', error)
     })
     return input
   }
