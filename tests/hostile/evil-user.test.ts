@@ -1,8 +1,9 @@
 /** The same attacker where the service is an ordinary user's, with user namespaces and without them. */
-import { afterAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { userNamespaces } from '../launcher/harness.ts'
 import { CALLS, LETHAL, REFUSED } from './attempts.ts'
 import { asOrdinaryUser, attack, outcome, type Stand, stand } from './evil.ts'
+import { Neighbour } from './neighbour.ts'
 
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const stands: Record<string, Stand> = {
@@ -13,8 +14,12 @@ const stands: Record<string, Stand> = {
 }
 const without = stands['strict, without user namespaces'] as Stand
 const withThem = userNamespaces ? ['strict', 'paths'] : []
+let neighbour: Neighbour
+beforeAll(async () => {
+  neighbour = await Neighbour.start()
+})
 afterAll(async () => {
-  await Promise.all(Object.values(stands).map(({ bench }) => bench.close()))
+  await Promise.all([neighbour.close(), ...Object.values(stands).map(({ bench }) => bench.close())])
 })
 
 for (const kind of ['strict, without user namespaces', ...withThem]) {
@@ -85,3 +90,5 @@ describe.if(userNamespaces)('with user namespaces', () => {
     expect(await outcome(at, 'other-processes')).toMatch(/^(done 0|refused EACCES)$/)
   })
 })
+
+test('the neighbour answered each request all the while', () => neighbour.expectAllAnswered())

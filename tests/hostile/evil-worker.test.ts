@@ -16,9 +16,9 @@ import {
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { call, openLauncher, start } from '../conformance/harness.ts'
 import { CALLS, LETHAL, REFUSED } from './attempts.ts'
 import { outcome, type Stand, stand } from './evil.ts'
+import { Neighbour } from './neighbour.ts'
 
 const OWNER = process.getuid?.() === 0 ? 65534 : process.getuid?.()
 const x64 = process.arch === 'x64'
@@ -59,8 +59,7 @@ let tcpPort = 0
 const abstractName = `functions-evil-${process.pid}`
 const unixPath = join(secrets, 'control.sock')
 
-const neighbour = { launcher: openLauncher(), answered: 0, failed: 0, stop: false }
-let running: Promise<void>
+let neighbour: Neighbour
 
 beforeAll(async () => {
   const listen = async (where: object | string) => {
@@ -72,26 +71,12 @@ beforeAll(async () => {
   tcpPort = ((await listen({ host: '127.0.0.1', port: 0 })).address() as { port: number }).port
   await listen({ path: unixPath })
   await listen({ path: `\0${abstractName}` })
-  const bundle = `export default (req) => new Response(new URL(req.url).search)`
-  const { worker } = await start(neighbour.launcher.launcher, 'quickjs-ng', bundle)
-  running = (async () => {
-    for (let i = 0; !neighbour.stop; i++) {
-      const answer = await call(worker, { url: `http://probe.test/?${i}` })
-      if (answer.body.toString() === `?${i}`) neighbour.answered++
-      else neighbour.failed++
-      await Bun.sleep(1)
-    }
-  })()
+  neighbour = await Neighbour.start()
 })
 
 afterAll(async () => {
-  neighbour.stop = true
-  await running
   for (const server of servers) server.close()
-  await Promise.all([
-    ...Object.values(stands).map(({ bench }) => bench.close()),
-    neighbour.launcher.close(),
-  ])
+  await Promise.all([...Object.values(stands).map(({ bench }) => bench.close()), neighbour.close()])
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -272,7 +257,4 @@ describe('bun: programs', () => {
   })
 })
 
-test('the neighbour answered all the while', () => {
-  expect(neighbour.failed).toBe(0)
-  expect(neighbour.answered).toBeGreaterThan(100)
-})
+test('the neighbour answered each request all the while', () => neighbour.expectAllAnswered())

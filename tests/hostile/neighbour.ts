@@ -1,0 +1,55 @@
+/** A function of another tenant's, asked one thing after the other while an attacker is at work; it must answer each. */
+import { expect } from 'bun:test'
+import type { Worker } from '../../src/worker/worker.ts'
+import { type Bench, call, openLauncher, start, until } from '../conformance/harness.ts'
+
+const ECHO = `export default (req) => new Response(new URL(req.url).search)`
+/** So many answers at least, or nothing was running beside the attacker. */
+const ENOUGH = 100
+
+export class Neighbour {
+  sent = 0
+  answered = 0
+  readonly failures: string[] = []
+  readonly #bench: Bench
+  #stopping = false
+  #asking: Promise<void> = Promise.resolve()
+
+  private constructor(bench: Bench) {
+    this.#bench = bench
+  }
+
+  static async start(): Promise<Neighbour> {
+    const bench = openLauncher()
+    const neighbour = new Neighbour(bench)
+    const { worker } = await start(bench.launcher, 'quickjs-ng', ECHO)
+    neighbour.#asking = neighbour.#ask(worker)
+    return neighbour
+  }
+
+  async #ask(worker: Worker): Promise<void> {
+    while (!this.#stopping) {
+      const query = `?${this.sent++}`
+      const answer = await call(worker, { url: `http://probe.test/${query}` })
+      if (answer.body.toString() === query) this.answered++
+      else this.failures.push(`${query}: ${answer.status} ${answer.error?.code} ${answer.body}`)
+      await Bun.sleep(1)
+    }
+  }
+
+  /** No more is asked from here on: each request that was sent has had its answer, and none failed. */
+  async expectAllAnswered(): Promise<void> {
+    await until('its answers', () => this.answered + this.failures.length > ENOUGH)
+    this.#stopping = true
+    await this.#asking
+    expect(this.failures).toEqual([])
+    expect(this.answered).toBe(this.sent)
+    expect(this.answered).toBeGreaterThan(ENOUGH)
+  }
+
+  async close(): Promise<void> {
+    this.#stopping = true
+    await this.#asking
+    await this.#bench.close()
+  }
+}
