@@ -6,14 +6,20 @@ import { asOrdinaryUser, attack, outcome, type Stand, stand } from './evil.ts'
 import { Neighbour } from './neighbour.ts'
 
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
+const everything = {
+  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+}
 const stands: Record<string, Stand> = {
   'strict, without user namespaces': stand('quickjs-ng', {}, asOrdinaryUser(false)),
   strict: stand('quickjs-ng', {}, asOrdinaryUser(true)),
   paths: stand('quickjs-ng', paths, asOrdinaryUser(true)),
+  'all files': stand('quickjs-ng', { allowFilesystem: true }, asOrdinaryUser(true)),
+  programs: stand('quickjs-ng', { ...paths, allowChildProcess: true }, asOrdinaryUser(true)),
+  permissive: stand('quickjs-ng', everything, asOrdinaryUser(true)),
   bun: stand('bun', {}, asOrdinaryUser(true)),
 }
 const without = stands['strict, without user namespaces'] as Stand
-const withThem = userNamespaces ? ['strict', 'paths'] : []
+const withThem = userNamespaces ? ['strict', 'paths', 'all files'] : []
 let neighbour: Neighbour
 beforeAll(async () => {
   neighbour = await Neighbour.start()
@@ -54,6 +60,7 @@ describe('strict, without user namespaces', () => {
     ['paths', 'quickjs-ng', paths],
     ['programs', 'quickjs-ng', { allowChildProcess: true }],
     ['all files', 'quickjs-ng', { allowFilesystem: true }],
+    ['permissive', 'quickjs-ng', everything],
     ['bun', 'bun', {}],
   ] as const)(
     '%s is refused rather than run without its root',
@@ -74,12 +81,20 @@ describe.if(userNamespaces)('with user namespaces', () => {
     expect(await outcome(at, 'list /proc')).toBe('refused ENOENT')
   })
 
-  test.each(LETHAL)('bun: %s', async (attempt) => {
-    expect(await outcome(stands.bun as Stand, attempt)).toBe('killed')
-  })
+  describe.each(['bun', 'programs', 'permissive'])('%s: the calls that lead out', (kind) => {
+    test.each(LETHAL)('%s', async (attempt) => {
+      expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
+    })
 
-  test.each(REFUSED)('bun: %s', async (attempt) => {
-    expect(await outcome(stands.bun as Stand, attempt)).toMatch(/^refused /)
+    test.each(REFUSED)('%s', async (attempt) => {
+      expect(await outcome(stands[kind] as Stand, attempt)).toMatch(/^refused /)
+    })
+
+    test('no other process is in sight, none can be signalled', async () => {
+      const at = stands[kind] as Stand
+      expect(await outcome(at, 'other-processes')).toMatch(/^(done 0|refused EACCES)$/)
+      expect(await outcome(at, 'signal-others')).toBe('done 0')
+    })
   })
 
   test('bun: the host’s files, network and processes', async () => {
