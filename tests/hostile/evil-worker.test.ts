@@ -257,4 +257,33 @@ describe('bun: programs', () => {
   })
 })
 
+for (const kind of ['paths', 'all files', 'programs', 'permissive', 'bun']) {
+  const at = stands[kind] as Stand
+  describe(`${kind}: what it holds and may use up`, () => {
+    test('a core file of what it knows', async () => {
+      expect(await outcome(at, 'dump-core')).toMatch(/signal 6|killed|WORKER_CRASHED/)
+      for (const path of [dir, allowed, '/']) {
+        expect(readdirSync(path).filter((name) => name.startsWith('core'))).toEqual([])
+      }
+    })
+
+    test('descriptors beside its channel', async () => {
+      expect(await outcome(at, 'other-sockets')).toMatch(/^done [02]$/)
+    })
+
+    test('more descriptors than it may', async () => {
+      expect(await outcome(at, 'raise-nofile')).toMatch(/^(refused EPERM|killed)$/)
+    })
+  })
+}
+
+describe.each(['paths', 'all files'])('%s: networks and processes', (kind) => {
+  test.each([
+    ...['tcp 127.0.0.1 80', 'udp 127.0.0.1 53', 'tcp6', 'listen', `unix ${unixPath}`],
+    ...[`abstract ${abstractName}`, 'signal-others'],
+  ])('%s', async (attempt) => {
+    expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
+  })
+})
+
 test('the neighbour answered each request all the while', () => neighbour.expectAllAnswered())
