@@ -84,18 +84,18 @@ export class Machine {
         30_000,
       )
     } catch (error) {
-      throw new Error(`${error}\n${machine.read('boot')}\n${machine.read('log')}`)
+      const said = `${machine.read('boot')}\n${machine.read('log')}`
+      await machine.remove()
+      throw new Error(`${error}\n${said}`)
     }
-    machine.#init = machine.#firstProcess()
+    machine.#init = machine.#firstProcess() ?? 0
     return machine
   }
 
-  #firstProcess(): number {
-    const systemd = descendants(this.#outside.pid).find(
+  #firstProcess(): number | undefined {
+    return descendants(this.#outside.pid).find(
       (pid) => readFileSync(`/proc/${pid}/comm`, 'latin1') === 'systemd\n',
     )
-    if (systemd === undefined) throw new Error(`systemd is gone: ${this.read('boot')}`)
-    return systemd
   }
 
   /** A file of its folder; empty where there is none yet. */
@@ -150,8 +150,8 @@ export class Machine {
   }
 
   async remove(): Promise<void> {
-    if (this.#init !== 0) process.kill(this.#init, 'SIGKILL')
-    else for (const pid of descendants(this.#outside.pid)) process.kill(pid, 'SIGKILL')
+    const init = this.#firstProcess()
+    if (init !== undefined) process.kill(init, 'SIGKILL')
     await this.#outside.exited
     rmSync(this.folder, { recursive: true, force: true })
   }
