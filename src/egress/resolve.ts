@@ -5,7 +5,10 @@ import { isBadPort } from './bad-ports.ts'
 import { EgressError, failed, refused } from './errors.ts'
 import { badPort, type Target } from './target.ts'
 
-/** Asks for the addresses of a name. */
+/**
+ * Asks for the addresses of a name: each question goes out for itself. Were an answer kept, or a question
+ * under way joined, one tenant could tell from the time of its answer what another had asked for.
+ */
 export type Lookup = (name: string) => Promise<string[]>
 
 /**
@@ -52,15 +55,21 @@ function checkAddress(address: string, target: Target, allowance: PrivateAllowan
   if (isBadPort(port) && !allowance.names(address, port)) throw badPort(port)
 }
 
+const PORTS = 65_535
+let asked = 0
+
+/** The port does nothing but tell questions apart: the library joins those that are alike. */
 async function askSystem(name: string): Promise<string[]> {
-  const found = await dns.lookup(name, { all: true })
+  asked = (asked + 1) % PORTS
+  const found = await Bun.dns.lookup(name, { backend: 'system', port: asked })
   return found.map(({ address }) => address)
 }
 
 function askServer(server: string, timeoutMs: number): Lookup {
-  const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 2), tries: 2 })
-  resolver.setServers([server])
   return async (name) => {
+    // A resolver keeps answers for as long as they say: one for each question has none.
+    const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 2), tries: 2 })
+    resolver.setServers([server])
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
     const found = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     const [first] = answers

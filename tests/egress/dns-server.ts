@@ -7,6 +7,8 @@ const AAAA = 28
 /** Pointer to the name of the question. */
 const SAME_NAME = Buffer.from([0xc0, 12])
 const HEADER_BYTES = 12
+/** For so long may an answer be kept: long enough for a cache to show. */
+const TTL_SECONDS = 60
 
 /** Answers to the questions for one name, in turn; the last one holds for all that follow. */
 export type Zone = Record<string, (string[] | 'silent')[]>
@@ -16,6 +18,8 @@ export class DnsServer {
   zone: Zone = {}
   /** The answer for a name that the zone has not; none = there is no such name. */
   fallback: string[] | undefined
+  /** What answers wait for. */
+  held: Promise<void> = Promise.resolve()
   readonly #socket: Socket
   readonly #asked = new Map<string, number>()
 
@@ -23,13 +27,14 @@ export class DnsServer {
     this.#socket = socket
     socket.on('message', (message, from) => {
       const reply = this.#answer(message)
-      if (reply !== undefined) socket.send(reply, from.port, from.address)
+      if (reply === undefined) return
+      void this.held.then(() => socket.send(reply, from.port, from.address))
     })
   }
 
-  static async start(): Promise<DnsServer> {
+  static async start(port = 0): Promise<DnsServer> {
     const socket = createSocket('udp4')
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
     return new DnsServer(socket)
   }
 
@@ -84,6 +89,7 @@ function resource(type: number, data: Buffer): Buffer {
   const fixed = Buffer.alloc(10)
   fixed.writeUInt16BE(type, 0)
   fixed.writeUInt16BE(1, 2)
+  fixed.writeUInt32BE(TTL_SECONDS, 4)
   fixed.writeUInt16BE(data.length, 8)
   return Buffer.concat([SAME_NAME, fixed, data])
 }
