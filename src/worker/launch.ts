@@ -1,6 +1,7 @@
 /** Starts processes through functions-launcher, each with a channel on its descriptor 3. */
 import { constants } from 'node:os'
 import type { Subprocess } from 'bun'
+import { FunctionError } from '../errors.ts'
 import { ProtocolBreach } from './messages.ts'
 
 /** So long a supervisor has to follow its program. */
@@ -76,6 +77,18 @@ function kill(pid: number): boolean {
     // Gone already, or of a user that is not ours to signal: its supervisor takes it along.
     return false
   }
+}
+
+/**
+ * SANDBOX_UNAVAILABLE, with what was refused. Paths of the host stay in the log that the
+ * launcher's standard error goes to: the service's, or the function's own for a Bun worker.
+ */
+export function launchFailure(what: string, errno: string): FunctionError {
+  const why =
+    what === 'foreign link'
+      ? "a link on the way to an allowed path belongs to the workers' user, and is not followed, as a function may have made it: remove it, or make its owner another user; the log names it"
+      : `the launcher failed: ${what} (${errno})`
+  return new FunctionError('SANDBOX_UNAVAILABLE', why)
 }
 
 /** Takes a line as the launcher's. */

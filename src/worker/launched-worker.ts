@@ -7,6 +7,7 @@ import {
   type Launched,
   type LaunchMessage,
   launch,
+  launchFailure,
   readLines,
 } from './launch.ts'
 import type { ProcessUse, ProcessWatch, WatchedProcess } from './process-watch.ts'
@@ -90,8 +91,7 @@ export abstract class LaunchedWorker
 
   override announced(message: LaunchMessage): void {
     if (message.type === 'launch-failed') {
-      const why = `the launcher failed: ${message.what} (${message.errno})`
-      this.kill(new FunctionError('SANDBOX_UNAVAILABLE', why))
+      this.kill(launchFailure(message.what, message.errno))
       return
     }
     this.pid = message.pid

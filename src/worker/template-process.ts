@@ -12,6 +12,7 @@ import {
   type Launched,
   type LaunchMessage,
   launch,
+  launchFailure,
   readLines,
 } from './launch.ts'
 import { ProtocolBreach } from './messages.ts'
@@ -177,8 +178,7 @@ export class TemplateProcess {
         this.layers = message.layers
         return
       case 'launch-failed': {
-        const why = `the launcher failed: ${message.what} (${message.errno})`
-        this.#end(new FunctionError('SANDBOX_UNAVAILABLE', why))
+        this.#end(launchFailure(message.what, message.errno))
         return
       }
       case 'listening':

@@ -60,6 +60,18 @@ describe.skipIf(process.getuid?.() !== 0)('as root (else all links are of one us
     expect(await ask('swap', room('beta'))).toBe('swapped')
     const answer = await ask('below', room('alpha/sub/own.txt'))
     expect(answer).not.toContain('beta-secret')
-    expect(answer).toMatch(/SANDBOX_UNAVAILABLE|WORKER_START_FAILED/)
+    expect(answer).toContain('SANDBOX_UNAVAILABLE')
+    expect(answer).not.toContain(space.dir)
+    const log = service.log
+    expect(log).toContain(`the link ${room('alpha/sub')} is not followed`)
+    expect(log).toContain('belongs to the workers')
+  })
+
+  test('nor where layers may be left out: Landlock would follow it', async () => {
+    await service.stop()
+    service = await space.serve('--sandbox-allow-degraded', 'true')
+    const answer = await ask('below', room('alpha/sub/own.txt'))
+    expect(answer).not.toContain('beta-secret')
+    expect(answer).toContain('SANDBOX_UNAVAILABLE')
   })
 })

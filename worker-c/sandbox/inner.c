@@ -102,7 +102,10 @@ void fn_inner_run(fn_launch *launch) {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         result = steps[i].run(launch);
         if (result != 0) {
-            fail(launch, steps[i].what, -result, steps[i].in_namespace);
+            /* Without namespaces the link would be followed by Landlock: there is no second try. */
+            bool by_link = launch->foreign_link;
+            fail(launch, by_link ? "foreign link" : steps[i].what, -result,
+                 steps[i].in_namespace && !by_link);
         }
         launch->layers |= steps[i].layer;
     }

@@ -91,7 +91,8 @@ typedef struct {
     int sync_fd;   /* to the other half: a report up, one byte down, end of file when it is gone */
     uid_t own_uid; /* the launcher's, as seen outside any new namespace */
     gid_t own_gid;
-    uint32_t layers; /* in force in the inner half so far */
+    uint32_t layers;   /* in force in the inner half so far */
+    bool foreign_link; /* on the way to what is mounted lies a link of the workers' user */
 } fn_launch;
 
 /* What the inner half tells the supervisor: that it is ready for exec (`error` 0), or what failed.
@@ -143,7 +144,7 @@ void fn_report_launched(pid_t pid, uint32_t layers);
 _Noreturn void fn_report_failed(const char *what, int error);
 
 /* way.c: opens (O_PATH) what an absolute path leads to, along links that are not the stranger's.
- * The descriptor, or -errno: -ELOOP for a link of the stranger's. */
+ * The descriptor, or -errno: -EMLINK for a link of the stranger's, which standard error names. */
 int fn_open_way(const char *path, uid_t stranger);
 
 #endif

@@ -91,8 +91,8 @@ static int take_tree(fn_mount *mount, uid_t worker) {
         return 0;
     }
     if (way < 0) {
-        fprintf(stderr, "functions-launcher: %s is not followed: %s\n", mount->path,
-                way == -ELOOP ? "a link on its way belongs to the workers' user" : strerror(-way));
+        fprintf(stderr, "functions-launcher: there is no way to %s: %s\n", mount->path,
+                way == -EMLINK ? "a link of the workers' user" : strerror(-way));
         return way;
     }
     long fd = syscall(SYS_open_tree, way, "",
@@ -227,11 +227,13 @@ static int fill_root(const fn_options *options, int proc) {
     return proc < 0 ? 0 : attach_at(proc, "/proc", true);
 }
 
-static int enter_empty(const fn_options *options, int proc) {
+static int enter_empty(fn_launch *launch, int proc) {
+    const fn_options *options = &launch->options;
     uid_t worker = options->uid.set ? (uid_t)options->uid.value : geteuid();
     for (size_t i = 0; i < options->mount_count; i++) {
         int result = take_tree(&options->mounts[i], worker);
         if (result != 0) {
+            launch->foreign_link = result == -EMLINK;
             return result;
         }
     }
@@ -271,5 +273,5 @@ int fn_root_enter(fn_launch *launch) {
     if (result != 0) {
         return result;
     }
-    return options->host_root ? enter_host(options, proc) : enter_empty(options, proc);
+    return options->host_root ? enter_host(options, proc) : enter_empty(launch, proc);
 }

@@ -56,6 +56,20 @@ static int follow(fn_way *way, int link) {
     return len > 0 && target[0] == '/' ? begin_at_root(way) : 0;
 }
 
+/* For the operator: which link it is, and what to do. */
+static void tell_foreign(int link, uid_t owner) {
+    char self[32];
+    char path[PATH_MAX];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", link);
+    ssize_t len = readlink(self, path, sizeof path);
+    fprintf(
+        stderr,
+        "functions-launcher: the link %.*s is not followed: it belongs to the workers' user %u, so "
+        "a "
+        "function may have made it; remove it, or make the owner of it another user (chown -h)\n",
+        len < 0 ? 0 : (int)len, path, (unsigned)owner);
+}
+
 /* One step: into the folder or file of that name, or along its link. */
 static int step(fn_way *way, const char *name, uid_t stranger, unsigned *links) {
     int fd = openat(way->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -72,7 +86,13 @@ static int step(fn_way *way, const char *name, uid_t stranger, unsigned *links) 
         way->at = fd;
         return 0;
     }
-    int error = info.st_uid == stranger || ++*links > MAX_LINKS ? -ELOOP : follow(way, fd);
+    int error;
+    if (info.st_uid == stranger) {
+        tell_foreign(fd, stranger);
+        error = -EMLINK;
+    } else {
+        error = ++*links > MAX_LINKS ? -ELOOP : follow(way, fd);
+    }
     close(fd);
     return error;
 }
