@@ -6,6 +6,8 @@ export interface Attack {
   flags?: string[]
   /** Sent with each of its requests. */
   body?: Uint8Array<ArrayBuffer>
+  /** Requests of the attacker that are under way at any time: one of native code, else several. */
+  clients?: number
   /** Functions of the same handler that are called in turn. */
   copies?: number
   /** The handler is never loaded: native code makes the attempt that it names. */
@@ -16,6 +18,7 @@ const PERMISSIVE = ['--profile', 'permissive']
 const BODY = new Uint8Array(8 * 2 ** 20)
 
 export const ATTACKS: Record<string, Attack> = {
+  'as many plain requests, for comparison': { handler: "() => new Response('x')" },
   'a loop without end': { handler: '() => { for (;;); }', flags: ['--cpu', '2s'] },
   'promises without end': {
     handler:
@@ -76,5 +79,5 @@ export const ATTACKS: Record<string, Attack> = {
 
 /** An attempt of tests/hostile/evil, which stands as a mark in the bundle's text. */
 function attempt(name: string, flags: string[] = []): Attack {
-  return { handler: `() => new Response('attempt: ${name}')`, flags, native: true }
+  return { handler: `() => new Response('attempt: ${name}')`, flags, native: true, clients: 1 }
 }

@@ -6,8 +6,8 @@ import { openConnection, warmUp } from './client.ts'
 import { HELLO_FUNCTION } from './peers.ts'
 import { median, quantile, timeEach } from './statistics.ts'
 
-/** Requests of the attacker that are under way at any time. */
-const ATTACKERS = 4
+/** Of an attacker, unless it says otherwise. */
+const CLIENTS = 4
 /** The worker that makes attempts in the place of bundles that name one, and loads every other. */
 const EVIL_WORKER = join(import.meta.dir, '../.build/test/evil-worker')
 const NATIVE = ['--worker-quickjs-path', EVIL_WORKER]
@@ -71,7 +71,7 @@ async function measureBeside(attack: Attack, requests: number) {
 /** Several clients of the attacker, in a process that gets out of the way: theirs is not the work that is measured. */
 async function beginAttack(
   service: Service,
-  { body }: Attack,
+  { body, clients = CLIENTS }: Attack,
   names: string[],
   signal: AbortSignal,
 ): Promise<void> {
@@ -83,7 +83,7 @@ async function beginAttack(
       process.execPath,
       import.meta.path,
       service.url,
-      `${ATTACKERS}`,
+      `${clients}`,
       `${body?.length ?? 0}`,
       ...names,
     ],
