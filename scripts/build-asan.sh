@@ -103,9 +103,11 @@ objects=()
 add "$our_headers" worker-c/worker/heap.c "$cc" "${ours[@]}" -std=c11 -DFN_FORCE_GC
 forced=("${objects[@]}")
 objects=()
-for file in fuzz frames script replay; do
-  if ! $fuzz || [ $file != replay ]; then
-    add "$our_headers" worker-c/fuzz/$file.c "$cc" "${ours[@]}" -std=c11
+# Some of them have files of the worker in them.
+fuzz_headers=$our_headers$(cat worker-c/fuzz/fuzz.h worker-c/worker/{child,template}.c | sha256sum)
+for file in worker-c/fuzz/*.c; do
+  if ! $fuzz || [ "$file" != worker-c/fuzz/replay.c ]; then
+    add "$fuzz_headers" "$file" "$cc" "${ours[@]}" -std=c11
   fi
 done
 targets=("${objects[@]}")
@@ -126,12 +128,14 @@ link() {
   mv "$out/$name.$$" "$out/$name"
 }
 
+# Where the worker would end, a target goes on (worker-c/fuzz/breach.c).
+go_on=(-Wl,--wrap=fn_worker_breach -Wl,--wrap=fn_worker_exit)
 if $fuzz; then
-  link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}"
+  link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}" "${go_on[@]}"
 else
   link quickjs-worker address,undefined "${heap[@]}" "${main[@]}"
   link quickjs-worker-gc address,undefined "${forced[@]}" "${main[@]}"
-  link fuzz-replay address,undefined "${heap[@]}" "${targets[@]}"
+  link fuzz-replay address,undefined "${heap[@]}" "${targets[@]}" "${go_on[@]}"
 fi
 # Objects of earlier contents would pile up.
 find "$out/objects" -name '*.o' -mtime +7 -delete

@@ -17,19 +17,37 @@ each=$((seconds / ${#targets[@]}))
 [ $each -gt 0 ] || die "So many targets need at least ${#targets[@]} seconds."
 
 out=.build/fuzz
+# No leak check: a finding of one input among many thousands is what several left behind, and a target keeps its engine
+# by design. Leaks are looked for at the end of each sanitized worker that the tests start (FN_SANITIZE, teardown.c).
+options=(-timeout=20 -rss_limit_mb=2048 -detect_leaks=0)
+
+# fuzz TARGET LOG: runs it for `each` seconds.
+fuzz() {
+  FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$1") "$out/fuzz" "$out/corpus/$1" "worker-c/fuzz/corpus/$1" "${options[@]}" \
+    -max_total_time="$each" -print_final_stats=1 -artifact_prefix="$out/findings/$1-" >"$2" 2>&1
+}
+
+# minimise TARGET LOG: keeps what adds to the inputs that are tracked, and of that the smallest.
+minimise() {
+  rm -rf "$out/merged"
+  mkdir -p "$out/merged"
+  FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$1") "$out/fuzz" -merge=1 "${options[@]}" -artifact_prefix="$out/findings/$1-" \
+    "$out/merged" "worker-c/fuzz/corpus/$1" "$out/corpus/$1" >>"$2" 2>&1 || return
+  rm -rf "${out:?}/corpus/$1"
+  mv "$out/merged" "$out/corpus/$1"
+}
+
 failed=0
 for target in "${targets[@]}"; do
   mkdir -p "$out/corpus/$target" "$out/findings"
-  name=$(fuzz_name "$target")
   log=$out/$target.log
-  if FUNCTIONS_FUZZ_TARGET=$name "$out/fuzz" "$out/corpus/$target" "worker-c/fuzz/corpus/$target" \
-    -max_total_time="$each" -timeout=20 -rss_limit_mb=2048 -detect_leaks=0 -print_final_stats=1 \
-    -artifact_prefix="$out/findings/$target-" >"$log" 2>&1; then
-    say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs, $(find "$out/corpus/$target" -type f | wc -l) kept"
+  if fuzz "$target" "$log" && minimise "$target" "$log"; then
+    say "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log" | head -n 1) inputs," \
+      "$(find "$out/corpus/$target" -type f | wc -l) kept"
   else
     failed=1
     finding=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-    say "$target: FAILED, $log says how; again with: FUNCTIONS_FUZZ_TARGET=$name $out/fuzz $finding"
+    say "$target: FAILED, $log says how; again with: FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") $out/fuzz $finding"
   fi
 done
 exit $failed

@@ -75,14 +75,14 @@ stamp_set() {
 
 # The fuzz targets, a line each, and what FUNCTIONS_FUZZ_TARGET says for one.
 fuzz_targets() {
-  echo frames
+  printf '%s\n' frames messages paths start template
   basename -s .js worker-c/fuzz/targets/*.js
 }
 
 fuzz_name() { # TARGET
-  if [ "$1" = frames ]; then
-    echo frames
-  else
+  if [ -f "worker-c/fuzz/targets/$1.js" ]; then
     echo "worker-c/fuzz/targets/$1.js"
+  else
+    echo "$1"
   fi
 }
