@@ -42,12 +42,15 @@ _Noreturn void __wrap_fn_worker_exit(fn_worker *worker, int status, bool flush) 
     abort();
 }
 
-void fn_fuzz_until_breach(void (*run)(void *), void *opaque) {
+bool fn_fuzz_until_breach(void (*run)(void *), void *opaque) {
     jmp_buf here;
     waiting = &here;
+    volatile bool broken = true;
     if (setjmp(here) == 0) {
         run(opaque);
+        broken = false;
     }
     waiting = NULL;
     fn_fuzz_free_json(open_doc);
+    return broken;
 }

@@ -38,8 +38,8 @@ void fn_fuzz_tree_renew(void);
 /* Ends the process where something was changed outside of the allowed folder. */
 void fn_fuzz_tree_check(void);
 
-/* breach.c: runs that, until the worker would end for a broken protocol. */
-void fn_fuzz_until_breach(void (*run)(void *), void *opaque);
+/* breach.c: runs that, until the worker would end for a broken protocol: did it? */
+bool fn_fuzz_until_breach(void (*run)(void *), void *opaque);
 /* Where it would end otherwise, in files that the targets include. */
 _Noreturn void fn_fuzz_exit(int status);
 /* Those of yyjson in such files; at a breach the document that was open is freed. */

@@ -53,7 +53,7 @@ async function request(how, kind, more, [url = '', method, text = '', ...rest]) 
   const upper = method?.toUpperCase() ?? 'GET'
   if (made.method !== (KNOWN.includes(upper) ? upper : method)) throw new Error(made.method)
   if (FORBIDDEN.includes(upper)) throw new Error(`method ${method}`)
-  const copy = new Request(made.clone(), { headers: made.headers })
+  const copy = new Request(made.clone())
   for (const name of ['url', 'method', 'mode', 'redirect', 'integrity', 'referrer']) {
     if (copy[name] !== made[name]) throw new Error(`${name}: ${copy[name]}, was ${made[name]}`)
   }

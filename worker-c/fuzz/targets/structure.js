@@ -109,6 +109,6 @@ function shape(value, seen) {
   if (value instanceof ArrayBuffer) return `${kind}${value.byteLength} ${value.resizable}`
   if (ArrayBuffer.isView(value)) return inner([value.byteOffset, value.byteLength, value.buffer])
   if (value instanceof ReadableStream) return kind
-  if (kind !== '[object Object]' && !Array.isArray(value)) return `${kind}${String(value)}`
+  if (kind !== '[object Object]' && !Array.isArray(value)) return `${kind}${value.valueOf().toString()}`
   return inner(Object.entries(value).flat(1))
 }
