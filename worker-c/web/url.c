@@ -187,7 +187,7 @@ static JSValue set_part(JSContext *ctx, JSValueConst this_val, JSValueConst valu
         return JS_ThrowTypeError(ctx, "Invalid URL");
     }
     if ((part == HREF || part == SEARCH) && url->params != NULL) {
-        fn_params_reset(url->params);
+        fn_params_reset(ctx, url->params);
     }
     return JS_UNDEFINED;
 }

@@ -27,7 +27,10 @@ struct fn_params {
 JSValue fn_params_of_url(JSContext *ctx, fn_url *url);
 /* Lets go of the place where the last iteration stood. */
 void fn_params_forget(fn_params *params);
+/* In a list just parsed each broken part becomes U+FFFD, as the standard has it. 0, or -1 with an
+ * exception. */
+int fn_params_mend(JSContext *ctx, fn_params *params);
 /* The URL's query changed. */
-void fn_params_reset(fn_params *params);
+void fn_params_reset(JSContext *ctx, fn_params *params);
 
 #endif

@@ -24,7 +24,7 @@ static fn_params *attach(JSContext *ctx, JSValueConst value, const char *query, 
     }
     *params = (fn_params){.list = ada_parse_search_params(query, len)};
     JS_SetOpaque(value, params);
-    return params;
+    return fn_params_mend(ctx, params) < 0 ? NULL : params;
 }
 
 JSValue fn_params_of_url(JSContext *ctx, fn_url *url) {
@@ -43,9 +43,12 @@ JSValue fn_params_of_url(JSContext *ctx, fn_url *url) {
     return value;
 }
 
-void fn_params_reset(fn_params *params) {
+void fn_params_reset(JSContext *ctx, fn_params *params) {
     ada_string search = ada_get_search(params->url->url);
     ada_search_params_reset(params->list, search.data, search.length);
+    if (fn_params_mend(ctx, params) < 0) {
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* no memory: that ends the invocation */
+    }
 }
 
 /* The list changed: so does the query of its URL. */
