@@ -15,7 +15,17 @@ async function slices(bytes, view, type) {
   const endings = bytes[0] & 1 ? 'native' : 'transparent'
   const whole = new Blob(parts.slice(0, bytes[1] % 6), { type, endings })
   const [start, end] = [view.getInt32(2, true), view.getInt32(6, true)]
-  const edges = [start, end, start % 64, end % 64, start / 3, Number.NaN, 2 ** 53, -Infinity, undefined]
+  const edges = [
+    start,
+    end,
+    start % 64,
+    end % 64,
+    start / 3,
+    Number.NaN,
+    2 ** 53,
+    -Infinity,
+    undefined,
+  ]
   const all = await whole.bytes()
   if (all.length !== whole.size) throw new Error('size')
   const [from, to] = [edges[bytes[1] % edges.length], edges[bytes[0] % edges.length]]
@@ -47,13 +57,16 @@ async function form(kinds, words) {
 }
 
 async function entry([name, value], [itsName, its]) {
-  if (unescaped(breaks(name)) !== itsName) throw new Error(`name ${JSON.stringify([name, itsName])}`)
+  if (unescaped(breaks(name)) !== itsName)
+    throw new Error(`name ${JSON.stringify([name, itsName])}`)
   if (typeof value === 'string') {
     // Read as Body.text does it: without a byte order mark at its begin.
-    if (breaks(value).replace(/^\ufeff/, '') !== its) throw new Error(`value ${JSON.stringify([value, its])}`)
+    if (breaks(value).replace(/^\ufeff/, '') !== its)
+      throw new Error(`value ${JSON.stringify([value, its])}`)
     return
   }
-  if (unescaped(value.name) !== its.name) throw new Error(`file ${JSON.stringify([value.name, its.name])}`)
+  if (unescaped(value.name) !== its.name)
+    throw new Error(`file ${JSON.stringify([value.name, its.name])}`)
   if ((await value.text()) !== (await its.text())) throw new Error('contents')
 }
 

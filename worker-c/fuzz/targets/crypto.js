@@ -138,7 +138,8 @@ async function signature(input, key, algorithm) {
   const signed = new Uint8Array(await subtle.sign(algorithm, key.privateKey ?? key, data))
   if (!(await verify(signed))) throw new Error(`${algorithm.name ?? algorithm}: not verified`)
   signed[(way >> 1) % signed.length] ^= 1 << (way & 7)
-  if (await verify(signed)) throw new Error(`${algorithm.name ?? algorithm}: a changed one, verified`)
+  if (await verify(signed))
+    throw new Error(`${algorithm.name ?? algorithm}: a changed one, verified`)
   if (await verify(signed.subarray(1))) throw new Error('a shorter one is verified')
 }
 

@@ -54,7 +54,8 @@ const apply = {
 
 function check(operation, params, list, name, value) {
   const said = JSON.stringify([...params])
-  if (said !== JSON.stringify(list)) throw new Error(`${operation}: ${said}, not ${JSON.stringify(list)}`)
+  if (said !== JSON.stringify(list))
+    throw new Error(`${operation}: ${said}, not ${JSON.stringify(list)}`)
   if (params.size !== list.length) throw new Error('size')
   const all = list.filter(([key]) => key === name).map(([, its]) => its)
   if (JSON.stringify(params.getAll(name)) !== JSON.stringify(all)) throw new Error('getAll')

@@ -31,7 +31,9 @@ function headersOf(how, words) {
 
 function bodyOf(kind, text) {
   const kinds = [undefined, null, text, new Blob([text], { type: text }), new URLSearchParams(text)]
-  kinds.push(new TextEncoder().encode(text).buffer, new Blob([text]).stream(), { toString: () => text })
+  kinds.push(new TextEncoder().encode(text).buffer, new Blob([text]).stream(), {
+    toString: () => text,
+  })
   const form = new FormData()
   form.append(text, text)
   return [...kinds, form][kind % (kinds.length + 1)]

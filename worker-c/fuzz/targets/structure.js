@@ -25,7 +25,8 @@ export default async (bytes) => {
     return
   }
   for (const part of transfer)
-    if (part instanceof ArrayBuffer && !part.detached) throw new Error('transferred, and still here')
+    if (part instanceof ArrayBuffer && !part.detached)
+      throw new Error('transferred, and still here')
 }
 
 const byte = (input) => input.bytes[input.at++] ?? 0
@@ -77,7 +78,10 @@ function list(input) {
 
 function view(input) {
   const kind = VIEWS[byte(input) % VIEWS.length]
-  const buffer = new ArrayBuffer(byte(input) & 0xf8, byte(input) & 1 ? { maxByteLength: 256 } : undefined)
+  const buffer = new ArrayBuffer(
+    byte(input) & 0xf8,
+    byte(input) & 1 ? { maxByteLength: 256 } : undefined,
+  )
   input.made.push(buffer)
   const offset = Math.min((byte(input) & 31) * 8, buffer.byteLength)
   return byte(input) & 1 ? new kind(buffer, offset) : new kind(buffer, 0, 0)
@@ -109,6 +113,7 @@ function shape(value, seen) {
   if (value instanceof ArrayBuffer) return `${kind}${value.byteLength} ${value.resizable}`
   if (ArrayBuffer.isView(value)) return inner([value.byteOffset, value.byteLength, value.buffer])
   if (value instanceof ReadableStream) return kind
-  if (kind !== '[object Object]' && !Array.isArray(value)) return `${kind}${value.valueOf().toString()}`
+  if (kind !== '[object Object]' && !Array.isArray(value))
+    return `${kind}${value.valueOf().toString()}`
   return inner(Object.entries(value).flat(1))
 }

@@ -74,6 +74,9 @@ function into(text, room) {
   if (buffer[0] !== 0xff || buffer[room + 1] !== 0xff) throw new Error('encodeInto wrote beside')
   if (written > room || (written < whole.length && written + 4 <= room)) throw new Error('room')
   const begin = encoder.encode(text.slice(0, read))
-  if (begin.length !== written || begin.some((byte, i) => byte !== buffer[i + 1] || byte !== whole[i]))
+  if (
+    begin.length !== written ||
+    begin.some((byte, i) => byte !== buffer[i + 1] || byte !== whole[i])
+  )
     throw new Error('encodeInto wrote something else')
 }
