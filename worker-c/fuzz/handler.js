@@ -4,7 +4,7 @@ const never = new ReadableStream({ pull: () => new Promise(() => {}) })
 const background = []
 
 export default {
-  async fetch(request, env, ctx) {
+  async fetch(request, _env, ctx) {
     const { pathname } = new URL(request.url)
     request.signal.addEventListener('abort', () => background.push(request.signal.reason))
     if (background.length > 8) background.length = 0
