@@ -1,5 +1,6 @@
 /** What an attacker's worker may say: in every order, corrupted and cut anywhere, it is taken or it is a breach. */
 import { expect, test } from 'bun:test'
+import { EgressError } from '../egress/errors.ts'
 import { FunctionError } from '../errors.ts'
 import { type Accepted, checkAccepted } from './accepted.ts'
 import { Channel } from './channel.ts'
@@ -21,6 +22,8 @@ const FIELDS: Record<string, string> = {
   cancel: '"id":ID,"reason":"body"',
   error: '"id":ID,"code":"HANDLER_ERROR","message":"no"',
   done: '"id":ID,"cpu_us":1,"heap_bytes":2',
+  fetch:
+    '"id":"fID","invocation":ID,"method":"GET","url":"http://a/","headers":[],"redirect":"follow","end":END',
   log: '"id":ID,"level":"info","message":"x"',
   pong: '"n":ID',
   constructor: '"id":ID',
@@ -32,7 +35,9 @@ function setUp() {
   const broken: string[] = []
   const channel = new Channel()
   const events = { silent: () => {}, log: () => {} } as never
-  const fetches = new Fetches(channel, {} as never, {} as never)
+  // Every fetch is refused, as by a worker's own budget: what an upstream does is tested elsewhere.
+  const session = { ask: () => new EgressError('REFUSED', 'no'), close: () => {} }
+  const fetches = new Fetches(channel, {} as never, { session: () => session } as never)
   const flying: InFlight = new InFlight(
     { channel, fetches, watch: (due) => flying.watch(due), overdue: () => {} },
     (message) => new FunctionError(message.code, message.message),
@@ -90,7 +95,7 @@ function message(random: (below: number) => number, type: string): string {
   const size = [0, 1, 3, 70_000][random(4)] as number
   const id = String(random(3) > 0 ? 1 + random(2) : IDS[random(IDS.length)])
   const fields = (FIELDS[type] as string)
-    .replace('ID', id)
+    .replace(/ID/g, id)
     .replace('END', String(random(2) === 0))
     .replace('SIZE', String(size))
   const pays = type === 'chunk' || (type === 'response' && random(2) === 0)

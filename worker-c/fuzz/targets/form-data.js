@@ -23,6 +23,24 @@ async function read(body, type) {
   if (again.length !== entries.length)
     throw new Error(`${entries.length} entries, then ${again.length}`)
   for (let i = 0; i < entries.length; i++) {
-    if (typeof entries[i][1] !== typeof again[i][1]) throw new Error('a file and no file')
+    await compare(entries[i], again[i])
   }
 }
+
+/** Written, names and texts have CRLF; and three escapes in names cannot be told from the text itself. */
+async function compare([name, value], [itsName, its]) {
+  if (typeof value !== typeof its) throw new Error('a file and no file')
+  if (unescaped(breaks(name)) !== itsName)
+    throw new Error(`name ${JSON.stringify([name, itsName])}`)
+  if (typeof value === 'string') {
+    if (breaks(value).replace(/^\ufeff/, '') !== its) throw new Error(JSON.stringify([value, its]))
+    return
+  }
+  if (unescaped(value.name) !== its.name || value.size !== its.size)
+    throw new Error(`file ${JSON.stringify([value.name, its.name, value.size, its.size])}`)
+  if ((await value.text()) !== (await its.text())) throw new Error('contents')
+}
+
+const breaks = (text) => text.replace(/\r\n|\r|\n/g, '\r\n')
+const unescaped = (text) =>
+  text.replaceAll('%0A', '\n').replaceAll('%0D', '\r').replaceAll('%22', '"')

@@ -32,11 +32,16 @@ export default async (bytes) => {
     const input = format === 'jwk' ? JSON.parse(decoder.decode(data)) : data
     const key = await subtle.importKey(format, input, algorithm, true, usages)
     const exported = await subtle.exportKey(format, key)
-    await subtle.importKey(format, exported, algorithm, true, usages)
+    const again = await subtle.importKey(format, exported, algorithm, true, usages)
+    if (text(exported) !== text(await subtle.exportKey(format, again)))
+      throw new Error('another key')
   } catch (error) {
     if (!EXPECTED.has(error.name)) throw error
   }
 }
+
+const text = (exported) =>
+  exported instanceof ArrayBuffer ? new Uint8Array(exported).join() : JSON.stringify(exported)
 
 function algorithmOf(byte) {
   const curve = { namedCurve: CURVES[byte % 3] }
