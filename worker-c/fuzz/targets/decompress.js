@@ -9,9 +9,11 @@ export default async (bytes) => {
   const whole = await decompress(format, data, data.length)
   const pieces = await decompress(format, data, (bytes[1] % 13) + 1)
   if (whole !== pieces) throw new Error(`${format}: ${whole} and ${pieces}`)
-  const body = new Blob([data]).stream()
-  const packed = body.pipeThrough(new CompressionStream(format))
-  const back = await new Response(packed.pipeThrough(new DecompressionStream(format))).bytes()
+  const packing = new CompressionStream(format)
+  const feeding = feed(packing.writable.getWriter(), data, (bytes[1] % 13) + 1)
+  const unpacked = packing.readable.pipeThrough(new DecompressionStream(format))
+  const back = await new Response(unpacked).bytes()
+  await feeding
   if (back.length !== data.length || back.some((byte, i) => byte !== data[i]))
     throw new Error('there and back')
 }
