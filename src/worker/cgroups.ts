@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { maxProcesses } from './sandbox.ts'
 import type { WorkerSpec } from './worker.ts'
 
 const ROOT = '/sys/fs/cgroup'
@@ -20,7 +21,6 @@ const OVERHEAD_BYTES = 32 * 2 ** 20
 const CPU_WEIGHT = 100
 /** Of our own processes, which all functions wait for. */
 const OWN_WEIGHT = 1000
-const PIDS_OF_PROGRAMS = 64
 
 interface Group {
   path: string
@@ -120,7 +120,7 @@ export class Cgroups {
   }
 
   #limit({ path, pids }: Group, { capabilities, runtime }: WorkerSpec): void {
-    const threads = runtime === 'bun' || capabilities.allowChildProcess ? PIDS_OF_PROGRAMS : 1
+    const threads = runtime === 'bun' || capabilities.allowChildProcess ? maxProcesses() : 1
     const bytes = pids.size * (capabilities.maxMemory + OVERHEAD_BYTES)
     writeFileSync(join(path, 'memory.max'), `${bytes}`)
     writeFileSync(join(path, 'pids.max'), `${pids.size * threads}`)

@@ -1,6 +1,7 @@
 /** What holds a worker in: its root, its namespaces, and the layers that it may not run without. */
 
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { type AllowedPath, allowedPath } from '../capabilities/match.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
@@ -48,6 +49,8 @@ export interface Sandbox {
 const SYSTEM_PATHS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc/ld.so.cache']
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
 const TMP_BYTES = 64 * 2 ** 20
+/** Beyond what the cores of the machine make of them. */
+const PROCESSES = 64
 const BUN_FILES = ['/etc/ld.so.cache']
 
 export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSettings): Sandbox {
@@ -59,6 +62,7 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
   if (ownProcess) required.push('pid_namespace')
   // In the host's root its own /proc would be left in sight.
   const proc = ownProcess || kind === 'open' ? ['--proc', 'preferred'] : []
+  const processes = capabilities.allowChildProcess ? processFlags() : []
   return {
     kind,
     key: [kind, network, ...mounts].join('\n'),
@@ -66,6 +70,7 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
       ...namespaceFlags(settings, network),
       ...rootFlags(kind, mounts, settings),
       ...proc,
+      ...processes,
     ],
     workerFlags: [
       ...(kind === 'open' ? ['--any-file'] : []),
@@ -76,6 +81,11 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
     network,
     ownProcess,
   }
+}
+
+/** Processes and threads of a worker that may have them: the engine of Bun has some for each core. */
+export function maxProcesses(): number {
+  return PROCESSES + 2 * availableParallelism()
 }
 
 /** @param program what the worker executes; it closes none of its layers itself */
@@ -110,6 +120,7 @@ export function bunSandbox(
       ...(kind === 'open' ? [] : ['--tmp', `${TMP_BYTES}`]),
       ...['--proc', 'preferred', '--landlock', 'preferred'],
       ...['--seccomp', capabilities.allowChildProcess ? 'programs' : 'bun'],
+      ...processFlags(),
     ],
     workerFlags: [],
     required: ['seccomp', 'pid_namespace', ...requiredOf(kind, network)],
@@ -172,6 +183,10 @@ function namespaceFlags({ namespaces }: SandboxSettings, network: boolean): stri
     `--${name}-namespace`,
     namespaces,
   ])
+}
+
+function processFlags(): string[] {
+  return ['--processes', `${maxProcesses()}`]
 }
 
 function rootFlags(kind: SandboxKind, mounts: string[], settings: SandboxSettings): string[] {

@@ -16,6 +16,7 @@ import {
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { maxProcesses } from '../../src/worker/sandbox.ts'
 import { CALLS, LETHAL, REFUSED } from './attempts.ts'
 import { outcome, type Stand, stand } from './evil.ts'
 import { Neighbour } from './neighbour.ts'
@@ -210,6 +211,13 @@ for (const kind of ['bun', 'programs', 'permissive']) {
 
     test.each(REFUSED)('%s', async (attempt, wanted) => {
       expect(await outcome(at, attempt)).toMatch(wanted)
+    })
+
+    test('processes end at a number of its own', async () => {
+      const said = await outcome(at, 'count-forks')
+      // The filter of Bun has threads only.
+      if (kind === 'bun') expect(said).toBe('refused ENOSYS')
+      else expect(Number(/^done (\d+)$/.exec(said)?.[1])).toBeWithin(1, maxProcesses())
     })
 
     test('no other process is in sight, none can be signalled', async () => {

@@ -57,6 +57,7 @@ static const struct {
     {"root folder", root_folder, 0, false},
     {"rlimits", fn_rlimits_set, FN_LAYER_RLIMITS, false},
     {"privileges", fn_privileges_drop, 0, false},
+    {"processes", fn_processes_limit, 0, false},
     {"parent death signal", die_with_supervisor, 0, false},
     {"no_new_privs", no_new_privs, FN_LAYER_NO_NEW_PRIVS, false},
     {"signals", unblock_signals, 0, false},

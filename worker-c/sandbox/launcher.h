@@ -57,11 +57,12 @@ typedef struct {
     fn_optional uid;
     fn_optional gid;
     fn_optional nofile;
-    fn_optional as;    /* bytes */
-    fn_optional cpu;   /* seconds */
-    fn_optional nproc; /* of the user that the program runs as */
-    fn_optional fsize; /* bytes */
-    fn_optional tmp;   /* bytes: a private /tmp of this size */
+    fn_optional as;        /* bytes */
+    fn_optional cpu;       /* seconds */
+    fn_optional nproc;     /* of the user that the program runs as */
+    fn_optional processes; /* of the program alone, where that can be counted */
+    fn_optional fsize;     /* bytes */
+    fn_optional tmp;       /* bytes: a private /tmp of this size */
     const char *listen_dir;
     const char *listen_name;
     fn_mode pid_namespace;
@@ -133,6 +134,9 @@ int fn_rlimits_set(fn_launch *launch);
 int fn_priority_lower(fn_launch *launch);
 /* Gives up user, groups and capabilities, for good. */
 int fn_privileges_drop(fn_launch *launch);
+int fn_capabilities_clear(void);
+/* After that: user namespaces are made, not entered, by whoever has no rights. */
+int fn_processes_limit(fn_launch *launch);
 
 /* The inner half, from the fork on; it never returns. */
 _Noreturn void fn_inner_run(fn_launch *launch);

@@ -80,10 +80,15 @@ static bool read_value(fn_options *options, const char *name, char *value, size_
         uint64_t max;
     } numbers[] = {
         /* The highest id means "unchanged" to the kernel. */
-        {"--uid", &options->uid, UINT32_MAX - 1},  {"--gid", &options->gid, UINT32_MAX - 1},
-        {"--nofile", &options->nofile, INT64_MAX}, {"--as", &options->as, INT64_MAX},
-        {"--cpu", &options->cpu, INT64_MAX},       {"--nproc", &options->nproc, INT64_MAX},
-        {"--fsize", &options->fsize, INT64_MAX},   {"--tmp", &options->tmp, INT64_MAX},
+        {"--uid", &options->uid, UINT32_MAX - 1},
+        {"--gid", &options->gid, UINT32_MAX - 1},
+        {"--nofile", &options->nofile, INT64_MAX},
+        {"--as", &options->as, INT64_MAX},
+        {"--cpu", &options->cpu, INT64_MAX},
+        {"--nproc", &options->nproc, INT64_MAX},
+        {"--fsize", &options->fsize, INT64_MAX},
+        {"--tmp", &options->tmp, INT64_MAX},
+        {"--processes", &options->processes, INT64_MAX},
     };
     const struct {
         const char *name;

@@ -27,7 +27,7 @@ static int become(uid_t uid, gid_t gid) {
     return 0;
 }
 
-static int clear_capabilities(void) {
+int fn_capabilities_clear(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
     return syscall(SYS_capset, &header, none) == 0 ? 0 : -errno;
@@ -40,7 +40,7 @@ int fn_privileges_drop(fn_launch *launch) {
         result = become((uid_t)options->uid.value, (gid_t)options->gid.value);
     }
     if (result == 0) {
-        result = clear_capabilities();
+        result = fn_capabilities_clear();
     }
     if (result != 0) {
         return result;

@@ -201,6 +201,21 @@ static long fork_bomb(const char *argument) {
     }
 }
 
+/* How many processes of its own it gets. */
+static long count_forks(const char *argument) {
+    (void)argument;
+    for (long total = 0; total < 10000; total++) {
+        pid_t child = fork();
+        if (child < 0) {
+            return errno == EAGAIN ? total : -errno;
+        }
+        while (child == 0) {
+            pause();
+        }
+    }
+    return 10000;
+}
+
 static long spin(const char *argument) {
     (void)argument;
     for (volatile uint64_t i = 0;; i++) {
@@ -257,6 +272,7 @@ const evil_named evil_reaches[] = {
     {"fill-memory", fill_memory},
     {"fill-disk", fill_disk},
     {"fork-bomb", fork_bomb},
+    {"count-forks", count_forks},
     {"spin", spin},
     {"overflow-stack", overflow_stack},
     {"dump-core", dump_core},
