@@ -3,16 +3,32 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "launcher.h"
 
 /* Behind the control plane, which all of them wait for. A worker is given more of it later, never
  * less: nobody but root can go back. */
 #define NICE 5
+/* How long it runs on when another wakes up that has had less: the least that the kernel takes
+ * (6.12 and later; others pay no heed). What computes for long then holds up nobody who answers. */
+#define SLICE_NS 100000
 /* Of the whole session. Where the kernel groups processes by session (sched_autogroup_enabled),
  * nice counts in a session only: without this each session, however many processes it has, would
  * count as much as the control plane. */
 static const char session_nice[] = "10";
+
+/* The first version of struct sched_attr: sched_setattr(2). */
+struct attributes {
+    uint32_t size;
+    uint32_t policy; /* 0: SCHED_OTHER */
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice_ns;
+    uint64_t deadline;
+    uint64_t period;
+};
 
 /* Without a file for it, there are no such groups. */
 static void lower_session(void) {
@@ -33,5 +49,7 @@ int fn_priority_lower(fn_launch *launch) {
     if (errno != 0) {
         return -errno;
     }
-    return own >= NICE || setpriority(PRIO_PROCESS, 0, NICE) == 0 ? 0 : -errno;
+    struct attributes wanted = {
+        .size = sizeof wanted, .nice = own > NICE ? own : NICE, .slice_ns = SLICE_NS};
+    return syscall(SYS_sched_setattr, 0, &wanted, 0) == 0 ? 0 : -errno;
 }
