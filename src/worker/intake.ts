@@ -9,18 +9,6 @@ const SLICE_BYTES = 128 * 1024
 const CLOCK_STEPS = 4
 const NOTHING = Buffer.alloc(0)
 
-/** So long a turn of the event loop goes on with slices; a few messages are read whenever they come. */
-const TURN_MS = 0.1
-const FEW_BYTES = 4096
-
-/** Of this turn, ms. */
-let spentMs = 0
-
-function spend(ms: number): void {
-  if (spentMs === 0) setImmediate(() => (spentMs = 0))
-  spentMs += ms
-}
-
 /** Slices that are left over, of all channels: one is read in each turn of the event loop. */
 const waiting: (() => void)[] = []
 
@@ -63,8 +51,7 @@ export class Intake {
   receive(data: Buffer): void {
     if (this.#stopped) return
     const idle = this.#rest.length === 0
-    const now = data.length <= FEW_BYTES || spentMs < TURN_MS
-    if (idle && now && performance.now() >= this.#restsUntil) {
+    if (idle && performance.now() >= this.#restsUntil) {
       const at = this.#read(data)
       if (at < data.length) this.#keep(Buffer.from(data.subarray(at)))
       return
@@ -132,8 +119,6 @@ export class Intake {
     } catch (cause) {
       this.#broke(cause)
       return data.length
-    } finally {
-      if (data.length > FEW_BYTES) spend(performance.now() - start)
     }
   }
 }

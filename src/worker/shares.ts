@@ -66,9 +66,9 @@ export class Shares {
       act()
       return true
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
       // Its process ended in the meantime.
-      if (code !== 'ESRCH') this.#log('warn', `a worker is not held by ${layer}: ${error}`)
+      if (!`${error}`.includes('ESRCH'))
+        this.#log('warn', `a worker is not held by ${layer}: ${error}`)
       return false
     }
   }
@@ -94,6 +94,11 @@ function yieldTo(pid: number, nice: number): void {
 
 /** Its session is the sixth field of /proc/<pid>/stat, the fourth behind the name in brackets (proc(5)). */
 function leadsSession(pid: number): boolean {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === pid
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === pid
+  } catch {
+    // It ended in the meantime.
+    return false
+  }
 }

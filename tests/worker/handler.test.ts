@@ -26,6 +26,8 @@ describe('the answer', () => {
     'forged prototype': '() => Object.create(Response.prototype)',
     proxy: '() => new Proxy(new Response("x"), {})',
     'error response': '() => Response.error()',
+    'more than 2,000 headers':
+      '() => { const r = new Response("x"); for (let i = 0; i < 2000; i++) r.headers.append("x-" + i, ""); return r }',
     'too many headers':
       '() => { const r = new Response("x"); for (let i = 0; i < 100; i++) r.headers.append("x-" + i, "y".repeat(1000)); return r }',
   }
