@@ -93,14 +93,18 @@ export function launchFailure(what: string, errno: string): FunctionError {
 
 /** Takes a line as the launcher's. */
 export function checkLaunchMessage(value: unknown): LaunchMessage {
-  const message = value as Partial<LaunchMessage & { pid: number; layers: unknown }> | null
+  const message = value as Record<string, unknown> | null
   if (message?.type === 'launched' && Number.isSafeInteger(message.pid)) {
     const { layers } = message
     if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) {
       return value as LaunchMessage
     }
   }
-  if (message?.type === 'launch-failed') return value as LaunchMessage
+  if (message?.type === 'launch-failed') {
+    // It may be the program's own word, which takes the launcher's place.
+    const { what, errno } = message
+    if (typeof what === 'string' && typeof errno === 'string') return value as LaunchMessage
+  }
   throw new ProtocolBreach('no line of the launcher')
 }
 

@@ -6,36 +6,14 @@ import { Channel } from './channel.ts'
 import type { ProcessExit } from './failures.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { readHostPids } from './host-pids.ts'
-import {
-  checkLaunchMessage,
-  endProcess,
-  type Launched,
-  type LaunchMessage,
-  launch,
-  launchFailure,
-  readLines,
-} from './launch.ts'
-import { ProtocolBreach } from './messages.ts'
+import { endProcess, type Launched, launch, launchFailure, readLines } from './launch.ts'
 import { checkLayers, type Sandbox, type SandboxSettings } from './sandbox.ts'
 import type { WorkerServices } from './services.ts'
 import { connectFd } from './sockets.ts'
+import { checkTemplateMessage, type TemplateMessage } from './template-messages.ts'
 
 /** From the first sign of its end to the second. */
 const LAST_WORDS_MS = 100
-
-type TemplateMessage =
-  | LaunchMessage
-  | { type: 'listening'; layers: string[] }
-  | { type: 'forked'; worker: number; pid: number }
-  | {
-      type: 'exited'
-      worker: number
-      status: number
-      signal: number
-      cpu_us: number
-      max_rss: number
-      reason?: string
-    }
 
 /** Where the parts of a template lie, and how it is launched. */
 export interface TemplateParts {
@@ -244,33 +222,4 @@ export class TemplateProcess {
     rmSync(this.#socketPath, { force: true })
     this.#events.ended(error)
   }
-}
-
-function checkTemplateMessage(value: unknown): TemplateMessage {
-  const message = value as Record<string, unknown> | null
-  switch (message?.type) {
-    case 'listening':
-      if (areNames(message.layers)) return value as TemplateMessage
-      break
-    case 'forked':
-      if (areCounts(message.worker, message.pid)) return value as TemplateMessage
-      break
-    case 'exited': {
-      const { worker, status, signal, cpu_us, max_rss } = message
-      if (areCounts(worker, status, signal, cpu_us, max_rss)) return value as TemplateMessage
-      break
-    }
-    case 'launched':
-    case 'launch-failed':
-      return checkLaunchMessage(value)
-  }
-  throw new ProtocolBreach('no message of a template')
-}
-
-function areNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string')
-}
-
-function areCounts(...values: unknown[]): boolean {
-  return values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
 }
