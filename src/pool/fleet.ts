@@ -81,10 +81,8 @@ export class Fleet {
       this.sweepWithin(IDLE_SWEEP_MS)
       return true
     }
-    if (!this.#waiting.has(member)) {
-      this.#waiting.add(member)
-      this.#evictLongestIdle()
-    }
+    this.#waiting.add(member)
+    if (this.#waiting.size > this.#evicting) this.#evictLongestIdle()
     return false
   }
 
@@ -103,13 +101,25 @@ export class Fleet {
     if (stop === undefined) return
     stop()
     this.#starting.delete(slot)
-    if (this.#lined.size > 0) this.clock.after(0, () => this.#startNext())
+    const wanted = this.#lined.size > 0 || this.#waiting.size > 0
+    if (wanted) this.clock.after(0, () => this.#startNext())
   }
 
+  /** Who waits for room had its turn already. */
   #startNext(): void {
-    for (const member of this.#lined) {
-      if (this.#starting.size >= this.#startsAtOnce) return
-      this.#lined.delete(member)
+    this.#fillRoom()
+    this.#call(this.#lined, () => true)
+  }
+
+  #fillRoom(): void {
+    this.#call(this.#waiting, () => this.#live < this.maxWorkers)
+  }
+
+  /** Tells them in the order of their asking, as long as one may start. */
+  #call(members: Set<FleetMember>, mayStart: () => boolean): void {
+    for (const member of members) {
+      if (this.#starting.size >= this.#startsAtOnce || !mayStart()) return
+      members.delete(member)
       this.#called = member
       member.scale()
       this.#called = undefined
@@ -120,11 +130,7 @@ export class Fleet {
   released(slot: Slot): void {
     this.#live--
     if (slot.evicted) this.#evicting--
-    for (const member of this.#waiting) {
-      if (this.#live >= this.maxWorkers) return
-      this.#waiting.delete(member)
-      member.scale()
-    }
+    this.#fillRoom()
   }
 
   /** A worker went idle; somebody may be waiting for its room. */

@@ -47,3 +47,17 @@ test('a function whose workers break the protocol one by one is answered at once
   expect(bench.started).toHaveLength(6)
   expect(next?.failure).toBeUndefined()
 })
+
+test('workers that get ready in the meantime do not end the wait after crashes', () => {
+  const bench = new Bench()
+  const pool = bench.pool({ concurrency: 1, queue: 50, maxWorkers: 50 })
+  bench.submit(pool, 20)
+  const started = bench.started.length
+  for (let i = 0; i < 6; i++) bench.at(i).becomeReady()
+  for (let i = 0; i < 5; i++) bench.at(i).exit(BREACH)
+  bench.at(6).becomeReady()
+  bench.submit(pool, 10)
+  expect(bench.started).toHaveLength(started)
+  bench.clock.advance(100)
+  expect(bench.started.length).toBeGreaterThan(started)
+})

@@ -18,13 +18,18 @@ export interface Life {
   invocations: number
 }
 
+interface Wait {
+  until: number
+  error: FunctionError
+}
+
 export class Restarts {
   readonly #maxMs: number
   /** In a row. */
   #failedStarts = 0
   #crashes = 0
-  #until = 0
-  #error: FunctionError | undefined
+  #afterStarts: Wait | undefined
+  #afterCrashes: Wait | undefined
 
   constructor(maxMs: number) {
     this.#maxMs = maxMs
@@ -37,18 +42,18 @@ export class Restarts {
 
   /** Why there is a wait. */
   get error(): FunctionError | undefined {
-    return this.#error
+    return this.#longest?.error
   }
 
   startFailed(error: FunctionError, now: number): void {
-    this.#wait(this.#failedStarts++, this.#maxMs, error, now)
+    const ms = doubled(this.#failedStarts++, this.#maxMs)
+    this.#afterStarts = { until: now + ms, error }
   }
 
-  /** A worker is ready. One that breaks off soon after is no sign of health. */
+  /** A worker is ready. How long it lasts is still to be seen: the wait after crashes goes on. */
   started(): void {
     this.#failedStarts = 0
-    this.#until = 0
-    this.#error = undefined
+    this.#afterStarts = undefined
   }
 
   /** A worker ended that had been ready, and nobody had asked it to. */
@@ -56,17 +61,21 @@ export class Restarts {
     if (life.ms >= HEALTHY_MS || life.invocations >= HEALTHY_INVOCATIONS) this.#crashes = 0
     if (++this.#crashes <= FREE_CRASHES) return
     const longest = HOSTILE.has(error.code) ? this.#maxMs : Math.min(this.#maxMs, MAX_CRASH_MS)
-    this.#wait(this.#crashes - FREE_CRASHES - 1, longest, error, now)
+    const ms = doubled(this.#crashes - FREE_CRASHES - 1, longest)
+    this.#afterCrashes = { until: now + ms, error }
   }
 
   /** ms until a start may be tried again; 0 = now. */
   waitMs(now: number): number {
-    return Math.max(0, this.#until - now)
+    return Math.max(0, (this.#longest?.until ?? 0) - now)
   }
 
-  /** Doubled each time. */
-  #wait(times: number, longest: number, error: FunctionError, now: number): void {
-    this.#error = error
-    this.#until = now + Math.min(longest, FIRST_MS * 2 ** Math.min(times, 16))
+  get #longest(): Wait | undefined {
+    const [starts, crashes] = [this.#afterStarts, this.#afterCrashes]
+    return (starts?.until ?? 0) > (crashes?.until ?? 0) ? starts : crashes
   }
+}
+
+function doubled(times: number, longest: number): number {
+  return Math.min(longest, FIRST_MS * 2 ** Math.min(times, 16))
 }

@@ -1,7 +1,7 @@
 /** Workers of all pools start one after the other. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench } from './bench-double.ts'
+import { Bench, finishOne } from './bench-double.ts'
 
 test('the next start waits for the one before, in the order of asking', () => {
   const bench = new Bench(1_000, 1)
@@ -42,4 +42,42 @@ test('a pool that wants several gets them in turn with the others', () => {
     'one',
     'many',
   ])
+})
+
+test('room goes to whoever waited for it, not to those who asked for their turn since', () => {
+  const bench = new Bench(2, 1)
+  for (const [i, name] of ['a', 'b'].entries()) {
+    bench.submit(bench.pool({}, name))
+    bench.at(i).becomeReady()
+    bench.clock.advance(0)
+  }
+  bench.submit(bench.pool({}, 'first'))
+  bench.submit(bench.pool({}, 'second'))
+  finishOne(bench.at(0))
+  bench.submit(bench.pool({}, 'late'))
+  finishOne(bench.at(1))
+  bench.at(2).becomeReady()
+  bench.clock.advance(0)
+  const names = bench.started.map(({ spec }) => spec.functionName)
+  expect(names).toEqual(['a', 'b', 'first', 'second'])
+})
+
+test('no more idle workers end than there are that wait for their room', () => {
+  const bench = new Bench(4, 1)
+  for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
+    bench.submit(bench.pool({}, name))
+    bench.at(i).becomeReady()
+    bench.clock.advance(0)
+    finishOne(bench.at(i))
+  }
+  for (let i = 0; i < 3; i++) bench.at(i).shutdown = () => new Promise(() => {}) // takes its time
+  for (const name of ['first', 'second', 'third']) bench.submit(bench.pool({}, name))
+  bench.at(0).exit()
+  bench.at(1).exit()
+  for (const start of [4, 5]) {
+    bench.at(start).becomeReady()
+    bench.clock.advance(0)
+  }
+  expect(bench.started.at(-1)?.spec.functionName).toBe('second')
+  expect(bench.at(3).state).toBe('ready')
 })
