@@ -5,7 +5,7 @@ import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { namedProfile } from '../capabilities/profiles.ts'
 import { Cgroups } from './cgroups.ts'
-import { Shares } from './shares.ts'
+import { niceOf, Shares } from './shares.ts'
 import type { Worker, WorkerSpec } from './worker.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'functions-shares-'))
@@ -87,4 +87,21 @@ test('a process that ended meanwhile is no matter', async () => {
   await child.exited
   await placed(all, worker)
   expect(warnings).toEqual([])
+})
+
+test('a limit that cannot be lowered when a worker is gone is told, and ends nothing else', async () => {
+  const all = shares(Cgroups.take(root, own) as Cgroups)
+  const workers = [begin(), begin()]
+  for (const worker of workers) await placed(all, worker)
+  const limit = join(root, own, 'func-a/memory.max')
+  rmSync(limit)
+  mkdirSync(limit)
+  for (const worker of workers) all.remove(worker, spec)
+  expect(warnings).toEqual([expect.stringContaining('EISDIR')])
+})
+
+test('no worker goes before its service, whatever the priority of that', () => {
+  expect([1, 2, 100].map((workers) => niceOf(workers, 10))).toEqual([10, 13, 19])
+  expect(niceOf(1, 19)).toBe(19)
+  expect(niceOf(1, -5)).toBe(5)
 })

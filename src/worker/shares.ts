@@ -1,6 +1,6 @@
 /** Sees to it that no function takes more of the machine than is its own: by cgroups, else by nice. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import type { Cgroups } from './cgroups.ts'
 import type { LogLevel } from './messages.ts'
 import type { Worker, WorkerSpec } from './worker.ts'
@@ -49,7 +49,8 @@ export class Shares {
     const left = (this.#counts.get(spec.functionId) ?? 1) - 1
     if (left > 0) this.#counts.set(spec.functionId, left)
     else this.#counts.delete(spec.functionId)
-    if (placed.layer === 'cgroup') this.#cgroups?.remove(spec, placed.pid)
+    if (placed.layer === 'cgroup')
+      this.#try('cgroup', () => this.#cgroups?.remove(spec, placed.pid))
   }
 
   #put(worker: Worker, spec: WorkerSpec, pid: number): void {
@@ -58,7 +59,7 @@ export class Shares {
     const cgroups = this.#cgroups
     const grouped = cgroups !== undefined && this.#try('cgroup', () => cgroups.add(spec, pid))
     this.#placed.set(worker, { pid, layer: grouped ? 'cgroup' : 'nice' })
-    if (!grouped) this.#try('nice', () => yieldTo(pid, niceOf(count)))
+    if (!grouped) this.#try('nice', () => yieldTo(pid, niceOf(count, getPriority())))
   }
 
   #try(layer: Layer, act: () => void): boolean {
@@ -74,9 +75,13 @@ export class Shares {
   }
 }
 
-/** Of the n-th live worker of a function: all of them together weigh about as much as one. */
-export function niceOf(count: number): number {
-  return Math.min(LAST_NICE, FIRST_NICE + 3 * Math.floor(Math.log2(count)))
+/**
+ * Of the n-th live worker of a function: all of them together weigh about as much as one.
+ *
+ * @param own of the service: none of its workers goes before it, and an ordinary user could not have that
+ */
+export function niceOf(count: number, own = 0): number {
+  return Math.min(LAST_NICE, Math.max(FIRST_NICE, own) + 3 * Math.floor(Math.log2(count)))
 }
 
 /** A process with a session of its own counts by that, where the kernel groups by session. */
@@ -87,8 +92,9 @@ function yieldTo(pid: number, nice: number): void {
     writeFileSync(`/proc/${pid}/autogroup`, `${nice}`)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    // No such groups here; or, to an ordinary user, too many asked for at once.
-    if (code !== 'ENOENT' && code !== 'EAGAIN') throw error
+    // No such groups here; or, to an ordinary user, too many asked for at once, or of a process in
+    // which that user may not look. The launcher lowered the session.
+    if (code !== 'ENOENT' && code !== 'EAGAIN' && code !== 'EACCES') throw error
   }
 }
 
