@@ -236,6 +236,15 @@ static long small_chunks(const char *argument) {
     }
 }
 
+/* Once it has an invocation, it says what stands behind its name: lines, and what follows them. */
+static long say_given(const char *argument) {
+    ready();
+    if (argument != NULL && await("invoke") >= 0) {
+        say(argument);
+    }
+    return stay();
+}
+
 const evil_named evil_protocols[] = {
     {"garbage", garbage},
     {"huge-line", huge_line},
@@ -251,6 +260,7 @@ const evil_named evil_protocols[] = {
     {"accepted-again", accepted_again},
     {"endless-body", endless_body},
     {"small-chunks", small_chunks},
+    {"say", say_given},
 };
 
 const size_t evil_protocol_count = sizeof(evil_protocols) / sizeof(evil_protocols[0]);
