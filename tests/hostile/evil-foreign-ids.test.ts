@@ -148,6 +148,7 @@ function fetchOf(invocation: number) {
 async function expectBreach(
   kind: Kind,
   say: (invocation: number, fetches: string[]) => string,
+  why: string,
 ): Promise<void> {
   const running = await inFlight()
   const invocation = victim.worker.invocations
@@ -155,7 +156,9 @@ async function expectBreach(
   const attacker = await evil(kind, say(invocation, [`f${last - 1}`, `f${last}`]))
   const answer = await call(attacker.worker)
   expect(answer.error?.code).toBe('WORKER_PROTOCOL')
-  expect((await attacker.exit)?.code).toBe('WORKER_PROTOCOL')
+  const reason = await attacker.exit
+  expect(reason?.code).toBe('WORKER_PROTOCOL')
+  expect(reason?.message).toContain(why)
   expect(attacker.logs).toEqual([])
   expect(gates).toHaveLength(1)
   release(`rest ${invocation}`)
@@ -168,12 +171,13 @@ async function expectBreach(
 
 describe.each([...kinds])('%s', (...kind) => {
   test.each(INVOCATION)('%s for the victim’s invocation is a breach', async (_what, say) => {
-    await expectBreach(kind, say)
+    await expectBreach(kind, say, 'an id that was never issued')
   })
 
   test.each(FETCH)('%s for the victim’s fetches is a breach', async (_what, say) => {
     for (const which of [0, 1]) {
-      await expectBreach(kind, (_invocation, fetches) => say(fetches[which] as string))
+      const ofFetch = (_invocation: number, fetches: string[]) => say(fetches[which] as string)
+      await expectBreach(kind, ofFetch, 'a fetch that was never asked for')
     }
   })
 
