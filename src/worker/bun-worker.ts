@@ -10,6 +10,8 @@ import { cpuLifeMs } from './start-message.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
 const RUNNER = runnerSource()
+/** Of one file that it writes, as any other worker's. */
+const MAX_FILE_BYTES = 2 ** 30
 /** Descriptors that Bun itself holds; a tenant's limit counts beyond them. */
 const OWN_DESCRIPTORS = 32
 /** Bun's helper threads burn a little without being asked to. */
@@ -69,6 +71,7 @@ export class BunWorker extends LaunchedWorker {
       // No limit on address space, data or processes: Bun needs much of the first and threads.
       flags: [
         ...['--nofile', `${maxFileDescriptors + OWN_DESCRIPTORS}`],
+        ...['--fsize', `${MAX_FILE_BYTES}`],
         ...['--cpu', `${Math.ceil(cpuLifeMs(maxCpu) / 1000)}`],
         ...['--env', 'BUN_BE_BUN=1'],
       ],

@@ -55,3 +55,9 @@ export const REFUSED: [string, RegExp][] = [
   ['raw-socket', /^refused EPERM$/],
   ['no-such-call', /^refused ENOSYS$/],
 ]
+
+/** What a wide filter allows: a JIT makes code out of data, and so do programs when they are loaded. */
+export const ALLOWED: [string, RegExp][] = [
+  ['mmap-exec', /^done \d+$/],
+  ['mprotect-exec', /^done 0$/],
+]

@@ -17,7 +17,7 @@ import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { maxProcesses } from '../../src/worker/sandbox.ts'
-import { CALLS, LETHAL, REFUSED } from './attempts.ts'
+import { ALLOWED, CALLS, LETHAL, REFUSED } from './attempts.ts'
 import { outcome, type Stand, stand } from './evil.ts'
 import { Neighbour } from './neighbour.ts'
 
@@ -218,6 +218,10 @@ for (const kind of ['bun', 'programs', 'permissive']) {
       // The filter of Bun has threads only.
       if (kind === 'bun') expect(said).toBe('refused ENOSYS')
       else expect(Number(/^done (\d+)$/.exec(said)?.[1])).toBeWithin(1, maxProcesses())
+    })
+
+    test.each(ALLOWED)('%s is allowed', async (attempt, wanted) => {
+      expect(await outcome(at, attempt)).toMatch(wanted)
     })
 
     test('no other process is in sight, none can be signalled', async () => {

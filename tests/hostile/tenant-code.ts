@@ -1,4 +1,5 @@
 /** What both tenants run: the same code, which does what the path says. */
+
 /** What each of them can do. */
 const PROBE = `
 const seen = (globalThis.seen ??= [])

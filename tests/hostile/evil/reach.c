@@ -193,6 +193,20 @@ static long fill_disk(const char *path) {
     }
 }
 
+/* Writes across the end of the largest file that there may be: a hole, and the little behind it. */
+static long pass_file_limit(const char *path) {
+    enum { LIMIT = 1 << 30, BEFORE = 2 };
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (fd < 0 || lseek(fd, LIMIT - BEFORE, SEEK_SET) < 0) {
+        return -errno;
+    }
+    ssize_t count = write(fd, "evil", 4);
+    if (count != BEFORE) {
+        return result_of(count);
+    }
+    return result_of(write(fd, "evil", 4));
+}
+
 /* Each of them goes on as this one does. */
 static long fork_bomb(const char *argument) {
     (void)argument;
@@ -271,6 +285,7 @@ const evil_named evil_reaches[] = {
     {"other-sockets", other_sockets},
     {"fill-memory", fill_memory},
     {"fill-disk", fill_disk},
+    {"pass-file-limit", pass_file_limit},
     {"fork-bomb", fork_bomb},
     {"count-forks", count_forks},
     {"spin", spin},
