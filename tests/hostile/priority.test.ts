@@ -1,6 +1,14 @@
 /** Workers come behind the service, whatever its own priority, and without a word of complaint. */
 import { afterAll, expect, test } from 'bun:test'
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXECUTABLE } from '../e2e/harness.ts'
@@ -17,6 +25,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }))
 const isRoot = process.getuid?.() === 0
 /** An ordinary user cannot go back to a better one. */
 const own = isRoot ? 15 : Math.max(15, getPriority())
+const grouped = existsSync('/proc/self/autogroup')
 const second = Math.min(19, own + 3)
 const asUser = [
   'setpriv',
@@ -41,6 +50,11 @@ function niceOfProcess(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
 }
 
+/** Of its whole session, where the kernel groups processes by that (sched(7)). */
+function niceOfSession(pid: number): number {
+  return Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'latin1'))?.[1])
+}
+
 test.each(situations)('a service of %s, worker.start = %s', async (name, start, command) => {
   const data = join(dir, `${name}-${start}`)
   const lower = ['sh', '-c', `renice -n ${own} -p $$ >/dev/null && exec "$@"`, 'sh']
@@ -57,15 +71,19 @@ test.each(situations)('a service of %s, worker.start = %s', async (name, start, 
     const ready = service.stdout.getReader()
     expect((await ready.read()).done).toBe(false)
     expect(await run('deploy', 'hello', join(dir, 'hello.ts')).exited).toBe(0)
-    const nices = async () => {
+    const pids = async () => {
       const text = await new Response(run('workers', '--json').stdout).text()
-      return (JSON.parse(text) as { pid: number }[]).map(({ pid }) => niceOfProcess(pid))
+      return (JSON.parse(text) as { pid: number }[]).map(({ pid }) => pid)
     }
     let found: number[]
     // The second worker of a function is placed behind the first.
-    do found = await nices()
+    do found = (await pids()).map(niceOfProcess)
     while (found.length < 2 || !found.includes(second))
     expect(found.toSorted((a, b) => a - b)).toEqual([own, second])
+    // An ordinary user may lower ten a second on the whole machine: the next deployment may have to do.
+    while (start === 'exec' && grouped && !(await pids()).some((pid) => niceOfSession(pid) >= 10)) {
+      expect(await run('deploy', 'hello', join(dir, 'hello.ts')).exited).toBe(0)
+    }
   } finally {
     service.kill()
   }
