@@ -1,0 +1,94 @@
+/** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
+import { expect, test } from 'bun:test'
+import { FunctionError } from '../errors.ts'
+import { Bench, finishOne, type Note } from './bench-double.ts'
+import type { Pool } from './pool.ts'
+import type { WorkerDouble } from './worker-double.ts'
+
+const POOLS = 8
+const STEPS = 300
+const ENDS = ['WORKER_CRASHED', 'WORKER_PROTOCOL', 'BUNDLE_LOAD_ERROR', 'WORKER_START_FAILED']
+const PATIENT = { queue: 100, queueTimeoutMs: 1e9, idleTimeoutMs: 5_000, maxBackoffMs: 2_000 }
+
+/** From 0 to below `end`; the same each time for a seed. */
+function dice(seed: number): (end: number) => number {
+  let state = seed * 7_919
+  return (end) => {
+    state = (state * 1_103_515_245 + 12_345) & 0x7fffffff
+    return (state >> 8) % end
+  }
+}
+
+class Play {
+  readonly roll: (end: number) => number
+  readonly bench: Bench
+  readonly notes: Note[] = []
+  #open: Pool[]
+
+  constructor(seed: number) {
+    this.roll = dice(seed)
+    this.bench = new Bench(2 + this.roll(5), 1)
+    this.#open = Array.from({ length: POOLS }, (_, i) => {
+      const limits = { concurrency: 1 + this.roll(2), minWorkers: this.roll(4) === 0 ? 1 : 0 }
+      return this.bench.pool({ ...PATIENT, ...limits }, `p${i}`)
+    })
+  }
+
+  step(): void {
+    const what = this.roll(40)
+    if (what < 15) this.#submit()
+    else if (what < 20) this.#one('starting')?.becomeReady()
+    else if (what < 25) this.#finish(this.#one('ready'))
+    else if (what < 27) this.#end(this.#one('starting') ?? this.#one('ready'))
+    else if (what < 28) this.#end(this.#one('ready'))
+    else if (what < 39) this.bench.clock.advance(this.roll(this.roll(2) === 0 ? 8 : 400))
+    else if (this.roll(6) === 0) void this.#open.pop()?.close(100)
+  }
+
+  /** From here on all goes well. */
+  settle(): void {
+    for (let turn = 0; turn < 1_000 && this.unanswered > 0; turn++) {
+      for (const worker of this.bench.started) {
+        if (worker.state === 'starting') worker.becomeReady()
+        while (worker.inFlight > 0) finishOne(worker)
+      }
+      this.bench.clock.advance(50)
+    }
+  }
+
+  get unanswered(): number {
+    return this.notes.filter(({ dones }) => dones === 0).length
+  }
+
+  #submit(): void {
+    const pool = this.#open[this.roll(POOLS)]
+    if (pool !== undefined) this.notes.push(...this.bench.submit(pool, 1 + this.roll(3)))
+  }
+
+  #finish(worker: WorkerDouble | undefined): void {
+    if (worker !== undefined && worker.inFlight > 0) finishOne(worker)
+  }
+
+  #end(worker: WorkerDouble | undefined): void {
+    worker?.exit(new FunctionError(ENDS[this.roll(ENDS.length)] as 'WORKER_CRASHED', 'gone'))
+  }
+
+  #one(state: string): WorkerDouble | undefined {
+    const some = this.bench.started.filter((worker) => worker.state === state)
+    return some[this.roll(some.length || 1)]
+  }
+}
+
+test('pools that share a small fleet, with starts in turn, by a seed that is told', () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const play = new Play(seed)
+    for (let step = 0; step < STEPS; step++) play.step()
+    play.settle()
+    const live = play.bench.started.filter(({ state }) => state !== 'gone').length
+    const { fleet } = play.bench
+    expect({ seed, unanswered: play.unanswered, live }).toEqual({
+      ...{ seed, unanswered: 0, live: fleet.live },
+    })
+    expect(live).toBeLessThanOrEqual(fleet.maxWorkers)
+  }
+})
