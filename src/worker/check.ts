@@ -1,6 +1,7 @@
 /** Checks what a worker says. All of it is hostile input: what is not exactly a message is a breach. */
 import {
   CREDIT_WINDOW_BYTES,
+  FORBIDDEN_METHOD,
   MAX_HEADERS,
   MAX_HEADERS_BYTES,
   MAX_PAYLOAD_BYTES,
@@ -27,8 +28,6 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const BAD_HEADER_VALUE = /[\0\r\n\u0100-\uffff]/
 const FETCH_ID = /^f[1-9][0-9]{0,14}$/
 const REDIRECT_MODES = new Set<unknown>(['follow', 'error', 'manual'])
-/** The Fetch standard's own: they would make a proxy of the upstream, or show it the request. */
-const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
 
 interface Check {
   run(m: Fields): void

@@ -9,6 +9,8 @@ export const MAX_LINE_BYTES = 256 * 1024
 export const MAX_HEADERS_BYTES = 64 * 1024
 /** Of one header list. */
 export const MAX_HEADERS = 2000
+/** Of a fetch: https://fetch.spec.whatwg.org/#forbidden-method */
+export const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
 /** Raw bytes behind one message; `start` alone may carry more. */
 export const MAX_PAYLOAD_BYTES = 64 * 1024
 export const MAX_START_BYTES = 64 * 1024 * 1024

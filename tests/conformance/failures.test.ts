@@ -73,6 +73,43 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     expect(worker.state).toBe('ready')
   })
 
+  test('that returns 2,000 headers, and one more', async () => {
+    const source = `export default (req) => {
+      const headers = new Headers()
+      for (let i = 0; i < Number(new URL(req.url).search.slice(1)); i++) headers.append('x-' + i, '')
+      return new Response(null, { headers })
+    }`
+    const { worker } = await start(bench.launcher, runtime, source)
+    expect((await call(worker, { url: 'http://h.test/?2000' })).headers).toHaveLength(2000)
+    const { error } = await call(worker, { url: 'http://h.test/?2001' })
+    expect([error?.code, error?.message]).toEqual([
+      'INVALID_RESPONSE',
+      expect.stringContaining('more than 2,000'),
+    ])
+    expect(worker.state).toBe('ready')
+  })
+
+  test.each([
+    [
+      'more than 2,000 headers',
+      `{ headers: Array.from({ length: 2001 }, (_, i) => ['x-' + i, '']) }`,
+    ],
+    ['headers beyond 64 KiB', `{ headers: { 'x-large': 'x'.repeat(70_000) } }`],
+    ['a URL beyond a line', `{}, 'x'.repeat(300_000)`],
+    ['a method that is not allowed', `{ method: 'TRACE' }`],
+    ['another', `{ method: 'connect' }`],
+    ['a method that is no token', `{ method: 'a b' }`],
+    ['a method of no letters', `{ method: '' }`],
+  ])('that fetches with %s: fetch refuses it, and the worker lives', async (_what, how) => {
+    const source = `const go = (init, more = '') => fetch('http://upstream.test/' + more, init)
+      export default () => go(${how}).catch((error) => new Response(error.name))`
+    const { worker } = await start(bench.launcher, runtime, source, {
+      capabilities: { allowNetwork: true, allowedDomains: ['upstream.test'] },
+    })
+    expect((await call(worker)).body.toString()).toBe('TypeError')
+    expect(worker.state).toBe('ready')
+  })
+
   test('whose response body breaks: the failure comes after the head', async () => {
     const source = `export default () => new Response(new ReadableStream({
       async pull(c) {

@@ -64,7 +64,8 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     if (!fits || fn_ipc_line_len(&worker->ipc) > FN_IPC_MAX_LINE - 64) {
         fn_ipc_abandon(&worker->ipc);
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",
-                           "the response's headers are larger than 64 KiB", NULL);
+                           "the response's headers are more than 2,000, or larger than 64 KiB",
+                           NULL);
         return;
     }
     if (fn_ipc_end(&worker->ipc, body->bytes, inline_len) != 0) {

@@ -1,8 +1,14 @@
 /** `fetch` of a worker without the host's network: the host's egress broker makes the requests. */
 import type { Channel } from '../channel.ts'
 import { encodeLine } from '../encode.ts'
-import type { FetchErrorMessage, FetchId, FetchResponseMessage } from '../messages.ts'
+import {
+  type FetchErrorMessage,
+  type FetchId,
+  type FetchResponseMessage,
+  FORBIDDEN_METHOD,
+} from '../messages.ts'
 import { current } from './capture.ts'
+import { fitsLine } from './heads.ts'
 import { OutboundFetch } from './outbound-fetch.ts'
 
 /** Bun answers these by itself: nothing of them leaves the worker. */
@@ -52,15 +58,20 @@ export class Fetches {
       throw new TypeError('fetch: there is no request in which it could be made')
     }
     request.signal.throwIfAborted()
-    this.#lastId++
-    const id: FetchId = `f${this.#lastId}`
-    const fetch = new OutboundFetch(id, run.id, this.#channel, () => this.#running.delete(id))
-    this.#running.set(id, fetch)
+    const id: FetchId = `f${this.#lastId + 1}`
     const { method, url, body } = request
+    if (FORBIDDEN_METHOD.test(method))
+      throw new TypeError(`fetch: the method ${method} is forbidden`)
     const redirect = request.redirect as 'follow' | 'error' | 'manual'
     const headers = [...request.headers] as [string, string][]
-    const line = { type: 'fetch', id, invocation: run.id, method, url, headers, redirect }
-    this.#channel.sendLine(encodeLine({ ...line, end: body === null }))
+    const message = { type: 'fetch', id, invocation: run.id, method, url, headers, redirect }
+    const line = encodeLine({ ...message, end: body === null })
+    if (!fitsLine(line, headers))
+      throw new TypeError('fetch: the URL and the headers are too large')
+    this.#lastId++
+    const fetch = new OutboundFetch(id, run.id, this.#channel, () => this.#running.delete(id))
+    this.#running.set(id, fetch)
+    this.#channel.sendLine(line)
     if (body !== null) void fetch.upload(body)
     const abort = () => fetch.abort(request.signal.reason)
     request.signal.addEventListener('abort', abort, { once: true })

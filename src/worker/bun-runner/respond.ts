@@ -1,9 +1,10 @@
 /** Sends a Response: its head at once, its body as fast as it comes and credit allows. */
 import type { Channel } from '../channel.ts'
 import { encodeLine } from '../encode.ts'
-import { MAX_HEADERS_BYTES, MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from '../messages.ts'
+import { MAX_PAYLOAD_BYTES } from '../messages.ts'
 import type { HeaderList } from '../worker.ts'
 import type { Credit } from './credit.ts'
+import { fitsLine } from './heads.ts'
 
 /** The handler returned something that is no response. */
 export class InvalidResponse extends Error {}
@@ -104,12 +105,9 @@ async function sendBytes(run: Sender, channel: Channel, bytes: Uint8Array): Prom
 
 /** The line of the head, open for `bytes` and `end`. */
 function checkedHead(id: number, status: number, headers: HeaderList): string {
-  let bytes = 0
-  for (const [name, value] of headers) bytes += name.length + value.length
   const line = encodeLine({ type: 'response', id, status, headers }).slice(0, -2)
-  // `bytes` and `end` come behind it yet.
-  if (bytes > MAX_HEADERS_BYTES || line.length > MAX_LINE_BYTES - 64) {
-    throw new InvalidResponse('the headers of the response pass 64 KiB')
+  if (!fitsLine(line, headers)) {
+    throw new InvalidResponse('the headers of the response are more than 2,000, or pass 64 KiB')
   }
   return line
 }
