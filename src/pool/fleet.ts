@@ -13,7 +13,7 @@ export interface FleetMember {
   readonly queued: number
   /** Starts what its queue needs. */
   scale(): void
-  /** Ends an idle worker to make room for another function's. */
+  /** Ends a worker to make room for another function's, when it has finished what it runs. */
   evict(slot: Slot): void
   /** Ends waits that took too long and workers that idled too long. */
   sweep(now: number): void
@@ -121,8 +121,11 @@ export class Fleet {
       if (this.#starting.size >= this.#startsAtOnce || !mayStart()) return
       members.delete(member)
       this.#called = member
-      member.scale()
-      this.#called = undefined
+      try {
+        member.scale()
+      } finally {
+        this.#called = undefined
+      }
     }
   }
 
@@ -131,6 +134,30 @@ export class Fleet {
     this.#live--
     if (slot.evicted) this.#evicting--
     this.#fillRoom()
+  }
+
+  /**
+   * A worker of a busy member has finished a job. It goes where its member has more than its share of
+   * all workers, and another that waits has less: it would wait for an idle worker for ever.
+   *
+   * @returns whether it goes
+   */
+  claim(member: FleetMember, slot: Slot): boolean {
+    if (this.#waiting.size <= this.#evicting || slot.draining) return false
+    const share = this.#share()
+    const owed = [...this.#waiting].some((other) => other.slots.length < share)
+    if (!owed || member.slots.length <= share) return false
+    this.#evict(member, slot)
+    return true
+  }
+
+  /** Workers for each member that has or wants some, at least one. */
+  #share(): number {
+    let users = 0
+    for (const member of this.#members) {
+      if (member.slots.length > 0 || this.#waiting.has(member)) users++
+    }
+    return Math.max(1, Math.floor(this.maxWorkers / users))
   }
 
   /** A worker went idle; somebody may be waiting for its room. */

@@ -115,7 +115,7 @@ export class Pool implements FleetMember, DispatchOwner {
   }
 
   evict(slot: Slot): void {
-    this.#retire(slot, 0)
+    this.#retire(slot, slot.inFlight > 0 ? this.limits.drainMs : 0)
   }
 
   sweep(now: number): void {
@@ -149,6 +149,7 @@ export class Pool implements FleetMember, DispatchOwner {
   released(slot: Slot): void {
     // How it ended is about to be told, and decides when the next one starts.
     if (slot.worker.state === 'gone') return
+    if (this.#fleet.claim(this, slot)) return
     if (this.#queue.size > 0) this.#flush()
     if (slot.inFlight > 0) return
     slot.idleSince = this.#fleet.clock.now()

@@ -11,6 +11,8 @@ const TRIES = 20
 /** What the launcher gives every process of a tenant's. */
 const FIRST_NICE = 5
 const LAST_NICE = 19
+/** And a session of it, on top: the launcher's 10 for the first. */
+const SESSION_NICE = 5
 
 type Layer = 'cgroup' | 'nice'
 
@@ -89,7 +91,7 @@ function yieldTo(pid: number, nice: number): void {
   setPriority(pid, nice)
   if (!leadsSession(pid)) return
   try {
-    writeFileSync(`/proc/${pid}/autogroup`, `${nice}`)
+    writeFileSync(`/proc/${pid}/autogroup`, `${Math.min(LAST_NICE, nice + SESSION_NICE)}`)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     // No such groups here; or, to an ordinary user, too many asked for at once, or of a process in

@@ -21,9 +21,10 @@ for (const starter of starters) {
     expect(limit(limits, 'Max processes')).toEqual(['500', '500'])
   })
 
-  test(`no core file, whatever is asked (${starter})`, async () => {
+  test(`no core file and no locked memory, whatever is asked (${starter})`, async () => {
     const limits = await output('cat /proc/self/limits', { starter })
     expect(limit(limits, 'Max core file size')).toEqual(['0', '0'])
+    expect(limit(limits, 'Max locked memory').slice(0, 2)).toEqual(['0', '0'])
   })
 
   test(`a limit that the launcher itself is under is not raised (${starter})`, async () => {

@@ -31,6 +31,7 @@ int fn_rlimits_set(fn_launch *launch) {
         {RLIMIT_FSIZE, options->fsize},
         /* A core file would hold a tenant's data. */
         {RLIMIT_CORE, {.set = true, .value = 0}},
+        {RLIMIT_MEMLOCK, {.set = true, .value = 0}},
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         if (limits[i].value.set) {
