@@ -1,6 +1,6 @@
 /** What the kernel keeps a worker from using up, and that it cannot move those limits. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { call, openLauncher, start } from '../conformance/harness.ts'
@@ -66,16 +66,9 @@ export default async (request) => {
 describe.each([
   ['paths', paths],
   ['permissive', { ...everything, allowEval: true }],
-] as const)('a Bun worker (%s)', (kind, capabilities) => {
+])('a Bun worker (%s)', (kind, capabilities) => {
   test('writes up to 1 GiB, is refused the rest, and goes on', async () => {
-    const overrides = {
-      capabilities: {
-        ...capabilities,
-        allowedPaths: [...(kind === 'paths' ? [dir] : [])],
-        maxMemory: LIMIT / 2,
-      },
-    }
-    const { worker } = await start(bench.launcher, 'bun', AT_LIMIT, overrides)
+    const { worker } = await start(bench.launcher, 'bun', AT_LIMIT, { capabilities })
     const path = join(dir, `bun-${kind}`)
     for (let i = 0; i < 2; i++) {
       const answer = await call(worker, { url: `http://probe.test/?path=${path}` })
@@ -83,5 +76,14 @@ describe.each([
       expect(answer.body.toString()).toBe('EFBIG')
       expect(statSync(path).size).toBe(LIMIT)
     }
+  })
+
+  test('has these limits, soft and hard alike', async () => {
+    const { worker } = await start(bench.launcher, 'bun', AT_LIMIT, { capabilities })
+    const limits = readFileSync(`/proc/${worker.pid}/limits`, 'latin1')
+    expect(limits).toMatch(new RegExp(`^Max file size +${LIMIT} +${LIMIT} `, 'm'))
+    expect(limits).toMatch(/^Max core file size +0 +0 /m)
+    expect(limits).toMatch(/^Max open files +(\d+) +\1 /m)
+    expect(limits).toMatch(/^Max cpu time +(\d+) +\1 /m)
   })
 })
