@@ -32,7 +32,7 @@ const LAYERS: readonly { layer: string; what: string; flags: string[] }[] = [
   },
   {
     layer: 'mount_namespace',
-    what: 'a root of its own, empty but for what its profile names',
+    what: 'a root of its own: empty but for what its profile names, or the host’s with the service’s own files covered',
     flags: ['--mount-namespace', 'required'],
   },
   {
