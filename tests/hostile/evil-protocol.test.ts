@@ -34,10 +34,10 @@ afterAll(async () => {
 })
 
 /** What its invocation was told, and why the worker had to go. */
-async function attempt(evil: Stand, name: string, cancelAfterMs?: number) {
+async function attempt(evil: Stand, name: string, cancelAfterMs?: number, deadlineMs = 5_000) {
   const started = attack(evil, name)
   await started.ready
-  const running = open(started.worker, { deadlineMs: 5_000, pauseAfter: 0 })
+  const running = open(started.worker, { deadlineMs, pauseAfter: 0 })
   if (cancelAfterMs !== undefined) {
     setTimeout(() => running.invocation.cancel('client gone'), cancelAfterMs)
   }
@@ -75,7 +75,7 @@ describe.each(Object.entries(stands))('%s', (_kind, evil) => {
   })
 
   test('a worker that holds its pipe is ended at its deadline', async () => {
-    const { started, answer } = await attempt(evil, 'hold')
+    const { started, answer } = await attempt(evil, 'hold', undefined, 500)
     expect(['TIMEOUT', 'WORKER_CRASHED']).toContain(answer.error?.code as string)
     expect((await started.exit)?.code).toBe('WORKER_CRASHED')
   }, 20_000)
