@@ -141,6 +141,12 @@ describe('FormData', () => {
 
 describe('Blob and File', () => {
   inWorker({
+    'text is without a byte order mark at its begin, slices keep every byte': async () => {
+      const blob = new Blob(['\ufeffa\ufeff'])
+      same(await blob.text(), 'a\ufeff')
+      same(await blob.slice(1).text(), '\ufffd\ufffda\ufeff')
+      same((await blob.bytes()).length, 7)
+    },
     'parts of every kind': async () => {
       const bytes = new TextEncoder().encode('abcd')
       const blob = new Blob([

@@ -1,6 +1,6 @@
 // Blob and File: https://w3c.github.io/FileAPI/
 
-import { copyBytes, decodeUtf8, encodeUtf8 } from 'fn:web'
+import { copyBytes, decodeUtf8Bom, encodeUtf8 } from 'fn:web'
 import {
   defineInterface,
   forEachValue,
@@ -137,7 +137,7 @@ export class Blob {
     return streamOfBytes(copyBytes(this.#bytes))
   }
   text() {
-    return new Promise((resolve) => resolve(decodeUtf8(this.#bytes)))
+    return new Promise((resolve) => resolve(decodeUtf8Bom(this.#bytes)))
   }
   arrayBuffer() {
     return new Promise((resolve) => resolve(TypedArrayPrototypeGetBuffer(copyBytes(this.#bytes))))
