@@ -1,6 +1,6 @@
 /** What a neighbour notices of an attack: the latency of its requests, in quiet and beside each attacker. */
 import { join } from 'node:path'
-import { type Service, Workspace } from '../tests/e2e/harness.ts'
+import { alive, descendants, type Service, Workspace } from '../tests/e2e/harness.ts'
 import { ATTACKS, type Attack } from './attacks.ts'
 import { openConnection, warmUp } from './client.ts'
 import { HELLO_FUNCTION } from './peers.ts'
@@ -61,7 +61,10 @@ async function measureBeside(attack: Attack, requests: number) {
       connection.close()
       return { quietMs, attackedMs }
     } finally {
+      const left = descendants(service.process.pid)
       await service.stop('SIGKILL')
+      // What an attack has started would be in the way of the next one's quiet.
+      while (left.some(alive)) await Bun.sleep(10)
     }
   } finally {
     space.remove()

@@ -145,8 +145,8 @@ export class Fleet {
   claim(member: FleetMember, slot: Slot): boolean {
     if (this.#waiting.size <= this.#evicting || slot.draining) return false
     const share = this.#share()
-    const owed = [...this.#waiting].some((other) => other.slots.length < share)
-    if (!owed || member.slots.length <= share) return false
+    const owed = [...this.#waiting].some((other) => staffOf(other) < share)
+    if (!owed || staffOf(member) <= share) return false
     this.#evict(member, slot)
     return true
   }
@@ -211,4 +211,9 @@ export class Fleet {
     this.#evicting++
     member.evict(slot)
   }
+}
+
+/** Workers that it keeps: one that drains is on its way out. */
+function staffOf(member: FleetMember): number {
+  return member.slots.reduce((count, slot) => count + (slot.draining ? 0 : 1), 0)
 }

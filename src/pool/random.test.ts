@@ -1,6 +1,7 @@
 /** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
+import { seeded } from '../worker/seeded.ts'
 import { Bench, finishOne, type Note } from './bench-double.ts'
 import type { Pool } from './pool.ts'
 import type { WorkerDouble } from './worker-double.ts'
@@ -10,15 +11,6 @@ const STEPS = 300
 const ENDS = ['WORKER_CRASHED', 'WORKER_PROTOCOL', 'BUNDLE_LOAD_ERROR', 'WORKER_START_FAILED']
 const PATIENT = { queue: 100, queueTimeoutMs: 1e9, idleTimeoutMs: 5_000, maxBackoffMs: 2_000 }
 
-/** From 0 to below `end`; the same each time for a seed. */
-function dice(seed: number): (end: number) => number {
-  let state = seed * 7_919
-  return (end) => {
-    state = (state * 1_103_515_245 + 12_345) & 0x7fffffff
-    return (state >> 8) % end
-  }
-}
-
 class Play {
   readonly roll: (end: number) => number
   readonly bench: Bench
@@ -26,7 +18,7 @@ class Play {
   #open: Pool[]
 
   constructor(seed: number) {
-    this.roll = dice(seed)
+    this.roll = seeded(seed)
     this.bench = new Bench(2 + this.roll(5), 1)
     this.#open = Array.from({ length: POOLS }, (_, i) => {
       const limits = { concurrency: 1 + this.roll(2), minWorkers: this.roll(4) === 0 ? 1 : 0 }

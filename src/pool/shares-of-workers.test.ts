@@ -56,3 +56,16 @@ test('a worker that runs other jobs too finishes them first', () => {
   expect(worker.state).toBe('gone')
   expect(bench.started.at(-1)?.spec.functionName).toBe('late')
 })
+
+test('one that is still finishing counts as given up: a function keeps its share', () => {
+  bench = new Bench(MAX)
+  const [few, many] = [2, 4].map((maxWorkers) =>
+    bench.pool({ concurrency: 2, maxWorkers, queue: 100 }),
+  ) as [Pool, Pool]
+  for (const pool of [few, many]) bench.submit(pool, 20)
+  for (let i = 0; i < MAX; i++) bench.at(i).becomeReady()
+  for (const name of ['b', 'c']) bench.submit(bench.pool({}, name))
+  finishOne(bench.at(0))
+  finishOne(bench.at(1))
+  expect(few.slots.filter((slot) => !slot.draining)).toHaveLength(1)
+})

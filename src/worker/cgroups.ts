@@ -144,10 +144,14 @@ function move(pid: string, group: string): void {
   }
 }
 
-/** A kernel that does not count swap has no file for it. */
+/** A kernel that does not count swap has no file for it, and lets none be made. */
 function forbidSwap(group: string): void {
   const path = join(group, 'memory.swap.max')
-  if (existsSync(path) || !existsSync(join(group, 'memory.max'))) writeFileSync(path, '0')
+  try {
+    writeFileSync(path, '0')
+  } catch (error) {
+    if (existsSync(path)) throw error
+  }
 }
 
 function pidsIn(path: string): string[] {

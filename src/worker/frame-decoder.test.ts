@@ -8,6 +8,7 @@ import {
   ProtocolBreach,
   type WorkerMessage,
 } from './messages.ts'
+import { seeded } from './seeded.ts'
 
 type Frame = [WorkerMessage, string | undefined]
 
@@ -130,7 +131,8 @@ describe('hostile bytes', () => {
     const first = Date.now() % 1_000_000
     let breaches = 0
     for (let seed = first; seed < first + 5000; seed++) {
-      const random = seeded(seed)
+      const roll = seeded(seed)
+      const random = () => roll(2 ** 32) / 2 ** 32
       const bytes = corrupt(STREAM, random)
       const cut = Math.floor(random() * bytes.length)
       const whole = outcome([bytes])
@@ -215,17 +217,6 @@ describe('bounds', () => {
     expect(() => decoder.push(Buffer.from(more))).toThrow('bad bytes')
   })
 })
-
-/** mulberry32: the same numbers each time. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** What comes of some pieces: the frames, and whether the last of them was one. */
 function outcome(parts: Buffer[]): { frames: Frame[]; end: 'idle' | 'open' | 'breach' | 'other' } {

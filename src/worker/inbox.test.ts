@@ -8,6 +8,7 @@ import { Fetches } from './fetches.ts'
 import { InFlight } from './in-flight.ts'
 import { Inbox, type InboxOwner } from './inbox.ts'
 import { LogRelay } from './log-relay.ts'
+import { seeded } from './seeded.ts'
 import { Vigil } from './vigil.ts'
 import type { InvocationSink } from './worker.ts'
 
@@ -78,17 +79,6 @@ function begin(flying: InFlight, heard: string[]): void {
     ...{ deadline: performance.now() + 60_000, cpuMs: 100 },
   }
   flying.begin(request, sink).begin(request)
-}
-
-/** mulberry32: the same numbers each time. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
 }
 
 function message(random: (below: number) => number, type: string): string {

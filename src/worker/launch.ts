@@ -91,14 +91,15 @@ export function launchFailure(what: string, errno: string): FunctionError {
   return new FunctionError('SANDBOX_UNAVAILABLE', why)
 }
 
+export function areNames(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string')
+}
+
 /** Takes a line as the launcher's. */
 export function checkLaunchMessage(value: unknown): LaunchMessage {
   const message = value as Record<string, unknown> | null
   if (message?.type === 'launched' && Number.isSafeInteger(message.pid)) {
-    const { layers } = message
-    if (Array.isArray(layers) && layers.every((layer) => typeof layer === 'string')) {
-      return value as LaunchMessage
-    }
+    if (areNames(message.layers)) return value as LaunchMessage
   }
   if (message?.type === 'launch-failed') {
     // It may be the program's own word, which takes the launcher's place.

@@ -1,6 +1,7 @@
 /** Random lines, near and far of a template's: each is a message of a known shape, or a breach. */
 import { expect, test } from 'bun:test'
 import { ProtocolBreach } from './messages.ts'
+import { seeded } from './seeded.ts'
 import { checkTemplateMessage } from './template-messages.ts'
 
 const MESSAGES: Record<string, unknown>[] = [
@@ -30,17 +31,6 @@ function isText(value: unknown): boolean {
 }
 function isNames(value: unknown): boolean {
   return Array.isArray(value) && value.every(isText)
-}
-
-/** mulberry32: the same numbers for the same seed. */
-function seeded(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below
-  }
 }
 
 function line(random: (below: number) => number): unknown {

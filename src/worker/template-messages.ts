@@ -1,5 +1,5 @@
 /** What comes on a template's own channel: the launcher's line, then what becomes of workers. */
-import { checkLaunchMessage, type LaunchMessage } from './launch.ts'
+import { areNames, checkLaunchMessage, type LaunchMessage } from './launch.ts'
 import { ProtocolBreach } from './messages.ts'
 
 export type TemplateMessage =
@@ -40,10 +40,6 @@ export function checkTemplateMessage(value: unknown): TemplateMessage {
       return checkLaunchMessage(value)
   }
   throw new ProtocolBreach('no message of a template')
-}
-
-function areNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string')
 }
 
 function areCounts(...values: unknown[]): boolean {

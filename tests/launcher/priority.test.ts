@@ -29,6 +29,13 @@ describe.each(starters)('started by %s', (starter) => {
     expect(await output(script, { starter, flags: ['--processes', '12'] })).toBe('done\n')
   })
 
+  ownCount('a lower limit of its starter stays, and is no failure', async () => {
+    const through = ['prlimit', '--nproc=40:40', '--']
+    const flags = ['--processes', '64']
+    const limits = await output('cat /proc/self/limits', { starter, through, flags })
+    expect(limits).toMatch(/^Max processes +40 +40 /m)
+  })
+
   ownCount('in its namespace it has no capability', async () => {
     const flags = ['--processes', '12']
     const caps = await output('grep -E "^Cap(Prm|Eff|Inh|Amb)" /proc/self/status', {

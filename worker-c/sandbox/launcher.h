@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include "wall.h"
 
@@ -130,6 +131,7 @@ int fn_seccomp_enter(fn_launch *launch);
 /* 0 or -errno. */
 int fn_socket_listen(fn_launch *launch);
 int fn_rlimits_set(fn_launch *launch);
+int fn_rlimit_lower(int resource, rlim_t value);
 /* To run behind the control plane. */
 int fn_priority_lower(fn_launch *launch);
 /* Gives up user, groups and capabilities, for good. */

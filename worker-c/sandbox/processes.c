@@ -1,8 +1,6 @@
 /* How many processes and threads the program may have. The kernel counts them by user, and all
  * tenants' are of one user: only in a user namespace of its own is a program's count its own. */
-#include <errno.h>
 #include <sched.h>
-#include <sys/resource.h>
 #include "launcher.h"
 
 int fn_processes_limit(fn_launch *launch) {
@@ -14,9 +12,7 @@ int fn_processes_limit(fn_launch *launch) {
     if (unshare(CLONE_NEWUSER) != 0) {
         return 0; /* not to be had here: --nproc, or the program's own limit, counts all tenants' */
     }
-    struct rlimit limit = {.rlim_cur = most->value, .rlim_max = most->value};
-    if (setrlimit(RLIMIT_NPROC, &limit) != 0) {
-        return -errno;
-    }
-    return fn_capabilities_clear(); /* who makes a namespace has all of them in it */
+    int result = fn_rlimit_lower(RLIMIT_NPROC, most->value);
+    /* Who makes a namespace has all capabilities in it. */
+    return result != 0 ? result : fn_capabilities_clear();
 }

@@ -6,7 +6,7 @@
 
 /* Soft and hard alike, so that the program cannot move it. The launcher lowers limits and raises
  * none: what its own start gave it is the most there is. */
-static int set_limit(int resource, rlim_t value) {
+int fn_rlimit_lower(int resource, rlim_t value) {
     struct rlimit limit;
     if (getrlimit(resource, &limit) != 0) {
         return -errno;
@@ -35,7 +35,7 @@ int fn_rlimits_set(fn_launch *launch) {
     };
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
         if (limits[i].value.set) {
-            int result = set_limit(limits[i].resource, limits[i].value.value);
+            int result = fn_rlimit_lower(limits[i].resource, limits[i].value.value);
             if (result != 0) {
                 return result;
             }

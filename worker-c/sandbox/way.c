@@ -64,9 +64,9 @@ static void tell_foreign(int link, uid_t owner) {
     ssize_t len = readlink(self, path, sizeof path);
     fprintf(
         stderr,
-        "functions-launcher: the link %.*s is not followed: it belongs to the workers' user %u, so "
-        "a "
-        "function may have made it; remove it, or make the owner of it another user (chown -h)\n",
+        "functions-launcher: the link %.*s is not followed: it belongs to the workers' user %u, "
+        "so a function may have made it; remove it, or make the owner of it another user "
+        "(chown -h)\n",
         len < 0 ? 0 : (int)len, path, (unsigned)owner);
 }
 
