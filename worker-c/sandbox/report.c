@@ -57,10 +57,15 @@ static void errno_name(int error, char *out, size_t size) {
     snprintf(out, size, "E%d", error);
 }
 
-/* Without a channel, as when somebody tries the launcher by hand, it goes to standard error. */
+/* Without a channel, as when somebody tries the launcher by hand, it goes to standard error. A host
+ * that has hung up wants nothing started any more, and is told nothing. */
 static void write_line(const char *line) {
     size_t len = strlen(line);
-    if (write(FN_CHANNEL_FD, line, len) < 0 && write(STDERR_FILENO, line, len) < 0) {
+    ssize_t written = write(FN_CHANNEL_FD, line, len);
+    if (written < 0 && errno == EBADF) {
+        written = write(STDERR_FILENO, line, len);
+    }
+    if (written < 0) {
         exit(FN_EXIT_LAUNCH_FAILED);
     }
 }
