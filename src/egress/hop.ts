@@ -105,6 +105,8 @@ export class Hop implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
+    // After a pause the parser may go on with a piece of no bytes, which is none.
+    if (bytes.length === 0) return
     if (this.#reader?.data(bytes) === false) controller.pause()
   }
 

@@ -29,6 +29,7 @@ const ROUTES: Record<string, (request: IncomingMessage, response: ServerResponse
     held.push(response)
     request.socket.once('close', () => closed++)
   },
+  '/at-once': (_request, response) => response.end(Buffer.alloc(8 * MB)),
   '/big': (_request, response) => {
     let left = 32 * MB
     const more = () => {
@@ -228,6 +229,22 @@ describe('responses', () => {
     const { body } = await running.done
     clearInterval(timer)
     expect(body.length).toBe(32 * MB)
+  })
+
+  test('no piece of a body is empty, however often its reader pauses', async () => {
+    for (let i = 0; i < 8; i++) {
+      const running = begin(makeSession(egress), at('/at-once'), { pauseAfter: 0 })
+      let over = false
+      void running.done.then(() => {
+        over = true
+      })
+      while (!over) {
+        running.call.resume()
+        await new Promise(setImmediate)
+      }
+      const { body, error } = await running.done
+      expect([body.length, error]).toEqual([8 * MB, undefined])
+    }
   })
 
   test('an abort closes the connection, before the head and after it', async () => {

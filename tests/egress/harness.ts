@@ -70,6 +70,7 @@ export function begin(session: EgressSession, url: string, options: FetchOptions
     },
     chunk: (bytes) => {
       received += bytes.length
+      if (bytes.length === 0) throw new Error('a piece of no bytes')
       parts.push(Buffer.from(bytes))
       return received < pauseAfter
     },
