@@ -7,7 +7,7 @@
 
 const std = @import("std");
 const builtin = @import("builtin");
-const crypto = @import("worker-c/crypto/libraries.zig");
+const crypto = @import("guest/quickjs/web/crypto/libraries.zig");
 const Build = std.Build;
 
 const sources = ".build/sources";
@@ -18,7 +18,15 @@ const yyjson_dir = sources ++ "/yyjson";
 const zlib_dir = "node_modules/@scriptc/runtime/vendor/zlib";
 
 /// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
-const web_js_dirs = [_][]const u8{ "worker-c/web/js", ".build/web-js" };
+const web_js_dirs = [_][]const u8{ "guest/quickjs/web", ".build/web-js" };
+
+/// The rooms of the worker beside its Web APIs.
+const worker_dirs = [_][]const u8{
+    "guest/quickjs/core", "guest/quickjs/invocation", "guest/quickjs/node", "guest/quickjs/zygote",
+};
+
+/// Includes name a header by its path from one of these.
+const include_roots = [_][]const u8{ "guest/quickjs", "native" };
 
 /// Written by scripts/encoding-tables.ts before zig is called.
 const encoding_tables = ".build/generated/encoding_tables.c";
@@ -144,15 +152,17 @@ fn muslOf(arch: std.Target.Cpu.Arch) std.Target.Query {
 
 fn addLauncher(s: Settings) *Build.Step.Compile {
     const m = s.module();
-    addOurC(s, m, "worker-c/sandbox");
-    addOurC(s, m, "worker-c/wall");
-    m.addIncludePath(s.b.path("worker-c/wall"));
+    addOurC(s, m, "native/launcher");
+    addOurC(s, m, "native/lockdown");
+    m.addIncludePath(s.b.path("native"));
     return s.executable("functions-launcher", m);
 }
 
 fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Step.Compile {
     const m = workerModule(s, builtins, primitives);
-    addOurC(s, m, "worker-c/worker");
+    for (worker_dirs) |dir| {
+        addOurC(s, m, dir);
+    }
     return s.executable("quickjs-worker", m);
 }
 
@@ -160,9 +170,11 @@ fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.C
 /// and a tool that makes a live worker call the kernel.
 fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) [2]*Build.Step.Compile {
     const evil = workerModule(s, builtins, primitives);
-    addOurCBut(s, evil, "worker-c/worker", &.{ "main.c", "bundle.c" });
+    for (worker_dirs) |dir| {
+        addOurCBut(s, evil, dir, &.{ "main.c", "bundle.c" });
+    }
     evil.addCSourceFile(.{
-        .file = s.b.path("worker-c/worker/bundle.c"),
+        .file = s.b.path("guest/quickjs/invocation/bundle.c"),
         .flags = &(our_flags ++ [_][]const u8{"-Dfn_bundle_load=fn_bundle_load_of_the_product"}),
     });
     addOurCBut(s, evil, "tests/hostile/evil", &.{"inject.c"});
@@ -174,12 +186,12 @@ fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
 /// All that a worker is made of, but for its core.
 fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Module {
     const m = s.module();
-    addOurC(s, m, "worker-c/web");
-    addOurC(s, m, "worker-c/wall");
+    addOurC(s, m, "guest/quickjs/web");
+    addOurC(s, m, "native/lockdown");
     m.link_libcpp = true;
     m.addCSourceFiles(.{
-        .root = s.b.path("worker-c/web"),
-        .files = filesIn(s.b, "worker-c/web", ".cpp"),
+        .root = s.b.path("guest/quickjs/web"),
+        .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
         .flags = &our_cpp_flags,
     });
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
@@ -188,7 +200,7 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
     }
-    for ([_][]const u8{ "worker-c/worker", "worker-c/web", "worker-c/wall", "worker-c/tools" }) |dir| {
+    for (include_roots) |dir| {
         m.addIncludePath(s.b.path(dir));
     }
     m.linkLibrary(addQuickjs(s));
@@ -263,13 +275,14 @@ fn addBuiltins(s: Settings) Build.LazyPath {
     };
     const m = host.module();
     m.addSystemIncludePath(b.path(quickjs_dir));
-    m.addCSourceFile(.{ .file = b.path("worker-c/tools/bytecode.c"), .flags = &our_flags });
+    m.addCSourceFile(.{ .file = b.path("guest/quickjs/tools/bytecode.c"), .flags = &our_flags });
     m.linkLibrary(addQuickjs(host));
     const run = b.addRunArtifact(host.executable("bytecode", m));
     run.addArg(if (s.release()) "release" else "debug");
     const table = run.addOutputFileArg("builtins.c");
     for (web_js_dirs) |dir| {
         for (filesIn(b, dir, ".js")) |name| {
+            run.addArg(name);
             run.addFileArg(b.path(b.pathJoin(&.{ dir, name })));
         }
     }
@@ -289,8 +302,8 @@ fn addOurCBut(s: Settings, m: *Build.Module, dir: []const u8, left_out: []const 
     });
 }
 
-/// The names of a folder's files with this ending, sorted so that a build does not depend on the
-/// disk's order. None when there is no such folder.
+/// The paths of the files with this ending in a folder and below it, from that folder on, sorted so
+/// that a build does not depend on the disk's order. None when there is no such folder.
 fn filesIn(b: *Build, dir_path: []const u8, ending: []const u8) []const []const u8 {
     const io = b.graph.io;
     var names: std.ArrayList([]const u8) = .empty;
@@ -299,10 +312,11 @@ fn filesIn(b: *Build, dir_path: []const u8, ending: []const u8) []const []const 
         else => std.debug.panic("{s}: {t}", .{ dir_path, err }),
     };
     defer dir.close(io);
-    var entries = dir.iterate();
+    var entries = dir.walk(b.allocator) catch @panic("OOM");
+    defer entries.deinit();
     while (entries.next(io) catch |err| std.debug.panic("{s}: {t}", .{ dir_path, err })) |entry| {
-        if (entry.kind == .file and std.mem.endsWith(u8, entry.name, ending)) {
-            names.append(b.allocator, b.dupe(entry.name)) catch @panic("OOM");
+        if (entry.kind == .file and std.mem.endsWith(u8, entry.basename, ending)) {
+            names.append(b.allocator, b.dupe(entry.path)) catch @panic("OOM");
         }
     }
     std.mem.sort([]const u8, names.items, {}, lessThan);

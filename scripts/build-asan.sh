@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds .build/asan/quickjs-worker: the worker with AddressSanitizer and UBSan, by the system's compiler and C library.
 # It leaves out the layers that a sanitized program cannot live under (FN_SANITIZE); no release build can be made so.
-# Beside it, .build/asan/fuzz-replay, which runs inputs of worker-c/fuzz. With --fuzz it builds .build/fuzz/fuzz instead,
+# Beside it, .build/asan/fuzz-replay, which runs inputs of fuzz/. With --fuzz it builds .build/fuzz/fuzz instead,
 # the same targets with libFuzzer, which needs clang. .build/asan/quickjs-worker-gc collects garbage with every object
 # that a tenant makes: what nobody holds is gone at once.
 # scripts/build.sh has run before. Objects are kept by content, so an unchanged file is not compiled again.
@@ -32,14 +32,14 @@ base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -D_GNU_SOURCE)
 if $fuzz; then
   base+=(-fsanitize=fuzzer-no-link)
 fi
-mbedtls_config=('-DMBEDTLS_CONFIG_FILE="crypto_config.h"')
+mbedtls_config=('-DMBEDTLS_CONFIG_FILE="web/crypto/crypto_config.h"')
 # What UBSan says about sources of others is not ours to mend.
 theirs=("${base[@]}" -w -fno-strict-aliasing)
 ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wno-missing-field-initializers -Werror
   -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
   -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson" -isystem "$zlib"
   -isystem $mbedtls/include -isystem $mbedtls/library "${mbedtls_config[@]}"
-  -Iworker-c/worker -Iworker-c/web -Iworker-c/wall -Iworker-c/tools)
+  -Iguest/quickjs -Inative)
 
 mkdir -p "$out/objects"
 jobs_file=$(mktemp)
@@ -62,7 +62,7 @@ add() {
 
 compilers=$("$cc" --version | head -n 1; "$cxx" --version | head -n 1)
 headers=$(content_hash $sources/quickjs $sources/ada $sources/yyjson $sources/libuv/include $sources/libuv/src $zlib)
-headers+=$(content_hash worker-c/web/crypto_config.h $mbedtls)
+headers+=$(content_hash guest/quickjs/web/crypto/crypto_config.h $mbedtls)
 for file in quickjs libregexp libunicode dtoa; do
   add "$headers" "$sources/quickjs/$file.c" "$cc" "${theirs[@]}" -std=c11 -funsigned-char
 done
@@ -70,9 +70,9 @@ done
 for file in $(sed -n '/^const libuv_files/,/^};/s/.*/&/p' build.zig | grep -o 'src/[a-z/-]*\.c'); do
   add "$headers" "$sources/libuv/$file" "$cc" "${theirs[@]}" -std=gnu11 -I$sources/libuv/include -I$sources/libuv/src
 done
-for file in $(sed -n '/^const mbedtls_files/,/^};/p' worker-c/crypto/libraries.zig | grep -o 'library/[a-z0-9_]*\.c'); do
+for file in $(sed -n '/^const mbedtls_files/,/^};/p' guest/quickjs/web/crypto/libraries.zig | grep -o 'library/[a-z0-9_]*\.c'); do
   add "$headers" "$mbedtls/$file" "$cc" "${theirs[@]}" -std=c11 "${mbedtls_config[@]}" \
-    -Iworker-c/web -I$mbedtls/include -I$mbedtls/library
+    -Iguest/quickjs -I$mbedtls/include -I$mbedtls/library
 done
 # At -O1 gcc cannot inline what ada says must be.
 add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
@@ -80,33 +80,33 @@ add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
 for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*\.c'); do
   add "$headers" "$zlib/$file" "$cc" "${theirs[@]}" -std=c11
 done
-our_headers=$headers$(cat worker-c/*/*.h | sha256sum)
-for file in worker-c/worker/*.c worker-c/web/*.c worker-c/wall/*.c worker-c/tools/sanitizer.c .build/generated/*.c; do
-  if [ "$file" != worker-c/worker/main.c ] && [ "$file" != worker-c/worker/heap.c ]; then
+our_headers=$headers$(find guest/quickjs native fuzz -name "*.h" -print0 | sort -z | xargs -0 cat | sha256sum)
+for file in $(find guest/quickjs native/lockdown -name "*.c" ! -name bytecode.c | sort) .build/generated/*.c; do
+  if [ "$file" != guest/quickjs/zygote/main.c ] && [ "$file" != guest/quickjs/core/heap.c ]; then
     add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
   fi
 done
 # What ada's headers bring in is compiled here too, and its objects have no tables that say what they are.
-for file in worker-c/web/*.cpp; do
+for file in guest/quickjs/web/url/*.cpp; do
   add "$our_headers" "$file" "$cxx" "${ours[@]}" -fno-sanitize=vptr -std=c++20 -fno-exceptions
 done
 
 # What is linked: with the worker's main, or with that of the fuzz targets.
 common=("${objects[@]}")
 objects=()
-add "$our_headers" worker-c/worker/main.c "$cc" "${ours[@]}" -std=c11
+add "$our_headers" guest/quickjs/zygote/main.c "$cc" "${ours[@]}" -std=c11
 main=("${objects[@]}")
 objects=()
-add "$our_headers" worker-c/worker/heap.c "$cc" "${ours[@]}" -std=c11
+add "$our_headers" guest/quickjs/core/heap.c "$cc" "${ours[@]}" -std=c11
 heap=("${objects[@]}")
 objects=()
-add "$our_headers" worker-c/worker/heap.c "$cc" "${ours[@]}" -std=c11 -DFN_FORCE_GC
+add "$our_headers" guest/quickjs/core/heap.c "$cc" "${ours[@]}" -std=c11 -DFN_FORCE_GC
 forced=("${objects[@]}")
 objects=()
 # Some of them have files of the worker in them.
-fuzz_headers=$our_headers$(cat worker-c/fuzz/fuzz.h worker-c/worker/{child,template}.c | sha256sum)
-for file in worker-c/fuzz/*.c; do
-  if ! $fuzz || [ "$file" != worker-c/fuzz/replay.c ]; then
+fuzz_headers=$our_headers$(cat fuzz/fuzz.h guest/quickjs/zygote/{worker_main,zygote}.c | sha256sum)
+for file in fuzz/*.c; do
+  if ! $fuzz || [ "$file" != fuzz/replay.c ]; then
     add "$fuzz_headers" "$file" "$cc" "${ours[@]}" -std=c11
   fi
 done
@@ -128,7 +128,7 @@ link() {
   mv "$out/$name.$$" "$out/$name"
 }
 
-# Where the worker would end, a target goes on (worker-c/fuzz/breach.c).
+# Where the worker would end, a target goes on (fuzz/breach.c).
 go_on=(-Wl,--wrap=fn_worker_breach -Wl,--wrap=fn_worker_exit)
 if $fuzz; then
   link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}" "${go_on[@]}"

@@ -22,17 +22,13 @@ install_packages() {
 # Built-in JS that imports npm packages is bundled into one file each; build.zig compiles that to bytecode.
 bundle_web_js() {
   local want
-  want=$(content_hash worker-c/web/js/bundle package-lock.json scripts/streams-ponyfill*.ts)
-  if stamp_is web-js "$want" && [ -d .build/web-js ]; then
+  want=$(content_hash package-lock.json scripts/streams-ponyfill*.ts)
+  if stamp_is web-js "$want" && [ -d .build/web-js/streams ]; then
     return
   fi
   rm -rf .build/web-js.new
-  mkdir -p .build/web-js.new
-  if compgen -G 'worker-c/web/js/bundle/*.js' >/dev/null; then
-    "$bun" build worker-c/web/js/bundle/*.js --outdir .build/web-js.new --format=esm --target=browser \
-      --external 'fn:*' --external './*' >&2
-  fi
-  "$bun" scripts/streams-ponyfill.ts .build/web-js.new/streams-ponyfill.js >&2 ||
+  mkdir -p .build/web-js.new/streams
+  "$bun" scripts/streams-ponyfill.ts .build/web-js.new/streams/streams-ponyfill.js >&2 ||
     die 'web-streams-polyfill is not what scripts/streams-ponyfill-changes.ts expects.'
   rm -rf .build/web-js
   mv .build/web-js.new .build/web-js
@@ -56,7 +52,7 @@ make_encoding_tables() {
 # Node's modules, as bundles of functions take them in; ./functions carries them.
 bundle_node_modules() {
   local want
-  want=$(content_hash src/bundles/node scripts/bundle-node-modules.ts package-lock.json)
+  want=$(content_hash guest/node scripts/bundle-node-modules.ts package-lock.json)
   if stamp_is node-modules "$want" && [ -f .build/node-modules.pack ]; then
     return
   fi
@@ -82,7 +78,7 @@ build_native() {
 
 compile_functions() {
   local want
-  want=$(find src -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
+  want=$(find src guest/bun -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
     xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/*.pack | sha256sum)
   if stamp_is functions "$want" && [ -x functions ]; then
     return

@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { BunPlugin } from 'bun'
 
-const folder = join(import.meta.dir, '../src/bundles/node')
+const folder = join(import.meta.dir, '../guest/node')
 const entries = readdirSync(folder).filter((name) => /(?<!\.d)\.[jt]s$/.test(name))
 
 /** Where the library keeps its own queue of ticks. */

@@ -1,6 +1,6 @@
 /**
  * Writes the Encoding standard's labels and indexes, as @exodus/bytes carries them, into a C file:
- * `encoding-tables.ts OUT.c`. scripts/build.sh calls it; worker-c/web/encoding.h declares what it
+ * `encoding-tables.ts OUT.c`. scripts/build.sh calls it; guest/quickjs/web/encoding/encoding.h declares what it
  * defines.
  */
 import { writeFileSync } from 'node:fs'
@@ -102,7 +102,7 @@ function printEncodings(): void {
 }
 
 out.push('/* Made by scripts/encoding-tables.ts from @exodus/bytes. Not to be edited. */', '')
-out.push('#include "encoding.h"', '')
+out.push('#include "web/encoding/encoding.h"', '')
 printIndex('jis0208', getTable('jis0208'))
 printIndex('jis0212', getTable('jis0212'))
 printIndex('euc_kr', getTable('euc-kr'))

@@ -2,7 +2,7 @@
 """Fetches the C and C++ sources that the worker is built from and unpacks them into .build/sources.
 
 pip downloads the source archives that third-party/requirements.txt pins, and checks their hashes.
-The engine gets the change of worker-c/engine-patch. What is there already is left alone, so an
+The engine gets the change of guest/quickjs/patches. What is there already is left alone, so an
 unchanged build needs no network.
 """
 
@@ -21,7 +21,7 @@ LOCK = ROOT / "third-party" / "requirements.txt"
 METADATA_ONLY = ROOT / "third-party" / "metadata-only"
 ARCHIVES = ROOT / ".build" / "archives"
 SOURCES = ROOT / ".build" / "sources"
-ENGINE_PATCH = ROOT / "worker-c" / "engine-patch"
+ENGINE_PATCH = ROOT / "guest" / "quickjs" / "patches"
 
 # Name in the lock -> (folder in .build/sources, folder inside the archive).
 PARTS = {
@@ -108,7 +108,7 @@ def patch_engine(folder):
         return
     command = [sys.executable, "-B", str(script), str(folder)]
     if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
-        sys.exit("worker-c/engine-patch does not fit this version of the engine")
+        sys.exit("guest/quickjs/patches does not fit this version of the engine")
 
 
 def prepare(name, archive, stamp):

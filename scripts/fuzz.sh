@@ -2,7 +2,7 @@
 # Fuzzes the worker's frame decoder and the native parsers that tenants' bytes reach: `fuzz.sh [SECONDS] [TARGET...]`,
 # 600 seconds over all targets by default. It needs clang with libFuzzer; scripts/build.sh has run before.
 # What is new in the corpus stays in .build/fuzz/corpus. A finding ends it with the input's path and how to repeat it;
-# mended, the input belongs into worker-c/fuzz/corpus, which scripts/test.sh replays.
+# mended, the input belongs into fuzz/corpus, which scripts/test.sh replays.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -23,7 +23,7 @@ options=(-timeout=20 -rss_limit_mb=2048 -detect_leaks=0)
 
 # fuzz TARGET LOG: runs it for `each` seconds.
 fuzz() {
-  FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$1") "$out/fuzz" "$out/corpus/$1" "worker-c/fuzz/corpus/$1" "${options[@]}" \
+  FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$1") "$out/fuzz" "$out/corpus/$1" "fuzz/corpus/$1" "${options[@]}" \
     -max_total_time="$each" -print_final_stats=1 -artifact_prefix="$out/findings/$1-" >"$2" 2>&1
 }
 
@@ -32,7 +32,7 @@ minimise() {
   rm -rf "$out/merged"
   mkdir -p "$out/merged"
   FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$1") "$out/fuzz" -merge=1 "${options[@]}" -artifact_prefix="$out/findings/$1-" \
-    "$out/merged" "worker-c/fuzz/corpus/$1" "$out/corpus/$1" >>"$2" 2>&1 || return
+    "$out/merged" "fuzz/corpus/$1" "$out/corpus/$1" >>"$2" 2>&1 || return
   rm -rf "${out:?}/corpus/$1"
   mv "$out/merged" "$out/corpus/$1"
 }

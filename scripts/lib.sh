@@ -76,12 +76,12 @@ stamp_set() {
 # The fuzz targets, a line each, and what FUNCTIONS_FUZZ_TARGET says for one.
 fuzz_targets() {
   printf '%s\n' frames messages paths start template
-  basename -s .js worker-c/fuzz/targets/*.js
+  basename -s .js fuzz/targets/*.js
 }
 
 fuzz_name() { # TARGET
-  if [ -f "worker-c/fuzz/targets/$1.js" ]; then
-    echo "worker-c/fuzz/targets/$1.js"
+  if [ -f "fuzz/targets/$1.js" ]; then
+    echo "fuzz/targets/$1.js"
   else
     echo "$1"
   fi

@@ -276,7 +276,7 @@ export const PATTERNS: Pattern[] = [
     'hasSlot(e,$1)',
     13,
   ],
-  // Methods that no script can name: see JS_READ_OBJ_SLOTS in worker-c/engine-patch.
+  // Methods that no script can name: see JS_READ_OBJ_SLOTS in guest/quickjs/patches.
   ['step methods', /([{}])\[([wRTPCq])\]\(/g, '$1_steps_$2(', 10],
   ['step calls', /Controller\[([wRTPCq])\]\(/g, 'Controller._steps_$1(', 6],
   ['isView', /ArrayBuffer\.isView\(/g, 'isView(', 3],

@@ -3,7 +3,7 @@
  * scripts/build.sh calls it.
  *
  * The ponyfill was written for pages that trust their scripts. Here a tenant may replace any method
- * and any global, so each place where it looks one up gets what worker-c/web/js/streams-builtins.js
+ * and any global, so each place where it looks one up gets what guest/quickjs/web/streams-builtins.js
  * kept of it. A change that does not fit the package's text exactly means that the package moved:
  * nothing is written, and the change is named.
  */

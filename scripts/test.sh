@@ -102,7 +102,7 @@ install_test_packages() {
 
 c_format() {
   install_formatter &&
-    git ls-files -z 'worker-c/*.c' 'worker-c/*.cpp' 'worker-c/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' |
+    git ls-files -z 'guest/*.c' 'guest/*.cpp' 'guest/*.h' 'native/*.c' 'native/*.h' 'fuzz/*.c' 'fuzz/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' |
     xargs -0 .build/py/clang_format/data/bin/clang-format --dry-run -Werror
 }
 
@@ -150,7 +150,7 @@ fuzz_corpus() {
   local target
   while read -r target; do
     FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") check "fuzz corpus, $target" \
-      timeout 120 .build/asan/fuzz-replay "worker-c/fuzz/corpus/$target"/*
+      timeout 120 .build/asan/fuzz-replay "fuzz/corpus/$target"/*
   done < <(fuzz_targets)
 }
 

@@ -13,6 +13,7 @@ import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
 import type { ServiceControl } from './control.ts'
+import { functionDetails, functionDocument, versionDocument } from './documents.ts'
 import type { Operations } from './operations.ts'
 import { problemOf } from './problem.ts'
 import {
@@ -25,7 +26,6 @@ import {
   workersRoute,
 } from './routes.ts'
 import { checked, type DeploySettings, functionNameSchema } from './settings.ts'
-import { functionDetails, functionDocument, versionDocument } from './views.ts'
 
 export interface ApiParts {
   store: MetadataStore

@@ -9,10 +9,10 @@ import { NAMED_PROFILES } from '../capabilities/profiles.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import { startLauncher } from '../service/launcher.ts'
+import { startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { Trial } from './offline-control.ts'
 import { Operations } from './operations.ts'
-import { Trial } from './trial.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'functions-operations-'))
 const { config } = loadConfig({ flags: { 'data-dir': join(home, 'programs') }, env: {} })

@@ -12,9 +12,9 @@ import {
 } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { PreparedVersion, ServiceControl } from './control.ts'
-import { type HeldBundle, runnableVersion } from './runnable.ts'
+import { type DeployDocument, deployDocument } from './documents.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
-import { type DeployDocument, deployDocument } from './views.ts'
+import { type HeldBundle, runnableVersion } from './worker-spec.ts'
 
 export interface OperationsParts {
   store: MetadataStore

@@ -1,13 +1,13 @@
 /** The routes of the management API, as OpenAPI describes them. */
 import { createRoute, z } from '@hono/zod-openapi'
-import { problemSchema } from './problem.ts'
 import {
   deployDocumentSchema,
   functionDetailsSchema,
   functionDocumentSchema,
   versionDocumentSchema,
   workerDocumentSchema,
-} from './views.ts'
+} from './documents.ts'
+import { problemSchema } from './problem.ts'
 
 const json = <T extends z.ZodType>(schema: T, description: string) => ({
   description,

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { STRICT, useProject } from '../testing/bundle-fixture.ts'
 import { buildBundle } from './build.ts'
 import { findImport } from './imports.ts'
 import { findProject } from './project.ts'
 import { stackMapper } from './source-map.ts'
-import { STRICT, useProject } from './testing.ts'
 
 const project = useProject()
 const { build, refused, run, text, write } = project

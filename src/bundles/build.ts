@@ -25,10 +25,10 @@ import {
 } from './bundler/task.ts'
 import { globalDefines, MADE_GLOBALS, watchedGlobals } from './globals.ts'
 import { checkAssets, checkImports, type Metafile, metafileSchema } from './imports.ts'
-import { type BundleWarning, globalWarnings, takeMarks } from './marks.ts'
 import { NODE_MODULES } from './node-modules.ts'
 import type { Project } from './project.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
+import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-globals.ts'
 
 const BUNDLER = bundlerSource()
 const BUILD_TIMEOUT_MS = 60_000

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { NAMED_PROFILES } from '../capabilities/profiles.ts'
 import type { FunctionRuntime } from '../metadata/records.ts'
+import { useProject } from '../testing/bundle-fixture.ts'
 import { buildBundle } from './build.ts'
 import type { Bundle } from './bundle-store.ts'
 import { MARK } from './globals.ts'
 import { findProject } from './project.ts'
-import { useProject } from './testing.ts'
 
 const { build, refused, run, text, write } = useProject()
 

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
+import { type DeployDocument, deployDocumentSchema } from '../admin/documents.ts'
 import {
   checked,
   type DeploySettings,
   functionNameSchema,
   resolveSettings,
 } from '../admin/settings.ts'
-import { type DeployDocument, deployDocumentSchema } from '../admin/views.ts'
 import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
-import type { BundleWarning } from '../bundles/marks.ts'
 import { findProject, type Project } from '../bundles/project.ts'
+import type { BundleWarning } from '../bundles/undeclared-globals.ts'
 import { isProfileName } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { parseDuration, parseSize } from '../units.ts'

@@ -1,5 +1,5 @@
+import { type FunctionDetails, functionDetails, functionDetailsSchema } from '../admin/documents.ts'
 import { checked, functionNameSchema } from '../admin/settings.ts'
-import { type FunctionDetails, functionDetails, functionDetailsSchema } from '../admin/views.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { findService } from './client.ts'

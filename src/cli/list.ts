@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { functionDocument, functionDocumentSchema } from '../admin/views.ts'
+import { functionDocument, functionDocumentSchema } from '../admin/documents.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
 import { readStore } from './offline.ts'

@@ -4,7 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
 import type { FunctionRuntime } from '../metadata/records.ts'
 import { findBinary } from '../service/binaries.ts'
-import { binaryOptions } from '../service/launcher.ts'
+import { binaryOptions } from '../service/native-programs.ts'
 
 /** Settings that name programs to run. */
 const PROGRAM_KEYS = ['worker.quickjs_path', 'worker.launcher_path']

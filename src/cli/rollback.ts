@@ -1,5 +1,5 @@
+import { deployDocumentSchema } from '../admin/documents.ts'
 import { checked, functionNameSchema, versionNameSchema } from '../admin/settings.ts'
-import { deployDocumentSchema } from '../admin/views.ts'
 import type { Command } from './command.ts'
 import { change } from './offline.ts'
 

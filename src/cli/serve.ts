@@ -4,7 +4,7 @@ import { Operations } from '../admin/operations.ts'
 import { runService } from '../service/run.ts'
 import type { ManagementParts, ServiceParts } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import { Cgroups } from '../worker/cgroups.ts'
+import { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { Command } from './command.ts'
 import { engineReader } from './programs.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type WorkerDocument, workerDocumentSchema } from '../admin/views.ts'
+import { type WorkerDocument, workerDocumentSchema } from '../admin/documents.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { workerDocumentSchema } from '../admin/views.ts'
+import { workerDocumentSchema } from '../admin/documents.ts'
 import { formatSize } from '../units.ts'
 import { needService } from './client.ts'
 import type { Command } from './command.ts'

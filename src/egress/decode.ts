@@ -7,8 +7,8 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib'
+import type { HopReader } from './attempt.ts'
 import { type EgressError, failed } from './errors.ts'
-import type { HopReader } from './hop.ts'
 import type { HeaderLines } from './request-headers.ts'
 
 /** Nobody means it who encodes a body more often. */

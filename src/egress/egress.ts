@@ -1,7 +1,7 @@
 /** The egress broker: every outbound request of a worker without a network of its own goes through it. */
 import { PrivateAllowance } from './addresses.ts'
 import { Connections } from './connections.ts'
-import type { EgressLimits, EgressOutcome, EgressParts } from './parts.ts'
+import type { EgressLimits, EgressOutcome, EgressParts } from './context.ts'
 import { createLookup } from './resolve.ts'
 import { EgressSession, type EgressSubject } from './session.ts'
 

@@ -1,6 +1,7 @@
 /** What a redirect makes of a request: https://fetch.spec.whatwg.org/#http-redirect-fetch */
+
+import type { HopHead } from './attempt.ts'
 import { failed } from './errors.ts'
-import type { HopHead } from './hop.ts'
 import { type HeaderLines, withoutBody, withoutCredentials } from './request-headers.ts'
 
 export const MAX_REDIRECTS = 20

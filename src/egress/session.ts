@@ -1,8 +1,13 @@
 /** The outbound requests of one invocation: how many there may be, how many at once. */
 import type { Capabilities } from '../capabilities/schema.ts'
+import type { EgressParts } from './context.ts'
 import { type EgressError, refused } from './errors.ts'
-import { type EgressCall, type EgressRequest, type EgressSink, Fetching } from './fetching.ts'
-import type { EgressParts } from './parts.ts'
+import {
+  type EgressCall,
+  type EgressRequest,
+  type EgressSink,
+  Fetching,
+} from './outbound-request.ts'
 
 /** The function version that asks. */
 export interface EgressSubject {

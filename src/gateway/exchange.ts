@@ -1,6 +1,6 @@
 import { FunctionError } from '../errors.ts'
 import type { Dispatch } from '../pool/dispatch.ts'
-import type { Job, Waited } from '../pool/job.ts'
+import type { Job, Waited } from '../pool/pending-request.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { responseHeaders, serverTiming } from './headers.ts'

@@ -2,7 +2,7 @@
 import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
-import type { Clock } from '../pool/job.ts'
+import type { Clock } from '../pool/pending-request.ts'
 import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'

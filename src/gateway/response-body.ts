@@ -1,6 +1,6 @@
 /** A response body on its way from a worker to a client, pulled by the client's socket. */
 
-import { isReleasable, release } from '../bytes.ts'
+import { isReleasable, release } from '../lib/bytes.ts'
 
 export interface BodyObserver {
   /** The client's side took so many bytes. */

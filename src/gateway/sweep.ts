@@ -1,5 +1,5 @@
 /** One timer for the limits of all exchanges, in place of one for each. */
-import type { Clock } from '../pool/job.ts'
+import type { Clock } from '../pool/pending-request.ts'
 
 const TICK_MS = 25
 

@@ -1,7 +1,7 @@
 import { FunctionError } from '../errors.ts'
 import type { Invocation, InvocationSink, ResponseHead } from '../worker/worker.ts'
-import type { Job } from './job.ts'
-import type { Slot } from './slot.ts'
+import type { Job } from './pending-request.ts'
+import type { Slot } from './pooled-worker.ts'
 
 /** A job is tried so often before its loss is its caller's. */
 const MAX_ATTEMPTS = 3

@@ -1,7 +1,7 @@
 /** The first job of a pool goes to its first worker behind that one's start. */
 import { beforeEach, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from './bench-double.ts'
+import { Bench, finishOne } from '../testing/pool-fixture.ts'
 
 let bench: Bench
 

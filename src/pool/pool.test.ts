@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from './bench-double.ts'
+import { Bench, finishOne } from '../testing/pool-fixture.ts'
 
 let bench: Bench
 

@@ -1,12 +1,12 @@
 import { FunctionError } from '../errors.ts'
 import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
 import { Dispatch, type DispatchOwner } from './dispatch.ts'
-import type { Fleet, FleetMember } from './fleet.ts'
-import type { Job, PoolEvents } from './job.ts'
 import type { PoolLimits } from './limits.ts'
-import { Restarts } from './restarts.ts'
-import { Slot } from './slot.ts'
-import { freest, wantsWorker } from './staffing.ts'
+import type { Job, PoolEvents } from './pending-request.ts'
+import { Slot } from './pooled-worker.ts'
+import { Restarts } from './restart-backoff.ts'
+import { freest, wantsWorker } from './scaling.ts'
+import type { Fleet, FleetMember } from './worker-budget.ts'
 
 /** Tries for a start that failed through no fault of the bundle, before the queue is told. */
 const START_TRIES = 3

@@ -1,10 +1,10 @@
 /** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { seeded } from '../worker/seeded.ts'
-import { Bench, finishOne, type Note } from './bench-double.ts'
+import type { WorkerDouble } from '../testing/fake-worker.ts'
+import { Bench, finishOne, type Note } from '../testing/pool-fixture.ts'
+import { seeded } from '../testing/prng.ts'
 import type { Pool } from './pool.ts'
-import type { WorkerDouble } from './worker-double.ts'
 
 const POOLS = 8
 const STEPS = 300

@@ -1,7 +1,7 @@
 /** Workers that die, that do not start, and that have to go. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne, LIMITS } from './bench-double.ts'
+import { Bench, finishOne, LIMITS } from '../testing/pool-fixture.ts'
 
 let bench: Bench
 

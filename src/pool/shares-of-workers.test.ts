@@ -1,6 +1,6 @@
 /** At the cap on workers, busy functions give up what is more than their share. */
 import { beforeEach, expect, test } from 'bun:test'
-import { Bench, finishOne } from './bench-double.ts'
+import { Bench, finishOne } from '../testing/pool-fixture.ts'
 import type { Pool } from './pool.ts'
 
 const MAX = 6

@@ -1,7 +1,7 @@
 /** Workers of all pools start one after the other. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from './bench-double.ts'
+import { Bench, finishOne } from '../testing/pool-fixture.ts'
 
 test('the next start waits for the one before, in the order of asking', () => {
   const bench = new Bench(1_000, 1)

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Fleet } from '../pool/fleet.ts'
-import type { Job } from '../pool/job.ts'
-import { anySpec, LauncherDouble, TestClock } from '../pool/worker-double.ts'
+import type { Job } from '../pool/pending-request.ts'
+import { Fleet } from '../pool/worker-budget.ts'
 import { CounterBook } from '../telemetry/counters.ts'
+import { anySpec, LauncherDouble, TestClock } from '../testing/fake-worker.ts'
 import { type ActiveVersion, Router } from './router.ts'
 
 let launcher: LauncherDouble

@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Subprocess } from 'bun'
+import { eventually, TestService } from '../testing/service-fixture.ts'
 import { readServiceFile } from './service-file.ts'
-import { eventually, TestService } from './testing.ts'
 
 const MAIN = resolve(import.meta.dir, '../main.ts')
 const SLOW = `

@@ -5,10 +5,10 @@ import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { type ServiceParts, type Undo, type Wired, wire } from './compose.ts'
 import { removeServiceFile } from './service-file.ts'
-import { type ServiceParts, type Undo, type Wired, wire } from './wire.ts'
 
-export type { ManagementParts, ServiceParts } from './wire.ts'
+export type { ManagementParts, ServiceParts } from './compose.ts'
 
 /** What workers without work have left to go by themselves when the service stops. */
 const WORKERS_GO_MS = 1_000

@@ -1,6 +1,6 @@
 /** Metadata records as the router wants them. */
 import type { RunnableVersion } from '../admin/control.ts'
-import { runnableVersion } from '../admin/runnable.ts'
+import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { MetadataStore } from '../metadata/store.ts'

@@ -1,12 +1,13 @@
 /** A worker that is a Bun process of its own: this executable again, as bun, with the runner in it. */
+
+import { runnerSource } from '../../guest/bun/source.ts' with { type: 'macro' }
 import { FunctionError } from '../errors.ts'
-import { runnerSource } from './bun-runner/source.ts' with { type: 'macro' }
-import { CpuAllowance } from './cpu-allowance.ts'
-import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './launched-worker.ts'
-import type { ProcessUse } from './process-watch.ts'
-import { bunSandbox, type Program } from './sandbox.ts'
-import type { WorkerServices } from './services.ts'
-import { cpuLifeMs } from './start-message.ts'
+import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './exec-worker.ts'
+import type { ProcessUse } from './process/process-watch.ts'
+import { cpuLifeMs } from './protocol/start-message.ts'
+import { bunSandbox, type Program } from './sandbox/sandbox.ts'
+import { CpuAllowance } from './session/cpu-budget.ts'
+import type { WorkerServices } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
 const RUNNER = runnerSource()

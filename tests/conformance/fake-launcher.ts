@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { WorkerLauncherOptions } from '../../src/worker/launcher.ts'
+import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
 import { type Bench, openLauncher } from './harness.ts'
 
 export const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`

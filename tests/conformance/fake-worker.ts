@@ -2,8 +2,9 @@
  * A worker that does what its bundle says, on the wire: it stands in the launcher's place, announces
  * itself, and runs the bundle as code with `send`, `raw` and `on` to break the protocol with.
  */
-import { Channel } from '../../src/worker/channel.ts'
-import { connectFd } from '../../src/worker/sockets.ts'
+
+import { connectFd } from '../../src/worker/process/connect-fd.ts'
+import { Channel } from '../../src/worker/protocol/channel.ts'
 
 const channel = new Channel()
 let received = Buffer.alloc(0)

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { FunctionError } from '../../src/errors.ts'
-import { createWorkerLauncher, type WorkerLauncherOptions } from '../../src/worker/launcher.ts'
 import type {
   HeaderList,
   Invocation,
@@ -16,6 +15,10 @@ import type {
   WorkerLog,
   WorkerSpec,
 } from '../../src/worker/worker.ts'
+import {
+  createWorkerLauncher,
+  type WorkerLauncherOptions,
+} from '../../src/worker/worker-factory.ts'
 import { makeEgress } from '../egress/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')

@@ -8,7 +8,7 @@ import type {
   EgressRequest,
   EgressResponse,
   EgressSink,
-} from '../../src/egress/fetching.ts'
+} from '../../src/egress/outbound-request.ts'
 import type { EgressSession } from '../../src/egress/session.ts'
 
 export function makeEgress(options: Partial<EgressOptions> = {}): Egress {

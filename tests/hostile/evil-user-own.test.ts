@@ -7,7 +7,7 @@ import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { maxProcesses } from '../../src/worker/sandbox.ts'
+import { maxProcesses } from '../../src/worker/sandbox/sandbox.ts'
 import { userNamespaces } from '../launcher/harness.ts'
 import { asOrdinaryUser, ORDINARY_ID, outcome, type Stand, stand } from './evil.ts'
 

@@ -16,7 +16,7 @@ import {
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { maxProcesses } from '../../src/worker/sandbox.ts'
+import { maxProcesses } from '../../src/worker/sandbox/sandbox.ts'
 import { ALLOWED, CALLS, LETHAL, REFUSED } from './attempts.ts'
 import { outcome, type Stand, stand } from './evil.ts'
 import { Neighbour } from './neighbour.ts'

@@ -11,8 +11,8 @@ import {
 import { constants, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import type { WorkerLauncherOptions } from '../../src/worker/launcher.ts'
 import type { Runtime } from '../../src/worker/worker.ts'
+import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
 import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')

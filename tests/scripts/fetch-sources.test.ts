@@ -17,7 +17,7 @@ let folder: string
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'functions-sources-'))
-  for (const path of ['scripts/fetch-sources.py', 'third-party', 'worker-c/engine-patch']) {
+  for (const path of ['scripts/fetch-sources.py', 'third-party', 'guest/quickjs/patches']) {
     cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   }
   cpSync(ARCHIVES, join(folder, '.build/archives'), { recursive: true })
@@ -60,11 +60,11 @@ test('an archive with one byte more is not used', async () => {
 })
 
 test('an engine that the change does not fit stops the build', async () => {
-  const apply = join(folder, 'worker-c/engine-patch/apply.py')
+  const apply = join(folder, 'guest/quickjs/patches/apply.py')
   writeFileSync(apply, 'import sys\nsys.exit(1)\n')
   const { status, said } = await fetchSources()
   expect(status).toBe(1)
-  expect(said).toContain('worker-c/engine-patch does not fit')
+  expect(said).toContain('guest/quickjs/patches does not fit')
   expect(existsSync(join(folder, '.build/sources/quickjs'))).toBe(false)
 })
 

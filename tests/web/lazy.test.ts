@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { SANITIZED } from '../worker/harness.ts'
 import { inOwnWorker, useTemplate } from './harness.ts'
 
-const WEB = join(import.meta.dir, '../../worker-c/web')
+const WEB = join(import.meta.dir, '../../guest/quickjs/web')
 
 /** Every lazy global, read from the tables themselves. */
-const NAMES = readdirSync(WEB)
+const NAMES = readdirSync(WEB, { encoding: 'utf8', recursive: true })
   .filter((name) => name.endsWith('.c'))
   .flatMap((name) => [
     ...readFileSync(join(WEB, name), 'utf8').matchAll(

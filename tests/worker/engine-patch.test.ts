@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const APPLY = join(import.meta.dir, '../../worker-c/engine-patch/apply.py')
+const APPLY = join(import.meta.dir, '../../guest/quickjs/patches/apply.py')
 const PATCHED = join(import.meta.dir, '../../.build/sources/quickjs')
 
 let directory: string

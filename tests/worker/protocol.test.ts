@@ -1,6 +1,6 @@
 /** The channel itself: frames however they are split, bounds, ids, ping, cancel and shutdown. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { encodeLine } from '../../src/worker/encode.ts'
+import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'
 
 const BUNDLE = `

@@ -1,7 +1,7 @@
 /** One worker, spoken to in the protocol's own words. */
 import type { Socket } from 'bun'
 import { type Capabilities, capabilitiesSchema } from '../../src/capabilities/schema.ts'
-import { asciiJson, encodeLine } from '../../src/worker/encode.ts'
+import { asciiJson, encodeLine } from '../../src/worker/protocol/encode.ts'
 import { Frames, Inbox, type Message, Outbox } from './frames.ts'
 import { type InvokeOptions, type InvokeResult, Running } from './running.ts'
 

@@ -1,9 +1,9 @@
 /** Answers the fetches of a worker that a test speaks to in the protocol's own words. */
 import type { Egress } from '../../src/egress/egress.ts'
-import type { Channel } from '../../src/worker/channel.ts'
-import { checkWorkerMessage } from '../../src/worker/check.ts'
-import { Fetches } from '../../src/worker/fetches.ts'
-import type { BodyMessage, FetchId, FetchMessage } from '../../src/worker/messages.ts'
+import type { Channel } from '../../src/worker/protocol/channel.ts'
+import type { BodyMessage, FetchId, FetchMessage } from '../../src/worker/protocol/messages.ts'
+import { checkWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
+import { Fetches } from '../../src/worker/session/fetch-table.ts'
 import { makeSpec } from '../conformance/harness.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 

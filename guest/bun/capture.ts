@@ -1,0 +1,84 @@
+/** What tenant code prints, and what it fails to catch, goes to the log of its invocation. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { Console } from 'node:console'
+import { Writable } from 'node:stream'
+import { formatWithOptions, inspect } from 'node:util'
+import type { Channel } from '../../src/worker/protocol/channel.ts'
+import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import type { LogLevel } from '../../src/worker/protocol/messages.ts'
+import { describeError, errorText } from './errors.ts'
+
+/** Every unit may take six characters on the line, which is bounded. */
+const MAX_LOG = 32 * 1024
+
+/** Carries the running invocation through promises, timers and callbacks. */
+export const current = new AsyncLocalStorage<{ readonly id: number; readonly done: boolean }>()
+
+/** What is needed to say whose a failure is that carries no invocation with it. */
+export interface Running {
+  /** The one invocation that runs; undefined where there are several, or none. */
+  readonly only: { readonly id: number; readonly done: boolean } | undefined
+}
+
+export function sendLog(channel: Channel, level: LogLevel, text: string, id?: number): void {
+  const message = text.length > MAX_LOG ? `${text.slice(0, MAX_LOG)}…` : text
+  channel.sendLine(encodeLine({ type: 'log', ...(id !== undefined && { id }), level, message }))
+}
+
+/** Redirects `console`, `process.stdout` and `process.stderr`. */
+export function captureConsole(channel: Channel): void {
+  const log = (level: LogLevel, text: string) => {
+    const run = current.getStore()
+    sendLog(channel, level, text, run?.done === false ? run.id : undefined)
+  }
+  const at = (level: LogLevel) => {
+    return (...args: unknown[]) => log(level, formatWithOptions({ depth: 4 }, ...args))
+  }
+  const lines = (level: LogLevel) => {
+    return new Writable({
+      decodeStrings: false,
+      write(chunk, _encoding, done) {
+        log(level, String(chunk).replace(/\n$/, ''))
+        done()
+      },
+    })
+  }
+  // Tables, counters and groups are the library's; what they print comes out of these streams.
+  const rest = new Console({ stdout: lines('info'), stderr: lines('error') })
+  Object.assign(console, rest, {
+    debug: at('debug'),
+    log: at('info'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    trace: (...args: unknown[]) => {
+      const { stack } = new Error(formatWithOptions({}, ...args))
+      log('debug', String(stack).replace(/^Error/, 'Trace'))
+    },
+    dir: (value: unknown, options?: object) => log('info', inspect(value, options)),
+  })
+  redirect(process.stdout, lines('info'))
+  redirect(process.stderr, lines('error'))
+}
+
+/** Logs what nobody caught; the worker lives on. */
+export function captureFailures(channel: Channel, running: Running): void {
+  const report = (what: string, thrown: unknown) => {
+    // Bun tells of a rejection outside of its context. With one invocation running it is that one's.
+    const run = current.getStore() ?? running.only
+    const error = describeError(thrown)
+    const id = run?.done === false ? run.id : undefined
+    sendLog(channel, 'error', `${what}: ${errorText(error)}`, id)
+  }
+  process.on('unhandledRejection', (reason) => report('Unhandled rejection', reason))
+  process.on('uncaughtException', (error) => report('Uncaught exception', error))
+}
+
+function redirect(stream: NodeJS.WriteStream, target: Writable): void {
+  stream.write = ((chunk: unknown, encoding?: unknown, done?: unknown) => {
+    const callback = typeof encoding === 'function' ? encoding : done
+    return target.write(chunk as string, () => {
+      if (typeof callback === 'function') callback()
+    })
+  }) as typeof stream.write
+}

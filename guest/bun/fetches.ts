@@ -1,0 +1,80 @@
+/** `fetch` of a worker without the host's network: the host's egress broker makes the requests. */
+import type { Channel } from '../../src/worker/protocol/channel.ts'
+import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import {
+  type FetchErrorMessage,
+  type FetchId,
+  type FetchResponseMessage,
+  FORBIDDEN_METHOD,
+} from '../../src/worker/protocol/messages.ts'
+import { current } from './capture.ts'
+import { fitsLine } from './heads.ts'
+import { OutboundFetch } from './outbound-fetch.ts'
+
+/** Bun answers these by itself: nothing of them leaves the worker. */
+const LOCAL = /^(?:data|blob|file):/
+const native = globalThis.fetch
+
+export class Fetches {
+  readonly #channel: Channel
+  readonly #running = new Map<FetchId, OutboundFetch>()
+  #lastId = 0
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  /** Takes the place of Bun's own. */
+  install(): void {
+    const fetch = (input: string | URL | Request, init?: RequestInit) => this.#fetch(input, init)
+    globalThis.fetch = Object.assign(fetch, { preconnect() {} })
+  }
+
+  get(id: FetchId): OutboundFetch | undefined {
+    return this.#running.get(id)
+  }
+
+  onResponse(message: FetchResponseMessage): void {
+    this.#running.get(message.id)?.onResponse(message)
+  }
+
+  onError({ id, message }: FetchErrorMessage): void {
+    this.#running.get(id)?.fail(new TypeError(`fetch: ${message}`))
+  }
+
+  /** An invocation is over, and with it all that it fetches. */
+  endOf(invocation: number): void {
+    for (const fetch of [...this.#running.values()]) {
+      if (fetch.invocation !== invocation) continue
+      fetch.fail(new DOMException('The invocation is over', 'AbortError'))
+    }
+  }
+
+  async #fetch(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
+    const request = new Request(input as Request, init)
+    if (LOCAL.test(request.url)) return await native(request.url)
+    const run = current.getStore()
+    if (run === undefined || run.done) {
+      throw new TypeError('fetch: there is no request in which it could be made')
+    }
+    request.signal.throwIfAborted()
+    const id: FetchId = `f${this.#lastId + 1}`
+    const { method, url, body } = request
+    if (FORBIDDEN_METHOD.test(method))
+      throw new TypeError(`fetch: the method ${method} is forbidden`)
+    const redirect = request.redirect as 'follow' | 'error' | 'manual'
+    const headers = [...request.headers] as [string, string][]
+    const message = { type: 'fetch', id, invocation: run.id, method, url, headers, redirect }
+    const line = encodeLine({ ...message, end: body === null })
+    if (!fitsLine(line, headers))
+      throw new TypeError('fetch: the URL and the headers are too large')
+    this.#lastId++
+    const fetch = new OutboundFetch(id, run.id, this.#channel, () => this.#running.delete(id))
+    this.#running.set(id, fetch)
+    this.#channel.sendLine(line)
+    if (body !== null) void fetch.upload(body)
+    const abort = () => fetch.abort(request.signal.reason)
+    request.signal.addEventListener('abort', abort, { once: true })
+    return await fetch.answered
+  }
+}

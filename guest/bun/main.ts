@@ -1,0 +1,135 @@
+/**
+ * The program inside a Bun worker: it speaks the protocol on descriptor 3 and runs one bundle. It is
+ * handed over as text on the command line, since the sandbox's user may read no file of ours.
+ */
+
+import { connectFd } from '../../src/worker/process/connect-fd.ts'
+import { Channel } from '../../src/worker/protocol/channel.ts'
+import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import { FrameDecoder } from '../../src/worker/protocol/frame-decoder.ts'
+import {
+  type BodyMessage,
+  type HostMessage,
+  MAX_LINE_BYTES,
+  PROTOCOL_VERSION,
+  type StartDetails,
+} from '../../src/worker/protocol/messages.ts'
+import { captureConsole, captureFailures } from './capture.ts'
+import { describeError, errorFields } from './errors.ts'
+import { Fetches } from './fetches.ts'
+import { type Handler, loadHandler } from './load.ts'
+import { Runs } from './runs.ts'
+
+const CHANNEL_FD = 3
+/** Said on the command line where there is no network but the broker's. */
+const BROKERED = 'brokered'
+/** The host is trusted: what it says wrong is a bug, told by this status. */
+const EXIT_BREACH = 70
+
+const channel = new Channel()
+const fetches = new Fetches(channel)
+const runs = new Runs(channel, (id) => fetches.endOf(id))
+
+const decoder = new FrameDecoder<HostMessage>(
+  {
+    check: (value) => value as HostMessage,
+    payloadBytes: (message) =>
+      message.type !== 'credit' && 'bytes' in message ? (message.bytes ?? -1) : -1,
+    deliver,
+  },
+  MAX_LINE_BYTES,
+)
+
+/** What arrives for a body: an invocation's, or a fetch's. */
+function deliverBody(message: BodyMessage, payload: Buffer | undefined): void {
+  const { id } = message
+  const fetch = typeof id === 'string' ? fetches.get(id) : undefined
+  const run = typeof id === 'string' ? undefined : runs.get(id)
+  const body = fetch?.body ?? run?.body
+  if (message.type === 'chunk') body?.push(payload as Buffer)
+  else if (message.type === 'credit') (fetch ?? run)?.credit.add(message.bytes)
+  else if (message.type === 'end') fetch === undefined ? run?.body.end() : fetch.onEnd()
+  else if (typeof id === 'string') fetch?.onUploadUnwanted()
+  else runs.cancel(id, message.reason)
+}
+
+function deliver(message: HostMessage, payload: Buffer | undefined): void {
+  switch (message.type) {
+    case 'invoke':
+      runs.invoke(message, payload)
+      break
+    case 'chunk':
+    case 'end':
+    case 'credit':
+    case 'cancel':
+      deliverBody(message, payload)
+      break
+    case 'fetch-response':
+      fetches.onResponse(message)
+      break
+    case 'fetch-error':
+      fetches.onError(message)
+      break
+    case 'ping':
+      channel.sendLine(`{"type":"pong","n":${message.n}}\n`)
+      break
+    case 'shutdown':
+      runs.shutdown(message.grace_ms, exitWhenWritten)
+      break
+    case 'start':
+      void start(payload as Buffer)
+      break
+    default:
+      process.exit(EXIT_BREACH)
+  }
+}
+
+async function start(payload: Buffer): Promise<void> {
+  const began = performance.now()
+  const newline = payload.indexOf(10)
+  const details = JSON.parse(payload.toString('latin1', 0, newline)) as StartDetails
+  captureConsole(channel)
+  captureFailures(channel, runs)
+  if (process.argv.includes(BROKERED)) fetches.install()
+  let handler: Handler
+  try {
+    handler = await loadHandler(payload.toString('utf8', newline + 1), details)
+  } catch (cause) {
+    const error = describeError(cause)
+    channel.sendLine(
+      encodeLine({ type: 'error', code: 'BUNDLE_LOAD_ERROR', ...errorFields(error) }),
+    )
+    exitWhenWritten(1)
+    return
+  }
+  runs.serve(handler, details)
+  const initUs = Math.round((performance.now() - began) * 1000)
+  const engine = `bun/${Bun.version}`
+  channel.sendLine(
+    encodeLine({ type: 'ready', protocol: PROTOCOL_VERSION, engine, init_us: initUs }),
+  )
+}
+
+function exitWhenWritten(status: number): void {
+  channel.flush()
+  if (channel.pendingBytes === 0) process.exit(status)
+  setTimeout(() => exitWhenWritten(status), 2)
+}
+
+const socket = await connectFd(CHANNEL_FD, undefined, {
+  data(_socket, data) {
+    decoder.push(data)
+  },
+  drain() {
+    channel.drain()
+  },
+  close() {
+    process.exit(0)
+  },
+  error(_socket, cause) {
+    // What a handler here throws is a bug of ours: say so where the operator sees it.
+    process.stderr.write(`${cause.stack}\n`)
+    process.exit(EXIT_BREACH)
+  },
+})
+channel.attach(socket)

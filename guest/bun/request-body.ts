@@ -1,0 +1,103 @@
+/** A body as the tenant reads it, a request's or a fetched response's: chunks from the host, credit back to it. */
+import type { Channel } from '../../src/worker/protocol/channel.ts'
+import { type BodyId, CREDIT_BATCH_BYTES } from '../../src/worker/protocol/messages.ts'
+
+export class RequestBody {
+  /** As JSON has it. */
+  readonly #id: string
+  readonly #channel: Channel
+  #queue: Uint8Array[] = []
+  #queued = 0
+  #owed = 0
+  #ended: boolean
+  #dropped = false
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  #wake: (() => void) | undefined
+
+  constructor(id: BodyId, channel: Channel, ended: boolean) {
+    this.#id = JSON.stringify(id)
+    this.#channel = channel
+    this.#ended = ended
+  }
+
+  /** The stream for a Request; `first` came with the request itself. */
+  stream(first: Uint8Array | undefined): ReadableStream<Uint8Array> {
+    if (first !== undefined) this.push(first)
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller
+        },
+        pull: () => this.#pull(),
+        cancel: () => this.unwanted(),
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  push(bytes: Uint8Array): void {
+    if (this.#dropped) return
+    this.#queue.push(bytes)
+    this.#queued += bytes.length
+    this.#release()
+  }
+
+  end(): void {
+    this.#ended = true
+    this.#release()
+  }
+
+  /** Nobody reads any more: the host need not send the rest. */
+  unwanted(): void {
+    if (this.#dropped) return
+    this.#drop()
+    if (this.#ended) return
+    this.#channel.sendLine(`{"type":"cancel","id":${this.#id},"reason":"body"}\n`)
+  }
+
+  /** The invocation was cancelled: a reader gets `reason` as its error. */
+  abort(reason: unknown): void {
+    if (this.#dropped) return
+    this.#drop()
+    try {
+      this.#controller?.error(reason)
+    } catch {
+      // The stream was closed or errored before: its reader knows.
+    }
+  }
+
+  async #pull(): Promise<void> {
+    while (this.#queue.length === 0 && !this.#ended && !this.#dropped) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      await promise
+    }
+    if (this.#dropped) return
+    const next = this.#queue.shift()
+    if (next === undefined) {
+      this.#controller?.close()
+      return
+    }
+    this.#queued -= next.length
+    this.#controller?.enqueue(next)
+    this.#giveCredit(next.length)
+  }
+
+  #giveCredit(bytes: number): void {
+    this.#owed += bytes
+    if (this.#ended || (this.#owed < CREDIT_BATCH_BYTES && this.#queued > 0)) return
+    this.#channel.sendLine(`{"type":"credit","id":${this.#id},"bytes":${this.#owed}}\n`)
+    this.#owed = 0
+  }
+
+  #drop(): void {
+    this.#dropped = true
+    this.#queue = []
+    this.#release()
+  }
+
+  #release(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+}

@@ -1,0 +1,146 @@
+/** One invocation: a Request in, its Response out, then what it left for `waitUntil`. */
+import { heapSize } from 'bun:jsc'
+import type { Channel } from '../../src/worker/protocol/channel.ts'
+import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import type {
+  InvokeMessage,
+  StartDetails,
+  WorkerErrorCode,
+} from '../../src/worker/protocol/messages.ts'
+import { sendLog } from './capture.ts'
+import { Credit } from './credit.ts'
+import { describeError, errorFields, errorText } from './errors.ts'
+import type { Handler, InvocationContext } from './load.ts'
+import { RequestBody } from './request-body.ts'
+import { InvalidResponse, sendResponse } from './respond.ts'
+
+/**
+ * The size of Bun's heap is that of its last collection, and garbage makes a process grow as well: each
+ * time it grew by so much, it is collected before its heap is reported.
+ */
+const COLLECT_AFTER_BYTES = 16 * 1024 * 1024
+let collectedAtBytes = process.memoryUsage.rss()
+
+export class Run {
+  readonly id: number
+  readonly body: RequestBody
+  readonly credit = new Credit()
+  done = false
+  source: ReadableStreamDefaultReader<unknown> | undefined
+  readonly #channel: Channel
+  readonly #onDone: (id: number) => void
+  readonly #abort = new AbortController()
+  readonly #cpuAtStart = process.cpuUsage()
+  #waiting: Promise<unknown>[] = []
+
+  constructor(message: InvokeMessage, channel: Channel, onDone: (id: number) => void) {
+    this.id = message.id
+    this.body = new RequestBody(message.id, channel, message.end)
+    this.#channel = channel
+    this.#onDone = onDone
+  }
+
+  /** Runs it to its end. Never rejects. */
+  async handle(
+    handler: Handler,
+    details: StartDetails,
+    message: InvokeMessage,
+    payload: Buffer | undefined,
+  ): Promise<void> {
+    try {
+      const request = this.#request(message, payload)
+      const response = await handler(request, this.#context(message, details))
+      if (!this.done) await sendResponse(this, this.#channel, response)
+    } catch (thrown) {
+      this.#fail(thrown instanceof InvalidResponse ? 'INVALID_RESPONSE' : 'HANDLER_ERROR', thrown)
+    }
+    this.body.unwanted()
+    // A promise that settles may have registered the next one.
+    while (this.#waiting.length > 0 && !this.done) {
+      const waiting = this.#waiting
+      this.#waiting = []
+      await Promise.all(waiting)
+    }
+    this.#finish()
+  }
+
+  /** The host wants no more of it. Its code cannot be stopped here, but nobody hears it any more. */
+  cancel(reason: string): void {
+    const error = new DOMException(`The invocation was cancelled: ${reason}`, 'AbortError')
+    this.body.abort(error)
+    this.source?.cancel(error).catch(() => {})
+    try {
+      this.#abort.abort(error)
+    } finally {
+      this.#finish()
+    }
+  }
+
+  #request(message: InvokeMessage, payload: Buffer | undefined): Request {
+    const { method } = message
+    const headers = new Headers()
+    for (const [name, value] of message.headers) headers.append(name, value)
+    const init: RequestInit & { duplex: 'half' } = {
+      method,
+      headers,
+      signal: this.#abort.signal,
+      duplex: 'half',
+    }
+    const bodyless = method === 'GET' || method === 'HEAD'
+    if (bodyless) this.body.unwanted()
+    else if (!message.end) init.body = this.body.stream(payload)
+    else if (payload !== undefined) init.body = payload
+    const request = new Request(message.url, init)
+    // Bun turns a method it does not know into GET.
+    if (request.method !== method) Object.defineProperty(request, 'method', { value: method })
+    return request
+  }
+
+  #context(message: InvokeMessage, details: StartDetails): InvocationContext {
+    return {
+      env: details.env,
+      waitUntil: (promise) => this.#waitUntil(promise),
+      requestId: message.headers.find(([name]) => name === 'x-request-id')?.[1] ?? '',
+      functionName: details.function,
+      version: details.version,
+      project: details.project,
+      deadline: Date.now() + message.deadline_ms,
+    }
+  }
+
+  #waitUntil(promise: unknown): void {
+    this.#waiting.push(
+      Promise.resolve(promise).catch((thrown) => {
+        if (this.done) return
+        const error = describeError(thrown)
+        const text = `waitUntil rejected: ${errorText(error)}`
+        sendLog(this.#channel, 'error', text, this.id)
+      }),
+    )
+  }
+
+  #fail(code: WorkerErrorCode, thrown: unknown): void {
+    if (this.done) return
+    const error = errorFields(describeError(thrown))
+    this.#channel.sendLine(encodeLine({ type: 'error', id: this.id, code, ...error }))
+  }
+
+  #finish(): void {
+    if (this.done) return
+    this.done = true
+    this.credit.lift()
+    const cpu = process.cpuUsage(this.#cpuAtStart)
+    this.#report(cpu.user + cpu.system)
+  }
+
+  #report(cpuUs: number): void {
+    if (process.memoryUsage.rss() - collectedAtBytes > COLLECT_AFTER_BYTES) {
+      Bun.gc(true)
+      collectedAtBytes = process.memoryUsage.rss()
+    }
+    this.#channel.sendLine(
+      `{"type":"done","id":${this.id},"cpu_us":${cpuUs},"heap_bytes":${heapSize()}}\n`,
+    )
+    this.#onDone(this.id)
+  }
+}

@@ -1,0 +1,110 @@
+/* Whose code runs, and how much of it: the CPU clock is read when the running invocation changes
+ * and when it may have used up its budget, not for every job. */
+#include "core/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <time.h>
+
+#define TICK_US 10000
+
+static uint64_t now(clockid_t clock) {
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+uint64_t fn_wall_ns(void) {
+    return now(CLOCK_MONOTONIC);
+}
+
+void fn_budget_switch(fn_worker *worker, fn_invocation *invocation) {
+    if (worker->current == invocation) {
+        return;
+    }
+    uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID);
+    if (worker->current != NULL) {
+        worker->current->cpu_ns += cpu - worker->current_cpu;
+    }
+    worker->current = invocation;
+    worker->current_cpu = cpu;
+    worker->current_wall = fn_wall_ns();
+}
+
+static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
+    uint64_t wall = fn_wall_ns();
+    if (invocation->deadline_ns != 0 && wall >= invocation->deadline_ns) {
+        return FN_STOP_TIMEOUT;
+    }
+    /* It cannot have used more CPU than time has passed, and that clock needs no system call. */
+    if (invocation->cpu_ns + (wall - worker->current_wall) < invocation->cpu_limit_ns) {
+        return FN_STOP_NONE;
+    }
+    uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID) - worker->current_cpu;
+    return invocation->cpu_ns + cpu < invocation->cpu_limit_ns ? FN_STOP_NONE : FN_STOP_CPU;
+}
+
+/* The engine's question, from within loops, calls and regular expressions: is this to end? */
+static int on_interrupt(JSRuntime *rt, void *opaque) {
+    (void)rt;
+    fn_worker *worker = opaque;
+    fn_invocation *invocation = worker->current;
+    if (invocation == NULL) {
+        return 0;
+    }
+    if (invocation->stop == FN_STOP_NONE) {
+        invocation->stop = check(worker, invocation);
+    }
+    if (invocation->stop == FN_STOP_NONE) {
+        return 0;
+    }
+    fn_heap_grace(&worker->heap);
+    return 1;
+}
+
+bool fn_host_stopped(JSRuntime *rt) {
+    return on_interrupt(rt, JS_GetRuntimeOpaque(rt)) != 0;
+}
+
+/* Before each promise job: whose it is, and whether that one still runs. */
+static bool on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
+    (void)ctx;
+    fn_worker *worker = opaque;
+    fn_invocation *invocation = fn_async_invocation(worker, async_context);
+    if (!fn_invocation_live(invocation)) {
+        return false;
+    }
+    fn_budget_switch(worker, invocation);
+    return true;
+}
+
+static JSContext *ticking;
+
+static void on_tick(int signal) {
+    (void)signal;
+    JS_RequestInterrupt(ticking);
+}
+
+/* The engine asks once in so many loops and calls, and each may be a long one (JSON.parse of a
+ * megabyte). So it is made to ask after each 10 ms of CPU too; an idle worker gets no tick. */
+int fn_budget_start_ticks(fn_worker *worker) {
+    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
+    struct itimerval interval = {.it_interval = {.tv_usec = TICK_US},
+                                 .it_value = {.tv_usec = TICK_US}};
+    ticking = worker->ctx;
+    if (sigaction(SIGPROF, &action, NULL) != 0 || setitimer(ITIMER_PROF, &interval, NULL) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+void fn_budget_init(fn_worker *worker) {
+    worker->load.load = true;
+    worker->load.references = 1;
+    worker->load.async = worker->load.request = JS_UNDEFINED;
+    worker->load.out.hold = worker->load.out.pump = JS_UNDEFINED;
+    worker->load.cpu_limit_ns = UINT64_MAX; /* the template's own code */
+    JS_SetInterruptHandler(worker->rt, on_interrupt, worker);
+    JS_SetJobFilter(worker->rt, on_job, worker);
+}

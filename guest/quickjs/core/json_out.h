@@ -1,0 +1,15 @@
+/* Writes JSON that is ASCII only: whatever is outside 0x20..0x7e is escaped, so that no byte of a
+ * tenant's can look like the end of a line. */
+#ifndef FN_JSON_OUT_H
+#define FN_JSON_OUT_H
+
+#include "core/buffer.h"
+
+/* A quoted string of UTF-8. Lone surrogates (as three bytes, the way the engine gives them) stay
+ * what they are; a byte that is no UTF-8 becomes U+FFFD. */
+void fn_json_utf8(fn_buffer *out, const char *text, size_t len);
+/* A quoted string of which each byte is a code point: header values. */
+void fn_json_bytes(fn_buffer *out, const uint8_t *bytes, size_t len);
+void fn_json_uint(fn_buffer *out, uint64_t value);
+
+#endif

@@ -1,0 +1,81 @@
+/* Lines for the tenant's log. Logs have no credit: while the host does not keep up, they are
+ * dropped and counted here, and all else goes on. */
+#include "core/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/json_out.h"
+
+#define MAX_MESSAGE (32 * 1024)  /* escaped, that is at most 192 KiB: within a line */
+#define MAX_QUEUED (1024 * 1024) /* unread by the host: logs are dropped beyond it */
+#define TRUNCATED " [truncated]"
+
+static void send_log(fn_worker *worker, const fn_invocation *invocation, const char *level,
+                     const char *message, size_t len) {
+    size_t kept = len < MAX_MESSAGE ? len : MAX_MESSAGE;
+    while (kept < len && kept > 0 && ((uint8_t)message[kept] & 0xc0) == 0x80) {
+        kept--; /* no half character */
+    }
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "log");
+    if (invocation != NULL && !invocation->load) {
+        fn_buffer_text(out, ",\"id\":");
+        fn_json_uint(out, invocation->id);
+    }
+    fn_buffer_text(out, ",\"level\":\"");
+    fn_buffer_text(out, level);
+    fn_buffer_text(out, "\",\"message\":");
+    fn_json_utf8(out, message, kept);
+    if (kept < len && !out->failed) {
+        out->len--; /* the closing quote */
+        fn_buffer_text(out, TRUNCATED "\"");
+    }
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        worker->logs_dropped++;
+    }
+}
+
+void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level level,
+            const char *message, size_t len) {
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    if (fn_ipc_queued(&worker->ipc) > MAX_QUEUED) {
+        worker->logs_dropped++;
+        return;
+    }
+    if (worker->logs_dropped > 0) {
+        char text[64];
+        int count = snprintf(text, sizeof(text), "%u log lines were dropped", worker->logs_dropped);
+        worker->logs_dropped = 0;
+        send_log(worker, NULL, "warn", text, (size_t)count);
+    }
+    send_log(worker, invocation, levels[level], message, len);
+}
+
+void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
+                  JSValueConst error) {
+    fn_error_text text = {0};
+    if (fn_web_describe_error(worker->ctx, error, &text) != 0 || text.message == NULL) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+        fn_log(worker, invocation, FN_LOG_ERROR, what, strlen(what));
+        return;
+    }
+    fn_buffer line = {0};
+    fn_buffer_text(&line, what);
+    fn_buffer_text(&line, text.message);
+    if (text.stack != NULL && *text.stack != '\0') {
+        fn_buffer_text(&line, "\n");
+        fn_buffer_text(&line, text.stack);
+    }
+    if (line.len > 0) {
+        fn_log(worker, invocation, FN_LOG_ERROR, (const char *)line.data, line.len);
+    }
+    fn_buffer_free(&line);
+    js_free(worker->ctx, text.message);
+    js_free(worker->ctx, text.stack);
+}
+
+void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error) {
+    if (!fn_web_report_error(worker->ctx, error) && invocation->stop == FN_STOP_NONE) {
+        fn_log_error(worker, invocation, "Uncaught ", error);
+    }
+}

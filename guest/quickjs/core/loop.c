@@ -1,0 +1,217 @@
+/* The worker's one loop: frames in, jobs, timers, frames out. Made after the fork only, since a
+ * loop made before would share its epoll with the template and all its workers. */
+#include "core/worker.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+#include "core/check.h"
+
+#define READS_A_TICK 8
+#define JOBS_BETWEEN_CLOCKS 64
+#define TURN_NS 2000000u /* then the channel and the timers have their turn */
+#define FLUSH_AT_EXIT_MS 1000
+
+_Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush) {
+    fn_programs_end(worker, NULL);
+    struct pollfd writable = {.fd = worker->ipc.fd, .events = POLLOUT};
+    while (flush && fn_ipc_flush(&worker->ipc) == 1) {
+        flush = poll(&writable, 1, FLUSH_AT_EXIT_MS) == 1;
+    }
+#ifdef FN_SANITIZE
+    fn_teardown(worker, status);
+#endif
+    _exit(status);
+}
+
+_Noreturn void fn_worker_breach(const char *what) {
+    fprintf(stderr, "quickjs-worker: the host broke the protocol: %s\n", what);
+    _exit(FN_EXIT_BREACH);
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events);
+
+/* Until the bundle is loaded, what the host sends waits in the socket; only its end is of interest.
+ */
+static void watch_channel(fn_worker *worker) {
+    int events = worker->ready ? UV_READABLE : UV_DISCONNECT;
+    events |= worker->writable_wanted ? UV_WRITABLE : 0;
+    FN_CHECK(uv_poll_start(&worker->poll, events, on_channel) == 0);
+}
+
+static void flush(fn_worker *worker) {
+    if (fn_ipc_queued(&worker->ipc) == 0 && !worker->writable_wanted) {
+        return;
+    }
+    int rest = fn_ipc_flush(&worker->ipc);
+    if (rest < 0) {
+        fn_worker_exit(worker, 0, false); /* the host is gone */
+    }
+    if (worker->writable_wanted != (rest == 1)) {
+        worker->writable_wanted = rest == 1;
+        watch_channel(worker);
+    }
+}
+
+/* What is to be done once in each turn of the loop, where nothing else is on the stack. */
+static void end_turn(fn_worker *worker) {
+    if (worker->shutting_down && worker->in_flight == 0) {
+        fn_worker_exit(worker, 0, true);
+    }
+    flush(worker);
+}
+
+static void on_prepare(uv_prepare_t *prepare) {
+    end_turn(prepare->data);
+}
+
+static void on_check(uv_check_t *check) {
+    end_turn(check->data);
+}
+
+static void handle_frames(fn_worker *worker) {
+    fn_frame frame;
+    int result;
+    while ((result = fn_ipc_next(&worker->ipc, &frame)) == 1) {
+        fn_message(worker, &frame);
+        fn_ipc_frame_free(&worker->ipc);
+    }
+    if (result < 0) {
+        fn_worker_breach(uv_strerror(result));
+    }
+}
+
+static void on_channel(uv_poll_t *poll, int status, int events) {
+    fn_worker *worker = poll->data;
+    if (status < 0 || (events & UV_DISCONNECT) != 0) {
+        fn_worker_exit(worker, 0, false);
+    }
+    /* What can be written is written by flush, in this same tick. */
+    if ((events & UV_READABLE) == 0) {
+        return;
+    }
+    for (int i = 0; i < READS_A_TICK; i++) {
+        int count = fn_ipc_read(&worker->ipc);
+        if (count == 0) {
+            return;
+        }
+        if (count < 0) {
+            fn_worker_exit(worker, 0, false); /* the end, or an error that means the same */
+        }
+        handle_frames(worker);
+        if (count < FN_IPC_READ_SIZE) {
+            return; /* there was no more */
+        }
+    }
+}
+
+static void on_idle(uv_idle_t *idle) {
+    fn_jobs_run(idle->data);
+}
+
+/* A job that failed: a stopped invocation's, or a microtask's exception that nobody can catch. */
+static void job_failed(fn_worker *worker) {
+    JSValue error = JS_GetException(worker->ctx);
+    fn_invocation *invocation = worker->current;
+    if (invocation != NULL && invocation->stop == FN_STOP_NONE) {
+        fn_scope scope = fn_enter(worker, invocation);
+        fn_report_uncaught(worker, invocation, error);
+        fn_leave(worker, scope);
+    }
+    JS_FreeValue(worker->ctx, error);
+}
+
+/* Runs jobs until none is left (true) or the turn's time is up. */
+static bool run_jobs(fn_worker *worker) {
+    uint64_t end = 0;
+    for (unsigned count = 1; JS_IsJobPending(worker->rt); count++) {
+        JSContext *ctx;
+        if (JS_ExecutePendingJob(worker->rt, &ctx) < 0) {
+            job_failed(worker);
+        }
+        fn_invocation *invocation = worker->current;
+        if (invocation != NULL && invocation->stop != FN_STOP_NONE) {
+            fn_budget_switch(worker, NULL);
+            fn_invocation_stopped(worker, invocation);
+        }
+        if (count % JOBS_BETWEEN_CLOCKS == 0) {
+            uint64_t now = fn_wall_ns();
+            end = end == 0 ? now + TURN_NS : end;
+            if (now >= end) {
+                return !JS_IsJobPending(worker->rt);
+            }
+        }
+    }
+    return true;
+}
+
+void fn_jobs_run(fn_worker *worker) {
+    if (worker->depth > 0) {
+        return;
+    }
+    worker->depth++;
+    bool drained = run_jobs(worker);
+    fn_budget_switch(worker, NULL);
+    worker->depth--;
+    if (drained && worker->rejections != NULL) {
+        fn_rejections_report(worker);
+        drained = !JS_IsJobPending(worker->rt) && worker->rejections == NULL;
+    }
+    fn_invocations_finish(worker);
+    if (drained) {
+        uv_idle_stop(&worker->idle);
+    } else {
+        uv_idle_start(&worker->idle, on_idle);
+    }
+}
+
+static void on_grace_over(uv_timer_t *timer) {
+    fn_worker_exit(timer->data, 0, true);
+}
+
+void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms) {
+    worker->shutting_down = true;
+    uv_timer_start(&worker->grace_timer, on_grace_over, grace_ms, 0);
+}
+
+int fn_loop_init(fn_worker *worker) {
+    int err = uv_loop_init(&worker->loop);
+    if (err != 0) {
+        return err;
+    }
+    worker->loop_made = true;
+    uv_prepare_init(&worker->loop, &worker->prepare);
+    uv_check_init(&worker->loop, &worker->check);
+    uv_idle_init(&worker->loop, &worker->idle);
+    uv_timer_init(&worker->loop, &worker->load_timer);
+    uv_timer_init(&worker->loop, &worker->grace_timer);
+    worker->prepare.data = worker->check.data = worker;
+    worker->idle.data = worker->load_timer.data = worker->grace_timer.data = worker;
+    uv_prepare_start(&worker->prepare, on_prepare);
+    uv_check_start(&worker->check, on_check);
+    return 0;
+}
+
+int fn_loop_attach(fn_worker *worker, int fd) {
+    worker->ipc.fd = fd;
+    worker->poll.data = worker;
+    int err = uv_poll_init(&worker->loop, &worker->poll, fd);
+    if (err != 0) {
+        return err;
+    }
+    watch_channel(worker);
+    return 0;
+}
+
+void fn_loop_run(fn_worker *worker, uint64_t started_ns) {
+    watch_channel(worker);
+    /* What came with the start or behind it, before the host could know that this worker is ready.
+     */
+    worker->asked_ns = started_ns;
+    handle_frames(worker);
+    if (fn_ipc_read(&worker->ipc) > 0) {
+        handle_frames(worker);
+    }
+    worker->asked_ns = 0;
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+}

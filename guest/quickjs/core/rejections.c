@@ -1,0 +1,113 @@
+/* Promises that were rejected while nothing was attached to them. What a job of the same turn
+ * attaches still counts, so they are looked at when the turn is over. Where the tenant listens, it
+ * is told of those, and of handlers that come later. */
+#include "core/worker.h"
+
+struct fn_rejection {
+    fn_rejection *next;
+    fn_invocation *invocation;
+    JSValue promise;
+    JSValue reason;
+    bool handled; /* a promise that was told of has a handler now */
+};
+
+static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled,
+                         void *opaque) {
+    fn_worker *worker = opaque;
+    if ((handled && !worker->rejections_told) || worker->current == NULL) {
+        return;
+    }
+    fn_rejection *rejection = js_malloc(ctx, sizeof(*rejection));
+    if (rejection == NULL) {
+        return;
+    }
+    rejection->next = worker->rejections;
+    rejection->invocation = fn_invocation_ref(worker->current);
+    rejection->promise = JS_DupValue(ctx, promise);
+    rejection->reason = JS_DupValue(ctx, reason);
+    rejection->handled = handled;
+    worker->rejections = rejection;
+}
+
+void fn_rejections_init(fn_worker *worker) {
+    JS_SetHostPromiseRejectionTracker(worker->rt, on_rejection, worker);
+}
+
+/* Is it still to be reported, and may the invocation's code still run? */
+static bool is_due(const fn_rejection *rejection) {
+    return (rejection->handled || !JS_PromiseIsHandled(rejection->promise)) &&
+           fn_invocation_live(rejection->invocation);
+}
+
+static void release(fn_worker *worker, fn_rejection *rejection) {
+    JS_FreeValue(worker->ctx, rejection->promise);
+    JS_FreeValue(worker->ctx, rejection->reason);
+    fn_invocation_unref(rejection->invocation);
+    js_free(worker->ctx, rejection);
+}
+
+/* Takes off the list what belongs to `of` (NULL: all), oldest first. */
+static fn_rejection *take(fn_worker *worker, const fn_invocation *of) {
+    fn_rejection *taken = NULL;
+    fn_rejection **link = &worker->rejections;
+    while (*link != NULL) {
+        fn_rejection *rejection = *link;
+        if (of == NULL || rejection->invocation == of) {
+            *link = rejection->next;
+            rejection->next = taken;
+            taken = rejection;
+        } else {
+            link = &rejection->next;
+        }
+    }
+    return taken;
+}
+
+static void log_one(fn_worker *worker, const fn_rejection *rejection) {
+    if (!rejection->handled && is_due(rejection)) {
+        fn_log_error(worker, rejection->invocation, "Unhandled rejection: ", rejection->reason);
+    }
+}
+
+static void tell(fn_worker *worker, const fn_rejection *rejection) {
+    if (!is_due(rejection)) {
+        return;
+    }
+    fn_scope scope = fn_enter(worker, rejection->invocation);
+    fn_told told = fn_web_report_rejection(worker->ctx, rejection->promise, rejection->reason,
+                                           rejection->handled);
+    worker->rejections_told = worker->rejections_told || told != FN_UNHEARD;
+    if (told != FN_TAKEN) {
+        log_one(worker, rejection);
+    }
+    fn_leave(worker, scope);
+}
+
+void fn_rejections_report(fn_worker *worker) {
+    fn_rejection *rejection = take(worker, NULL);
+    while (rejection != NULL) {
+        fn_rejection *next = rejection->next;
+        tell(worker, rejection);
+        release(worker, rejection);
+        rejection = next;
+    }
+}
+
+void fn_rejections_log(fn_worker *worker, const fn_invocation *of) {
+    fn_rejection *rejection = take(worker, of);
+    while (rejection != NULL) {
+        fn_rejection *next = rejection->next;
+        log_one(worker, rejection);
+        release(worker, rejection);
+        rejection = next;
+    }
+}
+
+void fn_rejections_drop(fn_worker *worker) {
+    fn_rejection *rejection = take(worker, NULL);
+    while (rejection != NULL) {
+        fn_rejection *next = rejection->next;
+        release(worker, rejection);
+        rejection = next;
+    }
+}

@@ -1,0 +1,355 @@
+/* Outbound requests: the host makes them, this keeps what they belong to. A fetch ends with its
+ * response, with an error, when it is cancelled, or with its invocation. */
+#include "core/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/json_out.h"
+
+fn_fetch *fn_fetch_find(fn_worker *worker, fn_body_id id) {
+    fn_fetch *fetch = worker->fetches;
+    while (fetch != NULL && fetch->out.id != id) {
+        fetch = fetch->next;
+    }
+    return fetch;
+}
+
+static void free_fetch(fn_worker *worker, fn_fetch *fetch) {
+    fn_fetch **link = &worker->fetches;
+    while (*link != fetch) {
+        link = &(*link)->next;
+    }
+    *link = fetch->next;
+    fn_body_out_free(worker, &fetch->out);
+    JS_FreeValue(worker->ctx, fetch->settle);
+    JS_FreeValue(worker->ctx, fetch->feed);
+    fn_invocation_unref(fetch->out.invocation);
+    free(fetch);
+}
+
+void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation) {
+    for (fn_fetch *fetch = worker->fetches, *next; fetch != NULL; fetch = next) {
+        next = fetch->next;
+        if (fetch->out.invocation == invocation) {
+            free_fetch(worker, fetch);
+        }
+    }
+}
+
+/* Both bodies are through: nothing more is said of it. */
+static void end_if_over(fn_worker *worker, fn_fetch *fetch) {
+    if (fetch->in.ended && !fetch->out.open) {
+        free_fetch(worker, fetch);
+    }
+}
+
+static void forget_exception(JSContext *ctx) {
+    JS_FreeValue(ctx, JS_GetException(ctx));
+}
+
+/* The stream of the request's body is told that nobody reads it any more. May run scripts. */
+static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reason) {
+    if (!fetch->out.open) {
+        return;
+    }
+    fetch->out.open = false;
+    JSValue pump = JS_DupValue(worker->ctx, fetch->out.pump);
+    if (!JS_IsUndefined(pump) && fn_web_pump_cancel(worker->ctx, pump, reason) < 0) {
+        forget_exception(worker->ctx);
+    }
+    JS_FreeValue(worker->ctx, pump);
+}
+
+static void send_cancel(fn_worker *worker, const fn_fetch *fetch) {
+    fn_buffer *line = fn_ipc_begin(&worker->ipc, "cancel");
+    fn_body_id_put(line, fetch->out.id);
+    fn_buffer_text(line, ",\"reason\":\"aborted\"");
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        fn_worker_exit(worker, FN_EXIT_BREACH, false);
+    }
+}
+
+/* Takes over `callback`, which hears of a response, or of undefined and what went wrong. */
+static void call_back(fn_worker *worker, JSValue callback, JSValueConst response,
+                      JSValueConst error) {
+    JSValueConst args[] = {response, error};
+    JSValue result = JS_Call(worker->ctx, callback, JS_UNDEFINED, 2, args);
+    if (JS_IsException(result)) {
+        forget_exception(worker->ctx);
+    }
+    JS_FreeValue(worker->ctx, result);
+    JS_FreeValue(worker->ctx, callback);
+}
+
+static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
+    JS_ThrowTypeError(ctx, "fetch: %.*s", (int)(len < 1024 ? len : 1024), message);
+    return JS_GetException(ctx);
+}
+
+/* It failed: the promise is rejected, or the body that was begun breaks. The fetch is gone before
+ * any script runs, which could otherwise end it a second time. */
+static void fail(fn_worker *worker, fn_fetch *fetch, JSValueConst error) {
+    JSContext *ctx = worker->ctx;
+    JSValue callback = fetch->settle;
+    JSValue feed = fetch->feed;
+    JSValue pump = fetch->out.open ? JS_DupValue(ctx, fetch->out.pump) : JS_UNDEFINED;
+    fetch->settle = fetch->feed = JS_UNDEFINED;
+    free_fetch(worker, fetch);
+    if (!JS_IsUndefined(callback)) {
+        call_back(worker, callback, JS_UNDEFINED, error);
+    } else if (!JS_IsUndefined(feed) && fn_feed_fail(ctx, feed, error) < 0) {
+        forget_exception(ctx);
+    }
+    if (!JS_IsUndefined(pump) && fn_web_pump_cancel(ctx, pump, error) < 0) {
+        forget_exception(ctx);
+    }
+    JS_FreeValue(ctx, feed);
+    JS_FreeValue(ctx, pump);
+}
+
+/* ---- from the script */
+
+static void put_head(fn_buffer *line, const fn_fetch_init *init, bool end) {
+    fn_buffer_text(line, ",\"method\":");
+    fn_json_utf8(line, init->method, init->method_len);
+    fn_buffer_text(line, ",\"url\":");
+    fn_json_utf8(line, init->url, init->url_len);
+    fn_buffer_text(line, ",\"redirect\":\"");
+    fn_buffer_text(line, init->redirect);
+    fn_buffer_text(line, end ? "\",\"end\":true" : "\",\"end\":false");
+}
+
+/* A body whose end is known is sent with its length. */
+static bool put_fetch_headers(fn_buffer *line, const fn_fetch_init *init, bool end) {
+    if (end || init->body.kind != FN_BODY_BYTES) {
+        return fn_headers_put(line, init->headers, NULL, 0);
+    }
+    return fn_headers_put(line, init->headers, "content-length", init->body.len);
+}
+
+static int ask(fn_worker *worker, fn_fetch *fetch, const fn_fetch_init *init) {
+    fn_body_out *out = &fetch->out;
+    size_t inline_len = fn_body_out_sendable(out, out->len);
+    bool end = init->body.kind != FN_BODY_STREAM && inline_len == out->len;
+    fn_buffer *line = fn_ipc_begin(&worker->ipc, "fetch");
+    fn_body_id_put(line, out->id);
+    fn_buffer_text(line, ",\"invocation\":");
+    fn_json_uint(line, out->invocation->id);
+    put_head(line, init, end);
+    if (!put_fetch_headers(line, init, end) ||
+        fn_ipc_line_len(&worker->ipc) > FN_IPC_MAX_LINE - 64) {
+        fn_ipc_abandon(&worker->ipc);
+        JS_ThrowTypeError(worker->ctx, "fetch: the URL and the headers are too large");
+        return -1;
+    }
+    if (fn_ipc_end(&worker->ipc, out->bytes, inline_len) != 0) {
+        JS_ThrowOutOfMemory(worker->ctx);
+        return -1;
+    }
+    fn_body_out_sent(out, inline_len);
+    out->open = !end;
+    return 0;
+}
+
+static fn_fetch *new_fetch(fn_worker *worker, fn_invocation *invocation, JSValueConst callback) {
+    fn_fetch *fetch = calloc(1, sizeof(*fetch));
+    if (fetch == NULL) {
+        JS_ThrowOutOfMemory(worker->ctx);
+        return NULL;
+    }
+    fn_body_out_init(&fetch->out, FN_BODY_OF_FETCH | (worker->last_fetch + 1u),
+                     fn_invocation_ref(invocation));
+    fetch->settle = JS_DupValue(worker->ctx, callback);
+    fetch->feed = JS_UNDEFINED;
+    fetch->next = worker->fetches;
+    worker->fetches = fetch;
+    return fetch;
+}
+
+/* The invocation that asks, or NULL with a TypeError. */
+static fn_invocation *asking(fn_worker *worker) {
+    fn_invocation *invocation = worker->current;
+    if (invocation == NULL || invocation->load) {
+        JS_ThrowTypeError(worker->ctx, "fetch: there is no request that it would belong to: "
+                                       "call it in the handler, not while the bundle loads");
+        return NULL;
+    }
+    if (!fn_invocation_live(invocation)) {
+        JS_ThrowTypeError(worker->ctx, "fetch: the request that it belongs to is over");
+        return NULL;
+    }
+    return invocation;
+}
+
+uint32_t fn_host_fetch(JSContext *ctx, fn_fetch_init *init, JSValueConst callback) {
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_invocation *invocation = asking(worker);
+    fn_fetch *fetch = invocation == NULL ? NULL : new_fetch(worker, invocation, callback);
+    if (fetch == NULL) {
+        JS_FreeValue(ctx, init->body.hold);
+        JS_FreeValue(ctx, init->body.pump);
+        return 0;
+    }
+    fn_body_out_set(&fetch->out, &init->body);
+    fetch->no_body = init->method_len == 4 && memcmp(init->method, "HEAD", 4) == 0;
+    if (ask(worker, fetch, init) < 0) {
+        free_fetch(worker, fetch);
+        return 0;
+    }
+    uint32_t number = ++worker->last_fetch;
+    /* The first chunks of a stream are taken at once, so that it is locked when this returns. */
+    fn_body_out_pump(worker, &fetch->out);
+    return number;
+}
+
+void fn_host_fetch_cancel(JSContext *ctx, uint32_t number, JSValueConst reason) {
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_fetch *fetch = fn_fetch_find(worker, FN_BODY_OF_FETCH | number);
+    if (fetch != NULL) {
+        send_cancel(worker, fetch);
+        fail(worker, fetch, reason);
+    }
+}
+
+/* ---- from the pump */
+
+void fn_fetch_uploaded(fn_worker *worker, fn_body_id id) {
+    fn_fetch *fetch = fn_fetch_find(worker, id);
+    if (fetch != NULL) {
+        end_if_over(worker, fetch);
+    }
+}
+
+void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause) {
+    static const char message[] = "the stream of the body failed";
+    fn_fetch *fetch = fn_fetch_find(worker, id);
+    if (fetch == NULL) {
+        return;
+    }
+    fetch->out.open = false;
+    send_cancel(worker, fetch);
+    JSValue error = new_type_error(worker->ctx, message, sizeof(message) - 1);
+    if (JS_IsObject(error) &&
+        JS_DefinePropertyValueStr(worker->ctx, error, "cause", JS_DupValue(worker->ctx, cause),
+                                  JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+        forget_exception(worker->ctx);
+    }
+    fail(worker, fetch, error);
+    JS_FreeValue(worker->ctx, error);
+}
+
+/* ---- from the host */
+
+static const char *text_of(yyjson_val *root, const char *key, size_t *len) {
+    yyjson_val *value = yyjson_obj_get(root, key);
+    if (!yyjson_is_str(value)) {
+        fn_worker_breach(key);
+    }
+    *len = yyjson_get_len(value);
+    return yyjson_get_str(value);
+}
+
+static JSValue make_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame, bool end) {
+    yyjson_val *status = yyjson_obj_get(frame->root, "status");
+    if (!yyjson_is_uint(status)) {
+        fn_worker_breach("status");
+    }
+    fn_fetched fetched = {.id = fetch->out.id,
+                          .status = (int)yyjson_get_uint(status),
+                          .redirected = yyjson_get_bool(yyjson_obj_get(frame->root, "redirected")),
+                          .no_body = fetch->no_body,
+                          .complete = end};
+    fetched.status_text = text_of(frame->root, "statusText", &fetched.status_text_len);
+    fetched.url = text_of(frame->root, "url", &fetched.url_len);
+    fetched.headers = fn_headers_read(yyjson_obj_get(frame->root, "headers"));
+    if (fetched.headers == NULL) {
+        return JS_ThrowOutOfMemory(worker->ctx);
+    }
+    return fn_web_response_new(worker->ctx, &fetched, &fetch->feed);
+}
+
+void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    bool end = yyjson_get_bool(yyjson_obj_get(frame->root, "end"));
+    fn_scope scope = fn_enter(worker, fetch->out.invocation);
+    JSValue response = make_response(worker, fetch, frame, end);
+    fetch->in.ended = end;
+    if (JS_IsException(response)) {
+        fetch->out.invocation->stop = FN_STOP_MEMORY; /* nothing else keeps it from being made */
+    } else {
+        fn_body_id id = fetch->out.id;
+        JSValue callback = fetch->settle;
+        fetch->settle = JS_UNDEFINED;
+        call_back(worker, callback, response, JS_UNDEFINED);
+        JS_FreeValue(worker->ctx, response);
+        fetch = fn_fetch_find(worker, id);
+        if (fetch != NULL) {
+            end_if_over(worker, fetch);
+        }
+    }
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    size_t len;
+    const char *message = text_of(frame->root, "message", &len);
+    fn_scope scope = fn_enter(worker, fetch->out.invocation);
+    JSValue error = new_type_error(worker->ctx, message, len);
+    fail(worker, fetch, error);
+    JS_FreeValue(worker->ctx, error);
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    if (fetch->in.ended || frame->len == 0 || frame->len > FN_CREDIT - fetch->in.outstanding) {
+        fn_worker_breach("a fetch's chunk without credit");
+    }
+    fetch->in.outstanding += (uint32_t)frame->len;
+    fn_scope scope = fn_enter(worker, fetch->out.invocation);
+    if (fn_feed_push(worker->ctx, fetch->feed, frame->bytes, frame->len) < 0) {
+        forget_exception(worker->ctx);
+    }
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    (void)frame;
+    if (fetch->in.ended) {
+        fn_worker_breach("a fetch's body that ends twice");
+    }
+    fetch->in.ended = true;
+    fn_scope scope = fn_enter(worker, fetch->out.invocation);
+    if (fn_feed_end(worker->ctx, fetch->feed) < 0) {
+        forget_exception(worker->ctx);
+    }
+    end_if_over(worker, fetch);
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+void fn_fetch_credit(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    yyjson_val *bytes = yyjson_obj_get(frame->root, "bytes");
+    if (!yyjson_is_uint(bytes)) {
+        fn_worker_breach("bytes");
+    }
+    fn_body_out_credit(worker, &fetch->out, yyjson_get_uint(bytes));
+}
+
+/* The upstream wants no more of the request's body. */
+void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
+    static const char message[] = "the upstream takes no more of the body";
+    (void)frame;
+    fn_scope scope = fn_enter(worker, fetch->out.invocation);
+    JSValue reason = new_type_error(worker->ctx, message, sizeof(message) - 1);
+    fn_body_id id = fetch->out.id;
+    cancel_upload(worker, fetch, reason);
+    JS_FreeValue(worker->ctx, reason);
+    fetch = fn_fetch_find(worker, id);
+    if (fetch != NULL) {
+        end_if_over(worker, fetch);
+    }
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}

@@ -1,0 +1,286 @@
+/* An invocation from its handler's result to `done`: exactly one, and the last that is said of it.
+ */
+#include "core/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/check.h"
+#include "core/json_out.h"
+
+fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id) {
+    fn_invocation *invocation = calloc(1, sizeof(*invocation));
+    if (invocation == NULL) {
+        return NULL;
+    }
+    invocation->id = id;
+    invocation->references = 1;
+    invocation->async = invocation->request = JS_UNDEFINED;
+    fn_body_out_init(&invocation->out, id, invocation);
+    fn_invocation **chain = &worker->table[id % FN_TABLE_SIZE];
+    invocation->next_in_table = *chain;
+    *chain = invocation;
+    if (worker->in_flight++ == 0) {
+        fn_heap_keep(&worker->heap, true);
+    }
+    return invocation;
+}
+
+fn_invocation *fn_invocation_find(fn_worker *worker, uint32_t id) {
+    fn_invocation *invocation = worker->table[id % FN_TABLE_SIZE];
+    while (invocation != NULL && invocation->id != id) {
+        invocation = invocation->next_in_table;
+    }
+    return invocation;
+}
+
+fn_invocation *fn_invocation_ref(fn_invocation *invocation) {
+    invocation->references++;
+    return invocation;
+}
+
+void fn_invocation_unref(fn_invocation *invocation) {
+    FN_CHECK(invocation->references > 0);
+    if (--invocation->references == 0 && !invocation->load) {
+        free(invocation->request_id);
+        free(invocation);
+    }
+}
+
+bool fn_invocation_live(const fn_invocation *invocation) {
+    return invocation->state != FN_GONE && invocation->stop == FN_STOP_NONE;
+}
+
+void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
+    fn_invocation **link = &worker->table[invocation->id % FN_TABLE_SIZE];
+    while (*link != invocation) {
+        link = &(*link)->next_in_table;
+    }
+    *link = invocation->next_in_table;
+    worker->in_flight--;
+    invocation->state = FN_GONE;
+    fn_programs_end(worker, invocation);
+    fn_fetches_drop(worker, invocation);
+    fn_body_out_free(worker, &invocation->out);
+    JS_FreeValue(worker->ctx, invocation->request);
+    JS_FreeValue(worker->ctx, invocation->async);
+    invocation->request = invocation->async = JS_UNDEFINED;
+    fn_invocation_unref(invocation);
+    if (worker->in_flight == 0) {
+        fn_heap_keep(&worker->heap, false);
+    }
+}
+
+/* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
+static void go(fn_worker *worker, fn_invocation *invocation) {
+    fn_request_unwanted(worker, invocation);
+    fn_rejections_log(worker, invocation);
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "done");
+    fn_buffer_text(out, ",\"id\":");
+    fn_json_uint(out, invocation->id);
+    fn_buffer_text(out, ",\"cpu_us\":");
+    fn_json_uint(out, invocation->cpu_ns / 1000);
+    fn_buffer_text(out, ",\"heap_bytes\":");
+    fn_json_uint(out, worker->heap.used);
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        fn_worker_exit(worker, FN_EXIT_BREACH, false);
+    }
+    fn_invocation_drop(worker, invocation);
+}
+
+/* `done` waits for the end of the turn, so that what was queued before the end still runs. */
+static void finish(fn_worker *worker, fn_invocation *invocation) {
+    invocation->state = FN_FINISHED;
+    invocation->next_finished = worker->finished;
+    worker->finished = invocation;
+}
+
+static void unlink_finished(fn_worker *worker, const fn_invocation *invocation) {
+    fn_invocation **link = &worker->finished;
+    while (*link != NULL && *link != invocation) {
+        link = &(*link)->next_finished;
+    }
+    if (*link != NULL) {
+        *link = invocation->next_finished;
+    }
+}
+
+void fn_invocations_finish(fn_worker *worker) {
+    while (worker->finished != NULL) {
+        fn_invocation *invocation = worker->finished;
+        worker->finished = invocation->next_finished;
+        if (invocation->waiting > 0) {
+            invocation->state = FN_WAITING; /* waitUntil was called after the response's end */
+        } else {
+            go(worker, invocation);
+        }
+    }
+}
+
+void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation) {
+    invocation->state = FN_WAITING;
+    fn_body_out_free(worker, &invocation->out);
+    if (invocation->waiting == 0) {
+        finish(worker, invocation);
+    }
+}
+
+static void send_error(fn_worker *worker, const fn_invocation *invocation, const char *code,
+                       const char *message, const char *stack) {
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "error");
+    fn_buffer_text(out, ",\"id\":");
+    fn_json_uint(out, invocation->id);
+    fn_buffer_text(out, ",\"code\":\"");
+    fn_buffer_text(out, code);
+    fn_buffer_text(out, "\",\"message\":");
+    fn_json_utf8(out, message, strlen(message));
+    if (stack != NULL && *stack != '\0') {
+        fn_buffer_text(out, ",\"stack\":");
+        fn_json_utf8(out, stack, strlen(stack));
+    }
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        fn_worker_exit(worker, FN_EXIT_BREACH, false);
+    }
+}
+
+void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char *code,
+                        const char *message, const char *stack) {
+    if (invocation->state >= FN_WAITING) {
+        return;
+    }
+    send_error(worker, invocation, code, message, stack);
+    fn_invocation_responded(worker, invocation);
+}
+
+/* The handler threw, or its body's stream broke. */
+void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error) {
+    if (invocation->stop != FN_STOP_NONE || invocation->state >= FN_WAITING) {
+        return;
+    }
+    fn_error_text text = {0};
+    if (fn_web_describe_error(worker->ctx, error, &text) == 0 && text.message != NULL) {
+        fn_invocation_fail(worker, invocation, "HANDLER_ERROR", text.message, text.stack);
+    } else {
+        fn_invocation_fail(worker, invocation, "HANDLER_ERROR", "the handler failed", NULL);
+    }
+    js_free(worker->ctx, text.message);
+    js_free(worker->ctx, text.stack);
+}
+
+static const char *stop_code(fn_stop stop) {
+    return stop == FN_STOP_CPU ? "CPU_LIMIT" : stop == FN_STOP_MEMORY ? "MEMORY_LIMIT" : "TIMEOUT";
+}
+
+static const char *stop_message(fn_stop stop) {
+    return stop == FN_STOP_CPU      ? "the invocation used up its CPU time"
+           : stop == FN_STOP_MEMORY ? "the function used up its memory"
+                                    : "the response was not there in time";
+}
+
+/* What the bundle left running when it was loaded has ended, and with it all that comes of it. */
+static void load_stopped(fn_worker *worker, const char *message) {
+    static const char what[] = "what the bundle does outside of any invocation was stopped: ";
+    if (!worker->ready) {
+        fn_bundle_failed(worker, stop_code(worker->load.stop), message, NULL);
+    }
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%s%s", what, message);
+    fn_log(worker, &worker->load, FN_LOG_ERROR, text, (size_t)len);
+}
+
+void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
+    JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    fn_stop stop = invocation->stop;
+    if (invocation->load) {
+        load_stopped(worker, stop_message(stop));
+    } else if (invocation->state != FN_GONE) {
+        unlink_finished(worker, invocation);
+        if (stop != FN_STOP_CANCEL && invocation->state < FN_WAITING) {
+            send_error(worker, invocation, stop_code(stop), stop_message(stop), NULL);
+        }
+        go(worker, invocation);
+    }
+    if (stop == FN_STOP_MEMORY) {
+        fn_heap_recover(&worker->heap);
+    }
+}
+
+void fn_invocation_out_of_memory(fn_worker *worker) {
+    const fn_invocation *invocation = worker->current;
+    const char *message = stop_message(FN_STOP_MEMORY);
+    if (!worker->ready) {
+        fn_bundle_failed(worker, stop_code(FN_STOP_MEMORY), message, NULL);
+    } else if (invocation != NULL && !invocation->load && invocation->state < FN_WAITING) {
+        send_error(worker, invocation, stop_code(FN_STOP_MEMORY), message, NULL);
+    }
+}
+
+static JSValue on_settled(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
+                          int rejected, JSValueConst *data) {
+    (void)this_value;
+    fn_worker *worker = fn_worker_of(ctx);
+    fn_invocation *invocation = fn_async_invocation(worker, data[0]);
+    JSValueConst value = argc > 0 ? argv[0] : JS_UNDEFINED;
+    if (rejected) {
+        fn_invocation_throw(worker, invocation, value);
+    } else {
+        fn_response_start(worker, invocation, value);
+    }
+    return JS_UNDEFINED;
+}
+
+static int attach(fn_worker *worker, fn_invocation *invocation, JSValueConst promise) {
+    JSContext *ctx = worker->ctx;
+    JSValueConst data[] = {invocation->async};
+    JSValue done = JS_NewCFunctionData(ctx, on_settled, 1, false, 1, data);
+    JSValue failed = JS_NewCFunctionData(ctx, on_settled, 1, true, 1, data);
+    JSValue chained = JS_EXCEPTION;
+    if (!JS_IsException(done) && !JS_IsException(failed)) {
+        chained = JS_PromiseThen(ctx, promise, done, failed);
+    }
+    JS_FreeValue(ctx, done);
+    JS_FreeValue(ctx, failed);
+    JS_FreeValue(ctx, chained);
+    return JS_IsException(chained) ? -1 : 0;
+}
+
+/* A promise that is none of the engine's, made into one; anything else stays what it is. */
+static JSValue adopt_thenable(JSContext *ctx, JSValue result) {
+    if (!JS_IsObject(result) || JS_IsPromise(result)) {
+        return result;
+    }
+    JSValue then = JS_GetPropertyStr(ctx, result, "then");
+    bool thenable = JS_IsFunction(ctx, then);
+    bool failed = JS_IsException(then);
+    JS_FreeValue(ctx, then);
+    if (!thenable && !failed) {
+        return result;
+    }
+    JSValue promise = failed ? JS_EXCEPTION : JS_NewSettledPromise(ctx, false, result);
+    JS_FreeValue(ctx, result);
+    return promise;
+}
+
+/* Takes over `result`: what the handler returned, or JS_EXCEPTION. */
+void fn_invocation_settle(fn_worker *worker, fn_invocation *invocation, JSValue result) {
+    JSContext *ctx = worker->ctx;
+    result = adopt_thenable(ctx, result);
+    JSPromiseStateEnum state = JS_PromiseState(ctx, result);
+    if (!JS_IsException(result) && state == JS_PROMISE_NOT_A_PROMISE) {
+        fn_response_start(worker, invocation, result);
+    } else if (state == JS_PROMISE_FULFILLED) {
+        JSValue value = JS_PromiseResult(ctx, result);
+        fn_response_start(worker, invocation, value);
+        JS_FreeValue(ctx, value);
+    } else if (state == JS_PROMISE_REJECTED) {
+        JSValue error = JS_PromiseResult(ctx, result);
+        JS_PromiseMarkAsHandled(ctx, result);
+        fn_invocation_throw(worker, invocation, error);
+        JS_FreeValue(ctx, error);
+    } else if (JS_IsException(result) || attach(worker, invocation, result) != 0) {
+        JSValue error = JS_GetException(ctx);
+        fn_invocation_throw(worker, invocation, error);
+        JS_FreeValue(ctx, error);
+    }
+    JS_FreeValue(ctx, result);
+}

@@ -1,0 +1,99 @@
+/* The head of a response on its way to the host, with as much of its body as one frame holds. */
+#include "core/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "core/json_out.h"
+
+#define MAX_HEADERS_BYTES (64 * 1024) /* names and values, together */
+#define MAX_HEADERS 2000
+
+static void out_of_memory(fn_worker *worker, fn_invocation *invocation) {
+    (void)worker;
+    invocation->stop = FN_STOP_MEMORY;
+}
+
+bool fn_headers_put(fn_buffer *out, const fn_headers *headers, const char *replaced,
+                    uint64_t length) {
+    size_t total = 0;
+    size_t count = replaced == NULL ? 0 : 1;
+    bool first = true;
+    fn_buffer_text(out, ",\"headers\":[");
+    for (size_t i = 0; i < fn_headers_count(headers); i++) {
+        const char *name;
+        const uint8_t *value;
+        size_t name_len, value_len;
+        fn_headers_at(headers, i, &name, &name_len, &value, &value_len);
+        if (replaced != NULL && strlen(replaced) == name_len &&
+            memcmp(replaced, name, name_len) == 0) {
+            continue;
+        }
+        total += name_len + value_len;
+        if (total > MAX_HEADERS_BYTES || ++count > MAX_HEADERS) {
+            return false;
+        }
+        fn_buffer_text(out, first ? "[" : ",[");
+        first = false;
+        fn_json_utf8(out, name, name_len);
+        fn_buffer_put(out, ",", 1);
+        fn_json_bytes(out, value, value_len);
+        fn_buffer_put(out, "]", 1);
+    }
+    if (replaced != NULL) {
+        fn_buffer_text(out, first ? "[" : ",[");
+        fn_json_utf8(out, replaced, strlen(replaced));
+        fn_buffer_text(out, ",\"");
+        fn_json_uint(out, length);
+        fn_buffer_text(out, "\"]");
+    }
+    fn_buffer_put(out, "]", 1);
+    return true;
+}
+
+static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_response_view *view) {
+    fn_body_out *body = &invocation->out;
+    size_t inline_len = fn_body_out_sendable(body, body->len);
+    bool end = view->body.kind != FN_BODY_STREAM && inline_len == body->len;
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "response");
+    fn_buffer_text(out, ",\"id\":");
+    fn_json_uint(out, invocation->id);
+    fn_buffer_text(out, ",\"status\":");
+    fn_json_uint(out, (uint64_t)view->status);
+    bool fits = fn_headers_put(out, view->headers, NULL, 0);
+    fn_buffer_text(out, end ? ",\"end\":true" : ",\"end\":false");
+    if (!fits || fn_ipc_line_len(&worker->ipc) > FN_IPC_MAX_LINE - 64) {
+        fn_ipc_abandon(&worker->ipc);
+        fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",
+                           "the response's headers are more than 2,000, or larger than 64 KiB",
+                           NULL);
+        return;
+    }
+    if (fn_ipc_end(&worker->ipc, body->bytes, inline_len) != 0) {
+        out_of_memory(worker, invocation);
+        return;
+    }
+    invocation->deadline_ns = 0;
+    invocation->state = FN_BODY;
+    fn_body_out_sent(body, inline_len);
+    if (end) {
+        fn_invocation_responded(worker, invocation);
+    } else {
+        body->open = true;
+        fn_body_out_pump(worker, body);
+    }
+}
+
+void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value) {
+    if (invocation->state != FN_RUNNING || invocation->stop != FN_STOP_NONE) {
+        return;
+    }
+    fn_response_view view = {.body = {.hold = JS_UNDEFINED, .pump = JS_UNDEFINED}};
+    const char *why = "the handler returned no Response";
+    if (fn_web_response_read(worker->ctx, value, &view, &why) != 0) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+        fn_invocation_fail(worker, invocation, "INVALID_RESPONSE", why, NULL);
+        return;
+    }
+    fn_body_out_set(&invocation->out, &view.body);
+    send_head(worker, invocation, &view);
+}

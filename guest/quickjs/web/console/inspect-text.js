@@ -1,0 +1,53 @@
+// How the parts of an inspected value are laid out.
+
+import { kindOf } from 'fn:web'
+import {
+  ArrayPrototypeJoin,
+  JSONStringify,
+  ObjectGetOwnPropertyDescriptor,
+  StringPrototypeIncludes,
+  StringPrototypeRepeat,
+  StringPrototypeReplaceAll,
+  StringPrototypeSlice,
+} from '../idl/primordials.js'
+
+const LINE = 76
+
+/** Its own name, if that is data; a proxy is not asked. */
+export function functionName(value) {
+  if (kindOf(value) === 'Proxy') return ''
+  const property = ObjectGetOwnPropertyDescriptor(value, 'name')
+  return property !== undefined && typeof property.value === 'string' ? property.value : ''
+}
+
+/** Single quotes, or double or back quotes where the text holds single ones. */
+export function quote(text) {
+  const inner = StringPrototypeSlice(JSONStringify(text), 1, -1)
+  const plain = StringPrototypeReplaceAll(inner, '\\"', '"')
+  if (!StringPrototypeIncludes(text, "'")) return `'${plain}'`
+  if (!StringPrototypeIncludes(text, '"')) return `"${plain}"`
+  if (!StringPrototypeIncludes(text, '`') && !StringPrototypeIncludes(text, '${')) {
+    return `\`${plain}\``
+  }
+  return `'${StringPrototypeReplaceAll(plain, "'", "\\'")}'`
+}
+
+function fits(prefix, entries) {
+  let length = prefix.length + entries.length
+  for (let i = 0; i < entries.length; i++) {
+    length += entries[i].length + 1
+    if (StringPrototypeIncludes(entries[i], '\n')) return false
+  }
+  return length <= LINE
+}
+
+/** On one line where it fits, else an entry a line. */
+export function breakLines(prefix, entries, open, close, depth) {
+  if (entries.length === 0) return `${prefix}${open}${close}`
+  if (fits(prefix, entries)) {
+    return `${prefix}${open} ${ArrayPrototypeJoin(entries, ', ')} ${close}`
+  }
+  const indent = `\n${StringPrototypeRepeat('  ', depth)}`
+  const last = `\n${StringPrototypeRepeat('  ', depth - 1)}`
+  return `${prefix}${open}${indent}${ArrayPrototypeJoin(entries, `,${indent}`)}${last}${close}`
+}

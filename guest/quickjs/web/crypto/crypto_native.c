@@ -1,0 +1,100 @@
+/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. No tenant can import it. */
+#include "web/crypto/crypto.h"
+#include "mbedtls/constant_time.h"
+
+int fn_crypto_bytes(JSContext *ctx, JSValueConst value, fn_bytes *bytes) {
+    uint8_t *at;
+    int err = fn_buffer_source(ctx, value, &at, &bytes->len);
+    if (err > 0) {
+        JS_ThrowTypeError(ctx, "not a BufferSource");
+    }
+    bytes->at = at == NULL ? (const uint8_t *)"" : at;
+    return err != 0 ? -1 : 0;
+}
+
+int fn_crypto_uint(JSContext *ctx, JSValueConst value, uint32_t *number) {
+    int64_t wide;
+    if (!JS_IsNumber(value) || JS_ToInt64(ctx, &wide, value) < 0 || wide < 0 || wide > UINT32_MAX) {
+        JS_ThrowTypeError(ctx, "not an unsigned number");
+        return -1;
+    }
+    *number = (uint32_t)wide;
+    return 0;
+}
+
+JSValue fn_crypto_output(JSContext *ctx, size_t len, uint8_t **at) {
+    JSValue buffer = JS_NewArrayBufferCopy(ctx, NULL, len);
+    if (!JS_IsException(buffer)) {
+        *at = JS_GetArrayBuffer(ctx, &len, buffer);
+    }
+    return buffer;
+}
+
+JSValue fn_crypto_fail(JSContext *ctx, const char *name, const char *message) {
+    if (!fn_host_stopped(JS_GetRuntime(ctx))) {
+        return JS_ThrowDOMException(ctx, name, "%s", message);
+    }
+    JS_ThrowInternalError(ctx, "interrupted");
+    JSValue error = JS_GetException(ctx);
+    JS_SetUncatchableError(ctx, error);
+    return JS_Throw(ctx, error);
+}
+
+JSValue fn_crypto_done(JSContext *ctx, int err, JSValue value) {
+    if (err == 0 || JS_IsException(value)) {
+        return value;
+    }
+    JS_FreeValue(ctx, value);
+    return fn_crypto_fail(ctx, "OperationError", "the operation failed");
+}
+
+static const fn_functions *const lists[] = {
+    &fn_hash_functions,    &fn_key_functions,       &fn_aes_functions, &fn_kdf_functions,
+    &fn_der_functions,     &fn_der_write_functions, &fn_ec_functions,  &fn_rsa_functions,
+    &fn_rsa_use_functions, &fn_okp_functions,
+};
+
+/* (left, right): bytes of the same length */
+static JSValue equal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    fn_bytes left, right;
+    if (fn_crypto_bytes(ctx, FN_ARG(0), &left) < 0 || fn_crypto_bytes(ctx, FN_ARG(1), &right) < 0) {
+        return JS_EXCEPTION;
+    }
+    bool same = left.len == right.len && mbedtls_ct_memcmp(left.at, right.at, left.len) == 0;
+    return JS_NewBool(ctx, same);
+}
+
+static const JSCFunctionListEntry comparison[] = {JS_CFUNC_DEF("equal", 2, equal)};
+
+int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill) {
+    int (*add)(JSContext *, JSModuleDef *, const JSCFunctionListEntry *, int) =
+        fill ? JS_SetModuleExportList : JS_AddModuleExportList;
+    return add(ctx, module, fn_hash_functions.entries, fn_hash_functions.count) < 0 ||
+                   add(ctx, module, comparison, FN_COUNT(comparison)) < 0
+               ? -1
+               : 0;
+}
+
+static int fill_module(JSContext *ctx, JSModuleDef *module) {
+    for (int i = 0; i < FN_COUNT(lists); i++) {
+        if (JS_SetModuleExportList(ctx, module, lists[i]->entries, lists[i]->count) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int fn_crypto_native_init(JSContext *ctx) {
+    fn_crypto_platform_init();
+    JSModuleDef *module = JS_NewCModule(ctx, "fn:crypto", fill_module);
+    if (module == NULL || fn_key_init(ctx) < 0 || fn_hash_init(ctx) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < FN_COUNT(lists); i++) {
+        if (JS_AddModuleExportList(ctx, module, lists[i]->entries, lists[i]->count) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* What mbedTLS has from us: memory that counts as the engine's, random bytes of the kernel, and the
+ * compression functions of its hashes, which also ask whether the invocation is to end. */
+#include "web/crypto/crypto.h"
+
+#include <string.h>
+#include "mbedtls/error.h"
+#include "mbedtls/sha1.h"
+#include "mbedtls/sha256.h"
+#include "mbedtls/sha512.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+#endif
+
+#define BLOCKS_A_LOOK 4096 /* about a millisecond of hashing */
+
+static bool cpu_has_sha256;
+
+void *fn_crypto_calloc(size_t count, size_t size) {
+    if (size != 0 && count > SIZE_MAX / size) {
+        return NULL;
+    }
+    void *memory = fn_alloc(count * size);
+    if (memory != NULL) {
+        memset(memory, 0, count * size);
+    }
+    return memory;
+}
+
+void fn_crypto_free(void *memory) {
+    fn_free(memory);
+}
+
+/* A search for primes draws numbers for every candidate, so this is where it can be ended. */
+int fn_crypto_random(void *unused, unsigned char *bytes, size_t len) {
+    (void)unused;
+    return fn_host_stopped(fn_web.rt) || fn_host_random(bytes, len) != 0
+               ? MBEDTLS_ERR_ERROR_GENERIC_ERROR
+               : 0;
+}
+
+/* An endless PBKDF2 is nothing but blocks. */
+static bool stopped(void) {
+    static unsigned blocks;
+    return ++blocks % BLOCKS_A_LOOK == 0 && fn_host_stopped(fn_web.rt);
+}
+
+#if defined(__x86_64__)
+/* The instructions themselves, and a system that keeps the wide registers that the code uses. */
+static bool find_sha256(void) {
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX)) {
+        return false;
+    }
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    const unsigned wide = 6; /* XMM and YMM */
+    return (low & wide) == wide && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA) &&
+           (b & bit_AVX2);
+}
+#elif defined(__aarch64__)
+static bool find_sha256(void) {
+    const unsigned long sha2 = 1 << 6; /* HWCAP_SHA2 */
+    return (getauxval(AT_HWCAP) & sha2) != 0;
+}
+#endif
+
+void fn_crypto_platform_init(void) {
+    cpu_has_sha256 = find_sha256();
+}
+
+int mbedtls_internal_sha1_process(mbedtls_sha1_context *sha, const unsigned char data[64]) {
+    if (stopped()) {
+        return MBEDTLS_ERR_ERROR_GENERIC_ERROR;
+    }
+    fn_sha1_block(sha->state, data);
+    return 0;
+}
+
+int mbedtls_internal_sha256_process(mbedtls_sha256_context *sha, const unsigned char data[64]) {
+    if (stopped()) {
+        return MBEDTLS_ERR_ERROR_GENERIC_ERROR;
+    }
+    (cpu_has_sha256 ? fn_sha256_block_cpu : fn_sha256_block)(sha->state, data);
+    return 0;
+}
+
+int mbedtls_internal_sha512_process(mbedtls_sha512_context *sha, const unsigned char data[128]) {
+    if (stopped()) {
+        return MBEDTLS_ERR_ERROR_GENERIC_ERROR;
+    }
+    fn_sha512_block(sha->state, data);
+    return 0;
+}

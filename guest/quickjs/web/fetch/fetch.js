@@ -1,0 +1,71 @@
+// The fetch method: https://fetch.spec.whatwg.org/#fetch-method
+// What goes over the network is the host's; an URL that holds its own answer is answered here.
+
+import { fetchBody, fetchCancel, fetchLocal, fetchSignal, fetchStart, fetchUrl, lazy } from 'fn:web'
+import { whenAborted } from '../events/abort.js'
+import { needArguments } from '../idl/idl.js'
+import {
+  primordialGlobals,
+  StringPrototypeIndexOf,
+  StringPrototypeSlice,
+} from '../idl/primordials.js'
+import { cancelStream } from '../streams/streams.js'
+
+const { Promise, Request, TypeError } = primordialGlobals
+
+function cancelBody(request, reason) {
+  const body = fetchBody(request)
+  if (body !== null) cancelStream(body, reason)
+}
+
+function fetchDataUrl(request, url) {
+  const data = lazy('fetch/data-url.js').readDataUrl(url)
+  if (data === undefined) throw new TypeError('fetch: the data: URL is broken')
+  return fetchLocal(request, data.type, data.bytes)
+}
+
+function fetchByScheme(request, resolve, reject) {
+  const url = fetchUrl(request)
+  const scheme = StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ':'))
+  if (scheme === 'data') {
+    resolve(fetchDataUrl(request, url))
+    return undefined
+  }
+  if (scheme !== 'http' && scheme !== 'https') {
+    throw new TypeError(`fetch: the scheme '${scheme}' is not supported`)
+  }
+  return fetchStart(request, (response, error) => {
+    if (response === undefined) reject(error)
+    else resolve(response)
+  })
+}
+
+function start(request, resolve, reject) {
+  const signal = fetchSignal(request)
+  if (signal === undefined) {
+    fetchByScheme(request, resolve, reject)
+    return
+  }
+  let number
+  let abortion
+  whenAborted(signal, (reason) => {
+    abortion = { __proto__: null, reason }
+    reject(reason)
+    if (number !== undefined) fetchCancel(number, reason)
+  })
+  if (abortion !== undefined) {
+    cancelBody(request, abortion.reason)
+    return
+  }
+  number = fetchByScheme(request, resolve, reject)
+  // The stream of its body, which is read at once, may have aborted it.
+  if (abortion !== undefined && number !== undefined) fetchCancel(number, abortion.reason)
+}
+
+export function fetch(input, init = undefined) {
+  const given = arguments.length
+  return new Promise((resolve, reject) => {
+    needArguments('fetch', given, 1)
+    start(new Request(input, init), resolve, reject)
+  })
+}

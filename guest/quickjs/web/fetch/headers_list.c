@@ -1,0 +1,236 @@
+/* A header list: entries in order, their bytes in one growing block. Counted, since a Request or a
+ * Response and its Headers object share one. */
+#include "web/fetch/headers.h"
+
+#include <string.h>
+
+#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit comes long before */
+
+typedef struct {
+    uint32_t name, name_len, value, value_len;
+} entry;
+
+struct fn_headers {
+    uint32_t references;
+    uint32_t count, capacity;
+    uint32_t used, size; /* of data */
+    entry *entries;
+    uint8_t *data;
+    fn_order sorted; /* without entries when outdated */
+};
+
+fn_headers *fn_headers_new(void) {
+    fn_headers *headers = fn_alloc(sizeof(*headers));
+    if (headers != NULL) {
+        *headers = (fn_headers){.references = 1};
+    }
+    return headers;
+}
+
+fn_headers *fn_headers_ref(fn_headers *headers) {
+    headers->references++;
+    return headers;
+}
+
+void fn_headers_free(fn_headers *headers) {
+    if (headers != NULL && --headers->references == 0) {
+        fn_order_free(&headers->sorted);
+        fn_free(headers->entries);
+        fn_free(headers->data);
+        fn_free(headers);
+    }
+}
+
+static void outdated(fn_headers *headers) {
+    fn_order_free(&headers->sorted);
+}
+
+const fn_order *fn_headers_sorted(fn_headers *headers) {
+    if (headers->sorted.entries == NULL && fn_order_make(headers, &headers->sorted) != 0) {
+        return NULL;
+    }
+    return &headers->sorted;
+}
+
+static int reserve(fn_headers *headers, size_t bytes) {
+    if (bytes > MAX_BYTES - headers->used) {
+        return UV_ENOMEM;
+    }
+    if (headers->used + bytes > headers->size) {
+        size_t size = headers->size == 0 ? 128 : (size_t)headers->size * 2;
+        while (size < headers->used + bytes) {
+            size *= 2;
+        }
+        uint8_t *data = fn_realloc(headers->data, size);
+        if (data == NULL) {
+            return UV_ENOMEM;
+        }
+        headers->data = data;
+        headers->size = (uint32_t)size;
+    }
+    if (headers->count == headers->capacity) {
+        uint32_t capacity = headers->capacity == 0 ? 4 : headers->capacity * 2;
+        entry *entries = fn_realloc(headers->entries, capacity * sizeof(entry));
+        if (entries == NULL) {
+            return UV_ENOMEM;
+        }
+        headers->entries = entries;
+        headers->capacity = capacity;
+    }
+    return 0;
+}
+
+static uint32_t put(fn_headers *headers, const void *bytes, size_t len) {
+    uint32_t at = headers->used;
+    if (len > 0) {
+        memcpy(headers->data + at, bytes, len);
+    }
+    headers->used += (uint32_t)len;
+    return at;
+}
+
+static uint8_t lower(uint8_t c) {
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
+static bool same_name(const fn_headers *headers, const entry *e, const char *name, size_t len) {
+    if (e->name_len != len) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (headers->data[e->name + i] != lower((uint8_t)name[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int fn_headers_append(fn_headers *headers, const char *name, size_t name_len, const uint8_t *value,
+                      size_t value_len) {
+    if (name_len > MAX_BYTES || value_len > MAX_BYTES) {
+        return UV_ENOMEM;
+    }
+    int err = reserve(headers, name_len + value_len);
+    if (err != 0) {
+        return err;
+    }
+    outdated(headers);
+    entry *e = &headers->entries[headers->count++];
+    e->name_len = (uint32_t)name_len;
+    e->value_len = (uint32_t)value_len;
+    e->name = put(headers, name, name_len);
+    for (size_t i = 0; i < name_len; i++) {
+        headers->data[e->name + i] = lower(headers->data[e->name + i]);
+    }
+    e->value = put(headers, value, value_len);
+    return 0;
+}
+
+/* What was removed stays in the block until half of it is waste; then all is copied. */
+static int compact(fn_headers *headers) {
+    size_t live = 0;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        live += (size_t)headers->entries[i].name_len + headers->entries[i].value_len;
+    }
+    if (headers->used < 4096 || live > headers->used / 2) {
+        return 0;
+    }
+    uint8_t *data = fn_alloc(headers->size);
+    if (data == NULL) {
+        return UV_ENOMEM;
+    }
+    uint32_t used = 0;
+    for (uint32_t i = 0; i < headers->count; i++) {
+        entry *e = &headers->entries[i];
+        memcpy(data + used, headers->data + e->name, e->name_len);
+        e->name = used;
+        used += e->name_len;
+        memcpy(data + used, headers->data + e->value, e->value_len);
+        e->value = used;
+        used += e->value_len;
+    }
+    fn_free(headers->data);
+    headers->data = data;
+    headers->used = used;
+    return 0;
+}
+
+/* Removes the entries of a name from `from` on. */
+static void remove_from(fn_headers *headers, uint32_t from, const char *name, size_t len) {
+    uint32_t end = from;
+    for (uint32_t i = from; i < headers->count; i++) {
+        if (!same_name(headers, &headers->entries[i], name, len)) {
+            headers->entries[end++] = headers->entries[i];
+        }
+    }
+    headers->count = end;
+    outdated(headers);
+}
+
+int fn_headers_delete(fn_headers *headers, const char *name, size_t len) {
+    remove_from(headers, 0, name, len);
+    return compact(headers);
+}
+
+int fn_headers_set(fn_headers *headers, const char *name, size_t name_len, const uint8_t *value,
+                   size_t value_len) {
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (same_name(headers, &headers->entries[i], name, name_len)) {
+            int err = value_len > MAX_BYTES ? UV_ENOMEM : reserve(headers, value_len);
+            if (err != 0) {
+                return err;
+            }
+            headers->entries[i].value = put(headers, value, value_len);
+            headers->entries[i].value_len = (uint32_t)value_len;
+            remove_from(headers, i + 1, name, name_len);
+            return compact(headers);
+        }
+    }
+    return fn_headers_append(headers, name, name_len, value, value_len);
+}
+
+size_t fn_headers_count(const fn_headers *headers) {
+    return headers->count;
+}
+
+void fn_headers_at(const fn_headers *headers, size_t index, const char **name, size_t *name_len,
+                   const uint8_t **value, size_t *value_len) {
+    const entry *e = &headers->entries[index];
+    *name = (const char *)headers->data + e->name;
+    *name_len = e->name_len;
+    *value = headers->data + e->value;
+    *value_len = e->value_len;
+}
+
+const uint8_t *fn_headers_get(const fn_headers *headers, const char *name, size_t *value_len) {
+    size_t len = strlen(name);
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (same_name(headers, &headers->entries[i], name, len)) {
+            *value_len = headers->entries[i].value_len;
+            return headers->data + headers->entries[i].value;
+        }
+    }
+    return NULL;
+}
+
+bool fn_headers_has(const fn_headers *headers, const char *name, size_t len) {
+    for (uint32_t i = 0; i < headers->count; i++) {
+        if (same_name(headers, &headers->entries[i], name, len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+fn_headers *fn_headers_copy(const fn_headers *headers) {
+    fn_headers *copy = fn_headers_new();
+    for (uint32_t i = 0; copy != NULL && i < headers->count; i++) {
+        const entry *e = &headers->entries[i];
+        if (fn_headers_append(copy, (const char *)headers->data + e->name, e->name_len,
+                              headers->data + e->value, e->value_len) != 0) {
+            fn_headers_free(copy);
+            return NULL;
+        }
+    }
+    return copy;
+}

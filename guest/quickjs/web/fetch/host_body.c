@@ -1,0 +1,206 @@
+/* A body as it comes from the host, a request's or a fetched response's: a queue of bytes that one
+ * reader empties, which is either a promise of all of it or a stream. */
+#include "web/fetch/host_body.h"
+
+#include <string.h>
+
+#define CREDIT_PART (64 * 1024) /* a quarter of what the host may have under way */
+
+static void finalize(JSRuntime *rt, JSValueConst value) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f != NULL) {
+        JS_FreeValueRT(rt, f->error);
+        JS_FreeValueRT(rt, f->resolve);
+        JS_FreeValueRT(rt, f->reject);
+        JS_FreeValueRT(rt, f->type);
+        JS_FreeValueRT(rt, f->waiter);
+        js_free_rt(rt, f->bytes);
+        js_free_rt(rt, f);
+    }
+}
+
+static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f != NULL) {
+        JS_MarkValue(rt, f->error, mark_func);
+        JS_MarkValue(rt, f->resolve, mark_func);
+        JS_MarkValue(rt, f->reject, mark_func);
+        JS_MarkValue(rt, f->type, mark_func);
+        JS_MarkValue(rt, f->waiter, mark_func);
+    }
+}
+
+int fn_feed_init(JSContext *ctx) {
+    static const JSClassDef definition = {"Feed", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.feed);
+    return JS_NewClass(JS_GetRuntime(ctx), fn_web.feed, &definition);
+}
+
+JSValue fn_feed_new(JSContext *ctx, fn_body_id id) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.feed);
+    fn_feed *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
+    if (f == NULL) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    *f = (fn_feed){.id = id,
+                   .error = JS_UNDEFINED,
+                   .resolve = JS_UNDEFINED,
+                   .reject = JS_UNDEFINED,
+                   .type = JS_UNDEFINED,
+                   .waiter = JS_UNDEFINED};
+    JS_SetOpaque(value, f);
+    return value;
+}
+
+void fn_feed_consumed(JSContext *ctx, const fn_feed *f, size_t len) {
+    if (len > 0) {
+        fn_host_body_consumed(ctx, f->id, len);
+    }
+}
+
+/* Bytes of a body that is collected whole leave the queue at once, but credit goes in large parts:
+ * most bodies end before any is needed. */
+static void collected(JSContext *ctx, fn_feed *f, size_t len) {
+    f->unreported += len;
+    if (f->unreported >= CREDIT_PART) {
+        fn_feed_consumed(ctx, f, f->unreported);
+        f->unreported = 0;
+    }
+}
+
+/* Room for `len` more behind what is there, and for a NUL. */
+static int reserve(JSContext *ctx, fn_feed *f, size_t len) {
+    if (f->start > 0 && (f->len == 0 || f->start > f->size / 2)) {
+        memmove(f->bytes, f->bytes + f->start, f->len);
+        f->start = 0;
+    }
+    size_t used = f->start + f->len;
+    if (len >= SIZE_MAX / 2 - used) {
+        JS_ThrowOutOfMemory(ctx);
+        return -1;
+    }
+    if (used + len + 1 > f->size) {
+        size_t size = f->size < 4096 ? 4096 : f->size;
+        while (size < used + len + 1) {
+            size += size / 2;
+        }
+        uint8_t *bytes = js_realloc(ctx, f->bytes, size);
+        if (bytes == NULL) {
+            return -1;
+        }
+        f->bytes = bytes;
+        f->size = size;
+    }
+    return 0;
+}
+
+/* Settles what waits for the whole: a job, since the promise's resolution may run scripts. */
+static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
+    (void)argc;
+    fn_feed *f = JS_GetOpaque(argv[0], fn_web.feed);
+    JSValue value = f->failed ? JS_Throw(ctx, JS_DupValue(ctx, f->error)) : JS_UNDEFINED;
+    if (!f->failed) {
+        if (reserve(ctx, f, 0) == 0) {
+            f->bytes[f->start + f->len] = '\0';
+            value = fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type);
+        } else {
+            value = JS_EXCEPTION;
+        }
+    }
+    js_free(ctx, f->bytes);
+    f->bytes = NULL;
+    f->start = f->len = f->size = 0;
+    bool thrown = JS_IsException(value);
+    if (thrown) {
+        value = JS_GetException(ctx);
+        if (JS_IsUncatchableError(value)) {
+            return JS_Throw(ctx, value);
+        }
+    }
+    JSValue result =
+        JS_Call(ctx, thrown ? f->reject : f->resolve, JS_UNDEFINED, 1, (JSValueConst *)&value);
+    JS_FreeValue(ctx, value);
+    return result;
+}
+
+static JSValue wake(JSContext *ctx, int argc, JSValueConst *argv) {
+    (void)argc;
+    return JS_Call(ctx, argv[0], JS_UNDEFINED, 0, NULL);
+}
+
+int fn_feed_changed(JSContext *ctx, JSValueConst value, fn_feed *f) {
+    if (f->collecting) {
+        if (!f->ended && !f->failed) {
+            return 0;
+        }
+        f->collecting = false;
+        return JS_EnqueueJob(ctx, settle, 1, &value);
+    }
+    if (JS_IsUndefined(f->waiter)) {
+        return 0;
+    }
+    JSValue waiter = f->waiter;
+    f->waiter = JS_UNDEFINED;
+    int err = JS_EnqueueJob(ctx, wake, 1, (JSValueConst *)&waiter);
+    JS_FreeValue(ctx, waiter);
+    return err;
+}
+
+int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed || f->cancelled || len == 0) {
+        return 0;
+    }
+    if (reserve(ctx, f, len) < 0) {
+        return -1;
+    }
+    memcpy(f->bytes + f->start + f->len, bytes, len);
+    f->len += len;
+    if (f->collecting) {
+        collected(ctx, f, len);
+    }
+    return fn_feed_changed(ctx, value, f);
+}
+
+int fn_feed_end(JSContext *ctx, JSValueConst value) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed) {
+        return 0;
+    }
+    f->ended = true;
+    return fn_feed_changed(ctx, value, f);
+}
+
+int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f == NULL || f->ended || f->failed) {
+        return 0;
+    }
+    f->failed = true;
+    f->error = JS_DupValue(ctx, error);
+    return fn_feed_changed(ctx, value, f);
+}
+
+JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
+    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    if (f->failed) {
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller makes a rejection of it */
+    }
+    JSValue functions[2];
+    JSValue promise = JS_NewPromiseCapability(ctx, functions);
+    if (JS_IsException(promise)) {
+        return promise;
+    }
+    f->resolve = functions[0];
+    f->reject = functions[1];
+    f->type = JS_DupValue(ctx, type);
+    f->as = as;
+    f->collecting = true;
+    collected(ctx, f, f->len);
+    if (fn_feed_changed(ctx, value, f) < 0) {
+        JS_FreeValue(ctx, promise);
+        return JS_EXCEPTION;
+    }
+    return promise;
+}

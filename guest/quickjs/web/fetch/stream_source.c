@@ -1,0 +1,167 @@
+/* Reads the stream of a body for the host, a chunk at a time. */
+#include "web/fetch/body.h"
+
+typedef struct {
+    JSValue stream;
+    JSValue reader; /* undefined until the first chunk is asked for */
+    fn_body_id id;
+    bool waiting; /* an answer is owed */
+} pump;
+
+static void finalize(JSRuntime *rt, JSValueConst value) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p != NULL) {
+        JS_FreeValueRT(rt, p->stream);
+        JS_FreeValueRT(rt, p->reader);
+        js_free_rt(rt, p);
+    }
+}
+
+static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p != NULL) {
+        JS_MarkValue(rt, p->stream, mark_func);
+        JS_MarkValue(rt, p->reader, mark_func);
+    }
+}
+
+int fn_pump_init(JSContext *ctx) {
+    static const JSClassDef definition = {"Pump", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.pump);
+    return JS_NewClass(JS_GetRuntime(ctx), fn_web.pump, &definition);
+}
+
+JSValue fn_pump_new(JSContext *ctx, JSValueConst stream) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.pump);
+    pump *p = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*p));
+    if (p == NULL) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    *p = (pump){.stream = JS_DupValue(ctx, stream), .reader = JS_UNDEFINED};
+    JS_SetOpaque(value, p);
+    return value;
+}
+
+/* The first chunk: the stream gets its reader. */
+static int open_reader(JSContext *ctx, pump *p) {
+    if (!JS_IsUndefined(p->reader)) {
+        return 0;
+    }
+    JSValue reader = fn_hook(ctx, "openReader", 1, &p->stream);
+    if (JS_IsException(reader)) {
+        return -1;
+    }
+    p->reader = reader;
+    return 0;
+}
+
+int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p == NULL || p->waiting) {
+        JS_ThrowInternalError(ctx, "not a pump, or one that was asked already");
+        return -1;
+    }
+    p->id = id;
+    p->waiting = true;
+    if (open_reader(ctx, p) == 0) {
+        JSValueConst args[] = {value, p->reader};
+        JSValue result = fn_hook(ctx, "readChunk", 2, args);
+        JS_FreeValue(ctx, result);
+        if (!JS_IsException(result)) {
+            return 0;
+        }
+    }
+    JSValue error = JS_GetException(ctx);
+    if (JS_IsUncatchableError(error)) {
+        JS_Throw(ctx, error);
+        return -1;
+    }
+    p->waiting = false;
+    fn_host_pump_error(ctx, id, error);
+    JS_FreeValue(ctx, error);
+    return 0;
+}
+
+int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
+    pump *p = JS_GetOpaque(value, fn_web.pump);
+    if (p == NULL) {
+        return 0;
+    }
+    p->waiting = false;
+    JSValueConst args[] = {JS_IsUndefined(p->reader) ? p->stream : p->reader, reason};
+    JSValue result = fn_hook(ctx, "cancelStream", 2, args);
+    JS_FreeValue(ctx, result);
+    return JS_IsException(result) ? -1 : 0;
+}
+
+static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
+    pump *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.pump);
+    if (p == NULL || !p->waiting) {
+        return NULL; /* cancelled meanwhile */
+    }
+    p->waiting = false;
+    return p;
+}
+
+/* What is no bytes breaks the body, and ends the stream that gave it. */
+static void refuse_chunk(JSContext *ctx, const pump *p) {
+    fn_body_id id = p->id;
+    JS_ThrowTypeError(ctx, "a chunk of the body is not a Uint8Array");
+    JSValue error = JS_GetException(ctx);
+    JSValueConst args[] = {p->reader, error};
+    JSValue result = fn_hook(ctx, "cancelStream", 2, args);
+    if (JS_IsException(result)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, result);
+    fn_host_pump_error(ctx, id, error);
+    JS_FreeValue(ctx, error);
+}
+
+void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    pump *p = waiting_pump(ctx, 1, &value);
+    if (p != NULL) {
+        fn_host_pump_chunk(ctx, p->id, bytes, len);
+    }
+}
+
+/* (pump, chunk): true when another chunk is to be read first, since this one is empty. */
+JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p == NULL) {
+        return JS_FALSE;
+    }
+    if (argc < 2 || JS_GetTypedArrayType(argv[1]) != JS_TYPED_ARRAY_UINT8) {
+        refuse_chunk(ctx, p);
+        return JS_FALSE;
+    }
+    uint8_t *bytes;
+    size_t len;
+    fn_buffer_source(ctx, argv[1], &bytes, &len);
+    if (len == 0) {
+        p->waiting = true;
+        return JS_TRUE;
+    }
+    fn_host_pump_chunk(ctx, p->id, bytes, len);
+    return JS_FALSE;
+}
+
+JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p != NULL) {
+        fn_host_pump_end(ctx, p->id);
+    }
+    return JS_UNDEFINED;
+}
+
+JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    pump *p = waiting_pump(ctx, argc, argv);
+    if (p != NULL) {
+        fn_host_pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
+    }
+    return JS_UNDEFINED;
+}

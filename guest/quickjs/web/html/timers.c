@@ -1,0 +1,263 @@
+/* setTimeout and setInterval on the worker's loop. Each timer carries the async context in which it
+ * was set, and goes with that invocation. */
+#include "web/internal.h"
+
+#include <string.h>
+
+#define MIN_BUCKETS 64
+
+typedef struct timer {
+    uv_timer_t handle;
+    JSContext *ctx;
+    uint32_t id;
+    struct timer *next; /* in its bucket */
+    JSValue async;
+    JSValue func;
+    uint64_t interval; /* ms; 0: once */
+    bool closing;
+    int argc;
+    JSValue argv[];
+} timer;
+
+/* By id; as many buckets as there ever were timers, or twice that. */
+static struct {
+    timer **buckets;
+    uint32_t size;
+    uint32_t count;
+    uint32_t sweep_at; /* count at which ended invocations are looked for */
+    uint32_t last_id;
+} timers;
+
+static timer **find(uint32_t id) {
+    timer **link = &timers.buckets[id & (timers.size - 1)];
+    while (*link != NULL && (*link)->id != id) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+static void on_closed(uv_handle_t *handle) {
+    timer *t = handle->data;
+    js_free(t->ctx, t);
+}
+
+/* Takes a timer out of the table and lets go of all but its memory, which libuv still needs. */
+static void close_timer(timer **link) {
+    timer *t = *link;
+    JSContext *ctx = t->ctx;
+    *link = t->next;
+    timers.count--;
+    t->closing = true;
+    JS_FreeValue(ctx, t->async);
+    JS_FreeValue(ctx, t->func);
+    for (int i = 0; i < t->argc; i++) {
+        JS_FreeValue(ctx, t->argv[i]);
+    }
+    t->argc = 0;
+    t->async = t->func = JS_UNDEFINED;
+    uv_close((uv_handle_t *)&t->handle, on_closed);
+}
+
+static void sweep(void) {
+    for (uint32_t i = 0; i < timers.size; i++) {
+        for (timer **link = &timers.buckets[i]; *link != NULL;) {
+            if (fn_host_async_live((*link)->ctx, (*link)->async)) {
+                link = &(*link)->next;
+            } else {
+                close_timer(link);
+            }
+        }
+    }
+    timers.sweep_at = timers.count * 2 < MIN_BUCKETS ? MIN_BUCKETS : timers.count * 2;
+}
+
+/* Room for one more. */
+static int reserve(JSContext *ctx) {
+    if (timers.count >= timers.sweep_at && timers.size > 0) {
+        sweep();
+    }
+    if (timers.count < timers.size) {
+        return 0;
+    }
+    uint32_t size = timers.size == 0 ? MIN_BUCKETS : timers.size * 2;
+    timer **buckets = js_calloc(ctx, size, sizeof(*buckets));
+    if (buckets == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < timers.size; i++) {
+        for (timer *t = timers.buckets[i], *next; t != NULL; t = next) {
+            next = t->next;
+            t->next = buckets[t->id & (size - 1)];
+            buckets[t->id & (size - 1)] = t;
+        }
+    }
+    js_free(ctx, timers.buckets);
+    timers.buckets = buckets;
+    timers.size = size;
+    return 0;
+}
+
+/* libuv's clock counts whole milliseconds, so that a wait may be up to one too short. */
+static uint64_t at_least(uint64_t ms) {
+    return ms > 0 ? ms + 1 : 0;
+}
+
+static void on_timer(uv_timer_t *handle) {
+    timer *t = handle->data;
+    JSContext *ctx = t->ctx;
+    uint32_t id = t->id;
+    if (!fn_host_async_live(ctx, t->async)) {
+        close_timer(find(id));
+        return;
+    }
+    JSValue async = JS_DupValue(ctx, t->async);
+    JSValue func = JS_DupValue(ctx, t->func);
+    int argc = t->argc;
+    JSValue argv[argc > 0 ? argc : 1];
+    for (int i = 0; i < argc; i++) {
+        argv[i] = JS_DupValue(ctx, t->argv[i]);
+    }
+    if (t->interval == 0) {
+        close_timer(find(id));
+    }
+    fn_host_call(ctx, async, func, argc, argv);
+    for (int i = 0; i < argc; i++) {
+        JS_FreeValue(ctx, argv[i]);
+    }
+    JS_FreeValue(ctx, func);
+    JS_FreeValue(ctx, async);
+    /* The callback may have cleared it, and even that memory may be gone. */
+    timer *still = *find(id);
+    if (still != NULL) {
+        uv_update_time(still->handle.loop);
+        uv_timer_start(&still->handle, on_timer, at_least(still->interval), 0);
+    }
+}
+
+/* The delay as WebIDL's `long`: NaN and negative ones are 0, larger ones wrap. */
+static int read_delay(JSContext *ctx, int argc, JSValueConst *argv, uint64_t *ms) {
+    int32_t delay = 0;
+    if (argc > 1 && JS_ToInt32(ctx, &delay, argv[1]) < 0) {
+        return -1;
+    }
+    *ms = delay > 0 ? (uint64_t)delay : 0;
+    return 0;
+}
+
+static JSValue run_string(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                          int magic, JSValueConst *source) {
+    (void)this_val;
+    (void)argc;
+    (void)argv;
+    (void)magic;
+    size_t len;
+    const char *text = JS_ToCStringLen(ctx, &len, source[0]);
+    if (text == NULL) {
+        return JS_EXCEPTION;
+    }
+    JSValue result = JS_Eval(ctx, text, len, "<timer>", JS_EVAL_TYPE_GLOBAL);
+    JS_FreeCString(ctx, text);
+    return result;
+}
+
+/* A function, or one that runs what else was given as a string, where strings may be run. */
+static JSValue read_handler(JSContext *ctx, const char *name, JSValueConst handler) {
+    if (JS_IsFunction(ctx, handler)) {
+        return JS_DupValue(ctx, handler);
+    }
+    if (!fn_host_may_eval(ctx)) {
+        return JS_ThrowTypeError(ctx, "%s: the handler is not a function", name);
+    }
+    JSValue source = JS_ToString(ctx, handler);
+    JSValue function = JS_IsException(source)
+                           ? JS_EXCEPTION
+                           : JS_NewCFunctionData(ctx, run_string, 0, 0, 1, &source);
+    JS_FreeValue(ctx, source);
+    return function;
+}
+
+/* Takes over `func`. */
+static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *argv) {
+    int extra = argc > 2 ? argc - 2 : 0;
+    timer *t = js_mallocz(ctx, sizeof(*t) + (size_t)extra * sizeof(JSValue));
+    if (t == NULL) {
+        JS_FreeValue(ctx, func);
+        return NULL;
+    }
+    t->ctx = ctx;
+    t->handle.data = t;
+    t->async = fn_host_async_context(ctx);
+    t->func = func;
+    t->argc = extra;
+    for (int i = 0; i < extra; i++) {
+        t->argv[i] = JS_DupValue(ctx, argv[i + 2]);
+    }
+    do {
+        timers.last_id = timers.last_id == INT32_MAX ? 1 : timers.last_id + 1;
+    } while (*find(timers.last_id) != NULL);
+    t->id = timers.last_id;
+    t->next = timers.buckets[t->id & (timers.size - 1)];
+    timers.buckets[t->id & (timers.size - 1)] = t;
+    timers.count++;
+    return t;
+}
+
+static JSValue set_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                         int repeat) {
+    (void)this_val;
+    const char *name = repeat ? "setInterval" : "setTimeout";
+    uv_loop_t *loop = fn_host_loop(ctx);
+    uint64_t ms;
+    if (fn_idl_need(ctx, name, argc, 1) < 0) {
+        return JS_EXCEPTION;
+    }
+    if (loop == NULL) {
+        return JS_ThrowInternalError(ctx, "%s: there is no loop yet", name);
+    }
+    if (argc > 1000) {
+        return JS_ThrowRangeError(ctx, "%s: too many arguments", name);
+    }
+    JSValue func = read_handler(ctx, name, argv[0]);
+    if (JS_IsException(func) || read_delay(ctx, argc, argv, &ms) < 0 || reserve(ctx) < 0) {
+        JS_FreeValue(ctx, func);
+        return JS_EXCEPTION;
+    }
+    timer *t = new_timer(ctx, func, argc, argv);
+    if (t == NULL) {
+        return JS_EXCEPTION;
+    }
+    t->interval = repeat ? (ms > 0 ? ms : 1) : 0;
+    uv_timer_init(loop, &t->handle);
+    uv_update_time(loop);
+    uv_timer_start(&t->handle, on_timer, at_least(ms), 0);
+    return JS_NewInt32(ctx, (int32_t)t->id);
+}
+
+static JSValue clear_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    int32_t id = 0;
+    if (argc > 0 && JS_ToInt32(ctx, &id, argv[0]) < 0) {
+        return JS_EXCEPTION;
+    }
+    if (id > 0 && timers.size > 0) {
+        timer **link = find((uint32_t)id);
+        if (*link != NULL) {
+            close_timer(link);
+        }
+    }
+    return JS_UNDEFINED;
+}
+
+static const JSCFunctionListEntry functions[] = {
+    FN_METHOD_MAGIC("setTimeout", 1, set_timer, false),
+    FN_METHOD_MAGIC("setInterval", 1, set_timer, true),
+    FN_METHOD("clearTimeout", 0, clear_timer),
+    FN_METHOD("clearInterval", 0, clear_timer),
+};
+
+int fn_timers_init(JSContext *ctx) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_SetPropertyFunctionList(ctx, global, functions, FN_COUNT(functions));
+    JS_FreeValue(ctx, global);
+    return err;
+}

@@ -1,0 +1,60 @@
+/* Runs built-in JS modules: all that web.js brings in the template, and in a worker those that are
+ * lazy (lazy.c). A module that fails leaves nothing behind, so that it can be loaded again. */
+#include "web/internal.h"
+
+/* The module and what it imports, with nothing of it run. */
+static JSValue read_module(JSContext *ctx, const char *file) {
+    size_t len;
+    const uint8_t *bytecode = fn_host_builtin(file, &len);
+    if (bytecode == NULL) {
+        return JS_ThrowInternalError(ctx, "there is no built-in module '%s'", file);
+    }
+    /* Only here does an import find a built-in: none of a tenant's code runs in between. */
+    fn_host_imports(ctx, true);
+    JSValue module = JS_ReadObject(ctx, bytecode, len, fn_host_builtin_flags(file));
+    if (!JS_IsException(module) && JS_ResolveModule(ctx, module) < 0) {
+        JS_FreeValue(ctx, module);
+        module = JS_EXCEPTION;
+    }
+    fn_host_imports(ctx, false);
+    return module;
+}
+
+/* Takes over `module`. */
+static int evaluate(JSContext *ctx, JSValue module) {
+    JSValue promise = JS_EvalFunction(ctx, module);
+    if (JS_IsException(promise)) {
+        return -1;
+    }
+    JSPromiseStateEnum state = JS_PromiseState(ctx, promise);
+    if (state == JS_PROMISE_REJECTED) {
+        JS_PromiseMarkAsHandled(ctx, promise);
+        JS_Throw(ctx, JS_PromiseResult(ctx, promise));
+    } else if (state == JS_PROMISE_PENDING && !JS_HasException(ctx)) {
+        JS_ThrowOutOfMemory(ctx); /* no built-in awaits: only so could it not be settled */
+    }
+    JS_FreeValue(ctx, promise);
+    return state == JS_PROMISE_FULFILLED ? 0 : -1;
+}
+
+JSModuleDef *fn_module_load(JSContext *ctx, const char *file) {
+    JSModuleDef *found = JS_FindModule(ctx, file);
+    if (found != NULL || JS_HasException(ctx)) {
+        return found;
+    }
+    JSRuntime *rt = JS_GetRuntime(ctx);
+    const JSModuleDef *last = JS_LastModule(ctx);
+    /* What a built-in sets up belongs to no invocation, not even to the one that needs it first. */
+    JSValue outer = JS_GetAsyncContext(rt);
+    JS_SetAsyncContext(rt, JS_UNDEFINED);
+    JSValue module = read_module(ctx, file);
+    /* The context's list holds it, not its value. */
+    JSModuleDef *definition = JS_IsException(module) ? NULL : JS_VALUE_GET_PTR(module);
+    bool failed = definition == NULL || evaluate(ctx, module) < 0;
+    JS_SetAsyncContext(rt, outer);
+    if (failed) {
+        JS_DropUnfinishedModules(ctx, last);
+        return NULL;
+    }
+    return definition;
+}

@@ -1,0 +1,129 @@
+/* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds
+ * for it and the collector hears of it. */
+#include "web/internal.h"
+
+#include <stdlib.h>
+
+void *fn_alloc(size_t size) {
+    return js_malloc_rt(fn_web.rt, size);
+}
+
+void *fn_realloc(void *memory, size_t size) {
+    return js_realloc_rt(fn_web.rt, memory, size);
+}
+
+void fn_free(void *memory) {
+    js_free_rt(fn_web.rt, memory);
+}
+
+/* C++ has no answer to a refused `new` but to end the process. What the engine refuses is therefore
+ * taken from the system: the refusal has already doomed the running invocation (the heap tells the
+ * core), and what goes over the limit is what this one call of ada's still needs. Where the system
+ * refuses as well, the process ends, but not without saying whose invocation it was. */
+typedef struct {
+    void *start; /* of the memory that this lies in */
+    bool of_engine;
+} header;
+
+/* C++ counts on this; the engine gives less. */
+#define ALIGNMENT 16
+#define RESERVE (256 * 1024)
+_Static_assert(sizeof(header) == ALIGNMENT, "the header keeps what follows it aligned");
+
+void *fn_new(size_t size) __asm__("_Znwm");
+void *fn_new_array(size_t size) __asm__("_Znam");
+void *fn_new_nothrow(size_t size, const void *tag) __asm__("_ZnwmRKSt9nothrow_t");
+void *fn_new_array_nothrow(size_t size, const void *tag) __asm__("_ZnamRKSt9nothrow_t");
+void fn_delete(void *memory) __asm__("_ZdlPv");
+void fn_delete_array(void *memory) __asm__("_ZdaPv");
+void fn_delete_sized(void *memory, size_t size) __asm__("_ZdlPvm");
+void fn_delete_array_sized(void *memory, size_t size) __asm__("_ZdaPvm");
+void fn_delete_nothrow(void *memory, const void *tag) __asm__("_ZdlPvRKSt9nothrow_t");
+void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9nothrow_t");
+
+/* What the last words of the process need. Never written to, so it takes no memory. */
+static void *reserve;
+
+int fn_memory_init(void) {
+    reserve = malloc(RESERVE);
+    return reserve == NULL ? -1 : 0;
+}
+
+static void *allocate(size_t size, bool needed) {
+    if (size > SIZE_MAX - 2 * ALIGNMENT) {
+        return NULL;
+    }
+    void *start = fn_web.rt == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
+    bool of_engine = start != NULL;
+    if (!of_engine && (needed || fn_web.rt == NULL)) {
+        start = malloc(size + 2 * ALIGNMENT);
+    }
+    if (start == NULL) {
+        return NULL;
+    }
+    header *h = (header *)(((uintptr_t)start + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1));
+    *h = (header){start, of_engine};
+    return h + 1;
+}
+
+void *fn_new(size_t size) {
+    void *memory = allocate(size, true);
+    if (memory == NULL && fn_web.rt == NULL) {
+        abort(); /* no worker yet, and nobody to tell */
+    }
+    if (memory == NULL) {
+        free(reserve);
+        fn_host_out_of_memory(fn_web.rt);
+    }
+    return memory;
+}
+
+void *fn_new_array(size_t size) {
+    return fn_new(size);
+}
+
+void *fn_new_nothrow(size_t size, const void *tag) {
+    (void)tag;
+    return allocate(size, false);
+}
+
+void *fn_new_array_nothrow(size_t size, const void *tag) {
+    (void)tag;
+    return allocate(size, false);
+}
+
+void fn_delete(void *memory) {
+    if (memory == NULL) {
+        return;
+    }
+    const header *h = (const header *)memory - 1;
+    if (h->of_engine) {
+        fn_free(h->start);
+    } else {
+        free(h->start);
+    }
+}
+
+void fn_delete_array(void *memory) {
+    fn_delete(memory);
+}
+
+void fn_delete_sized(void *memory, size_t size) {
+    (void)size;
+    fn_delete(memory);
+}
+
+void fn_delete_array_sized(void *memory, size_t size) {
+    (void)size;
+    fn_delete(memory);
+}
+
+void fn_delete_nothrow(void *memory, const void *tag) {
+    (void)tag;
+    fn_delete(memory);
+}
+
+void fn_delete_array_nothrow(void *memory, const void *tag) {
+    (void)tag;
+    fn_delete(memory);
+}

@@ -1,0 +1,80 @@
+/* The clock of the High Resolution Time standard (https://w3c.github.io/hr-time/); the rest is JS.
+ */
+#include "web/internal.h"
+#include <time.h>
+#include "web/performance/clock.h"
+
+static struct {
+    uint64_t origin_ns; /* monotonic */
+    double origin_ms;   /* since the epoch */
+    uint64_t grain_us;  /* of what a tenant is told; 0: as fine as the standard has it */
+} clock_state;
+
+static uint64_t now_ns(clockid_t id) {
+    struct timespec time;
+    clock_gettime(id, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+int fn_performance_after_fork(void) {
+    clock_state.origin_ns = now_ns(CLOCK_MONOTONIC);
+    clock_state.origin_ms = (double)(now_ns(CLOCK_REALTIME) / 1000u) / 1000.0;
+    return 0;
+}
+
+void fn_web_coarsen_clock(uint64_t grain_us) {
+    clock_state.grain_us = grain_us;
+}
+
+double fn_performance_now(void) {
+    uint64_t us = (now_ns(CLOCK_MONOTONIC) - clock_state.origin_ns) / 1000u;
+    if (clock_state.grain_us != 0) {
+        us -= us % clock_state.grain_us;
+    }
+    return (double)us / 1000.0;
+}
+
+double fn_performance_time_origin(void) {
+    return clock_state.origin_ms;
+}
+
+/* The global scope, or nothing, which means that. */
+static bool is_scope(JSContext *ctx, JSValueConst value) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    bool is = JS_IsUndefined(value) || JS_IsNull(value) || JS_IsStrictEqual(ctx, value, global);
+    JS_FreeValue(ctx, global);
+    return is;
+}
+
+/* The module that makes it holds it. */
+static JSValue get_performance(JSContext *ctx, JSValueConst this_val) {
+    if (!is_scope(ctx, this_val)) {
+        return JS_ThrowTypeError(ctx, "Illegal invocation");
+    }
+    if (!JS_IsUndefined(fn_web.performance)) {
+        return JS_DupValue(ctx, fn_web.performance);
+    }
+    JSValue performance = fn_lazy_export(ctx, "performance/performance.js", "performance");
+    if (!JS_IsException(performance)) {
+        fn_web.performance = performance;
+    }
+    return performance;
+}
+
+static JSValue set_performance(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
+    if (!is_scope(ctx, this_val)) {
+        return JS_ThrowTypeError(ctx, "Illegal invocation");
+    }
+    return fn_globals_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+}
+
+static const JSCFunctionListEntry attributes[] = {
+    FN_ATTRIBUTE("performance", get_performance, set_performance),
+};
+
+int fn_performance_init(JSContext *ctx) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_SetPropertyFunctionList(ctx, global, attributes, FN_COUNT(attributes));
+    JS_FreeValue(ctx, global);
+    return err;
+}

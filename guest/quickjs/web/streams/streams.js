@@ -1,0 +1,275 @@
+// The Streams standard, from the ponyfill, and what bodies need of it: https://streams.spec.whatwg.org/
+
+import {
+  feedCancel,
+  feedPump,
+  feedRead,
+  feedWait,
+  packageBody,
+  pumpChunk,
+  pumpEnd,
+  pumpError,
+  then,
+} from 'fn:web'
+import {
+  ArrayPrototypePush,
+  ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
+  ObjectKeys,
+  primordialGlobals,
+  StringPrototypeCharCodeAt,
+  TypedArrayPrototypeGetByteLength,
+  TypedArrayPrototypeGetTag,
+  TypedArrayPrototypeSet,
+  uncurryThis,
+} from '../idl/primordials.js'
+import { hasSlot } from './streams-builtins.js'
+import * as ponyfill from './streams-ponyfill.js'
+
+const { Promise, TypeError, Uint8Array } = primordialGlobals
+const { ReadableByteStreamController, ReadableStream, ReadableStreamBYOBRequest, TransformStream } =
+  ponyfill
+const { acquireReader, readWithSteps, splitReadable } = ponyfill
+const { prototype } = ReadableStream
+const cancelReadable = uncurryThis(prototype.cancel)
+const pipeThrough = uncurryThis(prototype.pipeThrough)
+const cancelReader = uncurryThis(ponyfill.ReadableStreamDefaultReader.prototype.cancel)
+const enqueue = uncurryThis(ReadableByteStreamController.prototype.enqueue)
+const errorController = uncurryThis(ReadableByteStreamController.prototype.error)
+const closeController = uncurryThis(ReadableByteStreamController.prototype.close)
+const getRequest = uncurryThis(
+  ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
+)
+const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
+/** For modules that are lazy: what they look for on a prototype may be a tenant's by then. */
+export const pipeTo = uncurryThis(prototype.pipeTo)
+
+// What begins with a capital is an interface of the standard; the rest are its algorithms.
+const exported = { __proto__: null, ...ponyfill }
+const names = ObjectKeys(exported)
+for (let i = 0; i < names.length; i++) {
+  const first = StringPrototypeCharCodeAt(names[i], 0)
+  if (first < 0x41 || first > 0x5a) continue
+  ObjectDefineProperty(globalThis, names[i], {
+    __proto__: null,
+    value: exported[names[i]],
+    writable: true,
+    configurable: true,
+  })
+}
+
+export const isStream = (value) => hasSlot(value, '_readableStreamController')
+
+export const isUnusable = (stream) => stream._reader !== undefined || stream._disturbed
+
+/** Any object of the standard's interfaces that holds the state of a stream. */
+export const isStreamObject = (value) =>
+  isStream(value) ||
+  hasSlot(value, '_writableStreamController') ||
+  hasSlot(value, '_transformStreamController') ||
+  hasSlot(value, '_ownerReadableStream') ||
+  hasSlot(value, '_ownerWritableStream') ||
+  hasSlot(value, '_transform')
+
+const newByteStream = (source) =>
+  new ReadableStream({ __proto__: null, type: 'bytes', ...source }, BYTES_AT_ONCE)
+
+// Nothing is taken out of the source before somebody reads.
+const BYTES_AT_ONCE = { __proto__: null, highWaterMark: 0 }
+
+/** A BYOB read that waits when the stream closes wants an answer. */
+function finish(controller) {
+  closeController(controller)
+  const request = getRequest(controller)
+  if (request !== null) respond(request, 0)
+}
+
+/** A stream of bytes that it takes over. */
+export function streamOfBytes(bytes) {
+  let left = TypedArrayPrototypeGetByteLength(bytes) > 0 ? bytes : undefined
+  return newByteStream({
+    __proto__: null,
+    start(controller) {
+      if (left === undefined) closeController(controller)
+    },
+    pull(controller) {
+      const chunk = left
+      left = undefined
+      enqueue(controller, chunk)
+      closeController(controller)
+    },
+    cancel() {
+      left = undefined
+    },
+  })
+}
+
+/** Moves what the host sent into the stream, or waits for it. */
+function pullFeed(feed, controller, resolve, reject) {
+  try {
+    const chunk = feedRead(feed)
+    if (chunk === undefined) {
+      feedWait(feed, () => pullFeed(feed, controller, resolve, reject))
+      return
+    }
+    if (chunk === null) finish(controller)
+    else enqueue(controller, chunk)
+    resolve()
+  } catch (error) {
+    reject(error)
+  }
+}
+
+/** The stream of a request's body. */
+export function streamOfFeed(feed) {
+  const stream = newByteStream({
+    __proto__: null,
+    pull: (controller) =>
+      new Promise((resolve, reject) => pullFeed(feed, controller, resolve, reject)),
+    cancel: () => feedCancel(feed),
+  })
+  stream._feed = feed
+  return stream
+}
+
+/** The stream of a body that was read by one of its methods: it stays locked. */
+export function usedStream() {
+  const stream = streamOfBytes(new Uint8Array(0))
+  const reader = acquireReader(stream)
+  then(cancelReader(reader), undefined, () => {})
+  return stream
+}
+
+const isBytes = (chunk) => {
+  try {
+    return TypedArrayPrototypeGetTag(chunk) === 'Uint8Array'
+  } catch {
+    return false
+  }
+}
+
+function join(chunks, size) {
+  if (chunks.length === 1) return chunks[0]
+  const bytes = new Uint8Array(size)
+  let at = 0
+  for (let i = 0; i < chunks.length; i++) {
+    TypedArrayPrototypeSet(bytes, chunks[i], at)
+    at += TypedArrayPrototypeGetByteLength(chunks[i])
+  }
+  return bytes
+}
+
+/** Reads until `take` says no more; chunks that are there already are not taken by recursion. */
+function readWhile(reader, take, close, fail) {
+  let returned
+  const again = () => {
+    let more = true
+    while (more) {
+      let arrived = false
+      returned = false
+      readWithSteps(reader, {
+        __proto__: null,
+        _chunkSteps(chunk) {
+          arrived = take(chunk)
+          if (returned && arrived) again()
+        },
+        _closeSteps: close,
+        _errorSteps: fail,
+      })
+      returned = true
+      more = arrived
+    }
+  }
+  again()
+}
+
+function readAll(reader, state, resolve, reject) {
+  readWhile(
+    reader,
+    (chunk) => {
+      if (!isBytes(chunk)) {
+        const error = new TypeError('a chunk of the body is not a Uint8Array')
+        then(cancelReader(reader, error), undefined, () => {})
+        reject(error)
+        return false
+      }
+      ArrayPrototypePush(state.chunks, chunk)
+      state.size += TypedArrayPrototypeGetByteLength(chunk)
+      return true
+    },
+    () => {
+      try {
+        resolve(packageBody(state.as, join(state.chunks, state.size), state.type))
+      } catch (error) {
+        reject(error)
+      }
+    },
+    reject,
+  )
+}
+
+/** A promise of a whole stream as `as` (fn_body_as in body.h). */
+export function consumeStream(stream, as, type) {
+  const reader = acquireReader(stream)
+  const state = { __proto__: null, as, type, chunks: [], size: 0 }
+  return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
+}
+
+/** Two streams; where chunks are objects of the tenant's, the second one gets clones. */
+export const teeStream = (stream) => splitReadable(stream, true)
+
+/** A stream that takes over from one that was handed to another object. */
+export const proxyStream = (stream) => pipeThrough(stream, new TransformStream())
+
+// ---- the host reads a response
+
+export const openReader = acquireReader
+
+export function readChunk(pump, reader) {
+  const stream = reader._ownerReadableStream
+  if (isFeedAlone(stream)) {
+    pumpFeed(pump, reader, stream)
+    return
+  }
+  readWhile(
+    reader,
+    (chunk) => pumpChunk(pump, chunk),
+    () => pumpEnd(pump),
+    (error) => pumpError(pump, error),
+  )
+}
+
+/** Nothing of what the host sent has come into the stream, nor is on its way there. */
+function isFeedAlone(stream) {
+  const controller = stream._readableStreamController
+  return (
+    stream._feed !== undefined &&
+    stream._state === 'readable' &&
+    controller._started &&
+    !controller._pulling &&
+    !controller._closeRequested &&
+    controller._queueTotalSize === 0
+  )
+}
+
+/** From the request to the response past the stream, without a chunk or a promise of its own. */
+function pumpFeed(pump, reader, stream) {
+  const controller = stream._readableStreamController
+  stream._disturbed = true
+  try {
+    const sent = feedPump(stream._feed, pump)
+    if (sent === undefined) feedWait(stream._feed, () => readChunk(pump, reader))
+    if (sent !== null) return
+    closeController(controller)
+    pumpEnd(pump)
+  } catch (error) {
+    errorController(controller, error)
+    pumpError(pump, error)
+  }
+}
+
+/** Cancels by the reader where there is one; what comes of it concerns nobody. */
+export function cancelStream(target, reason) {
+  const done = isStream(target) ? cancelReadable(target, reason) : cancelReader(target, reason)
+  then(done, undefined, () => {})
+}

@@ -1,0 +1,277 @@
+/* The URLSearchParams interface: https://url.spec.whatwg.org/#interface-urlsearchparams */
+#include "web/url/url.h"
+
+static void finalize(JSRuntime *rt, JSValueConst value) {
+    fn_params *params = JS_GetOpaque(value, fn_web.params);
+    if (params != NULL) {
+        if (params->url != NULL) {
+            params->url->params = NULL;
+        }
+        fn_params_forget(params);
+        ada_free_search_params(params->list);
+        js_free_rt(rt, params);
+    }
+}
+
+static fn_params *this_params(JSContext *ctx, JSValueConst this_val) {
+    return JS_GetOpaque2(ctx, this_val, fn_web.params);
+}
+
+static fn_params *attach(JSContext *ctx, JSValueConst value, const char *query, size_t len) {
+    fn_params *params = js_malloc(ctx, sizeof(*params));
+    if (params == NULL) {
+        return NULL;
+    }
+    *params = (fn_params){.list = ada_parse_search_params(query, len)};
+    JS_SetOpaque(value, params);
+    return fn_params_mend(ctx, params) < 0 ? NULL : params;
+}
+
+JSValue fn_params_of_url(JSContext *ctx, fn_url *url) {
+    JSValue value = JS_NewObjectClass(ctx, fn_web.params);
+    if (JS_IsException(value)) {
+        return value;
+    }
+    ada_string search = ada_get_search(url->url);
+    fn_params *params = attach(ctx, value, search.data, search.length);
+    if (params == NULL) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    params->url = url;
+    url->params = params;
+    return value;
+}
+
+void fn_params_reset(JSContext *ctx, fn_params *params) {
+    ada_string search = ada_get_search(params->url->url);
+    ada_search_params_reset(params->list, search.data, search.length);
+    if (fn_params_mend(ctx, params) < 0) {
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* no memory: that ends the invocation */
+    }
+}
+
+/* The list changed: so does the query of its URL. */
+static void update(fn_params *params) {
+    if (params->url != NULL) {
+        ada_owned_string query = ada_search_params_to_string(params->list);
+        ada_set_search(params->url->url, query.data, query.length);
+        ada_free_owned_string(query);
+    }
+}
+
+static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
+                    bool replace) {
+    fn_params *params = opaque;
+    fn_text n, v;
+    if (fn_text_usv(ctx, &n, name) < 0) {
+        return -1;
+    }
+    if (fn_text_usv(ctx, &v, value) < 0) {
+        fn_text_free(ctx, &n);
+        return -1;
+    }
+    if (replace) {
+        ada_search_params_set(params->list, n.bytes, n.len, v.bytes, v.len);
+    } else {
+        ada_search_params_append(params->list, n.bytes, n.len, v.bytes, v.len);
+    }
+    fn_text_free(ctx, &n);
+    fn_text_free(ctx, &v);
+    return 0;
+}
+
+static int fill(JSContext *ctx, JSValueConst value, JSValueConst init) {
+    if (JS_IsObject(init)) {
+        fn_params *params = attach(ctx, value, "", 0);
+        return params == NULL ? -1
+                              : fn_idl_pairs(ctx, init, "URLSearchParams", false, add_pair, params);
+    }
+    fn_text text;
+    if (fn_text_usv(ctx, &text, init) < 0) {
+        return -1;
+    }
+    int err = -1;
+    if (text.len > FN_URL_MAX) {
+        JS_ThrowRangeError(ctx, "URLSearchParams: the query is too long");
+    } else {
+        err = attach(ctx, value, text.bytes, text.len) == NULL ? -1 : 0;
+    }
+    fn_text_free(ctx, &text);
+    return err;
+}
+
+static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
+    JSValue value = fn_idl_create(ctx, new_target, fn_web.params);
+    if (JS_IsException(value)) {
+        return value;
+    }
+    int err = argc == 0 || JS_IsUndefined(argv[0]) ? (attach(ctx, value, "", 0) == NULL ? -1 : 0)
+                                                   : fill(ctx, value, argv[0]);
+    if (err < 0) {
+        JS_FreeValue(ctx, value);
+        return JS_EXCEPTION;
+    }
+    return value;
+}
+
+enum { APPEND, SET, DELETE, HAS, GET, GET_ALL };
+
+static JSValue get_all(JSContext *ctx, fn_params *params, const fn_text *name) {
+    ada_strings strings = ada_search_params_get_all(params->list, name->bytes, name->len);
+    JSValue array = JS_NewArray(ctx);
+    size_t count = ada_strings_size(strings);
+    for (size_t i = 0; i < count && !JS_IsException(array); i++) {
+        ada_string item = ada_strings_get(strings, i);
+        JSValue string = JS_NewStringLen(ctx, item.data, item.length);
+        if (JS_IsException(string) ||
+            JS_DefinePropertyValueUint32(ctx, array, (uint32_t)i, string, JS_PROP_C_W_E) < 0) {
+            JS_FreeValue(ctx, array);
+            array = JS_EXCEPTION;
+        }
+    }
+    ada_free_strings(strings);
+    return array;
+}
+
+/* `value` is NULL where none was given. */
+static JSValue apply(JSContext *ctx, fn_params *params, int op, const fn_text *name,
+                     const fn_text *value) {
+    ada_url_search_params list = params->list;
+    switch (op) {
+    case APPEND:
+        ada_search_params_append(list, name->bytes, name->len, value->bytes, value->len);
+        break;
+    case SET:
+        ada_search_params_set(list, name->bytes, name->len, value->bytes, value->len);
+        break;
+    case DELETE:
+        if (value != NULL) {
+            ada_search_params_remove_value(list, name->bytes, name->len, value->bytes, value->len);
+        } else {
+            ada_search_params_remove(list, name->bytes, name->len);
+        }
+        break;
+    case HAS:
+        return JS_NewBool(ctx, value == NULL
+                                   ? ada_search_params_has(list, name->bytes, name->len)
+                                   : ada_search_params_has_value(list, name->bytes, name->len,
+                                                                 value->bytes, value->len));
+    case GET:
+        if (!ada_search_params_has(list, name->bytes, name->len)) {
+            return JS_NULL;
+        }
+        ada_string found = ada_search_params_get(list, name->bytes, name->len);
+        return JS_NewStringLen(ctx, found.data, found.length);
+    default:
+        return get_all(ctx, params, name);
+    }
+    update(params);
+    return JS_UNDEFINED;
+}
+
+static JSValue by_name(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                       int op) {
+    fn_params *params = this_params(ctx, this_val);
+    fn_text name, value;
+    int need = op <= SET ? 2 : 1;
+    bool has_value = op <= SET || (op <= HAS && argc > 1 && !JS_IsUndefined(argv[1]));
+    if (params == NULL || fn_idl_need(ctx, "URLSearchParams", argc, need) < 0 ||
+        fn_text_usv(ctx, &name, argv[0]) < 0) {
+        return JS_EXCEPTION;
+    }
+    if (has_value && fn_text_usv(ctx, &value, argv[1]) < 0) {
+        fn_text_free(ctx, &name);
+        return JS_EXCEPTION;
+    }
+    JSValue result = apply(ctx, params, op, &name, has_value ? &value : NULL);
+    fn_text_free(ctx, &name);
+    if (has_value) {
+        fn_text_free(ctx, &value);
+    }
+    return result;
+}
+
+static JSValue sort(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)argc;
+    (void)argv;
+    fn_params *params = this_params(ctx, this_val);
+    if (params == NULL) {
+        return JS_EXCEPTION;
+    }
+    ada_search_params_sort(params->list);
+    update(params);
+    return JS_UNDEFINED;
+}
+
+JSValue fn_params_text(JSContext *ctx, JSValueConst value) {
+    fn_params *params = this_params(ctx, value);
+    if (params == NULL) {
+        return JS_EXCEPTION;
+    }
+    ada_owned_string query = ada_search_params_to_string(params->list);
+    JSValue string = JS_NewStringLen(ctx, query.data, query.length);
+    ada_free_owned_string(query);
+    return string;
+}
+
+static JSValue to_string(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)argc;
+    (void)argv;
+    return fn_params_text(ctx, this_val);
+}
+
+static JSValue get_size(JSContext *ctx, JSValueConst this_val) {
+    fn_params *params = this_params(ctx, this_val);
+    return params == NULL ? JS_EXCEPTION
+                          : JS_NewInt64(ctx, (int64_t)ada_search_params_size(params->list));
+}
+
+static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
+                       int kind) {
+    (void)argc;
+    (void)argv;
+    return this_params(ctx, this_val) == NULL
+               ? JS_EXCEPTION
+               : fn_pairs_new(ctx, this_val, FN_PAIRS_PARAMS, (fn_pair_kind)kind);
+}
+
+static JSValue for_each(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    return this_params(ctx, this_val) == NULL
+               ? JS_EXCEPTION
+               : fn_pairs_for_each(ctx, this_val, FN_PAIRS_PARAMS, argc, argv);
+}
+
+static const JSCFunctionListEntry members[] = {
+    FN_GETTER("size", get_size),
+    FN_METHOD_MAGIC("append", 2, by_name, APPEND),
+    FN_METHOD_MAGIC("delete", 1, by_name, DELETE),
+    FN_METHOD_MAGIC("get", 1, by_name, GET),
+    FN_METHOD_MAGIC("getAll", 1, by_name, GET_ALL),
+    FN_METHOD_MAGIC("has", 1, by_name, HAS),
+    FN_METHOD_MAGIC("set", 2, by_name, SET),
+    FN_METHOD("sort", 0, sort),
+    FN_METHOD("toString", 0, to_string),
+    FN_METHOD_MAGIC("entries", 0, iterate, FN_PAIR_ENTRIES),
+    FN_METHOD_MAGIC("keys", 0, iterate, FN_PAIR_KEYS),
+    FN_METHOD_MAGIC("values", 0, iterate, FN_PAIR_VALUES),
+    FN_METHOD("forEach", 1, for_each),
+    FN_TAG("URLSearchParams"),
+};
+
+int fn_params_init(JSContext *ctx) {
+    static const fn_interface interface = {
+        .id = &fn_web.params,
+        .class_def = {"URLSearchParams", .finalizer = finalize},
+        .constructor = construct,
+        .members = members,
+        .member_count = FN_COUNT(members),
+    };
+    if (fn_idl_define(ctx, &interface) < 0) {
+        return -1;
+    }
+    JSValue proto = JS_GetClassProto(ctx, fn_web.params);
+    int err = fn_idl_alias(ctx, proto, "entries", fn_web.symbol_iterator);
+    JS_FreeValue(ctx, proto);
+    return err;
+}

@@ -1,0 +1,20 @@
+// Brings all modules of the Web APIs that are not lazy, and exports what C calls (fn_hook).
+
+import './idl/primordials.js'
+import './console/console.js'
+import './html/navigator.js'
+
+export { abortSignal, isSignal, newSignal } from './events/abort.js'
+export { extractBody, makeBlob, parseFormData } from './fetch/body.js'
+export { promiseEvent, reportException } from './html/global-scope.js'
+export {
+  cancelStream,
+  consumeStream,
+  openReader,
+  proxyStream,
+  readChunk,
+  streamOfBytes,
+  streamOfFeed,
+  teeStream,
+  usedStream,
+} from './streams/streams.js'

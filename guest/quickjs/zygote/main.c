@@ -1,0 +1,72 @@
+/* quickjs-worker: started by functions-launcher, once for each kind of sandbox. */
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include "zygote/zygote.h"
+#include "lockdown/lockdown.h"
+
+#ifndef FN_VERSION
+#define FN_VERSION "development"
+#endif
+
+/* All tenants' processes are of one user. Without this each could read and write another's memory
+ * through /proc, or trace it. The workers inherit it. */
+static void close_to_others(void) {
+#ifndef FN_SANITIZE
+    /* The leak check at a sanitized worker's end is a tracer itself. */
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) {
+        perror("quickjs-worker: prctl");
+        exit(1);
+    }
+#endif
+}
+
+/* The system calls that each kind of worker may make, for people and for a test that counts them.
+ */
+static int print_calls(const char *kind) {
+    const fn_filter *filter = fn_filter_named(kind);
+    if (filter == NULL) {
+        fprintf(stderr, "quickjs-worker: there is no filter '%s'\n", kind);
+        return 2;
+    }
+    for (size_t i = 0; i < FN_MAX_TABLES && filter->tables[i] != NULL; i++) {
+        for (size_t row = 0; row < filter->tables[i]->count; row++) {
+            const fn_call *call = &filter->tables[i]->calls[row];
+            if (call->action == SECCOMP_RET_ALLOW) {
+                printf("%s%s\n", call->name, call->mask == 0 ? "" : " (in part)");
+            }
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    static fn_worker worker;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("quickjs-worker " FN_VERSION " (quickjs-ng 0.17.0, protocol 1)");
+        return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "--system-calls") == 0) {
+        return print_calls(argv[2]);
+    }
+    fn_grants grants = {0};
+    bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
+    bool template = argc > 1 && strcmp(argv[1], "--template") == 0;
+    if ((!single && !template) || !fn_grants_read(&grants, argv + 2)) {
+        fputs("usage: quickjs-worker --template | --worker [--any-file] [--network]\n"
+              "                      [--read PATH] [--write PATH] [--program PATH]...\n"
+              "       quickjs-worker --version | --system-calls KIND\n"
+              "It is started by functions-launcher: a template with a channel at 3 and a listener\n"
+              "at 4, from which it forks workers; a worker with its channel at 3.\n",
+              stderr);
+        return 2;
+    }
+    close_to_others();
+    clearenv(); /* libuv and the C library look at variables; nothing here is to be set by one */
+    if (single) {
+        fn_worker_run(&worker, &grants);
+    }
+    fn_template_run(&worker, &grants);
+}

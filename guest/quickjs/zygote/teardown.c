@@ -1,0 +1,45 @@
+/* Only for builds with sanitizers: gives everything back before the process ends, so that what is
+ * left is a leak, and an object that nobody owns trips the engine's own check. */
+#include "core/worker.h"
+
+#ifdef FN_SANITIZE
+
+#include <signal.h>
+#include <stdlib.h>
+
+static void count_timer(uv_handle_t *handle, void *count) {
+    if (handle->type == UV_TIMER && uv_is_active(handle)) {
+        (*(unsigned *)count)++;
+    }
+}
+
+static void drop_invocations(fn_worker *worker) {
+    for (size_t i = 0; i < FN_TABLE_SIZE; i++) {
+        while (worker->table[i] != NULL) {
+            fn_invocation_drop(worker, worker->table[i]);
+        }
+    }
+    fn_rejections_drop(worker);
+}
+
+void fn_teardown(fn_worker *worker, int status) {
+    unsigned timers = 0;
+    signal(SIGPROF, SIG_IGN); /* a tick would write to the context that goes */
+    uv_poll_stop(&worker->poll);
+    uv_prepare_stop(&worker->prepare);
+    uv_check_stop(&worker->check);
+    uv_idle_stop(&worker->idle);
+    uv_timer_stop(&worker->grace_timer);
+    uv_run(&worker->loop, UV_RUN_NOWAIT); /* callbacks of what was closed */
+    uv_walk(&worker->loop, count_timer, &timers);
+    /* In the midst of a call, of loading or of a tenant's timer there are owners further up. */
+    if (worker->ready && worker->depth == 0 && timers == 0) {
+        drop_invocations(worker);
+        fn_engine_free(worker);
+    }
+    fn_paths_free(&worker->paths);
+    fn_ipc_free(&worker->ipc);
+    exit(status);
+}
+
+#endif

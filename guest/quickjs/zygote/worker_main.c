@@ -1,0 +1,230 @@
+/* The start of a worker: first what the host alone wrote, then the limits and the sandbox, and only
+ * then the tenant's bytes. */
+#include "core/worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "web/performance/clock.h"
+#include "core/json_out.h"
+
+#define MAX_START_LINE (16 * 1024)
+#define MAX_START_BYTES (64u * 1024 * 1024)
+#define START_MS 5000       /* from the first to the last byte of the start line */
+#define SILENCE_MS 5000     /* between two parts of what follows it */
+#define STRICT_CLOCK_US 100 /* what other tenants' work does to caches shows in finer steps */
+#define ENGINE "quickjs-ng/0.17.0"
+
+/* Reads once, waiting at most until then. 0 at the end of the stream; exits where nothing comes. */
+static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
+    for (;;) {
+        uint64_t now = fn_wall_ns();
+        struct pollfd readable = {.fd = FN_CHANNEL_FD, .events = POLLIN};
+        int wait = now < until_ns ? (int)((until_ns - now) / 1000000u) + 1 : 0;
+        if (poll(&readable, 1, wait) == 0) {
+            _exit(FN_EXIT_FAILED);
+        }
+        ssize_t count = recv(FN_CHANNEL_FD, buffer, len, MSG_DONTWAIT);
+        if (count >= 0) {
+            return (size_t)count;
+        }
+        if (errno != EAGAIN && errno != EINTR) {
+            _exit(FN_EXIT_FAILED);
+        }
+    }
+}
+
+static uint64_t after_ms(uint64_t ms) {
+    return fn_wall_ns() + ms * 1000000u;
+}
+
+static uint64_t get_limit(yyjson_val *limits, const char *key) {
+    yyjson_val *value = yyjson_obj_get(limits, key);
+    if (!yyjson_is_uint(value)) {
+        fn_worker_breach(key);
+    }
+    /* Far beyond any sense, and no product or sum of it overflows. */
+    uint64_t most = (uint64_t)1 << 40;
+    return yyjson_get_uint(value) < most ? yyjson_get_uint(value) : most;
+}
+
+static void take_paths(fn_worker *worker, yyjson_val *list) {
+    size_t i, count;
+    yyjson_val *path;
+    yyjson_arr_foreach(list, i, count, path) {
+        if (!yyjson_is_str(path)) {
+            fn_worker_breach("an allowed path");
+        }
+        if (fn_paths_add(&worker->paths, yyjson_get_str(path)) != 0) {
+            _exit(FN_EXIT_FAILED);
+        }
+    }
+}
+
+/* The start line into worker->limits; returns how many bytes follow it. */
+static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
+    yyjson_doc *doc = yyjson_read((const char *)line, len, 0);
+    yyjson_val *root = yyjson_doc_get_root(doc);
+    yyjson_val *limits = yyjson_obj_get(root, "limits");
+    yyjson_val *capabilities = yyjson_obj_get(root, "capabilities");
+    uint64_t bytes = yyjson_get_uint(yyjson_obj_get(root, "bytes"));
+    if (!yyjson_equals_str(yyjson_obj_get(root, "type"), "start") ||
+        yyjson_get_uint(yyjson_obj_get(root, "protocol")) != 1 || bytes == 0 ||
+        bytes > MAX_START_BYTES || !yyjson_is_obj(capabilities)) {
+        fn_worker_breach("the first message is no start");
+    }
+    worker->limits = (fn_limits){
+        .memory_bytes = get_limit(limits, "memory_bytes"),
+        .cpu_ms = get_limit(limits, "cpu_ms"),
+        .fds = get_limit(limits, "fds"),
+        .load_ms = get_limit(limits, "load_ms"),
+        .load_cpu_ms = get_limit(limits, "load_cpu_ms"),
+        .allow_eval = yyjson_get_bool(yyjson_obj_get(capabilities, "allowEval")),
+        .allow_filesystem = yyjson_get_bool(yyjson_obj_get(capabilities, "allowFilesystem")),
+        .allow_child_process = yyjson_get_bool(yyjson_obj_get(capabilities, "allowChildProcess")),
+    };
+    take_paths(worker, yyjson_obj_get(capabilities, "allowedPaths"));
+    yyjson_doc_free(doc);
+    return (size_t)bytes;
+}
+
+/* The host keeps connections ahead of need: when a function will want this worker, nobody knows. */
+static void await_start(void) {
+    struct pollfd readable = {.fd = FN_CHANNEL_FD, .events = POLLIN};
+    while (poll(&readable, 1, -1) < 0) {
+        if (errno != EINTR) {
+            _exit(FN_EXIT_FAILED);
+        }
+    }
+}
+
+/* Reads the start line and what came with it into `in`; returns how long the line is. */
+static size_t read_start_line(fn_buffer *in) {
+    uint64_t until = after_ms(START_MS);
+    for (;;) {
+        uint8_t *newline = in->len > 0 ? memchr(in->data, '\n', in->len) : NULL;
+        if (newline != NULL) {
+            return (size_t)(newline - in->data);
+        }
+        if (in->len >= MAX_START_LINE || fn_buffer_reserve(in, MAX_START_LINE - in->len) == NULL) {
+            fn_worker_breach("a start line longer than 16 KiB");
+        }
+        size_t count = read_some(in->data + in->len, MAX_START_LINE - in->len, until);
+        if (count == 0) {
+            _exit(0);
+        }
+        in->len += count;
+    }
+}
+
+/* The bytes of the start message, with a zero behind; what came after them goes to the channel. */
+static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
+    char *payload = bytes < worker->limits.memory_bytes ? malloc(bytes + 1) : NULL;
+    if (payload == NULL) {
+        fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit",
+                         NULL);
+    }
+    size_t have = in->len < bytes ? in->len : bytes;
+    memcpy(payload, in->data, have);
+    if (fn_ipc_unread(&worker->ipc, in->data + have, in->len - have) != 0) {
+        _exit(FN_EXIT_FAILED);
+    }
+    while (have < bytes) {
+        size_t count = read_some((uint8_t *)payload + have, bytes - have, after_ms(SILENCE_MS));
+        if (count == 0) {
+            _exit(0);
+        }
+        have += count;
+    }
+    payload[bytes] = '\0';
+    return payload;
+}
+
+/* The line in front of the bundle: who the function is. Returns its handler's name. */
+static const char *take_details(fn_worker *worker, const char *json, size_t len) {
+    JSContext *ctx = worker->ctx;
+    JSValue details = JS_ParseJSON(ctx, json, len, "<start>");
+    worker->function_name = JS_GetPropertyStr(ctx, details, "function");
+    worker->version = JS_GetPropertyStr(ctx, details, "version");
+    worker->project = JS_GetPropertyStr(ctx, details, "project");
+    worker->env = JS_GetPropertyStr(ctx, details, "env");
+    JSValue handler = JS_GetPropertyStr(ctx, details, "handler");
+    if (!JS_IsString(worker->function_name) || !JS_IsString(worker->version) ||
+        !JS_IsString(worker->project) || !JS_IsObject(worker->env) || !JS_IsString(handler) ||
+        JS_FreezeObject(ctx, worker->env) < 0) {
+        fn_worker_breach("the details of the start");
+    }
+    const char *name = JS_ToCString(ctx, handler);
+    JS_FreeValue(ctx, handler);
+    JS_FreeValue(ctx, details);
+    if (name == NULL) {
+        fn_worker_breach("the handler's name");
+    }
+    return name;
+}
+
+/* Takes over `payload`. */
+static void load(fn_worker *worker, char *payload, size_t len) {
+    char *newline = memchr(payload, '\n', len);
+    if (newline == NULL) {
+        fn_worker_breach("a start without details");
+    }
+    *newline = '\0';
+    const char *handler = take_details(worker, payload, (size_t)(newline - payload));
+    const char *source = newline + 1;
+    fn_bundle_load(worker, handler, payload, source, len - (size_t)(source - payload));
+    JS_FreeCString(worker->ctx, handler);
+}
+
+static void say_ready(fn_worker *worker, uint64_t started_ns) {
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "ready");
+    fn_buffer_text(out, ",\"protocol\":1,\"engine\":\"" ENGINE "\",\"init_us\":");
+    fn_json_uint(out, (fn_wall_ns() - started_ns) / 1000);
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        fn_worker_exit(worker, FN_EXIT_FAILED, false);
+    }
+}
+
+_Noreturn void fn_worker_live(fn_worker *worker) {
+    int err = fn_loop_attach(worker, FN_CHANNEL_FD);
+    if (err != 0) {
+        fn_worker_refused("cannot make its loop", err);
+    }
+    await_start();
+    fn_buffer in = {0};
+    size_t line_len = read_start_line(&in);
+    uint64_t started = fn_wall_ns();
+    uv_update_time(&worker->loop); /* timers count from then, not from when the loop was made */
+    size_t bytes = parse_start(worker, in.data, line_len);
+    fn_buffer_drop(&in, line_len + 1);
+    err = fn_limits_apply(worker);
+    if (err != 0) {
+        fn_worker_refused("cannot set its limits", err);
+    }
+    err = fn_engine_after_fork(worker);
+    err = err != 0 ? err : fn_budget_start_ticks(worker);
+    if (err != 0) {
+        fn_worker_refused("cannot make the engine its own", err);
+    }
+    err = fn_closing_close(worker);
+    if (err != 0) {
+        fn_worker_refused("cannot close its sandbox", err);
+    }
+    if (!worker->limits.allow_filesystem && !worker->limits.allow_child_process) {
+        fn_web_coarsen_clock(STRICT_CLOCK_US);
+    }
+    char *payload = read_payload(worker, &in, bytes);
+    fn_buffer_free(&in);
+    fn_heap_set_limit(&worker->heap, worker->limits.memory_bytes);
+    if (worker->limits.allow_eval) {
+        JS_AddIntrinsicEval(worker->ctx);
+    }
+    load(worker, payload, bytes);
+    say_ready(worker, started);
+    fn_loop_run(worker, started);
+    fn_worker_exit(worker, 0, true); /* the loop ends only with the channel */
+}

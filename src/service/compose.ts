@@ -1,0 +1,193 @@
+/** Takes what a service needs, in order, and joins the rooms. */
+import { resolve } from 'node:path'
+import type { Server } from 'bun'
+import type { ServiceControl } from '../admin/control.ts'
+import { BundleStore } from '../bundles/bundle-store.ts'
+import type { Config } from '../config/schema.ts'
+import type { Egress } from '../egress/egress.ts'
+import { FunctionError } from '../errors.ts'
+import { Gateway } from '../gateway/gateway.ts'
+import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
+import { MetadataStore } from '../metadata/store.ts'
+import { systemClock } from '../pool/pending-request.ts'
+import { Fleet } from '../pool/worker-budget.ts'
+import { Router } from '../router/router.ts'
+import { prometheusText } from '../telemetry/prometheus.ts'
+import type { ServiceLog } from '../telemetry/service-log.ts'
+import { Telemetry } from '../telemetry/telemetry.ts'
+import { BACKGROUND_MS } from '../worker/session/invocation.ts'
+import type { WorkerLauncher } from '../worker/worker.ts'
+import { serviceControl } from './control.ts'
+import { newEgress } from './egress.ts'
+import { onPort, onSocket } from './listen.ts'
+import { type OwnParts, startLauncher } from './native-programs.ts'
+import { poolLimits } from './pool-limits.ts'
+import { writeServiceFile } from './service-file.ts'
+import { VersionSource } from './version-source.ts'
+
+/** Starting a version for a switch, a wait for room among all workers included. */
+const VERSION_START_MS = 60_000
+/** Workers of all functions: most of a start is work of ours, and there is one thread for it. */
+const STARTS_AT_ONCE = 1
+/**
+ * From the end of a response until whatever else its exchange holds is ended. What a handler left running
+ * its worker's host has ended by then, which also tells the function.
+ */
+const WAIT_UNTIL_MS = BACKGROUND_MS + 1_000
+
+/** Answers on the management socket. */
+export type Management = (request: Request) => Response | Promise<Response>
+
+/** What management is made from. */
+export interface ManagementParts {
+  config: Config
+  store: MetadataStore
+  bundles: BundleStore
+  control: ServiceControl
+}
+
+/** What whoever starts a service brings along. */
+export interface ServiceParts {
+  management(parts: ManagementParts): Management
+  log: ServiceLog
+  /** What this process has of the machine beside its data directory. */
+  own?: OwnParts
+  /** For a test that holds the start of processes in its hand. */
+  launcher?: typeof startLauncher
+}
+
+/** The parts of a running service. */
+export interface Wired {
+  config: Config
+  log: ServiceLog
+  lock: DataDirLock
+  store: MetadataStore
+  telemetry: Telemetry
+  egress: Egress
+  launcher: WorkerLauncher
+  router: Router
+  gateway: Gateway
+  control: ServiceControl
+  management: Server<undefined>
+}
+
+/** Steps back, for a start that fails halfway. */
+export type Undo = (() => unknown)[]
+
+/** @param undo takes a step for each thing that was taken */
+export async function wire(config: Config, parts: ServiceParts, undo: Undo): Promise<Wired> {
+  const { log } = parts
+  const { dataDir, socket } = config.server
+  const lock = takeLock(dataDir)
+  undo.push(() => lock.release())
+  const store = MetadataStore.open(dataDir)
+  undo.push(() => store.close())
+  const telemetry = newTelemetry(config, log)
+  undo.push(() => telemetry.close())
+  const egress = newEgress(config, telemetry.counters)
+  undo.push(() => egress.close())
+  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress, parts.own)
+  undo.push(() => launcher.close())
+  const warm = launcher.warm()
+  // Both are waited for further down: until then a failure of theirs is nobody's.
+  warm.catch(() => {})
+  store.readAhead()
+  const bundles = new BundleStore(dataDir)
+  const swept = bundles.sweep(store.bundlePaths())
+  swept.catch(() => {})
+  const versions = new VersionSource(store, bundles, config)
+  const router = newRouter(config, versions, launcher, telemetry)
+  const { host, port } = config.server
+  const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
+  undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
+  const control = serviceControl(router, versions)
+  const answer = parts.management({ config, store, bundles, control })
+  // No deployment may come before it has looked.
+  await swept
+  const management = await onSocket(socket, (unix) => listen(unix, answer))
+  undo.push(() => management.stop(true))
+  await warm
+  writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
+  gateway.ready()
+  return {
+    ...{ config, log, lock, store, telemetry, egress, launcher, router, gateway, control },
+    management,
+  }
+}
+
+function takeLock(dataDir: string): DataDirLock {
+  const lock = tryLockDataDir(dataDir)
+  if (lock !== undefined) return lock
+  const message = `Another process has the lock of the data directory ${dataDir}: a service is running on it.`
+  throw new FunctionError('CONFLICT', message)
+}
+
+function newTelemetry({ server, logs, metrics }: Config, serviceLog: ServiceLog): Telemetry {
+  return new Telemetry({
+    dataDir: server.dataDir,
+    logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
+    metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
+    serviceLog,
+  })
+}
+
+function newRouter(
+  config: Config,
+  source: VersionSource,
+  launcher: WorkerLauncher,
+  telemetry: Telemetry,
+): Router {
+  return new Router({
+    source,
+    launcher,
+    fleet: new Fleet(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
+    counters: telemetry.counters,
+    poolLimits: poolLimits(config),
+    startTimeoutMs: VERSION_START_MS,
+    log: (spec, entry, requestId) => telemetry.log(spec, entry.level, requestId, entry.message),
+  })
+}
+
+function newGateway(
+  { server }: Config,
+  log: ServiceLog,
+  router: Router,
+  telemetry: Telemetry,
+): Gateway {
+  const startedAt = performance.now()
+  const gateway: Gateway = new Gateway({
+    hostname: server.host,
+    port: server.port,
+    maxBodyBytes: server.maxBody,
+    limits: {
+      streamIdleMs: server.streamIdleTimeout,
+      maxDurationMs: server.maxDuration,
+      waitUntilMs: WAIT_UNTIL_MS,
+    },
+    clock: systemClock,
+    route: (name) => router.route(name),
+    metrics: () =>
+      prometheusText(telemetry.counters, {
+        ...router.load(),
+        inFlight: gateway.inFlight,
+        residentBytes: process.memoryUsage.rss(),
+        uptimeSeconds: (performance.now() - startedAt) / 1000,
+      }),
+    counted: () => telemetry.counted(),
+    failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
+    broken: (error) => log.error('a request met a bug of ours', error),
+  })
+  return gateway
+}
+
+function listen(unix: string, answer: Management): Server<undefined> {
+  return Bun.serve({
+    unix,
+    development: false,
+    fetch(request, server) {
+      // A deployment may take longer than a silent connection is left open otherwise.
+      server.timeout(request, 0)
+      return answer(request)
+    },
+  })
+}

@@ -1,0 +1,70 @@
+/** The native programs of this service, and what starts workers with them. */
+import { join, resolve } from 'node:path'
+import type { Config } from '../config/schema.ts'
+import type { Egress } from '../egress/egress.ts'
+import type { ServiceLog } from '../telemetry/service-log.ts'
+import type { Cgroups } from '../worker/sandbox/cgroups.ts'
+import type { WorkerLauncher } from '../worker/worker.ts'
+import { createWorkerLauncher } from '../worker/worker-factory.ts'
+import { type BinaryOptions, findBinary } from './binaries.ts'
+import { newEgress } from './egress.ts'
+import { EMBEDDED } from './embedded.ts'
+
+/** Where this service looks for them. */
+export function binaryOptions(config: Config): BinaryOptions {
+  const { quickjsPath, launcherPath } = config.worker
+  return {
+    dataDir: resolve(config.server.dataDir),
+    executablePath: process.execPath,
+    configured: {
+      ...(quickjsPath !== undefined && { 'quickjs-worker': quickjsPath }),
+      ...(launcherPath !== undefined && { 'functions-launcher': launcherPath }),
+    },
+    embedded: EMBEDDED,
+  }
+}
+
+/** The user that workers become; undefined where the service has no right to change it. */
+export function workerUser(config: Config): number | undefined {
+  return process.getuid?.() === 0 ? config.sandbox.uid : undefined
+}
+
+/** What the service itself has of the machine. */
+export interface OwnParts {
+  /** Files that no worker may see, beside the data directory. */
+  files?: readonly string[] | undefined
+  /** The cgroups that it may put workers into. */
+  cgroups?: Cgroups | undefined
+}
+
+/**
+ * @throws {FunctionError} CONFIG_INVALID, STORAGE_UNUSABLE
+ */
+export async function startLauncher(
+  config: Config,
+  log: ServiceLog,
+  egress: Egress = newEgress(config),
+  { files = [], cgroups }: OwnParts = {},
+): Promise<WorkerLauncher> {
+  const options = binaryOptions(config)
+  const [launcherPath, workerPath] = await Promise.all([
+    findBinary('functions-launcher', options),
+    findBinary('quickjs-worker', options),
+  ])
+  return createWorkerLauncher({
+    launcherPath,
+    workerPath,
+    executablePath: process.execPath,
+    runDir: join(options.dataDir, 'run'),
+    egress,
+    start: config.worker.start,
+    cgroups,
+    allowDegraded: config.sandbox.allowDegraded,
+    covered: [options.dataDir, config.server.socket, ...files],
+    sandboxUid: workerUser(config),
+    log: (level, message) => {
+      if (level === 'error' || level === 'warn') log.warn(message)
+      else if (level === 'info') log.info(message)
+    },
+  })
+}

@@ -1,0 +1,59 @@
+/** For tests: a tenant's project in a folder of its own, bundled as a deployment does. */
+import { afterEach, beforeEach, expect } from 'bun:test'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type BuiltBundle, buildBundle } from '../bundles/build.ts'
+import type { Bundle } from '../bundles/bundle-store.ts'
+import { findProject } from '../bundles/project.ts'
+import { NAMED_PROFILES } from '../capabilities/profiles.ts'
+import { FunctionError } from '../errors.ts'
+import type { FunctionRuntime } from '../metadata/records.ts'
+
+export const STRICT = { ...NAMED_PROFILES.strict, projectId: 'default' }
+
+export function useProject() {
+  let dir = ''
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'functions-build-'))
+    write('package.json', '{"name":"tenant"}')
+  })
+  afterEach(() => rmSync(dir, { recursive: true }))
+
+  const root = () => join(dir, 'project')
+
+  function write(name: string, text: string): string {
+    const path = join(root(), name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    return path
+  }
+
+  function build(text: string, runtime: FunctionRuntime = 'quickjs-ng'): Promise<BuiltBundle> {
+    return buildBundle(findProject(write('index.ts', text)), runtime, STRICT)
+  }
+
+  async function refused(text: string, runtime?: FunctionRuntime): Promise<FunctionError> {
+    try {
+      await build(text, runtime)
+    } catch (error) {
+      if (error instanceof FunctionError) {
+        expect(error.code).toBe('BUNDLE_REFUSED')
+        return error
+      }
+      throw error
+    }
+    throw new Error('it was not refused')
+  }
+
+  /** Runs a bundle here: these tests' sources are our own. */
+  async function run(bundle: Bundle): Promise<unknown> {
+    const path = join(dir, `${crypto.randomUUID()}.mjs`)
+    writeFileSync(path, bundle.code)
+    return (await import(path)).default
+  }
+
+  const text = (bundle: Bundle) => new TextDecoder().decode(bundle.code)
+
+  return { build, dir: () => dir, refused, root, run, text, write }
+}

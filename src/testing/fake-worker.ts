@@ -1,0 +1,227 @@
+/** For unit tests only: workers and time in the test's hand, for faults that a real worker cannot be made to show. */
+import type { FunctionError } from '../errors.ts'
+import type { Clock } from '../pool/pending-request.ts'
+import type {
+  Invocation,
+  InvocationRequest,
+  InvocationSink,
+  Worker,
+  WorkerEvents,
+  WorkerLauncher,
+  WorkerSpec,
+  WorkerState,
+} from '../worker/worker.ts'
+
+/** Time that passes when the test says so. */
+export class TestClock implements Clock {
+  #now = 0
+  #tasks: { at: number; task: () => void }[] = []
+
+  now(): number {
+    return this.#now
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const entry = { at: this.#now + ms, task }
+    this.#tasks.push(entry)
+    return () => {
+      this.#tasks = this.#tasks.filter((other) => other !== entry)
+    }
+  }
+
+  /** Tasks that are set. */
+  get pending(): number {
+    return this.#tasks.length
+  }
+
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (;;) {
+      const due = this.#tasks.filter((entry) => entry.at <= end).sort((a, b) => a.at - b.at)[0]
+      if (due === undefined) break
+      this.#tasks = this.#tasks.filter((other) => other !== due)
+      this.#now = Math.max(this.#now, due.at)
+      due.task()
+    }
+    this.#now = end
+  }
+}
+
+export class InvocationDouble implements Invocation {
+  readonly id: number
+  readonly request: InvocationRequest
+  readonly sink: InvocationSink
+  readonly written: Uint8Array[] = []
+  ended = false
+  credited = 0
+  cancelled: string | undefined
+  /** What `write` answers. */
+  takes = true
+
+  constructor(id: number, request: InvocationRequest, sink: InvocationSink) {
+    this.id = id
+    this.request = request
+    this.sink = sink
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.written.push(bytes)
+    return this.takes
+  }
+
+  end(): void {
+    this.ended = true
+  }
+
+  credit(bytes: number): void {
+    this.credited += bytes
+  }
+
+  cancel(reason: string): void {
+    this.cancelled = reason
+  }
+}
+
+export class WorkerDouble implements Worker {
+  readonly id: number
+  readonly runtime
+  readonly spec: WorkerSpec
+  readonly events: WorkerEvents
+  readonly pid = undefined
+  readonly startedAt = new Date(0)
+  readonly layers = []
+  state: WorkerState = 'starting'
+  silent = false
+  /** As if its start had been sent at once. */
+  early = false
+  taken: InvocationDouble[] = []
+  shutdownGraceMs: number | undefined
+  killed: FunctionError | undefined
+  #running = new Set<InvocationDouble>()
+  #gone = Promise.withResolvers<void>()
+
+  constructor(id: number, spec: WorkerSpec, events: WorkerEvents) {
+    this.id = id
+    this.runtime = spec.runtime
+    this.spec = spec
+    this.events = events
+  }
+
+  get inFlight(): number {
+    return this.#running.size
+  }
+
+  get takesEarly(): boolean {
+    return this.early && this.state === 'starting' && this.taken.length === 0
+  }
+
+  get invocations(): number {
+    return this.taken.length
+  }
+
+  get last(): InvocationDouble {
+    const last = this.taken.at(-1)
+    if (last === undefined) throw new Error('nothing was invoked')
+    return last
+  }
+
+  invoke(request: InvocationRequest, sink: InvocationSink): Invocation {
+    if (this.state !== 'ready' && !this.takesEarly) throw new Error(`invoke while ${this.state}`)
+    const invocation = new InvocationDouble(this.taken.length + 1, request, sink)
+    this.taken.push(invocation)
+    this.#running.add(invocation)
+    return invocation
+  }
+
+  shutdown(graceMs: number): Promise<void> {
+    this.state = 'draining'
+    this.shutdownGraceMs = graceMs
+    if (this.#running.size === 0) this.exit()
+    return this.#gone.promise
+  }
+
+  kill(reason: FunctionError): void {
+    this.killed = reason
+    this.exit(reason)
+  }
+
+  becomeReady(): void {
+    this.state = 'ready'
+    this.events.ready(1)
+  }
+
+  becomeSilent(silent: boolean): void {
+    this.silent = silent
+    this.events.silent(silent)
+  }
+
+  finish(invocation: InvocationDouble, unsent = false): void {
+    this.#running.delete(invocation)
+    invocation.sink.done({ cpuUs: 10, unsent })
+    if (this.state === 'draining' && this.#running.size === 0) this.exit()
+  }
+
+  /** Goes; `unsent` invocations were not written, the others fail. */
+  exit(error?: FunctionError, unsent: readonly InvocationDouble[] = []): void {
+    if (this.state === 'gone') return
+    this.state = 'gone'
+    for (const invocation of this.#running) {
+      if (error !== undefined && !unsent.includes(invocation)) invocation.sink.fail(error)
+      invocation.sink.done({ cpuUs: 0, unsent: unsent.includes(invocation) })
+    }
+    this.#running.clear()
+    this.events.exit(error)
+    this.#gone.resolve()
+  }
+}
+
+export class LauncherDouble implements WorkerLauncher {
+  readonly started: WorkerDouble[] = []
+  /** Workers take one invocation while they start. */
+  early = false
+
+  start(spec: WorkerSpec, events: WorkerEvents): WorkerDouble {
+    const worker = new WorkerDouble(this.started.length + 1, spec, events)
+    worker.early = this.early
+    this.started.push(worker)
+    return worker
+  }
+
+  /** The worker that was started as number `index`. */
+  at(index: number): WorkerDouble {
+    const worker = this.started.at(index)
+    if (worker === undefined) throw new Error(`no worker ${index} was started`)
+    return worker
+  }
+
+  async warm(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+/** A spec of no particular function. */
+export function anySpec(name = 'any'): WorkerSpec {
+  return {
+    functionId: `func-${name}`,
+    functionName: name,
+    project: 'default',
+    version: 'v1',
+    runtime: 'quickjs-ng',
+    handler: 'default',
+    env: {},
+    capabilities: {
+      allowFilesystem: false,
+      allowedPaths: [],
+      allowNetwork: false,
+      allowedDomains: [],
+      allowChildProcess: false,
+      allowEval: false,
+      maxMemory: 100 * 1024 * 1024,
+      maxCpu: 30_000,
+      maxFileDescriptors: 10,
+      projectId: 'default',
+    },
+    loadBundle: async () => new Uint8Array(),
+    mapStack: (stack) => stack,
+  }
+}

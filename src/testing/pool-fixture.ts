@@ -1,0 +1,115 @@
+/** For unit tests only: a pool of doubles, and jobs that note what happens to them. */
+import { expect } from 'bun:test'
+import type { FunctionError } from '../errors.ts'
+import type { PoolLimits } from '../pool/limits.ts'
+import type { Job, Waited } from '../pool/pending-request.ts'
+import { Pool } from '../pool/pool.ts'
+import { Fleet } from '../pool/worker-budget.ts'
+import type { Invocation, ResponseHead } from '../worker/worker.ts'
+import { anySpec, LauncherDouble, TestClock, type WorkerDouble } from './fake-worker.ts'
+
+export const LIMITS: PoolLimits = {
+  minWorkers: 0,
+  maxWorkers: 3,
+  concurrency: 2,
+  queue: 4,
+  queueTimeoutMs: 10_000,
+  idleTimeoutMs: 300_000,
+  recycleAfter: 100_000,
+  maxBackoffMs: 30_000,
+  drainMs: 5_000,
+}
+
+/** A job that notes what happens to it. */
+export class Note implements Job {
+  readonly request = {
+    method: 'GET',
+    url: 'http://x/',
+    headers: [],
+    deadline: 30_000,
+    cpuMs: 1_000,
+    body: undefined,
+    end: true,
+  }
+  readonly requestId: string
+  readonly arrivedAt: number
+  replayable = true
+  waited: Waited[] = []
+  failure: FunctionError | undefined
+  status: number | undefined
+  dones = 0
+
+  constructor(requestId: string, arrivedAt: number) {
+    this.requestId = requestId
+    this.arrivedAt = arrivedAt
+  }
+
+  dispatched(_: Invocation, waited: Waited): void {
+    this.waited.push(waited)
+  }
+  began(initMs: number): void {
+    const waited = this.waited.at(-1)
+    if (waited !== undefined) waited.initMs = initMs
+  }
+  response(head: ResponseHead): void {
+    this.status = head.status
+  }
+  chunk(): void {}
+  end(): void {}
+  drain(): void {}
+  bodyUnwanted(): void {}
+  fail(error: FunctionError): void {
+    expect(this.failure).toBeUndefined()
+    this.failure = error
+  }
+  done(): void {
+    this.dones++
+  }
+}
+
+/** Pools of one fleet, with time and workers in the test's hand. */
+export class Bench {
+  readonly clock = new TestClock()
+  readonly launcher = new LauncherDouble()
+  readonly fleet: Fleet
+  readonly logged: [message: string, requestId: string | undefined][] = []
+
+  constructor(maxWorkers = 1_000, startsAtOnce?: number) {
+    this.fleet = new Fleet(maxWorkers, this.clock, startsAtOnce)
+  }
+
+  pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
+    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.launcher, this.fleet, {
+      log: (entry, requestId) => this.logged.push([entry.message, requestId]),
+    })
+  }
+
+  /** The worker that was started as number `index`. */
+  at(index: number): WorkerDouble {
+    return this.launcher.at(index)
+  }
+
+  get started(): readonly WorkerDouble[] {
+    return this.launcher.started
+  }
+
+  note(requestId = 'r'): Note {
+    return new Note(requestId, this.clock.now())
+  }
+
+  submit(pool: Pool, count = 1): Note[] {
+    return Array.from({ length: count }, (_, i) => {
+      const note = this.note(`r${i}`)
+      pool.submit(note)
+      return note
+    })
+  }
+}
+
+/** Ends the oldest invocation that a worker still runs. */
+export function finishOne(worker: WorkerDouble): void {
+  const running = worker.taken.find((one) => one.cancelled !== 'finished')
+  if (running === undefined) throw new Error('nothing runs')
+  running.cancelled = 'finished'
+  worker.finish(running)
+}

@@ -1,0 +1,196 @@
+/** One end of a worker's or a template's channel: batched writes out, whatever the socket takes. */
+import type { Socket } from 'bun'
+import { release } from '../../lib/bytes.ts'
+
+/** Frames with raw bytes are gathered here for one write; nothing stays in it between two flushes. */
+const scratch = Buffer.allocUnsafeSlow(256 * 1024)
+
+/** A text in ASCII, or raw bytes. */
+type Part = string | Uint8Array
+
+/** Channels that have something to write in this tick. */
+let dirty: Channel[] = []
+
+/**
+ * The way out of a channel. Everything sent in one tick leaves in one write; what the kernel does
+ * not take waits for the socket to drain.
+ */
+export class Channel {
+  #socket: Socket<unknown> | undefined
+  /** Sent in this tick: ASCII strings and raw bytes, in order. */
+  #fresh: Part[] = []
+  #freshBytes = 0
+  /** What the kernel did not take at once, in order. */
+  #backlog: Part[] = []
+  #backlogBytes = 0
+  /** Bytes of the first one that were taken. */
+  #backlogFrom = 0
+  /** Parts whose memory is freed as soon as they are written. */
+  readonly #owned = new Set<Part>()
+  #accepted = 0
+  #closed = false
+
+  /** From here on what was and is sent goes to this socket. */
+  attach(socket: Socket<unknown>): void {
+    this.#socket = socket
+    if (this.#freshBytes > 0) this.#schedule()
+  }
+
+  /** One or more whole lines, printable ASCII with their newlines. */
+  sendLine(line: string): void {
+    if (this.#closed) return
+    if (this.#freshBytes === 0 && this.#socket !== undefined) this.#schedule()
+    this.#fresh.push(line)
+    this.#freshBytes += line.length
+  }
+
+  /** Raw bytes behind the line that announced them. The channel owns them until they are written. */
+  sendBytes(bytes: Uint8Array): void {
+    if (this.#closed || bytes.length === 0) return
+    if (this.#freshBytes === 0 && this.#socket !== undefined) this.#schedule()
+    this.#fresh.push(bytes)
+    this.#freshBytes += bytes.length
+  }
+
+  /** The same, of a buffer that nobody needs any more; where `bytes` is a part of it, the last one. */
+  giveBytes(bytes: Uint8Array): void {
+    if (this.#closed || bytes.length === 0) return
+    this.#owned.add(bytes)
+    this.sendBytes(bytes)
+  }
+
+  /** Nothing more is received, until `resume`. */
+  pause(): void {
+    this.#socket?.pause()
+  }
+
+  resume(): void {
+    this.#socket?.resume()
+  }
+
+  /** Bytes that the kernel took, of all that was ever sent. */
+  get acceptedBytes(): number {
+    return this.#accepted
+  }
+
+  /** Bytes that wait here. */
+  get pendingBytes(): number {
+    return this.#freshBytes + this.#backlogBytes
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Writes what this tick sent. */
+  flush(): void {
+    if (this.#closed || this.#freshBytes === 0 || this.#socket === undefined) return
+    const fresh = this.#fresh
+    const bytes = this.#freshBytes
+    this.#fresh = []
+    this.#freshBytes = 0
+    if (this.#backlogBytes > 0 || bytes > scratch.length) {
+      this.#keep(fresh, bytes, 0)
+      this.drain()
+    } else {
+      this.#writeAll(this.#socket, fresh, bytes)
+    }
+  }
+
+  /** The socket takes bytes again. */
+  drain(): void {
+    const socket = this.#socket
+    while (socket !== undefined && !this.#closed && this.#backlogBytes > 0) {
+      const bytes = fill(this.#backlog, this.#backlogFrom)
+      const written = Math.max(0, socket.write(scratch, 0, bytes))
+      this.#accepted += written
+      this.#drop(written)
+      if (written < bytes) return
+    }
+  }
+
+  /** Drops what was not written and closes the socket. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#fresh = []
+    this.#backlog = []
+    this.#owned.clear()
+    this.#socket?.terminate()
+  }
+
+  #schedule(): void {
+    if (dirty.length === 0) setImmediate(flushDirty)
+    dirty.push(this)
+  }
+
+  #writeAll(socket: Socket<unknown>, fresh: Part[], bytes: number): void {
+    const text = fresh.every((part) => typeof part === 'string')
+    const taken = text
+      ? socket.write(fresh.length === 1 ? (fresh[0] as string) : fresh.join(''))
+      : socket.write(scratch, 0, fill(fresh, 0))
+    const written = Math.max(0, taken)
+    this.#accepted += written
+    if (written < bytes) this.#keep(fresh, bytes, written)
+    else this.#written(fresh, fresh.length)
+  }
+
+  /** What is kept is what was sent, not a copy: all of it passes through one buffer again. */
+  #keep(parts: Part[], bytes: number, from: number): void {
+    if (this.#backlogBytes === 0) {
+      this.#backlog = parts
+      this.#backlogFrom = 0
+    } else {
+      this.#backlog.push(...parts)
+    }
+    this.#backlogBytes += bytes
+    this.#drop(from)
+  }
+
+  #written(parts: Part[], count: number): void {
+    if (this.#owned.size === 0) return
+    for (let i = 0; i < count; i++) {
+      const part = parts[i] as Part
+      if (this.#owned.delete(part)) release(part as Uint8Array)
+    }
+  }
+
+  #drop(bytes: number): void {
+    let gone = 0
+    let from = this.#backlogFrom + bytes
+    while (gone < this.#backlog.length && from >= (this.#backlog[gone] as Part).length) {
+      from -= (this.#backlog[gone] as Part).length
+      gone++
+    }
+    this.#written(this.#backlog, gone)
+    this.#backlog.splice(0, gone)
+    this.#backlogFrom = from
+    this.#backlogBytes -= bytes
+  }
+}
+
+function flushDirty(): void {
+  const channels = dirty
+  dirty = []
+  for (const channel of channels) channel.flush()
+}
+
+/** Fills the scratch buffer with parts, the first `from` bytes left out; returns how much there is. */
+function fill(parts: Part[], from: number): number {
+  let at = 0
+  let skip = from
+  for (const part of parts) {
+    const room = scratch.length - at
+    if (room === 0) break
+    // All of a text is ASCII, so that a byte is a character.
+    if (typeof part === 'string') {
+      at += scratch.write(skip === 0 ? part : part.slice(skip), at, room, 'latin1')
+    } else {
+      const piece = part.subarray(skip, skip + room)
+      scratch.set(piece, at)
+      at += piece.length
+    }
+    skip = 0
+  }
+  return at
+}

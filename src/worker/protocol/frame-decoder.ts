@@ -1,0 +1,142 @@
+/** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
+import { isReleasable } from '../../lib/bytes.ts'
+import { mayBeMessage } from './json-guard.ts'
+import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
+
+const NEWLINE = 10
+const NOTHING = Buffer.alloc(0)
+const always = () => true
+
+export interface FrameReader<M> {
+  /** Checks one parsed line; throws ProtocolBreach for what is no message of this channel. */
+  check(value: unknown): M
+  /** How many raw bytes follow the line; -1 when the message has none. */
+  payloadBytes(message: M): number
+  /** Takes a whole frame. `payload` may share the memory of what was read, unless that is releasable. */
+  deliver(message: M, payload: Buffer | undefined): void
+}
+
+/**
+ * Cuts a stream of bytes into frames, however it was split on its way. What arrives whole is parsed
+ * in place; only a frame that spans two reads is copied.
+ */
+export class FrameDecoder<M> {
+  readonly #reader: FrameReader<M>
+  readonly #maxLine: number
+  /** The begin of a line whose end has not come: `#carried` bytes of `#carry`. */
+  #carry: Buffer = NOTHING
+  #carried = 0
+  /** The message that waits for its payload, of which `#filled` bytes are there. */
+  #waiting: M | undefined
+  #payload: Buffer = NOTHING
+  #filled = 0
+  #stopped = false
+
+  constructor(reader: FrameReader<M>, maxLine = MAX_LINE_BYTES) {
+    this.#reader = reader
+    this.#maxLine = maxLine
+  }
+
+  /** Nothing more is delivered, not even the rest of what is being read. */
+  stop(): void {
+    this.#stopped = true
+    this.#carry = NOTHING
+    this.#payload = NOTHING
+    this.#waiting = undefined
+  }
+
+  /**
+   * Reads `data`, all of it or as long as `mayGoOn`, which is asked after each line and payload,
+   * with how much it took by then.
+   *
+   * @returns how many bytes it took; the others are to be given to it again
+   * @throws {ProtocolBreach} for the first thing in `data` that is no frame
+   */
+  push(data: Buffer, mayGoOn: (at: number) => boolean = always): number {
+    let at = 0
+    while (at < data.length && !this.#stopped) {
+      at = this.#waiting === undefined ? this.#readLine(data, at) : this.#fillPayload(data, at)
+      if (!mayGoOn(at)) break
+    }
+    return at
+  }
+
+  /** Is the stream between two frames? At its end it has to be. */
+  get idle(): boolean {
+    return this.#carried === 0 && this.#waiting === undefined
+  }
+
+  #readLine(data: Buffer, at: number): number {
+    const newline = data.indexOf(NEWLINE, at)
+    if (newline === -1) {
+      this.#keep(data, at, data.length)
+      return data.length
+    }
+    if (this.#carried > 0) {
+      this.#keep(data, at, newline)
+      const line = this.#carry.toString('latin1', 0, this.#carried)
+      this.#carried = 0
+      this.#carry = NOTHING
+      return this.#takeLine(line, data, newline + 1)
+    }
+    if (newline - at > this.#maxLine) throw new ProtocolBreach('line too long')
+    return this.#takeLine(data.toString('latin1', at, newline), data, newline + 1)
+  }
+
+  /** Parses one line and delivers it, with its payload where that has arrived as a whole. */
+  #takeLine(line: string, data: Buffer, next: number): number {
+    const message = this.#reader.check(parseLine(line))
+    const bytes = this.#reader.payloadBytes(message)
+    if (bytes < 0) {
+      this.#reader.deliver(message, undefined)
+      return next
+    }
+    const end = next + bytes
+    if (end <= data.length) {
+      const payload = data.subarray(next, end)
+      // What was read will be released, what was in it lives on.
+      this.#reader.deliver(message, isReleasable(data) ? Buffer.from(payload) : payload)
+      return end
+    }
+    this.#waiting = message
+    this.#payload = Buffer.allocUnsafeSlow(bytes)
+    this.#filled = 0
+    return next
+  }
+
+  #fillPayload(data: Buffer, at: number): number {
+    const end = Math.min(data.length, at + this.#payload.length - this.#filled)
+    this.#filled += data.copy(this.#payload, this.#filled, at, end)
+    if (this.#filled === this.#payload.length) {
+      const message = this.#waiting as M
+      const payload = this.#payload
+      this.#waiting = undefined
+      this.#payload = NOTHING
+      this.#reader.deliver(message, payload)
+    }
+    return end
+  }
+
+  /** Appends to the unfinished line; doubling keeps a line sent byte by byte linear. */
+  #keep(data: Buffer, from: number, to: number): void {
+    const needed = this.#carried + to - from
+    if (needed > this.#maxLine) throw new ProtocolBreach('line too long')
+    if (needed > this.#carry.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#carry.length, 1024))
+      this.#carry.copy(grown, 0, 0, this.#carried)
+      this.#carry = grown
+    }
+    this.#carried += data.copy(this.#carry, this.#carried, from, to)
+  }
+}
+
+function parseLine(line: string): unknown {
+  if (!mayBeMessage(line)) throw new ProtocolBreach('a line is no message')
+  try {
+    return JSON.parse(line)
+  } catch (cause) {
+    // A line that nests too deep overflows the parser's stack: as bad as one that is no JSON.
+    const what = cause instanceof SyntaxError ? 'not JSON' : 'cannot be parsed'
+    throw new ProtocolBreach(`a line is ${what}`)
+  }
+}

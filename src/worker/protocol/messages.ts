@@ -1,0 +1,203 @@
+/** The worker protocol, version 1: its messages, its bounds, and the one error for whoever breaks it. */
+import type { HeaderList } from '../worker.ts'
+
+export const PROTOCOL_VERSION = 1
+
+/** Bytes of one line, its newline not counted. */
+export const MAX_LINE_BYTES = 256 * 1024
+/** Names and values of one header list together. */
+export const MAX_HEADERS_BYTES = 64 * 1024
+/** Of one header list. */
+export const MAX_HEADERS = 2000
+/** Of a fetch: https://fetch.spec.whatwg.org/#forbidden-method */
+export const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
+/** Raw bytes behind one message; `start` alone may carry more. */
+export const MAX_PAYLOAD_BYTES = 64 * 1024
+export const MAX_START_BYTES = 64 * 1024 * 1024
+export const MAX_START_LINE_BYTES = 16 * 1024
+/** What a sender may have outstanding, for each id and direction. */
+export const CREDIT_WINDOW_BYTES = 256 * 1024
+/** Credit is given in parts of at least this size, or when the reader's queue is empty. */
+export const CREDIT_BATCH_BYTES = 32 * 1024
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+/** The codes that a worker may give to an invocation, or to a bundle that did not load. */
+export type WorkerErrorCode =
+  | 'HANDLER_ERROR'
+  | 'INVALID_RESPONSE'
+  | 'CPU_LIMIT'
+  | 'MEMORY_LIMIT'
+  | 'TIMEOUT'
+  | 'BUNDLE_LOAD_ERROR'
+
+export interface ReadyMessage {
+  type: 'ready'
+  protocol: number
+  engine: string
+  init_us: number
+}
+
+export interface ResponseMessage {
+  type: 'response'
+  id: number
+  status: number
+  headers: HeaderList
+  bytes?: number
+  end: boolean
+}
+
+/** A fetch, named by its worker: `f1`, `f2` and so on. */
+export type FetchId = `f${number}`
+/** Whose body this is: an invocation's or a fetch's. */
+export type BodyId = number | FetchId
+
+export interface ChunkMessage {
+  type: 'chunk'
+  id: BodyId
+  bytes: number
+}
+
+export interface EndMessage {
+  type: 'end'
+  id: BodyId
+}
+
+/** `bytes` is an amount here: nothing follows the line. */
+export interface CreditMessage {
+  type: 'credit'
+  id: BodyId
+  bytes: number
+}
+
+export interface CancelMessage {
+  type: 'cancel'
+  id: BodyId
+  reason: string
+}
+
+export interface ErrorMessage {
+  type: 'error'
+  id?: number
+  code: WorkerErrorCode
+  message: string
+  stack?: string
+}
+
+export interface DoneMessage {
+  type: 'done'
+  id: number
+  cpu_us: number
+  heap_bytes: number
+}
+
+export interface LogMessage {
+  type: 'log'
+  id?: number
+  level: LogLevel
+  message: string
+}
+
+/** The messages about a body: an invocation's, or that of a fetch. */
+export type BodyMessage = ChunkMessage | EndMessage | CreditMessage | CancelMessage
+
+export interface FetchMessage {
+  type: 'fetch'
+  id: FetchId
+  invocation: number
+  method: string
+  url: string
+  headers: HeaderList
+  redirect: 'follow' | 'error' | 'manual'
+  bytes?: number
+  end: boolean
+}
+
+export interface PongMessage {
+  type: 'pong'
+  n: number
+}
+
+/** Everything a worker may say, after `accepted` and `launched`, which are not the worker's words. */
+export type WorkerMessage =
+  | ReadyMessage
+  | ResponseMessage
+  | ChunkMessage
+  | EndMessage
+  | CreditMessage
+  | CancelMessage
+  | ErrorMessage
+  | DoneMessage
+  | LogMessage
+  | FetchMessage
+  | PongMessage
+
+export interface StartLimits {
+  memory_bytes: number
+  cpu_ms: number
+  fds: number
+  /** Wall and CPU time that the bundle has to load. */
+  load_ms: number
+  load_cpu_ms: number
+}
+
+/** The JSON line at the head of the `start` bytes; the bundle follows its newline. */
+export interface StartDetails {
+  function: string
+  function_id: string
+  project: string
+  version: string
+  handler: string
+  env: Readonly<Record<string, string>>
+}
+
+export interface InvokeMessage {
+  type: 'invoke'
+  id: number
+  method: string
+  url: string
+  headers: HeaderList
+  deadline_ms: number
+  cpu_ms: number
+  bytes?: number
+  end: boolean
+}
+
+export interface FetchResponseMessage {
+  type: 'fetch-response'
+  id: FetchId
+  status: number
+  statusText: string
+  url: string
+  redirected: boolean
+  headers: HeaderList
+  end: boolean
+}
+
+export interface FetchErrorMessage {
+  type: 'fetch-error'
+  id: FetchId
+  code: string
+  message: string
+}
+
+/** Everything the host says to a worker. */
+export type HostMessage =
+  | { type: 'start'; protocol: number; worker: number; limits: StartLimits; bytes: number }
+  | InvokeMessage
+  | ChunkMessage
+  | EndMessage
+  | CreditMessage
+  | CancelMessage
+  | FetchResponseMessage
+  | FetchErrorMessage
+  | { type: 'ping'; n: number }
+  | { type: 'shutdown'; grace_ms: number }
+
+/** Whoever sent this broke the protocol: its channel is of no more use. */
+export class ProtocolBreach extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ProtocolBreach'
+  }
+}

@@ -1,0 +1,62 @@
+/** The `start` message: limits and capabilities in its line, what the tenant wrote behind it. */
+import { FunctionError } from '../../errors.ts'
+import type { WorkerSpec } from '../worker.ts'
+import { asciiJson, encodeLine } from './encode.ts'
+import {
+  MAX_START_BYTES,
+  MAX_START_LINE_BYTES,
+  PROTOCOL_VERSION,
+  type StartDetails,
+  type StartLimits,
+} from './messages.ts'
+
+/** CPU time that the kernel grants a worker's whole life: a backstop behind the budgets. */
+export function cpuLifeMs(maxCpuMs: number): number {
+  return 10 * maxCpuMs + 60_000
+}
+
+/**
+ * The line and its bytes.
+ *
+ * @throws {FunctionError} BUNDLE_LOAD_ERROR or WORKER_START_FAILED where they pass the bounds
+ */
+export function encodeStart(
+  spec: WorkerSpec,
+  worker: number,
+  load: { loadMs: number; loadCpuMs: number },
+  bundle: Uint8Array,
+): { line: string; bytes: Uint8Array[] } {
+  const details: StartDetails = {
+    function: spec.functionName,
+    function_id: spec.functionId,
+    project: spec.project,
+    version: spec.version,
+    handler: spec.handler,
+    env: spec.env,
+  }
+  const head = Buffer.from(`${asciiJson(details)}\n`, 'latin1')
+  const bytes = head.length + bundle.length
+  if (bytes > MAX_START_BYTES) {
+    throw new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle and its environment pass 64 MiB')
+  }
+  const limits: StartLimits = {
+    memory_bytes: spec.capabilities.maxMemory,
+    cpu_ms: spec.capabilities.maxCpu,
+    fds: spec.capabilities.maxFileDescriptors,
+    load_ms: load.loadMs,
+    load_cpu_ms: load.loadCpuMs,
+  }
+  const { capabilities } = spec
+  const line = encodeLine({
+    type: 'start',
+    protocol: PROTOCOL_VERSION,
+    worker,
+    limits,
+    capabilities,
+    bytes,
+  })
+  if (line.length > MAX_START_LINE_BYTES) {
+    throw new FunctionError('WORKER_START_FAILED', 'the capabilities of the function pass 16 KiB')
+  }
+  return { line, bytes: [head, bundle] }
+}

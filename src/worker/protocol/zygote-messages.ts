@@ -1,0 +1,47 @@
+/** What comes on a template's own channel: the launcher's line, then what becomes of workers. */
+import { areNames, checkLaunchMessage, type LaunchMessage } from '../process/spawn.ts'
+import { ProtocolBreach } from './messages.ts'
+
+export type TemplateMessage =
+  | LaunchMessage
+  | { type: 'listening'; layers: string[] }
+  | { type: 'forked'; worker: number; pid: number }
+  | {
+      type: 'exited'
+      worker: number
+      status: number
+      signal: number
+      cpu_us: number
+      max_rss: number
+      reason?: string
+    }
+
+/**
+ * Takes one parsed line as a template's message.
+ *
+ * @throws {ProtocolBreach} where it is none
+ */
+export function checkTemplateMessage(value: unknown): TemplateMessage {
+  const message = value as Record<string, unknown> | null
+  switch (message?.type) {
+    case 'listening':
+      if (areNames(message.layers)) return value as TemplateMessage
+      break
+    case 'forked':
+      if (areCounts(message.worker, message.pid)) return value as TemplateMessage
+      break
+    case 'exited': {
+      const { worker, status, signal, cpu_us, max_rss } = message
+      if (areCounts(worker, status, signal, cpu_us, max_rss)) return value as TemplateMessage
+      break
+    }
+    case 'launched':
+    case 'launch-failed':
+      return checkLaunchMessage(value)
+  }
+  throw new ProtocolBreach('no message of a template')
+}
+
+function areCounts(...values: unknown[]): boolean {
+  return values.every((value) => Number.isSafeInteger(value) && (value as number) >= 0)
+}

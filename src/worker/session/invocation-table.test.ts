@@ -1,0 +1,259 @@
+/** One worker's invocations, on a channel without a socket: what is sent is seen as pending bytes. */
+import { describe, expect, test } from 'bun:test'
+import { FunctionError } from '../../errors.ts'
+import { Channel } from '../protocol/channel.ts'
+import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
+import type { InvocationRequest, InvocationSink } from '../worker.ts'
+import { BACKGROUND_MS, type RunningInvocation } from './invocation.ts'
+import { InFlight } from './invocation-table.ts'
+
+const WINDOW = 256 * 1024
+const PART = Buffer.alloc(64 * 1024, 'x')
+const crash = new FunctionError('WORKER_CRASHED', 'gone')
+
+/** Writes down what it is told. */
+class Sink implements InvocationSink {
+  readonly heard: string[] = []
+  response(head: { status: number }) {
+    this.heard.push(`response ${head.status}`)
+  }
+  chunk(bytes: Uint8Array) {
+    this.heard.push(`chunk ${bytes.length}`)
+  }
+  end() {
+    this.heard.push('end')
+  }
+  drain() {
+    this.heard.push('drain')
+  }
+  bodyUnwanted() {
+    this.heard.push('unwanted')
+  }
+  fail(error: FunctionError) {
+    this.heard.push(`fail ${error.code}`)
+  }
+  done(result: { unsent: boolean }) {
+    this.heard.push(result.unsent ? 'unsent' : 'done')
+  }
+}
+
+function setUp() {
+  const channel = new Channel()
+  const flying: InFlight = new InFlight(
+    { channel, fetches: { endOf: () => {} }, watch: (due) => flying.watch(due), overdue: () => {} },
+    (message) => new FunctionError(message.code, message.message),
+  )
+  const begin = (request: Partial<InvocationRequest> = {}) => {
+    const sink = new Sink()
+    const whole = {
+      ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
+      ...{ deadline: performance.now() + 1000, cpuMs: 100, ...request },
+    }
+    const invocation = flying.begin(whole, sink)
+    invocation.begin(whole)
+    return { invocation, sink }
+  }
+  const sent = () => channel.pendingBytes
+  return { channel, flying, begin, sent }
+}
+
+const response = (id: number, end: boolean): ResponseMessage => ({
+  ...{ type: 'response', id, status: 200, headers: [], end },
+})
+const chunk = (id: number, bytes: number) => ({ type: 'chunk', id, bytes }) as const
+const done = (id: number) => ({ type: 'done', id, cpu_us: 5, heap_bytes: 6 }) as const
+
+describe('credit for a response', () => {
+  test('a window of 256 KiB may come, one byte more is a breach', () => {
+    const { flying, begin } = setUp()
+    const { sink } = begin()
+    flying.dispatch(response(1, false), undefined, 0)
+    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
+    const one = () => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)
+    expect(one).toThrow(ProtocolBreach)
+    expect(sink.heard).toEqual(['response 200', ...Array(4).fill('chunk 65536')])
+  })
+
+  test('what the head brings counts as well', () => {
+    const { flying, begin } = setUp()
+    begin()
+    flying.dispatch({ ...response(1, false), bytes: PART.length }, PART, 0)
+    for (let i = 0; i < 3; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
+    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)).toThrow(ProtocolBreach)
+  })
+
+  test('is given in batches of 32 KiB, or when nothing is left to read', () => {
+    const { flying, begin, sent } = setUp()
+    const { invocation } = begin()
+    flying.dispatch(response(1, false), undefined, 0)
+    flying.dispatch(chunk(1, PART.length), PART, 0)
+    const before = sent()
+    invocation.credit(32 * 1024 - 1)
+    expect(sent()).toBe(before)
+    invocation.credit(1)
+    expect(sent()).toBe(before + '{"type":"credit","id":1,"bytes":32768}\n'.length)
+    invocation.credit(1024)
+    const middle = sent()
+    invocation.credit(31 * 1024)
+    expect(sent()).toBeGreaterThan(middle)
+  })
+
+  test('lets the sender go on for ever, but not further', () => {
+    const { flying, begin } = setUp()
+    const { invocation } = begin()
+    flying.dispatch(response(1, false), undefined, 0)
+    for (let i = 0; i < 1000; i++) {
+      flying.dispatch(chunk(1, PART.length), PART, 0)
+      invocation.credit(PART.length)
+    }
+    invocation.credit(10 * WINDOW)
+    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
+    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)).toThrow(ProtocolBreach)
+  })
+})
+
+describe('credit for a request', () => {
+  test('no more than the window leaves; the writer hears when the rest has left', () => {
+    const { flying, begin, sent } = setUp()
+    const { invocation, sink } = begin({ method: 'POST', end: false })
+    const before = sent()
+    expect(invocation.write(Buffer.alloc(WINDOW))).toBe(true)
+    expect(sent() - before).toBeGreaterThan(WINDOW)
+    const full = sent()
+    expect(invocation.write(Buffer.alloc(1000))).toBe(false)
+    expect(sent()).toBe(full)
+    flying.dispatch({ type: 'credit', id: 1, bytes: 999 }, undefined, 0)
+    expect(sink.heard).toEqual([])
+    flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined, 0)
+    expect(sink.heard).toEqual(['drain'])
+    invocation.end()
+    flying.dispatch({ type: 'credit', id: 1, bytes: WINDOW }, undefined, 0)
+    expect(() => flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined, 0)).toThrow(
+      ProtocolBreach,
+    )
+  })
+
+  test('a body that is not wanted is dropped, and writing it goes nowhere', () => {
+    const { flying, begin, sent } = setUp()
+    const { invocation, sink } = begin({ method: 'POST', end: false })
+    invocation.write(Buffer.alloc(WINDOW + 1000))
+    flying.dispatch({ type: 'cancel', id: 1, reason: 'body' }, undefined, 0)
+    expect(sink.heard).toEqual(['unwanted'])
+    const before = sent()
+    expect(invocation.write(Buffer.alloc(1000))).toBe(true)
+    invocation.end()
+    expect(sent()).toBe(before)
+  })
+})
+
+describe('time', () => {
+  test('at the deadline the sink is told at once, and once; done frees the slot', () => {
+    const { flying, begin } = setUp()
+    const deadline = performance.now() + 50
+    const { sink } = begin({ deadline })
+    expect(flying.expire(deadline - 1, () => {})).toBe(false)
+    expect(sink.heard).toEqual([])
+    expect(flying.expire(deadline, () => {})).toBe(false)
+    expect(sink.heard).toEqual(['fail TIMEOUT'])
+    flying.dispatch(response(1, true), undefined, 0)
+    flying.dispatch(done(1), undefined, 0)
+    expect(sink.heard).toEqual(['fail TIMEOUT', 'done'])
+    expect(flying.size).toBe(0)
+  })
+
+  test('no done 250 ms after cancel: stuck', () => {
+    const { flying, begin } = setUp()
+    const { invocation } = begin()
+    invocation.cancel('client gone')
+    const cancelled = performance.now()
+    expect(flying.expire(cancelled + 240, () => {})).toBe(false)
+    expect(flying.expire(cancelled + 251, () => {})).toBe(true)
+  })
+
+  test('a body that streams has no deadline here', () => {
+    const { flying, begin } = setUp()
+    const { sink } = begin()
+    flying.dispatch(response(1, false), undefined, 0)
+    expect(flying.expire(Number.MAX_SAFE_INTEGER, () => {})).toBe(false)
+    expect(sink.heard).toEqual(['response 200'])
+  })
+
+  test('waitUntil has 30 s from the end of the response, then it is cancelled', () => {
+    const { flying, begin, sent } = setUp()
+    const { sink } = begin()
+    const now = performance.now()
+    flying.dispatch(response(1, true), undefined, now)
+    const cut: number[] = []
+    expect(flying.expire(now + BACKGROUND_MS - 1, (id) => cut.push(id))).toBe(false)
+    expect(cut).toEqual([])
+    const before = sent()
+    flying.expire(now + BACKGROUND_MS, (id) => cut.push(id))
+    expect(cut).toEqual([1])
+    expect(sent()).toBeGreaterThan(before)
+    flying.dispatch(done(1), undefined, now)
+    expect(sink.heard).toEqual(['response 200', 'done'])
+  })
+})
+
+describe('the end of a worker', () => {
+  test('what never left is handed back, also without its error', () => {
+    const { flying, begin } = setUp()
+    const { sink } = begin()
+    flying.abandonAll(crash)
+    expect(sink.heard).toEqual(['unsent'])
+    expect(flying.size).toBe(0)
+  })
+
+  test('what it was sent before it got ready is handed back', () => {
+    const { flying, begin, channel } = setUp()
+    const { sink } = begin()
+    channel.flush()
+    flying.abandonAll(crash, { unbegun: true })
+    expect(sink.heard).toEqual(['unsent'])
+  })
+
+  test('a request whose body was being written is not handed back', () => {
+    const { flying, begin } = setUp()
+    const { invocation, sink } = begin({ method: 'POST', end: false })
+    invocation.write(Buffer.alloc(10))
+    flying.abandonAll(crash)
+    expect(sink.heard).toEqual(['fail WORKER_CRASHED', 'done'])
+  })
+
+  test('what was answered is only done', () => {
+    const { flying, begin } = setUp()
+    const { sink } = begin()
+    flying.dispatch(response(1, true), undefined, 0)
+    flying.abandonAll(crash)
+    expect(sink.heard).toEqual(['response 200', 'done'])
+  })
+
+  test('the guilty one gets its error, its neighbours WORKER_CRASHED', () => {
+    const { flying, begin } = setUp()
+    const all = [begin(), begin(), begin()]
+    for (const id of [1, 2, 3]) flying.dispatch(response(id, false), undefined, 0)
+    const error = new FunctionError('MEMORY_LIMIT', 'too much')
+    flying.abandonAll(error, { guilty: flying.newest() })
+    expect(all.map(({ sink }) => sink.heard[1])).toEqual([
+      ...['fail WORKER_CRASHED', 'fail WORKER_CRASHED', 'fail MEMORY_LIMIT'],
+    ])
+  })
+
+  test('guilty of CPU time is the last begun that can have burned its budget', () => {
+    const { flying, begin } = setUp()
+    const all: RunningInvocation[] = [begin(), begin(), begin({ cpuMs: 5000 })].map(
+      ({ invocation }) => invocation,
+    )
+    expect(flying.overCpu(performance.now() + 200)).toBe(all[1])
+    expect(flying.overCpu(performance.now())).toBe(all[0])
+  })
+})
+
+test('a done that comes too early leaves the invocation to be answered', () => {
+  const { flying, begin } = setUp()
+  const { sink } = begin()
+  expect(() => flying.dispatch(done(1), undefined, 0)).toThrow(ProtocolBreach)
+  expect(flying.size).toBe(1)
+  flying.abandonAll(crash)
+  expect(sink.heard.at(-1)).toBe('unsent')
+})

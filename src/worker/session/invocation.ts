@@ -1,0 +1,286 @@
+/** One invocation as the host runs it: what may come next, credit both ways, and when its time is up. */
+
+import { FunctionError } from '../../errors.ts'
+import { isReleasable } from '../../lib/bytes.ts'
+import type { Channel } from '../protocol/channel.ts'
+import { asciiJson } from '../protocol/encode.ts'
+import {
+  CREDIT_BATCH_BYTES,
+  CREDIT_WINDOW_BYTES,
+  MAX_LINE_BYTES,
+  MAX_PAYLOAD_BYTES,
+  ProtocolBreach,
+  type ResponseMessage,
+} from '../protocol/messages.ts'
+import type { Invocation, InvocationRequest, InvocationSink } from '../worker.ts'
+import type { Fetches } from './fetch-table.ts'
+
+/** What `waitUntil` has from the end of the response. */
+export const BACKGROUND_MS = 30_000
+
+/**
+ * `head`: the response head is awaited, until the deadline. `streaming`: the head is out, its body
+ * follows; the gateway watches the time. `background`: answered, `waitUntil` runs on.
+ * `cancelled`: only `done` is awaited, and what else comes is dropped.
+ */
+export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
+
+/** What an invocation needs of its worker. */
+export interface InvocationOwner {
+  readonly channel: Channel
+  readonly fetches: Pick<Fetches, 'endOf'>
+  /** The invocation has to be looked at when `due` (ms, performance.now()) has come. */
+  watch(due: number): void
+  /** One passed its deadline without an answer. */
+  overdue(): void
+}
+
+export class RunningInvocation implements Invocation {
+  readonly id: number
+  readonly sink: InvocationSink
+  readonly cpuMs: number
+  /** When it was sent, or when its worker was ready for it; performance.now(). */
+  startedAt: number
+  phase: Phase = 'head'
+  /** When the time of this phase is up (ms, performance.now()); Infinity = nobody here watches it. */
+  due: number
+  readonly #owner: InvocationOwner
+  /** Bytes sent on the channel before this invocation's first. */
+  readonly #offset: number
+  #bodyWritten = false
+  /** No more of the request body leaves: it was sent, is not wanted, or has nobody to go to. */
+  #bodyClosed: boolean
+  #bodyEnded: boolean
+  #queue: Uint8Array[] = []
+  /** Buffers in the queue that were written whole, and are of no use afterwards. */
+  readonly #disposable = new Set<ArrayBufferLike>()
+  #sendCredit = CREDIT_WINDOW_BYTES
+  #writerWaits = false
+  /** What the worker may still send. */
+  #window = CREDIT_WINDOW_BYTES
+  /** Bytes that the sink holds, and bytes it took for which the worker has no credit yet. */
+  #unread = 0
+  #owed = 0
+
+  constructor(
+    id: number,
+    request: InvocationRequest,
+    sink: InvocationSink,
+    owner: InvocationOwner,
+  ) {
+    this.id = id
+    this.sink = sink
+    this.cpuMs = request.cpuMs
+    this.due = request.deadline
+    this.startedAt = performance.now()
+    this.#owner = owner
+    this.#offset = owner.channel.acceptedBytes + owner.channel.pendingBytes
+    this.#bodyEnded = request.end
+    this.#bodyClosed = request.end
+  }
+
+  /** Sends the request. False: its line is longer than the protocol allows. */
+  begin(request: InvocationRequest): boolean {
+    const { body } = request
+    const inline = body !== undefined && body.length > 0 && body.length <= MAX_PAYLOAD_BYTES
+    const late = body !== undefined && body.length > MAX_PAYLOAD_BYTES
+    const left = Math.max(0, Math.round(request.deadline - this.startedAt))
+    const line =
+      `{"type":"invoke","id":${this.id},"method":${asciiJson(request.method)},` +
+      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},` +
+      `"deadline_ms":${left},"cpu_ms":${Math.max(1, Math.round(request.cpuMs))},` +
+      `${inline ? `"bytes":${body.length},` : ''}"end":${request.end && !late}}\n`
+    if (line.length > MAX_LINE_BYTES) {
+      this.phase = 'cancelled'
+      return false
+    }
+    const { channel } = this.#owner
+    channel.sendLine(line)
+    if (inline) {
+      this.#sendCredit -= body.length
+      channel.sendBytes(body)
+    } else if (late) {
+      this.#bodyClosed = false
+      this.#queue.push(body)
+      this.#pump()
+    }
+    return true
+  }
+
+  write(bytes: Uint8Array): boolean {
+    if (this.#bodyClosed || this.#bodyEnded) return true
+    this.#bodyWritten = true
+    if (bytes.length > 0) this.#queue.push(bytes)
+    if (isReleasable(bytes)) this.#disposable.add(bytes.buffer)
+    this.#pump()
+    this.#writerWaits = this.#queue.length > 0
+    return !this.#writerWaits
+  }
+
+  end(): void {
+    if (this.#bodyClosed || this.#bodyEnded) return
+    this.#bodyEnded = true
+    this.#pump()
+  }
+
+  credit(bytes: number): void {
+    this.#unread = Math.max(0, this.#unread - bytes)
+    this.#owed += bytes
+    if (this.phase !== 'streaming') return
+    if (this.#owed < CREDIT_BATCH_BYTES && this.#unread > 0) return
+    const given = Math.min(this.#owed, CREDIT_WINDOW_BYTES - this.#window)
+    this.#owed = 0
+    if (given <= 0) return
+    this.#window += given
+    this.#owner.channel.sendLine(`{"type":"credit","id":${this.id},"bytes":${given}}\n`)
+  }
+
+  cancel(reason: string): void {
+    if (this.phase === 'cancelled') return
+    const now = performance.now()
+    if (this.phase === 'head' && now >= this.due) this.#owner.overdue()
+    this.phase = 'cancelled'
+    this.due = now
+    this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
+    this.#owner.channel.sendLine(
+      `{"type":"cancel","id":${this.id},"reason":${asciiJson(reason)}}\n`,
+    )
+    this.#owner.watch(this.due)
+  }
+
+  /** The worker wrote the head of the response, perhaps with all of its body. */
+  onResponse(message: ResponseMessage, payload: Buffer | undefined, now: number): void {
+    if (this.phase === 'cancelled') return
+    if (this.phase !== 'head') throw new ProtocolBreach('a second response')
+    if (payload !== undefined) this.#take(payload.length)
+    if (message.end) this.#answered(now)
+    else this.#awaitBody()
+    const body = payload === undefined || payload.length === 0 ? undefined : payload
+    this.sink.response({ status: message.status, headers: message.headers, body, end: message.end })
+  }
+
+  onChunk(payload: Buffer): void {
+    if (this.phase === 'cancelled') return
+    if (this.phase !== 'streaming') throw new ProtocolBreach('a chunk outside of a response body')
+    this.#take(payload.length)
+    this.sink.chunk(payload)
+  }
+
+  onEnd(now: number): void {
+    if (this.phase === 'cancelled') return
+    if (this.phase !== 'streaming') throw new ProtocolBreach('the end of no response body')
+    this.#answered(now)
+    this.sink.end()
+  }
+
+  onCredit(bytes: number): void {
+    this.#sendCredit += bytes
+    if (this.#sendCredit > CREDIT_WINDOW_BYTES)
+      throw new ProtocolBreach('credit for bytes not sent')
+    if (this.#bodyClosed) return
+    this.#pump()
+    if (!this.#writerWaits || this.#queue.length > 0) return
+    this.#writerWaits = false
+    this.sink.drain()
+  }
+
+  /** The worker wants no more of the request body. */
+  onCancel(): void {
+    if (this.#bodyClosed) return
+    this.#dropBody()
+    this.sink.bodyUnwanted()
+  }
+
+  onError(error: FunctionError, now: number): void {
+    if (this.phase === 'cancelled') return
+    if (this.phase === 'background') throw new ProtocolBreach('an error after the response')
+    this.#answered(now)
+    this.sink.fail(error)
+  }
+
+  /** May it be done now? @throws {ProtocolBreach} */
+  checkDone(): void {
+    if (this.phase === 'head' || this.phase === 'streaming') {
+      throw new ProtocolBreach('done without a whole response')
+    }
+  }
+
+  onDone(cpuUs: number): void {
+    this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
+    this.sink.done({ cpuUs, unsent: false })
+  }
+
+  /** The deadline passed before the head was there: answered now, whatever the worker does. */
+  timeOut(): void {
+    this.sink.fail(new FunctionError('TIMEOUT', 'the function did not answer in time'))
+    this.cancel('deadline')
+  }
+
+  /** It never began: `begin` returned false. */
+  refuse(): void {
+    const message = 'the request headers do not fit a message'
+    this.sink.fail(new FunctionError('HEADERS_TOO_LARGE', message))
+    this.sink.done({ cpuUs: 0, unsent: false })
+  }
+
+  /** Its worker is gone. What never left this process is handed back instead of failed. */
+  abandon(error: FunctionError, unbegun: boolean): void {
+    const answered = this.phase === 'background' || this.phase === 'cancelled'
+    const unread = unbegun || this.#owner.channel.acceptedBytes <= this.#offset
+    const unsent = this.phase === 'head' && !this.#bodyWritten && unread
+    this.phase = 'cancelled'
+    this.#dropBody()
+    this.#owner.fetches.endOf(this.id)
+    if (!answered && !unsent) this.sink.fail(error)
+    this.sink.done({ cpuUs: 0, unsent })
+  }
+
+  /** Sends what credit allows of the request body. */
+  #pump(): void {
+    const { channel } = this.#owner
+    while (this.#sendCredit > 0) {
+      const first = this.#queue[0]
+      if (first === undefined) break
+      const bytes = Math.min(first.length, this.#sendCredit, MAX_PAYLOAD_BYTES)
+      channel.sendLine(`{"type":"chunk","id":${this.id},"bytes":${bytes}}\n`)
+      this.#sendCredit -= bytes
+      if (bytes < first.length) {
+        channel.sendBytes(first.subarray(0, bytes))
+        this.#queue[0] = first.subarray(bytes)
+        continue
+      }
+      this.#queue.shift()
+      if (this.#disposable.delete(first.buffer)) channel.giveBytes(first)
+      else channel.sendBytes(first)
+    }
+    if (this.#bodyEnded && this.#queue.length === 0) {
+      this.#bodyClosed = true
+      channel.sendLine(`{"type":"end","id":${this.id}}\n`)
+    }
+  }
+
+  #dropBody(): void {
+    this.#bodyClosed = true
+    this.#writerWaits = false
+    if (this.#queue.length > 0) this.#queue = []
+  }
+
+  #take(bytes: number): void {
+    this.#window -= bytes
+    this.#unread += bytes
+    if (this.#window < 0) throw new ProtocolBreach('sent without credit')
+  }
+
+  #awaitBody(): void {
+    this.phase = 'streaming'
+    this.due = Number.POSITIVE_INFINITY
+  }
+
+  #answered(now: number): void {
+    this.phase = 'background'
+    this.due = now + BACKGROUND_MS
+    this.#owner.watch(this.due)
+  }
+}

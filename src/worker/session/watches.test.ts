@@ -1,0 +1,173 @@
+/** The small judges: each is told the time, so that its rule can be tested to the millisecond. */
+import { describe, expect, test } from 'bun:test'
+import { readProcessUse } from '../process/process-watch.ts'
+import { CpuAllowance } from './cpu-budget.ts'
+import { explainExit, firstPosition } from './failures.ts'
+import { Liveness } from './liveness.ts'
+import { LogLimiter } from './log-limiter.ts'
+import { Wear } from './recycle-policy.ts'
+
+const MB = 1024 * 1024
+
+describe('the silent-worker rule', () => {
+  test('pings after 25 ms without a message, and calls silent what does not answer in 50 ms', () => {
+    const liveness = new Liveness()
+    liveness.heard(1000)
+    expect(liveness.due(1024)).toBe(0)
+    expect(liveness.due(1025)).toBe(1)
+    expect(liveness.due(1060)).toBe(0)
+    expect(liveness.judge(1074)).toBe(false)
+    expect(liveness.judge(1075)).toBe(true)
+    expect(liveness.silent).toBe(true)
+    expect(liveness.judge(1100)).toBe(false)
+  })
+
+  test('a pong ends the silence, and only the one that is awaited', () => {
+    const liveness = new Liveness()
+    liveness.heard(0)
+    expect(liveness.answered(0)).toBe(false)
+    const n = liveness.due(30)
+    liveness.judge(80)
+    expect(liveness.answered(n + 1)).toBe(false)
+    expect(liveness.silent).toBe(true)
+    expect(liveness.answered(n)).toBe(true)
+    expect(liveness.silent).toBe(false)
+    expect(liveness.answered(n)).toBe(false)
+  })
+
+  test('a worker that sends other messages is not silent', () => {
+    const liveness = new Liveness()
+    liveness.heard(0)
+    liveness.due(30)
+    liveness.heard(70)
+    expect(liveness.judge(100)).toBe(false)
+    expect(liveness.judge(120)).toBe(true)
+  })
+})
+
+describe('the log limit', () => {
+  test('admits 1,000 lines a second and counts the rest', () => {
+    const limiter = new LogLimiter()
+    let admitted = 0
+    for (let i = 0; i < 1500; i++) if (limiter.admits(10, 5000)) admitted++
+    expect(admitted).toBe(1000)
+    expect(limiter.takeDropped(5999)).toBe(0)
+    expect(limiter.takeDropped(6000)).toBe(500)
+    expect(limiter.takeDropped(6000)).toBe(0)
+    expect(limiter.admits(10, 6000)).toBe(true)
+  })
+
+  test('admits 1 MiB a second', () => {
+    const limiter = new LogLimiter()
+    let admitted = 0
+    for (let i = 0; i < 40; i++) if (limiter.admits(32 * 1024, 0)) admitted++
+    expect(admitted).toBe(32)
+  })
+})
+
+describe('the CPU allowance', () => {
+  test('is said again only when it changed, and not more often than it may', () => {
+    const said: number[] = []
+    const cpu = new CpuAllowance(1000, 500, (ms) => said.push(ms))
+    cpu.sync(0)
+    cpu.began(300)
+    cpu.began(200.5)
+    cpu.sync(499)
+    expect(said).toEqual([1000])
+    cpu.sync(500)
+    expect(said).toEqual([1000, 1501])
+    cpu.sync(2000)
+    expect(said).toHaveLength(2)
+    cpu.ended(300)
+    cpu.ended(200.5)
+    expect(cpu.settled).toBe(false)
+    cpu.sync(2001)
+    expect(said).toEqual([1000, 1501, 1000])
+    expect(cpu.settled).toBe(true)
+  })
+})
+
+describe('the wear of a worker', () => {
+  test('32 MB of heap over its first invocation is too much', () => {
+    const wear = new Wear(1000)
+    expect(wear.add(0, 5 * MB)).toBeUndefined()
+    expect(wear.add(0, 37 * MB)).toBeUndefined()
+    expect(wear.add(0, 37 * MB + 1)).toContain('heap')
+  })
+
+  test('half of its CPU life is enough', () => {
+    const wear = new Wear(1000)
+    expect(wear.add(35_000_000, 0)).toBeUndefined()
+    expect(wear.add(1, 0)).toContain('CPU')
+  })
+})
+
+describe('how a process ended', () => {
+  const exit = { status: 0, signal: 0, cpu: false, cpuUs: 0 }
+
+  test.each([
+    ['by the CPU watch', { ...exit, signal: 9, cpu: true }, 'CPU_LIMIT'],
+    ['by RLIMIT_CPU', { ...exit, signal: 24 }, 'CPU_LIMIT'],
+    ['by the hard RLIMIT_CPU', { ...exit, signal: 9, cpuUs: 70_000_000 }, 'CPU_LIMIT'],
+    ['by the oom killer', { ...exit, signal: 9, oom: true }, 'MEMORY_LIMIT'],
+    ['by somebody else', { ...exit, signal: 9, oom: false }, 'WORKER_CRASHED'],
+    ['by a crash', { ...exit, signal: 11 }, 'WORKER_CRASHED'],
+    ['by its seccomp filter', { ...exit, signal: 31 }, 'SANDBOX_VIOLATION'],
+    ['by itself', { ...exit, status: 1 }, 'WORKER_CRASHED'],
+    ['unknown', undefined, 'WORKER_CRASHED'],
+  ] as const)('%s', (_how, how, code) => {
+    expect(explainExit(how, 70_000, 'serving').code).toBe(code)
+    expect(explainExit(how, 70_000, 'loading').code).toBe('BUNDLE_LOAD_ERROR')
+    expect(explainExit(how, 70_000, 'launching').code).toBe('WORKER_START_FAILED')
+  })
+})
+
+describe('the position of an error', () => {
+  test.each([
+    ['Error: x\n    at load (src/a.ts:3:7)\n    at src/b.ts:1:1', ['src/a.ts', 3, 7]],
+    ['    at src/main.ts:10:2', ['src/main.ts', 10, 2]],
+    ['    at bundle.js:1:1\n    at f (src/x.ts:2:3)', ['src/x.ts', 2, 3]],
+    ['    at map (native)\n    at async g (lib/y.js:4:5)', ['lib/y.js', 4, 5]],
+  ] as const)('%j', (stack, [file, line, column]) => {
+    expect(firstPosition(stack)).toEqual({ file, line, column })
+  })
+
+  test('is unknown where no frame is the tenant’s', () => {
+    expect(firstPosition('Error: x\n    at bundle.js:1:1\n    at f (native)')).toBeUndefined()
+    expect(firstPosition('')).toBeUndefined()
+  })
+})
+
+describe('a stack that a worker made up', () => {
+  test.each(['\r', '\u2028', ' ', '(', ':1', '(a:1:1', ' at a:1:1'])(
+    'of many %j is looked through in no time',
+    (part) => {
+      const stack = `    at ${part.repeat(16_000 / part.length)}x`
+      const blank = part.repeat(16_000 / part.length)
+      const begin = performance.now()
+      for (let i = 0; i < 10; i++) {
+        expect(firstPosition(stack)).toBeUndefined()
+        firstPosition(blank)
+      }
+      // Quadratic search took 100 ms for one.
+      expect(performance.now() - begin).toBeLessThan(300)
+    },
+  )
+})
+
+describe('what a process uses', () => {
+  test('grows with its memory and its work', () => {
+    const before = readProcessUse(process.pid)
+    const kept = Buffer.alloc(64 * MB, 1)
+    const end = performance.now() + 150
+    while (performance.now() < end);
+    const after = readProcessUse(process.pid)
+    expect(kept[0]).toBe(1)
+    expect((after?.residentBytes ?? 0) - (before?.residentBytes ?? 0)).toBeGreaterThan(32 * MB)
+    expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeGreaterThanOrEqual(50)
+  })
+
+  test('is unknown where there is no process', () => {
+    expect(readProcessUse(2 ** 30)).toBeUndefined()
+  })
+})
