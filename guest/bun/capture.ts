@@ -5,7 +5,7 @@ import { Writable } from 'node:stream'
 import { formatWithOptions, inspect } from 'node:util'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
-import type { LogLevel } from '../../src/worker/protocol/messages.ts'
+import type { LogLevel } from '../../src/worker/worker.ts'
 import { describeError, errorText } from './errors.ts'
 
 /** Every unit may take six characters on the line, which is bounded. */

@@ -3,8 +3,8 @@
  * handed over as text on the command line, since the sandbox's user may read no file of ours.
  */
 
-import { connectFd } from '../../src/worker/process/connect-fd.ts'
 import { Channel } from '../../src/worker/protocol/channel.ts'
+import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { FrameDecoder } from '../../src/worker/protocol/frame-decoder.ts'
 import {

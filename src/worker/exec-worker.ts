@@ -1,16 +1,9 @@
 /** A worker that the launcher executes as a process of its own, and that is watched from outside. */
 import { FunctionError } from '../errors.ts'
-import { connectFd } from './process/connect-fd.ts'
 import type { ProcessUse, ProcessWatch, WatchedProcess } from './process/process-watch.ts'
-import {
-  checkLaunchMessage,
-  endProcess,
-  type Launched,
-  type LaunchMessage,
-  launch,
-  launchFailure,
-  readLines,
-} from './process/spawn.ts'
+import { endProcess, type Launched, launch, launchFailure, readLines } from './process/spawn.ts'
+import { checkLaunchMessage, type LaunchMessage } from './protocol/announcements.ts'
+import { connectFd } from './protocol/connect-fd.ts'
 import { workerSocket } from './protocol/worker-socket.ts'
 import { checkLayers, type Sandbox, type SandboxSettings } from './sandbox/sandbox.ts'
 import type { Announcement } from './session/message-handler.ts'

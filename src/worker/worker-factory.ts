@@ -11,7 +11,6 @@ import { findProgram } from './process/bun-program.ts'
 import { OomKills } from './process/oom-kills.ts'
 import { ProcessWatch } from './process/process-watch.ts'
 import { Template } from './process/zygote.ts'
-import type { LogLevel } from './protocol/messages.ts'
 import { type ProcessParts, QuickJSProcess } from './quickjs-exec.ts'
 import { QuickJSWorker } from './quickjs-forked.ts'
 import type { Cgroups } from './sandbox/cgroups.ts'
@@ -24,7 +23,7 @@ import {
   type SandboxSettings,
 } from './sandbox/sandbox.ts'
 import type { WorkerServices } from './session/worker-context.ts'
-import type { Worker, WorkerEvents, WorkerLauncher, WorkerSpec } from './worker.ts'
+import type { LogLevel, Worker, WorkerEvents, WorkerLauncher, WorkerSpec } from './worker.ts'
 
 /** What the template that is always there is for. */
 const NOTHING_ALLOWED = namedProfile('strict', 'default')
@@ -193,7 +192,7 @@ class Workers implements WorkerLauncher {
         ...{ launcherPath, workerPath, sandboxUid, runDir },
         ...{ emptyDir: this.#emptyDir, sandbox, settings: this.#settings },
       }
-      template = new Template(name, parts, this.#services)
+      template = new Template(name, parts, this.#services.log)
       this.#templates.set(sandbox.key, template)
     }
     return template

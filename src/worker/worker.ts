@@ -86,9 +86,11 @@ export interface Invocation {
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'gone'
 
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
 export interface WorkerLog {
   invocation: number | undefined
-  level: 'debug' | 'info' | 'warn' | 'error'
+  level: LogLevel
   message: string
 }
 

@@ -3,8 +3,8 @@
  * itself, and runs the bundle as code with `send`, `raw` and `on` to break the protocol with.
  */
 
-import { connectFd } from '../../src/worker/process/connect-fd.ts'
 import { Channel } from '../../src/worker/protocol/channel.ts'
+import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 
 const channel = new Channel()
 let received = Buffer.alloc(0)

@@ -2,7 +2,6 @@
 import { constants } from 'node:os'
 import type { Subprocess } from 'bun'
 import { FunctionError } from '../../errors.ts'
-import { ProtocolBreach } from '../protocol/messages.ts'
 
 /** So long a supervisor has to follow its program. */
 const SUPERVISOR_MS = 1000
@@ -28,11 +27,6 @@ export interface Launched {
   /** Our end of its channel. Whoever connects it closes it. */
   channelFd: number
 }
-
-/** The launcher's own line, before the program's first. */
-export type LaunchMessage =
-  | { type: 'launched'; pid: number; layers: string[] }
-  | { type: 'launch-failed'; what: string; errno: string }
 
 export function launch(options: LaunchOptions): Launched {
   const user =
@@ -89,24 +83,6 @@ export function launchFailure(what: string, errno: string): FunctionError {
       ? "a link on the way to an allowed path belongs to the workers' user, and is not followed, as a function may have made it: remove it, or make its owner another user; the log names it"
       : `the launcher failed: ${what} (${errno})`
   return new FunctionError('SANDBOX_UNAVAILABLE', why)
-}
-
-export function areNames(value: unknown): boolean {
-  return Array.isArray(value) && value.every((name) => typeof name === 'string')
-}
-
-/** Takes a line as the launcher's. */
-export function checkLaunchMessage(value: unknown): LaunchMessage {
-  const message = value as Record<string, unknown> | null
-  if (message?.type === 'launched' && Number.isSafeInteger(message.pid)) {
-    if (areNames(message.layers)) return value as LaunchMessage
-  }
-  if (message?.type === 'launch-failed') {
-    // It may be the program's own word, which takes the launcher's place.
-    const { what, errno } = message
-    if (typeof what === 'string' && typeof errno === 'string') return value as LaunchMessage
-  }
-  throw new ProtocolBreach('no line of the launcher')
 }
 
 /** Reads what a process prints, line by line, as fast as may be. */

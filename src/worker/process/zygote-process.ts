@@ -3,13 +3,13 @@ import { rmSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
 import { Channel } from '../protocol/channel.ts'
+import { connectFd } from '../protocol/connect-fd.ts'
 import { FrameDecoder } from '../protocol/frame-decoder.ts'
 import { checkTemplateMessage, type TemplateMessage } from '../protocol/zygote-messages.ts'
 import { checkLayers, type Sandbox, type SandboxSettings } from '../sandbox/sandbox.ts'
-import type { ProcessExit } from '../session/failures.ts'
-import type { WorkerServices } from '../session/worker-context.ts'
-import { connectFd } from './connect-fd.ts'
+import type { LogLevel } from '../worker.ts'
 import { readHostPids } from './host-pids.ts'
+import type { ProcessExit } from './process-exit.ts'
 import { endProcess, type Launched, launch, launchFailure, readLines } from './spawn.ts'
 
 /** From the first sign of its end to the second. */
@@ -25,6 +25,9 @@ export interface TemplateParts {
   sandbox: Sandbox
   settings: SandboxSettings
 }
+
+/** Writes a line to the operator's log. */
+export type OperatorLog = (level: LogLevel, message: string) => void
 
 export interface TemplateEvents {
   listening(): void
@@ -44,7 +47,7 @@ export class TemplateProcess {
   open = false
   readonly #parts: TemplateParts
   readonly #events: TemplateEvents
-  readonly #services: WorkerServices
+  readonly #log: OperatorLog
   readonly #socketPath: string
   readonly #channel = new Channel()
   readonly #decoder: FrameDecoder<TemplateMessage>
@@ -59,17 +62,12 @@ export class TemplateProcess {
   readonly #innerPids = new Map<number, number>()
   #hostPids = new Map<number, number>()
 
-  constructor(
-    name: string,
-    parts: TemplateParts,
-    services: WorkerServices,
-    events: TemplateEvents,
-  ) {
+  constructor(name: string, parts: TemplateParts, log: OperatorLog, events: TemplateEvents) {
     this.socketName = `${name}.sock`
     this.#socketPath = `${parts.runDir}/${this.socketName}`
     this.#parts = parts
     this.#events = events
-    this.#services = services
+    this.#log = log
     this.#decoder = new FrameDecoder<TemplateMessage>({
       check: checkTemplateMessage,
       payloadBytes: () => -1,
@@ -105,7 +103,7 @@ export class TemplateProcess {
     try {
       const launched = this.#launch(this.#parts)
       this.#launched = launched
-      const print = (line: string) => this.#services.log('warn', `${this.socketName}: ${line}`)
+      const print = (line: string) => this.#log('warn', `${this.socketName}: ${line}`)
       void readLines(launched.process.stdout, print)
       void readLines(launched.process.stderr, print)
       const socket = await connectFd(launched.channelFd, undefined, {
@@ -144,7 +142,7 @@ export class TemplateProcess {
     try {
       this.#decoder.push(data)
     } catch (cause) {
-      this.#services.log('error', `${this.socketName}: ${cause}`)
+      this.#log('error', `${this.socketName}: ${cause}`)
       this.#end(new FunctionError('WORKER_CRASHED', 'the template broke its protocol', { cause }))
     }
   }

@@ -2,12 +2,11 @@
 import { closeSync, constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
+import type { Accepted } from '../protocol/announcements.ts'
 import { type ChannelPeer, workerSocket } from '../protocol/worker-socket.ts'
-import type { QuickJSWorker } from '../quickjs-forked.ts'
-import type { ProcessExit } from '../session/failures.ts'
-import type { WorkerServices } from '../session/worker-context.ts'
+import type { ProcessExit } from './process-exit.ts'
 import { Spare } from './spare.ts'
-import { type TemplateParts, TemplateProcess } from './zygote-process.ts'
+import { type OperatorLog, type TemplateParts, TemplateProcess } from './zygote-process.ts'
 
 /** Connections that the template has not accepted yet: more would only fill its backlog. */
 const MAX_UNACCEPTED = 64
@@ -22,26 +21,36 @@ const SPARES = 2
 /** A spare that was lost is replaced after so long, as the next one may be lost too. */
 const REPLACE_MS = 100
 
+/** A worker that needs a process: it is the peer of the connection that becomes its channel. */
+export interface ForkedWorker extends ChannelPeer {
+  /** Takes the connection, on which nothing was received yet. */
+  attach(socket: Socket<unknown>): void
+  /** Takes a connection whose announcement was received already. */
+  adopt(socket: Socket<unknown>, accepted: Accepted): void
+  processEnded(exit: ProcessExit): void
+  kill(reason: FunctionError): void
+}
+
 export class Template {
   readonly #kind: string
   readonly #parts: TemplateParts
-  readonly #services: WorkerServices
+  readonly #log: OperatorLog
   readonly #runDirFd: number
   #process: TemplateProcess | undefined
   #lives = 0
   /** Workers that wait for a place among the unaccepted. */
-  #waiting: QuickJSWorker[] = []
-  readonly #unaccepted = new Set<QuickJSWorker>()
-  readonly #workers = new Map<number, QuickJSWorker>()
+  #waiting: ForkedWorker[] = []
+  readonly #unaccepted = new Set<ForkedWorker>()
+  readonly #workers = new Map<number, ForkedWorker>()
   readonly #earlyExits = new Map<number, ProcessExit>()
   readonly #spares = new Set<Spare>()
   #whenOpen = openPromise()
   #closed = false
 
-  constructor(kind: string, parts: TemplateParts, services: WorkerServices) {
+  constructor(kind: string, parts: TemplateParts, log: OperatorLog) {
     this.#kind = kind
     this.#parts = parts
-    this.#services = services
+    this.#log = log
     // An address holds 107 bytes, a data directory's path may be longer: connected through this.
     this.#runDirFd = openSync(parts.runDir, constants.O_RDONLY | constants.O_DIRECTORY)
   }
@@ -63,7 +72,7 @@ export class Template {
   }
 
   /** Gives this worker a connection, and by that a process: one made before, or a new one. */
-  fork(worker: QuickJSWorker): void {
+  fork(worker: ForkedWorker): void {
     if (this.#giveSpare(worker)) return
     this.#waiting.push(worker)
     this.#run()
@@ -71,7 +80,7 @@ export class Template {
   }
 
   /** The connection was accepted: this is the worker's number in this template's life. */
-  accepted(worker: QuickJSWorker, number: number): void {
+  accepted(worker: ForkedWorker, number: number): void {
     this.#workers.set(number, worker)
     // First: the queue forgets them all when it is empty.
     const exit = this.#earlyExits.get(number)
@@ -80,7 +89,7 @@ export class Template {
   }
 
   /** The worker is of no interest any more; its process, where there is one, is killed. */
-  dismiss(worker: QuickJSWorker, number: number | undefined): void {
+  dismiss(worker: ForkedWorker, number: number | undefined): void {
     if (number === undefined) this.#leaveQueue(worker)
     else if (this.#workers.delete(number)) this.#process?.kill(number)
   }
@@ -105,7 +114,7 @@ export class Template {
     this.#lives++
     let served = false
     const name = `${this.#kind}-${this.#lives}`
-    const process: TemplateProcess = new TemplateProcess(name, this.#parts, this.#services, {
+    const process: TemplateProcess = new TemplateProcess(name, this.#parts, this.#log, {
       listening: () => {
         served = true
         this.#whenOpen.resolve()
@@ -118,7 +127,7 @@ export class Template {
     this.#process = process
   }
 
-  #giveSpare(worker: QuickJSWorker): boolean {
+  #giveSpare(worker: ForkedWorker): boolean {
     for (const spare of this.#spares) {
       const taken = spare.take(worker)
       if (taken === undefined) continue
@@ -164,7 +173,7 @@ export class Template {
     }
   }
 
-  #connect(process: TemplateProcess, worker: QuickJSWorker, retryMs: number): void {
+  #connect(process: TemplateProcess, worker: ForkedWorker, retryMs: number): void {
     // It was killed, or its template died, while it waited for its turn.
     if (!process.open || !this.#unaccepted.has(worker)) return
     this.#open(process, worker).then(
@@ -182,7 +191,7 @@ export class Template {
     )
   }
 
-  #leaveQueue(worker: QuickJSWorker): void {
+  #leaveQueue(worker: ForkedWorker): void {
     if (!this.#unaccepted.delete(worker)) {
       this.#waiting = this.#waiting.filter((other) => other !== worker)
       return
@@ -220,7 +229,7 @@ export class Template {
     else this.#whenOpen.reject(error)
     for (const worker of lost) worker.kill(error)
     if (this.#closed) return
-    this.#services.log('error', `template ${this.#kind}: ${error.message}`)
+    this.#log('error', `template ${this.#kind}: ${error.message}`)
     if (served) this.#run()
     else this.#whenOpen = openPromise()
   }

@@ -1,5 +1,5 @@
 /** The worker protocol, version 1: its messages, its bounds, and the one error for whoever breaks it. */
-import type { HeaderList } from '../worker.ts'
+import type { HeaderList, LogLevel } from '../worker.ts'
 
 export const PROTOCOL_VERSION = 1
 
@@ -19,8 +19,6 @@ export const MAX_START_LINE_BYTES = 16 * 1024
 export const CREDIT_WINDOW_BYTES = 256 * 1024
 /** Credit is given in parts of at least this size, or when the reader's queue is empty. */
 export const CREDIT_BATCH_BYTES = 32 * 1024
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** The codes that a worker may give to an invocation, or to a bundle that did not load. */
 export type WorkerErrorCode =

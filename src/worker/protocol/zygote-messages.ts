@@ -1,5 +1,5 @@
 /** What comes on a template's own channel: the launcher's line, then what becomes of workers. */
-import { areNames, checkLaunchMessage, type LaunchMessage } from '../process/spawn.ts'
+import { areNames, checkLaunchMessage, type LaunchMessage } from './announcements.ts'
 import { ProtocolBreach } from './messages.ts'
 
 export type TemplateMessage =

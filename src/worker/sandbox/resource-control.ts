@@ -1,8 +1,7 @@
 /** Sees to it that no function takes more of the machine than is its own: by cgroups, else by nice. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
-import type { LogLevel } from '../protocol/messages.ts'
-import type { Worker, WorkerSpec } from '../worker.ts'
+import type { LogLevel, Worker, WorkerSpec } from '../worker.ts'
 import type { Cgroups } from './cgroups.ts'
 
 /** From a worker's start until its process is looked for: nothing of a request waits for that. */

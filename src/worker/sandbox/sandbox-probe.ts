@@ -1,7 +1,8 @@
 /** The layers that hold workers in: which of them this machine gives, found by asking for each. */
 
-import { connectFd } from '../process/connect-fd.ts'
-import { checkLaunchMessage, launch, readLines } from '../process/spawn.ts'
+import { launch, readLines } from '../process/spawn.ts'
+import { checkLaunchMessage } from '../protocol/announcements.ts'
+import { connectFd } from '../protocol/connect-fd.ts'
 import { Cgroups } from './cgroups.ts'
 import { remedy } from './sandbox.ts'
 

@@ -1,5 +1,6 @@
 /** Turns what a worker says or how it ends into the errors that its callers see. */
 import { FunctionError, type SourcePosition } from '../../errors.ts'
+import type { ProcessExit } from '../process/process-exit.ts'
 import type { ErrorMessage } from '../protocol/messages.ts'
 import type { WorkerSpec } from '../worker.ts'
 
@@ -17,18 +18,6 @@ const LOAD_LIMITS: Record<string, string> = {
   CPU_LIMIT: 'it used up the CPU time that it may load with',
   TIMEOUT: 'it did not finish in time',
   MEMORY_LIMIT: 'it used up its memory',
-}
-
-/** How a process ended. */
-export interface ProcessExit {
-  status: number
-  /** Number of the signal; 0 = it exited by itself. */
-  signal: number
-  /** The CPU watch killed it. */
-  cpu: boolean
-  cpuUs: number
-  /** It was the kernel's, for lack of memory. */
-  oom?: boolean
 }
 
 export const SIGKILL = 9

@@ -1,7 +1,6 @@
 /** Passes a worker's logs on, no faster than they may come. */
 
-import type { LogLevel } from '../protocol/messages.ts'
-import type { WorkerEvents, WorkerSpec } from '../worker.ts'
+import type { LogLevel, WorkerEvents, WorkerSpec } from '../worker.ts'
 import { mapSafely } from './failures.ts'
 import { LogLimiter } from './log-limiter.ts'
 

@@ -2,20 +2,14 @@
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
 import type { Swept } from '../../lib/ticker.ts'
+import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
 import type { DoneMessage, ErrorMessage } from '../protocol/messages.ts'
 import { cpuLifeMs } from '../protocol/start-message.ts'
 import type { ChannelPeer } from '../protocol/worker-socket.ts'
 import type * as border from '../worker.ts'
 import type { CpuAllowance } from './cpu-budget.ts'
-import {
-  explainExit,
-  explainLateness,
-  type ProcessExit,
-  SIGKILL,
-  type Stage,
-  tenantError,
-} from './failures.ts'
+import { explainExit, explainLateness, SIGKILL, type Stage, tenantError } from './failures.ts'
 import { Fetches } from './fetch-table.ts'
 import type { InvocationOwner, RunningInvocation } from './invocation.ts'
 import { DONE_GRACE_MS, InFlight } from './invocation-table.ts'

@@ -2,8 +2,7 @@
 import type { Egress } from '../../egress/egress.ts'
 import type { Sweeper } from '../../lib/ticker.ts'
 import type { OomKills } from '../process/oom-kills.ts'
-import type { LogLevel } from '../protocol/messages.ts'
-import type { Worker } from '../worker.ts'
+import type { LogLevel, Worker } from '../worker.ts'
 
 export interface WorkerServices {
   sweeper: Sweeper
