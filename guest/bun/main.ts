@@ -47,7 +47,7 @@ function deliverBody(message: BodyMessage, payload: Buffer | undefined): void {
   const run = typeof id === 'string' ? undefined : runs.get(id)
   const body = fetch?.body ?? run?.body
   if (message.type === 'chunk') body?.push(payload as Buffer)
-  else if (message.type === 'credit') (fetch ?? run)?.credit.add(message.bytes)
+  else if (message.type === 'credit') (fetch ?? run)?.outgoing.addCredit(message.bytes)
   else if (message.type === 'end') fetch === undefined ? run?.body.end() : fetch.onEnd()
   else if (typeof id === 'string') fetch?.onUploadUnwanted()
   else runs.cancel(id, message.reason)

@@ -1,11 +1,7 @@
 /** One fetch that the host makes for this worker: what is sent of its body, and what comes back. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
-import {
-  type FetchId,
-  type FetchResponseMessage,
-  MAX_PAYLOAD_BYTES,
-} from '../../src/worker/protocol/messages.ts'
-import { Credit } from './credit.ts'
+import { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
+import type { FetchId, FetchResponseMessage } from '../../src/worker/protocol/messages.ts'
 import { RequestBody } from './request-body.ts'
 
 /** Fetch, 2.2.3: a null body status. */
@@ -14,19 +10,20 @@ const WITHOUT_BODY = new Set([101, 103, 204, 205, 304])
 export class OutboundFetch {
   readonly id: FetchId
   readonly invocation: number
-  readonly credit = new Credit()
+  /** The request's body. */
+  readonly outgoing: FlowControlledSender
   /** Of the response. */
   readonly body: RequestBody
   readonly #channel: Channel
   readonly #onEnd: () => void
   readonly #answered = Promise.withResolvers<Response>()
-  #uploadUnwanted = false
   #over = false
 
   constructor(id: FetchId, invocation: number, channel: Channel, onEnd: () => void) {
     this.id = id
     this.invocation = invocation
     this.body = new RequestBody(id, channel, false)
+    this.outgoing = new FlowControlledSender(channel, `"${id}"`)
     this.#channel = channel
     this.#onEnd = onEnd
   }
@@ -40,9 +37,12 @@ export class OutboundFetch {
   async upload(body: ReadableStream<Uint8Array>): Promise<void> {
     try {
       for await (const chunk of body) {
-        if (!(await this.#send(chunk))) return
+        // A copy, because the tenant may change its chunk while it waits for credit.
+        this.outgoing.write(chunk.slice())
+        await this.outgoing.drained()
+        if (this.outgoing.closed) return
       }
-      if (!this.#over) this.#channel.sendLine(`{"type":"end","id":"${this.id}"}\n`)
+      this.outgoing.end()
     } catch (error) {
       this.abort(error)
     }
@@ -69,8 +69,7 @@ export class OutboundFetch {
 
   /** The host wants no more of the request's body. */
   onUploadUnwanted(): void {
-    this.#uploadUnwanted = true
-    this.credit.lift()
+    this.outgoing.close()
   }
 
   /** The tenant does not want it any more. */
@@ -87,22 +86,9 @@ export class OutboundFetch {
     this.#finish()
   }
 
-  /** False: the rest is not to be sent. */
-  async #send(chunk: Uint8Array): Promise<boolean> {
-    for (let at = 0; at < chunk.length; ) {
-      const taken = await this.credit.take(Math.min(chunk.length - at, MAX_PAYLOAD_BYTES))
-      if (this.#over || this.#uploadUnwanted) return false
-      this.#channel.sendLine(`{"type":"chunk","id":"${this.id}","bytes":${taken}}\n`)
-      // A copy: what the tenant does to its chunk meanwhile is its own affair.
-      this.#channel.sendBytes(chunk.slice(at, at + taken))
-      at += taken
-    }
-    return !this.#over && !this.#uploadUnwanted
-  }
-
   #finish(): void {
     this.#over = true
-    this.credit.lift()
+    this.outgoing.close()
     this.#onEnd()
   }
 }

@@ -1,14 +1,14 @@
 /** A body as the tenant reads it, a request's or a fetched response's: chunks from the host, credit back to it. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
-import { type BodyId, CREDIT_BATCH_BYTES } from '../../src/worker/protocol/messages.ts'
+import { FlowControlledReceiver } from '../../src/worker/protocol/flow-control.ts'
+import type { BodyId } from '../../src/worker/protocol/messages.ts'
 
 export class RequestBody {
   /** As JSON has it. */
   readonly #id: string
   readonly #channel: Channel
   #queue: Uint8Array[] = []
-  #queued = 0
-  #owed = 0
+  readonly #flow: FlowControlledReceiver
   #ended: boolean
   #dropped = false
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -17,6 +17,7 @@ export class RequestBody {
   constructor(id: BodyId, channel: Channel, ended: boolean) {
     this.#id = JSON.stringify(id)
     this.#channel = channel
+    this.#flow = new FlowControlledReceiver(channel, this.#id)
     this.#ended = ended
   }
 
@@ -38,7 +39,7 @@ export class RequestBody {
   push(bytes: Uint8Array): void {
     if (this.#dropped) return
     this.#queue.push(bytes)
-    this.#queued += bytes.length
+    this.#flow.received(bytes.length)
     this.#release()
   }
 
@@ -78,16 +79,8 @@ export class RequestBody {
       this.#controller?.close()
       return
     }
-    this.#queued -= next.length
     this.#controller?.enqueue(next)
-    this.#giveCredit(next.length)
-  }
-
-  #giveCredit(bytes: number): void {
-    this.#owed += bytes
-    if (this.#ended || (this.#owed < CREDIT_BATCH_BYTES && this.#queued > 0)) return
-    this.#channel.sendLine(`{"type":"credit","id":${this.#id},"bytes":${this.#owed}}\n`)
-    this.#owed = 0
+    this.#flow.consumed(next.length, !this.#ended)
   }
 
   #drop(): void {

@@ -1,9 +1,9 @@
 /** Sends a Response: its head at once, its body as fast as it comes and credit allows. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import type { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
 import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/messages.ts'
 import type { HeaderList } from '../../src/worker/worker.ts'
-import type { Credit } from './credit.ts'
 import { fitsLine } from './heads.ts'
 
 /** The handler returned something that is no response. */
@@ -12,7 +12,7 @@ export class InvalidResponse extends Error {}
 /** What sending needs of its invocation. */
 export interface Sender {
   readonly id: number
-  readonly credit: Credit
+  readonly outgoing: FlowControlledSender
   readonly done: boolean
   /** Where the body comes from, to be cancelled with the invocation. */
   source: ReadableStreamDefaultReader<unknown> | undefined
@@ -38,7 +38,7 @@ export async function sendResponse(run: Sender, channel: Channel, response: unkn
   const reader = body.getReader() as ReadableStreamDefaultReader<unknown>
   run.source = reader
   const next = await sendStartOfBody(run, channel, head, reader)
-  if (next !== undefined) await sendRest(run, channel, reader, next)
+  if (next !== undefined) await sendRest(run, reader, next)
 }
 
 /**
@@ -72,7 +72,7 @@ async function sendStartOfBody(
   const next = read(reader)
   const whole = (await soon(next))?.done === true
   if (run.done) return undefined
-  run.credit.spend(bytes.length)
+  run.outgoing.spend(bytes.length)
   channel.sendLine(`${head},"bytes":${bytes.length},"end":${whole}}\n`)
   channel.sendBytes(bytes)
   return whole ? undefined : next
@@ -80,27 +80,17 @@ async function sendStartOfBody(
 
 async function sendRest(
   run: Sender,
-  channel: Channel,
   reader: ReadableStreamDefaultReader<unknown>,
   next: Read,
 ): Promise<void> {
   let part = next
   while (!part.done && !run.done) {
-    await sendBytes(run, channel, toBytes(part.value))
+    run.outgoing.write(toBytes(part.value))
+    await run.outgoing.drained()
+    if (run.done) return
     part = await read(reader)
   }
-  if (!run.done) channel.sendLine(`{"type":"end","id":${run.id}}\n`)
-}
-
-async function sendBytes(run: Sender, channel: Channel, bytes: Uint8Array): Promise<void> {
-  let at = 0
-  while (at < bytes.length && !run.done) {
-    const taken = await run.credit.take(Math.min(bytes.length - at, MAX_PAYLOAD_BYTES))
-    if (run.done) return
-    channel.sendLine(`{"type":"chunk","id":${run.id},"bytes":${taken}}\n`)
-    channel.sendBytes(bytes.subarray(at, at + taken))
-    at += taken
-  }
+  run.outgoing.end()
 }
 
 /** The line of the head, open for `bytes` and `end`. */

@@ -2,13 +2,13 @@
 import { heapSize } from 'bun:jsc'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
 import type {
   InvokeMessage,
   StartDetails,
   WorkerErrorCode,
 } from '../../src/worker/protocol/messages.ts'
 import { sendLog } from './capture.ts'
-import { Credit } from './credit.ts'
 import { describeError, errorFields, errorText } from './errors.ts'
 import type { Handler, InvocationContext } from './load.ts'
 import { RequestBody } from './request-body.ts'
@@ -24,7 +24,8 @@ let collectedAtBytes = process.memoryUsage.rss()
 export class Run {
   readonly id: number
   readonly body: RequestBody
-  readonly credit = new Credit()
+  /** The response's body. */
+  readonly outgoing: FlowControlledSender
   done = false
   source: ReadableStreamDefaultReader<unknown> | undefined
   readonly #channel: Channel
@@ -36,6 +37,7 @@ export class Run {
   constructor(message: InvokeMessage, channel: Channel, onDone: (id: number) => void) {
     this.id = message.id
     this.body = new RequestBody(message.id, channel, message.end)
+    this.outgoing = new FlowControlledSender(channel, message.id)
     this.#channel = channel
     this.#onDone = onDone
   }
@@ -128,7 +130,7 @@ export class Run {
   #finish(): void {
     if (this.done) return
     this.done = true
-    this.credit.lift()
+    this.outgoing.close()
     const cpu = process.cpuUsage(this.#cpuAtStart)
     this.#report(cpu.user + cpu.system)
   }

@@ -3,13 +3,11 @@ import type { EgressError } from '../../egress/errors.ts'
 import type { EgressCall, EgressResponse, EgressSink } from '../../egress/outbound-request.ts'
 import type { Channel } from '../protocol/channel.ts'
 import { encodeLine } from '../protocol/encode.ts'
+import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
 import {
-  CREDIT_BATCH_BYTES,
-  CREDIT_WINDOW_BYTES,
   type FetchId,
   type FetchMessage,
   MAX_LINE_BYTES,
-  MAX_PAYLOAD_BYTES,
   ProtocolBreach,
 } from '../protocol/messages.ts'
 
@@ -26,23 +24,20 @@ export class RunningFetch implements EgressSink {
   readonly id: FetchId
   readonly #owner: FetchOwner
   #call: EgressCall | undefined
-  /** What the worker may still send of the request's body. */
-  #window = CREDIT_WINDOW_BYTES
-  /** Bytes that the broker holds, and bytes that went out for which the worker has no credit yet. */
-  #unsent = 0
-  #owed = 0
+  /** The request's body, until the upstream's socket has taken it. */
+  readonly #upload: FlowControlledReceiver
   #uploadEnded: boolean
   #uploadUnwanted = false
-  /** What may be sent of the response's body, and what waits for that. */
-  #sendCredit = CREDIT_WINDOW_BYTES
-  #queue: Uint8Array[] = []
-  #ended = false
+  /** The response's body. */
+  readonly #body: FlowControlledSender
   #over = false
 
   constructor({ id, end }: FetchMessage, payload: Buffer | undefined, owner: FetchOwner) {
     this.id = id
     this.#owner = owner
     this.#uploadEnded = end
+    this.#upload = new FlowControlledReceiver(owner.channel, `"${id}"`)
+    this.#body = new FlowControlledSender(owner.channel, `"${id}"`)
     if (payload !== undefined) this.#take(payload.length)
   }
 
@@ -65,12 +60,9 @@ export class RunningFetch implements EgressSink {
   }
 
   onCredit(bytes: number): void {
-    this.#sendCredit += bytes
-    if (this.#sendCredit > CREDIT_WINDOW_BYTES) {
-      throw new ProtocolBreach('credit for bytes not sent')
-    }
-    this.#pump()
-    if (!this.#over && this.#queue.length === 0) this.#call?.resume()
+    this.#body.addCredit(bytes)
+    if (this.#body.closed) this.#finish()
+    else if (!this.#body.blocked) this.#call?.resume()
   }
 
   /** The worker wants no more of it. */
@@ -98,14 +90,13 @@ export class RunningFetch implements EgressSink {
   }
 
   chunk(bytes: Buffer): boolean {
-    this.#queue.push(bytes)
-    this.#pump()
-    return this.#queue.length === 0
+    this.#body.write(bytes)
+    return !this.#body.blocked
   }
 
   end(): void {
-    this.#ended = true
-    this.#pump()
+    this.#body.end()
+    if (this.#body.closed) this.#finish()
   }
 
   /** The host itself does not go on with it. */
@@ -119,13 +110,8 @@ export class RunningFetch implements EgressSink {
   }
 
   taken(bytes: number): void {
-    this.#unsent -= bytes
     this.#owner.held(-bytes)
-    this.#owed += bytes
-    if (this.#uploadEnded || (this.#owed < CREDIT_BATCH_BYTES && this.#unsent > 0)) return
-    this.#window += this.#owed
-    this.#say({ type: 'credit', id: this.id, bytes: this.#owed })
-    this.#owed = 0
+    this.#upload.consumed(bytes, !this.#uploadEnded && !this.#over)
   }
 
   bodyUnwanted(): void {
@@ -142,37 +128,16 @@ export class RunningFetch implements EgressSink {
     if (!this.#over) this.#owner.channel.sendLine(encodeLine(message))
   }
 
-  /** Sends what credit allows of the response's body. */
-  #pump(): void {
-    const { channel } = this.#owner
-    while (this.#sendCredit > 0 && !this.#over) {
-      const first = this.#queue[0]
-      if (first === undefined) break
-      const bytes = Math.min(first.length, this.#sendCredit, MAX_PAYLOAD_BYTES)
-      channel.sendLine(`{"type":"chunk","id":"${this.id}","bytes":${bytes}}\n`)
-      channel.sendBytes(bytes === first.length ? first : first.subarray(0, bytes))
-      this.#sendCredit -= bytes
-      if (bytes === first.length) this.#queue.shift()
-      else this.#queue[0] = first.subarray(bytes)
-    }
-    if (!this.#ended || this.#queue.length > 0) return
-    this.#say({ type: 'end', id: this.id })
-    this.#finish()
-  }
-
   #take(bytes: number): void {
-    this.#window -= bytes
-    this.#unsent += bytes
     this.#owner.held(bytes)
-    if (this.#window < 0) throw new ProtocolBreach('sent without credit')
+    this.#upload.received(bytes)
   }
 
   #finish(): void {
     if (this.#over) return
     this.#over = true
-    this.#queue = []
-    this.#owner.held(-this.#unsent)
-    this.#unsent = 0
+    this.#body.close()
+    this.#owner.held(-this.#upload.unread)
     this.#owner.fetchOver(this)
   }
 }

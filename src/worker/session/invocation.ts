@@ -4,9 +4,8 @@ import { FunctionError } from '../../errors.ts'
 import { isReleasable } from '../../lib/bytes.ts'
 import type { Channel } from '../protocol/channel.ts'
 import { asciiJson } from '../protocol/encode.ts'
+import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
 import {
-  CREDIT_BATCH_BYTES,
-  CREDIT_WINDOW_BYTES,
   MAX_LINE_BYTES,
   MAX_PAYLOAD_BYTES,
   ProtocolBreach,
@@ -48,19 +47,11 @@ export class RunningInvocation implements Invocation {
   /** Bytes sent on the channel before this invocation's first. */
   readonly #offset: number
   #bodyWritten = false
-  /** No more of the request body leaves: it was sent, is not wanted, or has nobody to go to. */
-  #bodyClosed: boolean
-  #bodyEnded: boolean
-  #queue: Uint8Array[] = []
-  /** Buffers in the queue that were written whole, and are of no use afterwards. */
-  readonly #disposable = new Set<ArrayBufferLike>()
-  #sendCredit = CREDIT_WINDOW_BYTES
+  /** The request body. */
+  readonly #body: FlowControlledSender
   #writerWaits = false
-  /** What the worker may still send. */
-  #window = CREDIT_WINDOW_BYTES
-  /** Bytes that the sink holds, and bytes it took for which the worker has no credit yet. */
-  #unread = 0
-  #owed = 0
+  /** The response body, until the sink's reader has taken it. */
+  readonly #responseBody: FlowControlledReceiver
 
   constructor(
     id: number,
@@ -75,8 +66,8 @@ export class RunningInvocation implements Invocation {
     this.startedAt = performance.now()
     this.#owner = owner
     this.#offset = owner.channel.acceptedBytes + owner.channel.pendingBytes
-    this.#bodyEnded = request.end
-    this.#bodyClosed = request.end
+    this.#body = new FlowControlledSender(owner.channel, id)
+    this.#responseBody = new FlowControlledReceiver(owner.channel, id)
   }
 
   /** Sends the request. False: its line is longer than the protocol allows. */
@@ -97,42 +88,31 @@ export class RunningInvocation implements Invocation {
     const { channel } = this.#owner
     channel.sendLine(line)
     if (inline) {
-      this.#sendCredit -= body.length
+      this.#body.spend(body.length)
       channel.sendBytes(body)
-    } else if (late) {
-      this.#bodyClosed = false
-      this.#queue.push(body)
-      this.#pump()
+    }
+    if (late) this.#body.write(body)
+    if (request.end) {
+      if (late) this.#body.end()
+      else this.#body.close()
     }
     return true
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#bodyClosed || this.#bodyEnded) return true
+    if (this.#body.ended) return true
     this.#bodyWritten = true
-    if (bytes.length > 0) this.#queue.push(bytes)
-    if (isReleasable(bytes)) this.#disposable.add(bytes.buffer)
-    this.#pump()
-    this.#writerWaits = this.#queue.length > 0
+    this.#body.write(bytes, isReleasable(bytes))
+    this.#writerWaits = this.#body.blocked
     return !this.#writerWaits
   }
 
   end(): void {
-    if (this.#bodyClosed || this.#bodyEnded) return
-    this.#bodyEnded = true
-    this.#pump()
+    this.#body.end()
   }
 
   credit(bytes: number): void {
-    this.#unread = Math.max(0, this.#unread - bytes)
-    this.#owed += bytes
-    if (this.phase !== 'streaming') return
-    if (this.#owed < CREDIT_BATCH_BYTES && this.#unread > 0) return
-    const given = Math.min(this.#owed, CREDIT_WINDOW_BYTES - this.#window)
-    this.#owed = 0
-    if (given <= 0) return
-    this.#window += given
-    this.#owner.channel.sendLine(`{"type":"credit","id":${this.id},"bytes":${given}}\n`)
+    this.#responseBody.consumed(bytes, this.phase === 'streaming')
   }
 
   cancel(reason: string): void {
@@ -153,7 +133,7 @@ export class RunningInvocation implements Invocation {
   onResponse(message: ResponseMessage, payload: Buffer | undefined, now: number): void {
     if (this.phase === 'cancelled') return
     if (this.phase !== 'head') throw new ProtocolBreach('a second response')
-    if (payload !== undefined) this.#take(payload.length)
+    if (payload !== undefined) this.#responseBody.received(payload.length)
     if (message.end) this.#answered(now)
     else this.#awaitBody()
     const body = payload === undefined || payload.length === 0 ? undefined : payload
@@ -163,7 +143,7 @@ export class RunningInvocation implements Invocation {
   onChunk(payload: Buffer): void {
     if (this.phase === 'cancelled') return
     if (this.phase !== 'streaming') throw new ProtocolBreach('a chunk outside of a response body')
-    this.#take(payload.length)
+    this.#responseBody.received(payload.length)
     this.sink.chunk(payload)
   }
 
@@ -175,19 +155,15 @@ export class RunningInvocation implements Invocation {
   }
 
   onCredit(bytes: number): void {
-    this.#sendCredit += bytes
-    if (this.#sendCredit > CREDIT_WINDOW_BYTES)
-      throw new ProtocolBreach('credit for bytes not sent')
-    if (this.#bodyClosed) return
-    this.#pump()
-    if (!this.#writerWaits || this.#queue.length > 0) return
+    this.#body.addCredit(bytes)
+    if (!this.#writerWaits || this.#body.blocked) return
     this.#writerWaits = false
     this.sink.drain()
   }
 
   /** The worker wants no more of the request body. */
   onCancel(): void {
-    if (this.#bodyClosed) return
+    if (this.#body.closed) return
     this.#dropBody()
     this.sink.bodyUnwanted()
   }
@@ -237,40 +213,9 @@ export class RunningInvocation implements Invocation {
     this.sink.done({ cpuUs: 0, unsent })
   }
 
-  /** Sends what credit allows of the request body. */
-  #pump(): void {
-    const { channel } = this.#owner
-    while (this.#sendCredit > 0) {
-      const first = this.#queue[0]
-      if (first === undefined) break
-      const bytes = Math.min(first.length, this.#sendCredit, MAX_PAYLOAD_BYTES)
-      channel.sendLine(`{"type":"chunk","id":${this.id},"bytes":${bytes}}\n`)
-      this.#sendCredit -= bytes
-      if (bytes < first.length) {
-        channel.sendBytes(first.subarray(0, bytes))
-        this.#queue[0] = first.subarray(bytes)
-        continue
-      }
-      this.#queue.shift()
-      if (this.#disposable.delete(first.buffer)) channel.giveBytes(first)
-      else channel.sendBytes(first)
-    }
-    if (this.#bodyEnded && this.#queue.length === 0) {
-      this.#bodyClosed = true
-      channel.sendLine(`{"type":"end","id":${this.id}}\n`)
-    }
-  }
-
   #dropBody(): void {
-    this.#bodyClosed = true
+    this.#body.close()
     this.#writerWaits = false
-    if (this.#queue.length > 0) this.#queue = []
-  }
-
-  #take(bytes: number): void {
-    this.#window -= bytes
-    this.#unread += bytes
-    if (this.#window < 0) throw new ProtocolBreach('sent without credit')
   }
 
   #awaitBody(): void {
