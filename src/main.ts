@@ -1,11 +1,8 @@
 import { runCli } from './cli/cli.ts'
+import { removeProxyVariables } from './lib/proxy-variables.ts'
 
-// `fetch` obeys them. Our requests go to our own service, and never by way of another machine.
-for (const name of Object.keys(process.env)) {
-  if (/^(?:https?|all|no)_proxy$/i.test(name)) {
-    delete process.env[name]
-  }
-}
+// Requests go to this service and to checked addresses, never through a proxy.
+removeProxyVariables(process.env)
 
 // Databases and bundles are the operator's alone, also where the data directory lets others in.
 process.umask(0o077)

@@ -15,7 +15,7 @@ import { RELEASE } from '../release.ts'
 import type { ServiceControl } from './control.ts'
 import { functionDetails, functionDocument, versionDocument } from './documents.ts'
 import type { Operations } from './operations.ts'
-import { problemOf } from './problem.ts'
+import { adminProblem } from './problem.ts'
 import {
   deleteRoute,
   deployRoute,
@@ -31,8 +31,8 @@ export interface ApiParts {
   store: MetadataStore
   operations: Operations
   control: ServiceControl
-  /** Tells of what is our own bug. */
-  broken(error: unknown): void
+  /** Reports an internal error. */
+  onBug(error: unknown): void
 }
 
 /**
@@ -46,7 +46,7 @@ export function createApi(parts: ApiParts): (request: Request) => Response | Pro
       if (!result.success) {
         const issue = result.error.issues[0]
         const what = `${issue?.path.join('.')}: ${issue?.message}`
-        return problemOf(new FunctionError('BAD_REQUEST', `${what}.`))
+        return adminProblem(new FunctionError('BAD_REQUEST', `${what}.`))
       }
     },
   })
@@ -56,16 +56,16 @@ export function createApi(parts: ApiParts): (request: Request) => Response | Pro
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },
   })
-  app.notFound(() => problemOf(new FunctionError('BAD_REQUEST', 'There is no such route.')))
+  app.notFound(() => adminProblem(new FunctionError('BAD_REQUEST', 'There is no such route.')))
   app.onError((error) => {
     // Hono throws these for bodies that are not what they should be.
     if (error instanceof HTTPException && error.status < 500) {
-      return problemOf(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
+      return adminProblem(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
     }
     if (!(error instanceof FunctionError) || error.code === 'INTERNAL') {
-      parts.broken(error)
+      parts.onBug(error)
     }
-    return problemOf(error)
+    return adminProblem(error)
   })
   return (request) => app.fetch(request)
 }

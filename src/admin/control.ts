@@ -1,19 +1,12 @@
 /** What the management API needs of the running service, which implements it. */
 import type { FunctionConfig } from '../metadata/records.ts'
+import type { PreparedVersion } from '../router/router.ts'
 import type { WorkerSpec } from '../worker/worker.ts'
 
 /** A function version with what it runs with. What `config` leaves open is the service's default. */
 export interface RunnableVersion {
   spec: WorkerSpec
   config: FunctionConfig
-}
-
-/** A version whose bundle has loaded and which takes no requests yet. */
-export interface PreparedVersion {
-  /** From now on the function's requests go to it; the version before finishes what it has. */
-  activate(): void
-  /** It is not wanted after all. */
-  discard(): void
 }
 
 /** One live worker, for people. */

@@ -1,8 +1,10 @@
 /** The documents that programs read, of the management API and of `--json`. */
+
 import { z } from '@hono/zod-openapi'
+import { RUNTIMES } from '../capabilities/runtime.ts'
 import type { FunctionSummary, VersionRecord } from '../metadata/records.ts'
 
-const runtime = z.enum(['quickjs-ng', 'bun'])
+const runtime = z.enum(RUNTIMES)
 const time = z.iso.datetime()
 
 export const deployDocumentSchema = z

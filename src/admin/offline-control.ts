@@ -1,7 +1,8 @@
 /** Tries bundles where no service runs: a worker loads each, and nothing is switched. */
 import { FunctionError } from '../errors.ts'
+import type { PreparedVersion } from '../router/router.ts'
 import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
-import type { PreparedVersion, RunnableVersion, ServiceControl } from './control.ts'
+import type { RunnableVersion, ServiceControl } from './control.ts'
 
 /**
  * Starts one worker and waits until it takes invocations.

@@ -1,17 +1,19 @@
 /** What changes functions: deploy, rollback, delete. The same with a running service and without. */
+
 import type { Bundle, BundleStore, StagedBundle } from '../bundles/bundle-store.ts'
 import { sha256 } from '../bundles/bundle-store.ts'
+import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import {
   DEFAULT_PROJECT,
-  type FunctionRuntime,
   functionId,
   type NewVersion,
   type VersionRecord,
   type VersionSettings,
 } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
-import type { PreparedVersion, ServiceControl } from './control.ts'
+import type { PreparedVersion } from '../router/router.ts'
+import type { ServiceControl } from './control.ts'
 import { type DeployDocument, deployDocument } from './documents.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
@@ -23,9 +25,9 @@ export interface OperationsParts {
   /** Requests are served: what goes live here is live. */
   serving: boolean
   /** Of a deployment that names none. */
-  defaultRuntime: FunctionRuntime
+  defaultRuntime: Runtime
   /** Name and release of a runtime's engine. */
-  engine(runtime: FunctionRuntime): Promise<string>
+  engine(runtime: Runtime): Promise<string>
 }
 
 export class Operations {

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi'
 import { ERRORS, type ErrorCode, FunctionError } from '../errors.ts'
+import { asFunctionError, problemResponse } from '../lib/problem.ts'
 
 /** RFC 9457, with our code and, for a bundle that was refused, the tenant's file and line. */
 export const problemSchema = z
@@ -13,25 +14,15 @@ export const problemSchema = z
   })
   .openapi('Problem')
 
-/** Whoever may use the socket owns the service: nothing of a FunctionError is kept from them. */
-export function problemOf(cause: unknown): Response {
-  const error =
-    cause instanceof FunctionError ? cause : new FunctionError('INTERNAL', 'Something went wrong.')
-  const { status, title } = ERRORS[error.code]
-  const document: z.infer<typeof problemSchema> = {
-    type: `urn:functions:error:${error.code.toLowerCase().replaceAll('_', '-')}`,
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-    ...(error.position !== undefined && { position: error.position }),
-  }
-  const headers = { 'content-type': 'application/problem+json', 'cache-control': 'no-store' }
-  return new Response(JSON.stringify(document), { status, headers })
+/** The user of the management API owns the service, so every message of a FunctionError is shown. */
+export function adminProblem(cause: unknown): Response {
+  const error = asFunctionError(cause)
+  const { message: detail, position } = error
+  return problemResponse(error, { detail, ...(position !== undefined && { position }) })
 }
 
 /**
- * The error that a problem document tells of; undefined where the text is none.
+ * The error in a problem document; undefined if the text is not one.
  *
  * @param text body of a response with a status of 400 or more
  */

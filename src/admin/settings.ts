@@ -1,4 +1,5 @@
 /** What a deployment asks for, checked, as what a version runs with. */
+
 import { z } from 'zod'
 import {
   isProfileName,
@@ -6,9 +7,10 @@ import {
   namedProfile,
   parseCustomProfile,
 } from '../capabilities/profiles.ts'
+import { RUNTIMES, type Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
-import { DEFAULT_PROJECT, type FunctionRuntime, type VersionSettings } from '../metadata/records.ts'
+import { DEFAULT_PROJECT, type VersionSettings } from '../metadata/records.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 
 const MAX_PROFILE_CHARS = 65_536
@@ -32,7 +34,7 @@ export const versionNameSchema = z
 export const deploySettingsSchema = z.strictObject({
   /** Counts up from v1 where it is not given. */
   version: versionNameSchema.optional(),
-  runtime: z.enum(['quickjs-ng', 'bun']).optional(),
+  runtime: z.enum(RUNTIMES).optional(),
   handler: z
     .string()
     .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u, 'a handler is the name of an export')
@@ -59,7 +61,7 @@ export type DeploySettings = z.input<typeof deploySettingsSchema>
  */
 export function resolveSettings(
   given: DeploySettings,
-  defaultRuntime: FunctionRuntime,
+  defaultRuntime: Runtime,
   project: string = DEFAULT_PROJECT,
 ): { version: string | undefined; settings: VersionSettings } {
   const input = checked(deploySettingsSchema, given)

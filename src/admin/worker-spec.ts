@@ -1,6 +1,6 @@
 import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { readMapFile, stackMapper } from '../bundles/source-map.ts'
-import type { ActiveVersion } from '../metadata/records.ts'
+import type { ResolvedVersion } from '../metadata/records.ts'
 import type { RunnableVersion } from './control.ts'
 
 /** A bundle that is not in the store yet. Taken out once it is, its memory is free. */
@@ -10,7 +10,7 @@ export interface HeldBundle {
 
 /** What a worker of a version is started with. Nothing is read from the disk before it is needed. */
 export function runnableVersion(
-  version: ActiveVersion,
+  version: ResolvedVersion,
   bundles: BundleStore,
   held: HeldBundle = { bundle: undefined },
 ): RunnableVersion {

@@ -6,14 +6,15 @@
  * off: `Bun.build` would run them in the process that calls it. It gets no environment, and no
  * configuration of the folder's but package.json and tsconfig.json.
  */
+
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
+import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
-import type { FunctionRuntime } from '../metadata/records.ts'
 import type { Bundle } from './bundle-store.ts'
 import { bundlerSource } from './bundler/source.ts' with { type: 'macro' }
 import {
@@ -58,7 +59,7 @@ interface Output {
  */
 export async function buildBundle(
   project: Project,
-  runtime: FunctionRuntime,
+  runtime: Runtime,
   capabilities: Capabilities,
 ): Promise<BuiltBundle> {
   const out = await realpath(await mkdtemp(join(tmpdir(), 'functions-bundle-')))
@@ -72,7 +73,7 @@ export async function buildBundle(
 async function buildIn(
   out: string,
   project: Project,
-  runtime: FunctionRuntime,
+  runtime: Runtime,
   capabilities: Capabilities,
 ): Promise<BuiltBundle> {
   const quickjs = runtime === 'quickjs-ng'

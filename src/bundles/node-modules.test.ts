@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { NAMED_PROFILES } from '../capabilities/profiles.ts'
-import type { FunctionRuntime } from '../metadata/records.ts'
+import type { Runtime } from '../capabilities/runtime.ts'
 import { useProject } from '../testing/bundle-fixture.ts'
 import { buildBundle } from './build.ts'
 import type { Bundle } from './bundle-store.ts'
@@ -61,7 +61,7 @@ describe('modules of Node', () => {
 })
 
 describe('globals that are not there', () => {
-  const warnings = async (source: string, runtime?: FunctionRuntime) =>
+  const warnings = async (source: string, runtime?: Runtime) =>
     (await build(source, runtime)).warnings
 
   test('are warned of, once each, where the tenant’s sources name them first', async () => {

@@ -1,27 +1,5 @@
-import { lstatSync, realpathSync } from 'node:fs'
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path'
+import { normalize, sep } from 'node:path'
 import { type Capabilities, normaliseHost } from './schema.ts'
-
-/**
- * May a function with these capabilities touch `path`? Both sides are compared as the real paths
- * that the kernel would reach, so that neither `..` nor a symbolic link leads out of an allowed one.
- */
-export function isPathAllowed(capabilities: Capabilities, path: string): boolean {
-  if (!capabilities.allowFilesystem || path.includes('\0')) {
-    return false
-  }
-  if (capabilities.allowedPaths.length === 0) {
-    return true
-  }
-  const real = realPath(path)
-  return (
-    real !== undefined &&
-    capabilities.allowedPaths.some((allowed) => {
-      const root = realPath(allowedPath(allowed).path)
-      return root !== undefined && isInside(root, real)
-    })
-  )
-}
 
 /** One entry of `allowedPaths`. */
 export interface AllowedPath {
@@ -59,34 +37,4 @@ function matchesDomain(rule: string, name: string): boolean {
   return rule.startsWith('*.')
     ? name.endsWith(rule.slice(1)) && name !== rule.slice(2)
     : rule === name
-}
-
-/**
- * The path as the kernel would walk it: each symbolic link is followed before the `..` behind it.
- * What does not exist yet is taken below its nearest parent that does. A dangling link has no real
- * path, since whatever is made through it lands elsewhere; nor has `..` behind what is not there.
- */
-function realPath(path: string): string | undefined {
-  let real: string = sep
-  let missing = false
-  for (const part of (isAbsolute(path) ? path : `${process.cwd()}/${path}`).split(sep)) {
-    if (part === '' || part === '.') {
-      continue
-    }
-    if (part === '..') {
-      if (missing) {
-        return undefined
-      }
-      real = dirname(real)
-      continue
-    }
-    const next = join(real, part)
-    missing ||= lstatSync(next, { throwIfNoEntry: false }) === undefined
-    try {
-      real = missing ? next : realpathSync(next)
-    } catch {
-      return undefined
-    }
-  }
-  return real
 }

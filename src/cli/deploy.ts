@@ -12,6 +12,7 @@ import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import type { BundleWarning } from '../bundles/undeclared-globals.ts'
 import { isProfileName } from '../capabilities/profiles.ts'
+import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import { parseDuration, parseSize } from '../units.ts'
 import type { ServiceClient } from './client.ts'
@@ -131,7 +132,7 @@ function parseCount(text: string): number | undefined {
   return /^\d{1,9}$/.test(text) ? Number(text) : undefined
 }
 
-function readRuntime(value: unknown): 'quickjs-ng' | 'bun' {
+function readRuntime(value: unknown): Runtime {
   const runtime = value ?? DEFAULT_RUNTIME
   if (runtime !== 'quickjs-ng' && runtime !== 'bun') {
     throw new FunctionError('BAD_REQUEST', `There is no runtime '${value}': quickjs-ng or bun.`)

@@ -9,13 +9,18 @@ import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
-import { binaryOptions, startLauncher, workerUser } from '../service/native-programs.ts'
+import {
+  binaryOptions,
+  startLauncher,
+  workerUser,
+  workerVersion,
+} from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { type LayerReport, probeLayers } from '../worker/sandbox/sandbox-probe.ts'
 import type { WorkerSpec } from '../worker/worker.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
-import { refuseFoundPrograms, workerVersion } from './programs.ts'
+import { refuseFoundPrograms } from './programs.ts'
 import { table } from './table.ts'
 
 /** A function that only has to load. */

@@ -9,10 +9,10 @@ import { FunctionError } from '../errors.ts'
 import { unusable } from '../metadata/database.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import { startLauncher } from '../service/native-programs.ts'
+import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { findService, type ServiceClient } from './client.ts'
-import { engineReader, refuseFoundPrograms } from './programs.ts'
+import { refuseFoundPrograms } from './programs.ts'
 
 /** Another command may have the lock so long, or a service that starts or stops. */
 const LOCK_TIMEOUT_MS = 40_000

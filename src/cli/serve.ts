@@ -1,12 +1,8 @@
 import { resolve } from 'node:path'
-import { createApi } from '../admin/api.ts'
-import { Operations } from '../admin/operations.ts'
 import { runService } from '../service/run.ts'
-import type { ManagementParts, ServiceParts } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { Command } from './command.ts'
-import { engineReader } from './programs.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -19,10 +15,7 @@ export const serve: Command = {
       log.warn(warning)
     }
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
-    return await runService(loaded.config, {
-      ...serviceParts(log),
-      own: { files, cgroups: takeCgroups() },
-    })
+    return await runService(loaded.config, { log, own: { files, cgroups: takeCgroups() } })
   },
 }
 
@@ -30,23 +23,4 @@ export const serve: Command = {
 function takeCgroups(): Cgroups | undefined {
   const cgroups = Cgroups.take()
   return cgroups instanceof Cgroups ? cgroups : undefined
-}
-
-/** What a service is started with, its management API above all. */
-export function serviceParts(log: ServiceLog): ServiceParts {
-  return {
-    log,
-    management: ({ config, store, bundles, control }: ManagementParts) => {
-      const operations = new Operations({
-        store,
-        bundles,
-        control,
-        serving: true,
-        defaultRuntime: config.worker.runtime,
-        engine: engineReader(config),
-      })
-      const broken = (error: unknown) => log.error('management met a bug of ours', error)
-      return createApi({ store, operations, control, broken })
-    },
-  }
 }

@@ -7,7 +7,6 @@ import { loadConfig } from '../config/load.ts'
 import { Service } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { runCli } from './cli.ts'
-import { serviceParts } from './serve.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'functions-managed-'))
 const dataDir = join(dir, 'data')
@@ -17,7 +16,7 @@ let service: Service
 beforeAll(async () => {
   writeFileSync(join(dir, 'package.json'), '{}')
   const { config } = loadConfig({ flags: { 'data-dir': dataDir, port: '0' }, env: {} })
-  service = await Service.start(config, serviceParts(new ServiceLog(() => {})))
+  service = await Service.start(config, { log: new ServiceLog(() => {}) })
 })
 
 afterAll(async () => {

@@ -1,6 +1,7 @@
 import { RELEASE } from '../release.ts'
+import { engineReader } from '../service/native-programs.ts'
 import type { Command } from './command.ts'
-import { engineReader, refuseFoundPrograms } from './programs.ts'
+import { refuseFoundPrograms } from './programs.ts'
 
 export const version: Command = {
   name: 'version',

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { RUNTIMES } from '../capabilities/runtime.ts'
 import {
   addressOrCidr,
   duration,
@@ -10,7 +11,7 @@ import {
   truth,
 } from './values.ts'
 
-const runtime = z.enum(['bun', 'quickjs-ng'], 'must be "bun" or "quickjs-ng"')
+const runtime = z.enum(RUNTIMES, 'must be "quickjs-ng" or "bun"')
 
 /** Not root, and in the range that no distribution gives to anybody. */
 const DEFAULT_WORKER_UID = 61_000

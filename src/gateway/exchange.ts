@@ -4,10 +4,9 @@ import type { Job, Waited } from '../pool/pending-request.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { responseHeaders, serverTiming } from './headers.ts'
-import { problemResponse } from './problem.ts'
+import { clientProblem } from './problem.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
-import type { Swept } from './sweep.ts'
 
 /** Bounds of an exchange once its response head is out, ms. */
 export interface ExchangeLimits {
@@ -15,7 +14,7 @@ export interface ExchangeLimits {
   streamIdleMs: number
   /** from the request's arrival; 0 = none; */
   maxDurationMs: number
-  /** from the end of the response until what the handler left running is cancelled. */
+  /** from the end of the response until what the handler passed to waitUntil is cancelled. */
   waitUntilMs: number
 }
 
@@ -23,23 +22,38 @@ export interface ExchangeLimits {
 export interface ExchangeHost {
   readonly limits: ExchangeLimits
   now(): number
-  opened(exchange: Swept): void
-  closed(exchange: Swept): void
+  opened(exchange: Exchange): void
+  closed(exchange: Exchange): void
   /** Lets the connection of a request be silent, or not any longer. */
   keepOpen(client: Request, open: boolean): void
   /** What went wrong, for the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
+  /** `waitUntil` of this request was cancelled, for the tenant's logs. */
+  backgroundCancelled(route: Route, requestId: string): void
 }
 
-/** Where an exchange stands: its head not out, its body on the way, its response complete. */
+/**
+ * The client of a request that is open for this long (ms) is watched. Most requests are over before,
+ * and watching costs more than all else here.
+ */
+const WATCH_AFTER_MS = 25
+
+/**
+ * The phases of a request. `head`: the response head is awaited, until the deadline. `body`: the head
+ * is out and the body follows, bounded by `streamIdleMs` and `maxDurationMs`. `after`: the client has
+ * the whole response; what `waitUntil` holds runs on, for `waitUntilMs`.
+ */
 type Phase = 'head' | 'body' | 'after'
 
 /** The client sees nothing of it: it is gone. */
 const CLIENT_GONE = 'CLIENT_GONE'
 const WITHOUT_BODY = new Set([204, 205, 304])
 
-/** One request and its response: the client on one side, an invocation on the other. */
-export class Exchange implements Job, Swept, BodyObserver {
+/**
+ * One request and its response: the client on one side, an invocation on the other. It is the owner
+ * of the request's deadlines and phases: no other part ends a request because of time.
+ */
+export class Exchange implements Job, BodyObserver {
   readonly answered: Promise<Response>
   readonly requestId: string
   readonly arrivedAt: number
@@ -146,6 +160,8 @@ export class Exchange implements Job, Swept, BodyObserver {
   /** The invocation failed, or something on this side did: the client gets it where it still can. */
   fail(error: FunctionError): void {
     if (this.#phase === 'after') return
+    // The worker watches the deadline too, by its own clock; the client gets one text for both.
+    if (error.code === 'TIMEOUT' && this.#phase === 'head') error = this.#deadlineError()
     this.#outcome = error.code
     this.#host.failed(this.route, this.requestId, error)
     if (this.#phase === 'body') {
@@ -154,7 +170,7 @@ export class Exchange implements Job, Swept, BodyObserver {
       return
     }
     const options = { requestId: this.requestId, expose: this.route.exposeErrors }
-    this.#answer(problemResponse(error, { ...options, serverTiming: this.#timing() }), true)
+    this.#answer(clientProblem(error, { ...options, serverTiming: this.#timing() }), true)
   }
 
   done(result: { cpuUs: number }): void {
@@ -166,12 +182,15 @@ export class Exchange implements Job, Swept, BodyObserver {
     if (this.#phase === 'after') this.#host.closed(this)
   }
 
-  visit(now: number): void {
-    if (!this.#watched && this.#phase !== 'after') this.#watch()
+  /** Ends the phase whose time is up. */
+  tick(now: number): void {
+    const watch =
+      !this.#watched && this.#phase !== 'after' && now >= this.arrivedAt + WATCH_AFTER_MS
+    if (watch) this.#watch()
     if (now < this.#dueAt) return
     if (this.#phase === 'head') this.#timeOut()
     else if (this.#phase === 'body') this.#checkBody(now)
-    else this.#stop('waitUntil took too long')
+    else this.#cancelBackground()
   }
 
   /** Ends it although its limits are not reached: the service goes down. */
@@ -251,9 +270,18 @@ export class Exchange implements Job, Swept, BodyObserver {
   }
 
   #timeOut(): void {
-    const ms = Math.round(this.request.deadline - this.arrivedAt)
-    this.fail(new FunctionError('TIMEOUT', `The function did not answer within ${ms} ms.`))
+    this.fail(this.#deadlineError())
     this.#stop('deadline passed')
+  }
+
+  #deadlineError(): FunctionError {
+    const ms = Math.round(this.request.deadline - this.arrivedAt)
+    return new FunctionError('TIMEOUT', `The function did not answer within ${ms} ms.`)
+  }
+
+  #cancelBackground(): void {
+    this.#host.backgroundCancelled(this.route, this.requestId)
+    this.#stop('waitUntil took too long')
   }
 
   #checkBody(now: number): void {
@@ -276,8 +304,7 @@ export class Exchange implements Job, Swept, BodyObserver {
   }
 
   /**
-   * Looks after the client. Not done for the many exchanges that are over before their first visit,
-   * as it costs more than all else here; a signal that fired before says so.
+   * Notices when the client disconnects. A signal that fired before says so.
    */
   #watch(): void {
     this.#watched = true

@@ -2,19 +2,21 @@
 import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
-import type { Clock } from '../pool/pending-request.ts'
+import type { Clock } from '../lib/clock.ts'
+import { type Tickable, Ticker } from '../lib/ticker.ts'
 import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
 import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
-import { problemResponse } from './problem.ts'
+import { clientProblem } from './problem.ts'
 import { RequestBody } from './request-body.ts'
-import { Sweep, type Swept } from './sweep.ts'
 import { mountedUrl, validHost } from './target.ts'
 
 /** Connections on which nothing happens are closed after so many seconds; exchanges have limits of their own. */
 const KEEP_ALIVE_S = 75
+/** How often the limits of open requests are checked, and so how late one may be noticed, ms. */
+const TICK_MS = 10
 /** What the last answers have left to go out when the service ends. */
 const FLUSH_MS = 200
 /** The gateway looks at a body's length itself, so that the refusal has the form of all others. */
@@ -35,24 +37,28 @@ export interface GatewayOptions {
   counted(): void
   /** A failed invocation, for the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
-  /** Something of ours failed. */
-  broken(error: unknown): void
+  /** `waitUntil` of a request was cancelled, for the tenant's logs. */
+  backgroundCancelled(route: Route, requestId: string): void
+  /** An internal error. */
+  onBug(error: unknown): void
 }
 
 type FunctionRequest = Request & { params: { name: string } }
 
-export class Gateway implements ExchangeHost {
+export class Gateway implements ExchangeHost, Tickable {
   readonly limits: ExchangeLimits
   readonly #options: GatewayOptions
   readonly #server: Server<undefined>
-  readonly #sweep: Sweep
+  readonly #ticker: Ticker
+  readonly #open = new Set<Exchange>()
+  #whenIdle: (() => void)[] = []
   #draining = false
   #ready = false
 
   constructor(options: GatewayOptions) {
     this.#options = options
     this.limits = options.limits
-    this.#sweep = new Sweep(options.clock)
+    this.#ticker = new Ticker(TICK_MS, options.clock)
     const pages = this.#pages()
     this.#server = Bun.serve({
       hostname: options.hostname,
@@ -62,11 +68,11 @@ export class Gateway implements ExchangeHost {
       reusePort: false,
       idleTimeout: KEEP_ALIVE_S,
       maxRequestBodySize: NO_LIMIT,
-      routes: { '/functions/:name': this.#serve, '/functions/:name/*': this.#serve },
+      routes: { '/functions/:name': this.#handle, '/functions/:name/*': this.#handle },
       fetch: (request) => (wellFormed(request) ? pages.fetch(request) : badRequest(request, HOST)),
       error: (error) => {
-        options.broken(error)
-        return problemResponse(error, { requestId: crypto.randomUUID() })
+        options.onBug(error)
+        return clientProblem(error, { requestId: crypto.randomUUID() })
       },
     })
   }
@@ -77,7 +83,7 @@ export class Gateway implements ExchangeHost {
 
   /** Exchanges that are open. */
   get inFlight(): number {
-    return this.#sweep.size
+    return this.#open.size
   }
 
   /** From now on /ready says so. */
@@ -88,12 +94,13 @@ export class Gateway implements ExchangeHost {
   /** Refuses what is new; resolves when what is open is over. */
   drain(): Promise<void> {
     this.#draining = true
-    return this.#sweep.idle()
+    if (this.#open.size === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#whenIdle.push(resolve))
   }
 
   /** Ends what is still open and closes every connection. */
   async stop(reason: FunctionError): Promise<void> {
-    for (const exchange of [...this.#sweep.values()]) (exchange as Exchange).abandon(reason)
+    for (const exchange of [...this.#open]) exchange.abandon(reason)
     // Their answers go out, unless a client does not take them.
     await Promise.race([this.#server.stop(), Bun.sleep(FLUSH_MS)])
     await this.#server.stop(true)
@@ -103,13 +110,21 @@ export class Gateway implements ExchangeHost {
     return this.#options.clock.now()
   }
 
-  opened(exchange: Swept): void {
-    this.#sweep.add(exchange)
+  opened(exchange: Exchange): void {
+    this.#open.add(exchange)
+    this.#ticker.add(this)
   }
 
-  closed(exchange: Swept): void {
-    this.#sweep.delete(exchange)
+  closed(exchange: Exchange): void {
+    this.#open.delete(exchange)
     this.#options.counted()
+    if (this.#open.size > 0 || this.#whenIdle.length === 0) return
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
+  }
+
+  tick(now: number): boolean {
+    for (const exchange of this.#open) exchange.tick(now)
+    return this.#open.size > 0
   }
 
   keepOpen(client: Request, open: boolean): void {
@@ -120,18 +135,22 @@ export class Gateway implements ExchangeHost {
     this.#options.failed(route, requestId, error)
   }
 
-  readonly #serve = (request: FunctionRequest): Promise<Response> => {
+  backgroundCancelled(route: Route, requestId: string): void {
+    this.#options.backgroundCancelled(route, requestId)
+  }
+
+  readonly #handle = (request: FunctionRequest): Promise<Response> => {
     const raw = request.headers.toJSON() as RawHeaders
     const requestId = requestIdOf(raw)
     try {
-      return this.#open(request, raw, requestId)
+      return this.#begin(request, raw, requestId)
     } catch (error) {
-      if (!(error instanceof FunctionError)) this.#options.broken(error)
-      return Promise.resolve(problemResponse(error, { requestId }))
+      if (!(error instanceof FunctionError)) this.#options.onBug(error)
+      return Promise.resolve(clientProblem(error, { requestId }))
     }
   }
 
-  #open(client: FunctionRequest, raw: RawHeaders, requestId: string): Promise<Response> {
+  #begin(client: FunctionRequest, raw: RawHeaders, requestId: string): Promise<Response> {
     const arrivedAt = this.#options.clock.now()
     const { name } = client.params
     const { method } = client
@@ -212,7 +231,7 @@ export class Gateway implements ExchangeHost {
       app.get(path, answer)
       app.all(path, (c) => {
         const error = new FunctionError('METHOD_NOT_ALLOWED', `${c.req.method} is not for ${path}.`)
-        const response = problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+        const response = clientProblem(error, { requestId: pageRequestId(c.req.raw) })
         response.headers.set('allow', 'GET, HEAD')
         return response
       })
@@ -229,11 +248,11 @@ export class Gateway implements ExchangeHost {
       // Functions are reached by the paths above only; this one was written some other way.
       if (/^\/functions\/./.test(c.req.path)) return badRequest(c.req.raw, PATH)
       const error = new FunctionError('FUNCTION_NOT_FOUND', 'Nothing is served at this path.')
-      return problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+      return clientProblem(error, { requestId: pageRequestId(c.req.raw) })
     })
     app.onError((error, c) => {
-      this.#options.broken(error)
-      return problemResponse(error, { requestId: pageRequestId(c.req.raw) })
+      this.#options.onBug(error)
+      return clientProblem(error, { requestId: pageRequestId(c.req.raw) })
     })
     return app
   }
@@ -248,7 +267,7 @@ function wellFormed(request: Request): boolean {
 
 function badRequest(request: Request, message: string): Response {
   const error = new FunctionError('BAD_REQUEST', message)
-  return problemResponse(error, { requestId: pageRequestId(request) })
+  return clientProblem(error, { requestId: pageRequestId(request) })
 }
 
 function pageRequestId(request: Request): string {

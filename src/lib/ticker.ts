@@ -1,49 +1,68 @@
-/** The one timer of all workers of a launcher: it runs only while one of them has something to watch. */
+/** One timer for many things that are looked at again and again: it runs only while there are some. */
+import { type Clock, systemClock } from './clock.ts'
 
-/** How late a deadline may be noticed. */
-export const SWEEP_INTERVAL_MS = 10
-/** A tick so late says that this process was blocked: what the workers sent may lie unread. */
-const LATE_MS = 3 * SWEEP_INTERVAL_MS
+/** A tick that comes this many intervals late means that this process was blocked. */
+const LATE_INTERVALS = 3
 
-export interface Swept {
+export interface Tickable {
   /**
-   * Looks at what is due at `now` (ms, performance.now()).
+   * Called once per interval.
    *
-   * @param late this process itself was blocked: no worker is to be called silent for that
+   * @param now ms, performance.now()
+   * @param late this process itself was blocked: what others sent meanwhile may still be unread
    * @returns false when there is nothing more to watch, until it is added again
    */
-  sweep(now: number, late: boolean): boolean
+  tick(now: number, late: boolean): boolean
 }
 
-export class Sweeper {
-  readonly #watched = new Set<Swept>()
-  #timer: ReturnType<typeof setInterval> | undefined
+/**
+ * @example
+ * const ticker = new Ticker(10)
+ * ticker.add({ tick: (now) => now < deadline })
+ */
+export class Ticker {
+  readonly #intervalMs: number
+  readonly #clock: Clock
+  readonly #tickables = new Set<Tickable>()
+  #stopTimer: (() => void) | undefined
   #lastTick = 0
 
-  add(swept: Swept): void {
-    this.#watched.add(swept)
-    if (this.#timer !== undefined) return
-    this.#lastTick = performance.now()
-    this.#timer = setInterval(() => this.#tick(), SWEEP_INTERVAL_MS)
+  constructor(intervalMs: number, clock: Clock = systemClock) {
+    this.#intervalMs = intervalMs
+    this.#clock = clock
   }
 
+  add(tickable: Tickable): void {
+    this.#tickables.add(tickable)
+    if (this.#stopTimer !== undefined) return
+    this.#lastTick = this.#clock.now()
+    this.#schedule()
+  }
+
+  delete(tickable: Tickable): void {
+    this.#tickables.delete(tickable)
+    if (this.#tickables.size === 0) this.close()
+  }
+
+  /** Stops the timer and forgets everything. */
   close(): void {
-    this.#watched.clear()
-    this.#stop()
+    this.#tickables.clear()
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
   }
 
-  #tick(): void {
-    const now = performance.now()
-    const late = now - this.#lastTick > LATE_MS
+  #schedule(): void {
+    this.#stopTimer = this.#clock.after(this.#intervalMs, this.#tick)
+  }
+
+  readonly #tick = (): void => {
+    const now = this.#clock.now()
+    const late = now - this.#lastTick > LATE_INTERVALS * this.#intervalMs
     this.#lastTick = now
-    for (const swept of this.#watched) {
-      if (!swept.sweep(now, late)) this.#watched.delete(swept)
+    for (const tickable of this.#tickables) {
+      if (!tickable.tick(now, late)) this.#tickables.delete(tickable)
     }
-    if (this.#watched.size === 0) this.#stop()
-  }
-
-  #stop(): void {
-    clearInterval(this.#timer)
-    this.#timer = undefined
+    if (this.#tickables.size > 0) this.#schedule()
+    else this.#stopTimer = undefined
   }
 }

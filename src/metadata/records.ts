@@ -1,10 +1,10 @@
 /** What the store hands out, and the JSON columns' schemas. */
+
 import { z } from 'zod'
+import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 
 export const DEFAULT_PROJECT = 'default'
-
-export type FunctionRuntime = 'quickjs-ng' | 'bun'
 
 /** Settings of a version beside its capabilities. What is not set is the service's default. */
 export const functionConfigSchema = z.strictObject({
@@ -20,7 +20,7 @@ export type FunctionConfig = z.infer<typeof functionConfigSchema>
 
 /** What a version runs with. */
 export interface VersionSettings {
-  runtime: FunctionRuntime
+  runtime: Runtime
   /** Name of the export that handles requests. */
   handler: string
   capabilities: Capabilities
@@ -46,7 +46,7 @@ export interface VersionRecord extends VersionSettings {
 }
 
 /** All that is needed to run a function's active version. */
-export interface ActiveVersion extends VersionRecord {
+export interface ResolvedVersion extends VersionRecord {
   functionName: string
   project: string
   env: Readonly<Record<string, string>>
@@ -56,13 +56,13 @@ export interface ActiveVersion extends VersionRecord {
 export type Resolution =
   | { found: 'nothing' }
   | { found: 'not-deployed' }
-  | { found: 'version'; version: ActiveVersion }
+  | { found: 'version'; version: ResolvedVersion }
 
 export interface FunctionSummary {
   id: string
   project: string
   name: string
-  runtime: FunctionRuntime
+  runtime: Runtime
   /** Name of the active version. */
   version: string | undefined
   status: 'registered' | 'deployed'

@@ -1,5 +1,7 @@
 /** Rows of the tables to what the store hands out; JSON columns are parsed here, and nowhere else. */
+
 import { z } from 'zod'
+import { RUNTIMES } from '../capabilities/runtime.ts'
 import { capabilitiesSchema } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { type FunctionSummary, functionConfigSchema, type VersionRecord } from './records.ts'
@@ -8,7 +10,7 @@ import type { functions, functionVersions } from './schema.ts'
 export type FunctionRow = typeof functions.$inferSelect
 export type VersionRow = typeof functionVersions.$inferSelect
 
-const runtimeSchema = z.enum(['quickjs-ng', 'bun'])
+const runtimeSchema = z.enum(RUNTIMES)
 const statusSchema = z.enum(['registered', 'deployed'])
 
 export function toVersion(row: VersionRow): VersionRecord {

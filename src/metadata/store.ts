@@ -6,12 +6,12 @@ import { openDatabase } from './database.ts'
 import { KnownVersions } from './known-versions.ts'
 import { prepareQueries } from './queries.ts'
 import {
-  type ActiveVersion,
   DEFAULT_PROJECT,
   type FunctionSummary,
   functionId,
   type NewVersion,
   type Resolution,
+  type ResolvedVersion,
   type VersionRecord,
   type VersionSettings,
 } from './records.ts'
@@ -96,7 +96,11 @@ export class MetadataStore {
   }
 
   /** A version as it runs, whether it is the active one or not. */
-  runnable(name: string, version: VersionRecord, project: string = DEFAULT_PROJECT): ActiveVersion {
+  runnable(
+    name: string,
+    version: VersionRecord,
+    project: string = DEFAULT_PROJECT,
+  ): ResolvedVersion {
     return { ...version, functionName: name, project, env: this.#env(version.functionId) }
   }
 

@@ -1,5 +1,5 @@
 import { FunctionError } from '../errors.ts'
-import type { Invocation, InvocationSink, ResponseHead } from '../worker/worker.ts'
+import type { Completion, Invocation } from '../worker/worker.ts'
 import type { Job } from './pending-request.ts'
 import type { Slot } from './pooled-worker.ts'
 
@@ -16,8 +16,11 @@ export interface DispatchOwner {
   again(dispatch: Dispatch): boolean
 }
 
-/** One job on its way through a pool: queued, then with a worker, then over. */
-export class Dispatch implements InvocationSink {
+/**
+ * One job on its way through a pool: queued, then with a worker, then over. The worker gives the
+ * response to the job itself; how it ends comes here, since a lost job may be tried again.
+ */
+export class Dispatch implements Completion {
   readonly job: Job
   readonly #owner: DispatchOwner
   #slot: Slot | undefined
@@ -79,26 +82,6 @@ export class Dispatch implements InvocationSink {
   finish(cpuUs: number): void {
     this.#over = true
     this.job.done({ cpuUs, unsent: false })
-  }
-
-  response(head: ResponseHead): void {
-    this.job.response(head)
-  }
-
-  chunk(bytes: Uint8Array): void {
-    this.job.chunk(bytes)
-  }
-
-  end(): void {
-    this.job.end()
-  }
-
-  drain(): void {
-    this.job.drain()
-  }
-
-  bodyUnwanted(): void {
-    this.job.bodyUnwanted()
   }
 
   fail(error: FunctionError): void {

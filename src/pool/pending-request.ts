@@ -1,11 +1,17 @@
 import type { FunctionError } from '../errors.ts'
-import type { Invocation, InvocationRequest, InvocationSink, WorkerLog } from '../worker/worker.ts'
+import type {
+  Completion,
+  Invocation,
+  InvocationRequest,
+  ResponseSink,
+  WorkerLog,
+} from '../worker/worker.ts'
 
 /**
  * What a caller hands to a pool: the request, and where its answer goes. A pool calls `done` exactly
  * once for every job that it took, also for one that never reached a worker.
  */
-export interface Job extends InvocationSink {
+export interface Job extends ResponseSink, Completion {
   readonly request: InvocationRequest
   /** Names the request in the tenant's logs. */
   readonly requestId: string
@@ -31,20 +37,4 @@ export interface PoolEvents {
   log(entry: WorkerLog, requestId: string | undefined): void
   /** A worker ended, and nobody had asked it to. */
   lost?(error: FunctionError): void
-}
-
-/** Time, handed in so that a test can hold it. */
-export interface Clock {
-  /** ms, monotonic, on the scale of performance.now(). */
-  now(): number
-  /** Calls `task` once after `ms`; what it returns calls that off. */
-  after(ms: number, task: () => void): () => void
-}
-
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  after(ms, task) {
-    const timer = setTimeout(task, ms)
-    return () => clearTimeout(timer)
-  },
 }

@@ -35,7 +35,7 @@ export class Slot {
 
   invoke(dispatch: Dispatch): Invocation {
     this.inFlight++
-    const invocation = this.worker.invoke(dispatch.job.request, dispatch)
+    const invocation = this.worker.invoke(dispatch.job.request, dispatch.job, dispatch)
     this.#running.set(invocation.id, dispatch)
     return invocation
   }

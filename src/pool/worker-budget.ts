@@ -1,4 +1,4 @@
-import type { Clock } from './pending-request.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Slot } from './pooled-worker.ts'
 
 const QUEUE_SWEEP_MS = 50

@@ -36,7 +36,7 @@ export interface RouterOptions {
   log(spec: WorkerSpec, entry: WorkerLog, requestId: string | undefined): void
 }
 
-/** A version that is ready to take requests and takes none yet. */
+/** A version of which a worker is ready, and which takes no requests yet. */
 export interface PreparedVersion {
   /** From now on the function's requests go to it; the version before finishes what it has. */
   activate(): void

@@ -1,26 +1,27 @@
-/** Takes what a service needs, in order, and joins the rooms. */
+/** Acquires what a service needs, in order, and joins the rooms. */
 import { resolve } from 'node:path'
 import type { Server } from 'bun'
+import { createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
+import { Operations } from '../admin/operations.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { Gateway } from '../gateway/gateway.ts'
+import { systemClock } from '../lib/clock.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import { systemClock } from '../pool/pending-request.ts'
 import { Fleet } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
-import { BACKGROUND_MS } from '../worker/session/invocation.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
 import { onPort, onSocket } from './listen.ts'
-import { type OwnParts, startLauncher } from './native-programs.ts'
+import { engineReader, type OwnParts, startLauncher } from './native-programs.ts'
 import { poolLimits } from './pool-limits.ts'
 import { writeServiceFile } from './service-file.ts'
 import { VersionSource } from './version-source.ts'
@@ -29,26 +30,11 @@ import { VersionSource } from './version-source.ts'
 const VERSION_START_MS = 60_000
 /** Workers of all functions: most of a start is work of ours, and there is one thread for it. */
 const STARTS_AT_ONCE = 1
-/**
- * From the end of a response until whatever else its exchange holds is ended. What a handler left running
- * its worker's host has ended by then, which also tells the function.
- */
-const WAIT_UNTIL_MS = BACKGROUND_MS + 1_000
-
-/** Answers on the management socket. */
-export type Management = (request: Request) => Response | Promise<Response>
-
-/** What management is made from. */
-export interface ManagementParts {
-  config: Config
-  store: MetadataStore
-  bundles: BundleStore
-  control: ServiceControl
-}
+/** How long work that a handler passed to `waitUntil` may run on after the end of the response. */
+const WAIT_UNTIL_MS = 30_000
 
 /** What whoever starts a service brings along. */
 export interface ServiceParts {
-  management(parts: ManagementParts): Management
   log: ServiceLog
   /** What this process has of the machine beside its data directory. */
   own?: OwnParts
@@ -101,7 +87,16 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
   undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
   const control = serviceControl(router, versions)
-  const answer = parts.management({ config, store, bundles, control })
+  const operations = new Operations({
+    store,
+    bundles,
+    control,
+    serving: true,
+    defaultRuntime: config.worker.runtime,
+    engine: engineReader(config),
+  })
+  const onBug = (error: unknown) => log.error('internal error in the management API', error)
+  const answer = createApi({ store, operations, control, onBug })
   // No deployment may come before it has looked.
   await swept
   const management = await onSocket(socket, (unix) => listen(unix, answer))
@@ -175,12 +170,20 @@ function newGateway(
       }),
     counted: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
-    broken: (error) => log.error('a request met a bug of ours', error),
+    backgroundCancelled: (route, requestId) => {
+      const seconds = WAIT_UNTIL_MS / 1000
+      const message = `waitUntil did not settle within ${seconds} s and was cancelled`
+      telemetry.log(route, 'warn', requestId, message)
+    },
+    onBug: (error) => log.error('internal error while handling a request', error),
   })
   return gateway
 }
 
-function listen(unix: string, answer: Management): Server<undefined> {
+function listen(
+  unix: string,
+  answer: (request: Request) => Response | Promise<Response>,
+): Server<undefined> {
   return Bun.serve({
     unix,
     development: false,

@@ -1,15 +1,8 @@
 /** What management may ask of the running service. */
-import { readFileSync } from 'node:fs'
-import type {
-  PreparedVersion,
-  RunnableVersion,
-  ServiceControl,
-  WorkerView,
-} from '../admin/control.ts'
-import type { Router } from '../router/router.ts'
+import type { RunnableVersion, ServiceControl, WorkerView } from '../admin/control.ts'
+import { residentBytes } from '../lib/procfs.ts'
+import type { PreparedVersion, Router } from '../router/router.ts'
 import type { VersionSource } from './version-source.ts'
-
-const PAGE_BYTES = 4096
 
 export function serviceControl(router: Router, versions: VersionSource): ServiceControl {
   return {
@@ -36,7 +29,7 @@ function workerViews(router: Router): WorkerView[] {
         state,
         invocations: worker.invocations,
         startedAt: worker.startedAt.toISOString(),
-        residentBytes: residentBytes(worker.pid),
+        residentBytes: worker.pid === undefined ? 0 : residentBytes(worker.pid),
         layers: worker.layers,
       })
     }
@@ -44,14 +37,4 @@ function workerViews(router: Router): WorkerView[] {
   return views.sort(
     (a, b) => a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt),
   )
-}
-
-/** 0 for a process that is not known or gone. */
-function residentBytes(pid: number | undefined): number {
-  if (pid === undefined) return 0
-  try {
-    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
-  } catch {
-    return 0
-  }
 }

@@ -1,5 +1,6 @@
 /** The native programs of this service, and what starts workers with them. */
 import { join, resolve } from 'node:path'
+import type { Runtime } from '../capabilities/runtime.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -67,4 +68,33 @@ export async function startLauncher(
       else if (level === 'info') log.info(message)
     },
   })
+}
+
+/**
+ * Names a runtime's engine with its version, such as `quickjs-ng/0.17.0`. The worker program is asked
+ * once, as `worker.quickjs_path` may name another one than this executable carries.
+ */
+export function engineReader(config: Config): (runtime: Runtime) => Promise<string> {
+  let quickjs: Promise<string> | undefined
+  return (runtime) => {
+    if (runtime === 'bun') return Promise.resolve(`bun/${Bun.version}`)
+    quickjs ??= quickjsEngine(config)
+    return quickjs
+  }
+}
+
+async function quickjsEngine(config: Config): Promise<string> {
+  const text = await workerVersion(await findBinary('quickjs-worker', binaryOptions(config)))
+  return `quickjs-ng/${/\(quickjs-ng (\S+), protocol \d+\)/.exec(text)?.[1] ?? 'unknown'}`
+}
+
+/** What `quickjs-worker --version` prints; empty if it cannot be run. */
+export async function workerVersion(path: string): Promise<string> {
+  try {
+    const child = Bun.spawn([path, '--version'], { stdin: 'ignore', stderr: 'ignore', env: {} })
+    const text = await new Response(child.stdout).text()
+    return (await child.exited) === 0 ? text.trim() : ''
+  } catch {
+    return ''
+  }
 }

@@ -3,18 +3,16 @@ import { resolve } from 'node:path'
 import type { ServiceControl } from '../admin/control.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { removeProxyVariables } from '../lib/proxy-variables.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type ServiceParts, type Undo, type Wired, wire } from './compose.ts'
 import { removeServiceFile } from './service-file.ts'
 
-export type { ManagementParts, ServiceParts } from './compose.ts'
+export type { ServiceParts } from './compose.ts'
 
 /** What workers without work have left to go by themselves when the service stops. */
 const WORKERS_GO_MS = 1_000
-/** Variables that `fetch` obeys, which would undo the checks of outbound requests. */
-const PROXY_VARIABLE = /^(?:https?|all|no)_proxy$/i
-
 /** A service, on the data directory that it holds the lock of. */
 export class Service {
   readonly url: string
@@ -38,9 +36,7 @@ export class Service {
    * @throws {FunctionError} why it cannot, in one sentence: the data directory, the port, the socket
    */
   static async start(config: Config, brought: ServiceParts): Promise<Service> {
-    for (const name of Object.keys(process.env)) {
-      if (PROXY_VARIABLE.test(name)) delete process.env[name]
-    }
+    removeProxyVariables(process.env)
     const undo: Undo = []
     try {
       const parts = await wire(config, brought, undo)

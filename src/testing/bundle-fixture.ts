@@ -1,4 +1,5 @@
 /** For tests: a tenant's project in a folder of its own, bundled as a deployment does. */
+
 import { afterEach, beforeEach, expect } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,8 +8,8 @@ import { type BuiltBundle, buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject } from '../bundles/project.ts'
 import { NAMED_PROFILES } from '../capabilities/profiles.ts'
+import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
-import type { FunctionRuntime } from '../metadata/records.ts'
 
 export const STRICT = { ...NAMED_PROFILES.strict, projectId: 'default' }
 
@@ -29,11 +30,11 @@ export function useProject() {
     return path
   }
 
-  function build(text: string, runtime: FunctionRuntime = 'quickjs-ng'): Promise<BuiltBundle> {
+  function build(text: string, runtime: Runtime = 'quickjs-ng'): Promise<BuiltBundle> {
     return buildBundle(findProject(write('index.ts', text)), runtime, STRICT)
   }
 
-  async function refused(text: string, runtime?: FunctionRuntime): Promise<FunctionError> {
+  async function refused(text: string, runtime?: Runtime): Promise<FunctionError> {
     try {
       await build(text, runtime)
     } catch (error) {

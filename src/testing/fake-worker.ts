@@ -1,10 +1,11 @@
 /** For unit tests only: workers and time in the test's hand, for faults that a real worker cannot be made to show. */
 import type { FunctionError } from '../errors.ts'
-import type { Clock } from '../pool/pending-request.ts'
+import type { Clock } from '../lib/clock.ts'
 import type {
+  Completion,
   Invocation,
   InvocationRequest,
-  InvocationSink,
+  ResponseSink,
   Worker,
   WorkerEvents,
   WorkerLauncher,
@@ -50,7 +51,8 @@ export class TestClock implements Clock {
 export class InvocationDouble implements Invocation {
   readonly id: number
   readonly request: InvocationRequest
-  readonly sink: InvocationSink
+  readonly sink: ResponseSink
+  readonly completion: Completion
   readonly written: Uint8Array[] = []
   ended = false
   credited = 0
@@ -58,10 +60,11 @@ export class InvocationDouble implements Invocation {
   /** What `write` answers. */
   takes = true
 
-  constructor(id: number, request: InvocationRequest, sink: InvocationSink) {
+  constructor(id: number, request: InvocationRequest, sink: ResponseSink, completion: Completion) {
     this.id = id
     this.request = request
     this.sink = sink
+    this.completion = completion
   }
 
   write(bytes: Uint8Array): boolean {
@@ -125,9 +128,9 @@ export class WorkerDouble implements Worker {
     return last
   }
 
-  invoke(request: InvocationRequest, sink: InvocationSink): Invocation {
+  invoke(request: InvocationRequest, sink: ResponseSink, completion: Completion): Invocation {
     if (this.state !== 'ready' && !this.takesEarly) throw new Error(`invoke while ${this.state}`)
-    const invocation = new InvocationDouble(this.taken.length + 1, request, sink)
+    const invocation = new InvocationDouble(this.taken.length + 1, request, sink, completion)
     this.taken.push(invocation)
     this.#running.add(invocation)
     return invocation
@@ -157,7 +160,7 @@ export class WorkerDouble implements Worker {
 
   finish(invocation: InvocationDouble, unsent = false): void {
     this.#running.delete(invocation)
-    invocation.sink.done({ cpuUs: 10, unsent })
+    invocation.completion.done({ cpuUs: 10, unsent })
     if (this.state === 'draining' && this.#running.size === 0) this.exit()
   }
 
@@ -166,8 +169,8 @@ export class WorkerDouble implements Worker {
     if (this.state === 'gone') return
     this.state = 'gone'
     for (const invocation of this.#running) {
-      if (error !== undefined && !unsent.includes(invocation)) invocation.sink.fail(error)
-      invocation.sink.done({ cpuUs: 0, unsent: unsent.includes(invocation) })
+      if (error !== undefined && !unsent.includes(invocation)) invocation.completion.fail(error)
+      invocation.completion.done({ cpuUs: 0, unsent: unsent.includes(invocation) })
     }
     this.#running.clear()
     this.events.exit(error)

@@ -1,16 +1,17 @@
 /** For tests: a real service on a temporary data directory, with functions that skip the bundler. */
+
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { namedProfile } from '../capabilities/profiles.ts'
+import type { Runtime } from '../capabilities/runtime.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { FunctionConfig } from '../metadata/records.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { Service } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import type { Runtime } from '../worker/worker.ts'
 
 export interface TestFunction {
   version?: string
@@ -76,8 +77,7 @@ export class TestService {
 
   async start(): Promise<this> {
     const log = new ServiceLog((line) => this.lines.push(line))
-    const management = () => () => new Response('managed')
-    this.#service = await Service.start(this.config, { log, management })
+    this.#service = await Service.start(this.config, { log })
     return this
   }
 

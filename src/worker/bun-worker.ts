@@ -2,8 +2,8 @@
 
 import { runnerSource } from '../../guest/bun/source.ts' with { type: 'macro' }
 import { FunctionError } from '../errors.ts'
+import type { ProcessUse } from '../lib/procfs.ts'
 import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './exec-worker.ts'
-import type { ProcessUse } from './process/process-watch.ts'
 import { cpuLifeMs } from './protocol/start-message.ts'
 import { bunSandbox, type Program } from './sandbox/sandbox.ts'
 import { CpuAllowance } from './session/cpu-budget.ts'

@@ -1,6 +1,7 @@
 /** A worker that the launcher executes as a process of its own, and that is watched from outside. */
 import { FunctionError } from '../errors.ts'
-import type { ProcessUse, ProcessWatch, WatchedProcess } from './process/process-watch.ts'
+import type { ProcessUse } from '../lib/procfs.ts'
+import type { ProcessWatch, WatchedProcess } from './process/process-watch.ts'
 import { endProcess, type Launched, launch, launchFailure, readLines } from './process/spawn.ts'
 import { checkLaunchMessage, type LaunchMessage } from './protocol/announcements.ts'
 import { connectFd } from './protocol/connect-fd.ts'

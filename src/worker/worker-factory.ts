@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { namedProfile } from '../capabilities/profiles.ts'
 import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
-import { Sweeper } from '../lib/ticker.ts'
+import { Ticker } from '../lib/ticker.ts'
 import { BunWorker } from './bun-worker.ts'
 import type { LaunchParts } from './exec-worker.ts'
 import { findProgram } from './process/bun-program.ts'
@@ -31,6 +31,8 @@ const NOTHING_ALLOWED = namedProfile('strict', 'default')
 const DEFAULT_PROCESS_START_MS = 30_000
 const DEFAULT_LOAD_MS = 10_000
 const DEFAULT_LOAD_CPU_MS = 5_000
+/** How often workers that have something to watch are looked at, and so how late it is noticed, ms. */
+const WATCH_INTERVAL_MS = 10
 
 export interface WorkerLauncherOptions {
   /** The binaries: functions-launcher, quickjs-worker, and this executable itself (for bun). */
@@ -75,7 +77,7 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
   const shares = new Shares(options.log, options.cgroups)
   const services: WorkerServices = {
     shareOf: (worker) => shares.layerOf(worker),
-    sweeper: new Sweeper(),
+    ticker: new Ticker(WATCH_INTERVAL_MS),
     oomKills: new OomKills(),
     egress: options.egress,
     log: options.log,
@@ -206,7 +208,7 @@ class Workers implements WorkerLauncher {
     this.#closed = true
     const error = new FunctionError('SHUTTING_DOWN', 'the service stops')
     for (const worker of this.#live) worker.kill(error)
-    this.#services.sweeper.close()
+    this.#services.ticker.close()
     const templates = [...this.#templates.values()].map((template) => template.close())
     await Promise.all([...templates, ...this.#processes])
   }

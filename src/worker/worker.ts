@@ -1,8 +1,7 @@
 /** The one border between the pool and the runtimes: what a worker is started with and answers. */
+import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import type { FunctionError } from '../errors.ts'
-
-export type Runtime = 'quickjs-ng' | 'bun'
 
 /** One function version, resolved: everything that a worker needs to run it. */
 export interface WorkerSpec {
@@ -31,7 +30,10 @@ export interface InvocationRequest {
   /** Absolute, mount path stripped. */
   url: string
   headers: HeaderList
-  /** Point in time (ms, performance.now()) by which the response head has to be there. */
+  /**
+   * Point in time (ms, performance.now()) by which the response head has to be there. The worker is
+   * given what is left of it and stops the invocation; the caller answers and cancels.
+   */
   deadline: number
   /** CPU budget, ms. */
   cpuMs: number
@@ -51,13 +53,11 @@ export interface ResponseHead {
 }
 
 /**
- * Takes what a worker answers for one invocation. Order: at most one `response`, then `chunk`s, then
- * `end`; or `fail` once, at any point before `end`; `done` last, exactly once, when its slot is free.
- * A head with `end: true` is the whole response: neither `chunk` nor `end` follows it. After `cancel`
- * only `done` follows. Every worker calls `done`, also after it crashed or was killed; `unsent` comes
- * without a `fail`. No method is called before `invoke` has returned.
+ * Takes the response of one invocation: at most one `response`, then `chunk`s, then `end`. A head with
+ * `end: true` is the whole response: neither `chunk` nor `end` follows it. Nothing comes after `fail`
+ * of the completion, or after `cancel`. No method is called before `invoke` has returned.
  */
-export interface InvocationSink {
+export interface ResponseSink {
   response(head: ResponseHead): void
   /** Owned by the sink. Give `credit` when its reader has taken the bytes. */
   chunk(bytes: Uint8Array): void
@@ -66,6 +66,15 @@ export interface InvocationSink {
   drain(): void
   /** The worker wants no more of the request body. */
   bodyUnwanted(): void
+}
+
+/**
+ * Learns how one invocation ends: `fail` at most once, at any point before the response is complete;
+ * `done` last, exactly once, when the invocation holds no place in its worker any more. After `cancel`
+ * only `done` follows. Every worker calls `done`, also after it crashed or was killed; `unsent` comes
+ * without a `fail`. No method is called before `invoke` has returned.
+ */
+export interface Completion {
   fail(error: FunctionError): void
   /** `unsent`: nothing of this invocation had been written to the worker: it may be dispatched again. */
   done(result: { cpuUs: number; unsent: boolean }): void
@@ -125,7 +134,7 @@ export interface Worker {
   /** It is starting, and takes one invocation ahead: that begins as soon as the bundle is loaded. */
   readonly takesEarly: boolean
   /** Only in state `ready`, or with `takesEarly`. */
-  invoke(request: InvocationRequest, sink: InvocationSink): Invocation
+  invoke(request: InvocationRequest, sink: ResponseSink, completion: Completion): Invocation
   /** Takes no more, finishes what runs within `graceMs`, then goes. Resolves when it is gone. */
   shutdown(graceMs: number): Promise<void>
   /** Ends it now. */

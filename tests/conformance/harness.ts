@@ -1,15 +1,17 @@
 /** Starts real workers of both runtimes and calls them through the one border, the Worker interface. */
+
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import type { FunctionError } from '../../src/errors.ts'
+import { FunctionError } from '../../src/errors.ts'
 import type {
+  Completion,
   HeaderList,
   Invocation,
-  InvocationSink,
   ResponseHead,
-  Runtime,
+  ResponseSink,
   Worker,
   WorkerLauncher,
   WorkerLog,
@@ -172,7 +174,7 @@ export interface Call {
 const BODY_PART = 256 * 1024
 
 /** Takes what comes of one invocation; gives credit for it until it is to pause. */
-class Recorder implements InvocationSink {
+class Recorder implements ResponseSink, Completion {
   readonly answered = Promise.withResolvers<void>()
   readonly finished = Promise.withResolvers<Answer>()
   readonly unwanted = Promise.withResolvers<void>()
@@ -228,6 +230,17 @@ class Recorder implements InvocationSink {
     this.finished.resolve({ ...this.#answer, cpuUs, unsent, doneAfter, body })
   }
 
+  /** As the gateway does: the caller of a worker watches the deadline of the response head. */
+  timeOutAfter(ms: number): void {
+    const timer = setTimeout(() => {
+      this.fail(new FunctionError('TIMEOUT', `no response head within ${ms} ms`))
+      this.invocation?.cancel('deadline passed')
+    }, ms)
+    void Promise.race([this.answered.promise, this.finished.promise]).then(() => {
+      clearTimeout(timer)
+    })
+  }
+
   resume(): void {
     this.#pauseAfter = Number.POSITIVE_INFINITY
     this.invocation?.credit(this.#held)
@@ -245,19 +258,22 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
   const recorder = new Recorder(options.pauseAfter ?? Number.POSITIVE_INFINITY)
   const body = typeof options.body === 'string' ? Buffer.from(options.body) : options.body
   const small = body === undefined || body.length <= 65536
+  const deadlineMs = options.deadlineMs ?? 10_000
   const invocation = worker.invoke(
     {
       method: options.method ?? 'GET',
       url: options.url ?? 'http://probe.test/',
       headers: options.headers ?? [],
-      deadline: performance.now() + (options.deadlineMs ?? 10_000),
+      deadline: performance.now() + deadlineMs,
       cpuMs: options.cpuMs ?? 5000,
       body: small ? body : undefined,
       end: small,
     },
     recorder,
+    recorder,
   )
   recorder.invocation = invocation
+  recorder.timeOutAfter(deadlineMs)
   if (!small) void writeBody(invocation, body, recorder)
   return {
     invocation,

@@ -1,4 +1,5 @@
 /** Starts the evil worker through the product's own launcher and says what became of its attempt. */
+
 import {
   chmodSync,
   chownSync,
@@ -10,8 +11,8 @@ import {
 } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import type { Runtime } from '../../src/worker/worker.ts'
 import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
 import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
 

@@ -1,9 +1,10 @@
 /** What the service asks of the bundler's process, on its standard input, and what that answers. */
+import type { Runtime } from '../../capabilities/runtime.ts'
 
 export interface BuildTask {
   entry: string
   out: string
-  runtime: 'quickjs-ng' | 'bun'
+  runtime: Runtime
   /** Identifiers that no module declares, and what they become. */
   define: Record<string, string>
   /** The file with the sources of Node's modules, a JSON object by name. */

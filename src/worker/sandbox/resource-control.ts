@@ -1,6 +1,7 @@
 /** Sees to it that no function takes more of the machine than is its own: by cgroups, else by nice. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
+import { leadsSession } from '../../lib/procfs.ts'
 import type { LogLevel, Worker, WorkerSpec } from '../worker.ts'
 import type { Cgroups } from './cgroups.ts'
 
@@ -96,16 +97,5 @@ function yieldTo(pid: number, nice: number): void {
     // No such groups here; or, to an ordinary user, too many asked for at once, or of a process in
     // which that user may not look. The launcher lowered the session.
     if (code !== 'ENOENT' && code !== 'EAGAIN' && code !== 'EACCES') throw error
-  }
-}
-
-/** Its session is the sixth field of /proc/<pid>/stat, the fourth behind the name in brackets (proc(5)). */
-function leadsSession(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3]) === pid
-  } catch {
-    // It ended in the meantime.
-    return false
   }
 }

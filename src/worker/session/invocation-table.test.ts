@@ -3,8 +3,8 @@ import { describe, expect, test } from 'bun:test'
 import { FunctionError } from '../../errors.ts'
 import { Channel } from '../protocol/channel.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
-import type { InvocationRequest, InvocationSink } from '../worker.ts'
-import { BACKGROUND_MS, type RunningInvocation } from './invocation.ts'
+import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
+import type { RunningInvocation } from './invocation.ts'
 import { InFlight } from './invocation-table.ts'
 
 const WINDOW = 256 * 1024
@@ -12,7 +12,7 @@ const PART = Buffer.alloc(64 * 1024, 'x')
 const crash = new FunctionError('WORKER_CRASHED', 'gone')
 
 /** Writes down what it is told. */
-class Sink implements InvocationSink {
+class Sink implements ResponseSink, Completion {
   readonly heard: string[] = []
   response(head: { status: number }) {
     this.heard.push(`response ${head.status}`)
@@ -39,8 +39,16 @@ class Sink implements InvocationSink {
 
 function setUp() {
   const channel = new Channel()
+  let overdue = 0
   const flying: InFlight = new InFlight(
-    { channel, fetches: { endOf: () => {} }, watch: (due) => flying.watch(due), overdue: () => {} },
+    {
+      channel,
+      fetches: { endOf: () => {} },
+      watch: (at) => flying.watch(at),
+      overdue: () => {
+        overdue++
+      },
+    },
     (message) => new FunctionError(message.code, message.message),
   )
   const begin = (request: Partial<InvocationRequest> = {}) => {
@@ -49,12 +57,12 @@ function setUp() {
       ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
       ...{ deadline: performance.now() + 1000, cpuMs: 100, ...request },
     }
-    const invocation = flying.begin(whole, sink)
+    const invocation = flying.begin(whole, sink, sink)
     invocation.begin(whole)
     return { invocation, sink }
   }
   const sent = () => channel.pendingBytes
-  return { channel, flying, begin, sent }
+  return { channel, flying, begin, sent, overdue: () => overdue }
 }
 
 const response = (id: number, end: boolean): ResponseMessage => ({
@@ -67,9 +75,9 @@ describe('credit for a response', () => {
   test('a window of 256 KiB may come, one byte more is a breach', () => {
     const { flying, begin } = setUp()
     const { sink } = begin()
-    flying.dispatch(response(1, false), undefined, 0)
-    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
-    const one = () => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)
+    flying.dispatch(response(1, false), undefined)
+    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART)
+    const one = () => flying.dispatch(chunk(1, 1), Buffer.alloc(1))
     expect(one).toThrow(ProtocolBreach)
     expect(sink.heard).toEqual(['response 200', ...Array(4).fill('chunk 65536')])
   })
@@ -77,16 +85,16 @@ describe('credit for a response', () => {
   test('what the head brings counts as well', () => {
     const { flying, begin } = setUp()
     begin()
-    flying.dispatch({ ...response(1, false), bytes: PART.length }, PART, 0)
-    for (let i = 0; i < 3; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
-    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)).toThrow(ProtocolBreach)
+    flying.dispatch({ ...response(1, false), bytes: PART.length }, PART)
+    for (let i = 0; i < 3; i++) flying.dispatch(chunk(1, PART.length), PART)
+    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
   })
 
   test('is given in batches of 32 KiB, or when nothing is left to read', () => {
     const { flying, begin, sent } = setUp()
     const { invocation } = begin()
-    flying.dispatch(response(1, false), undefined, 0)
-    flying.dispatch(chunk(1, PART.length), PART, 0)
+    flying.dispatch(response(1, false), undefined)
+    flying.dispatch(chunk(1, PART.length), PART)
     const before = sent()
     invocation.credit(32 * 1024 - 1)
     expect(sent()).toBe(before)
@@ -101,14 +109,14 @@ describe('credit for a response', () => {
   test('lets the sender go on for ever, but not further', () => {
     const { flying, begin } = setUp()
     const { invocation } = begin()
-    flying.dispatch(response(1, false), undefined, 0)
+    flying.dispatch(response(1, false), undefined)
     for (let i = 0; i < 1000; i++) {
-      flying.dispatch(chunk(1, PART.length), PART, 0)
+      flying.dispatch(chunk(1, PART.length), PART)
       invocation.credit(PART.length)
     }
     invocation.credit(10 * WINDOW)
-    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART, 0)
-    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1), 0)).toThrow(ProtocolBreach)
+    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART)
+    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
   })
 })
 
@@ -122,13 +130,13 @@ describe('credit for a request', () => {
     const full = sent()
     expect(invocation.write(Buffer.alloc(1000))).toBe(false)
     expect(sent()).toBe(full)
-    flying.dispatch({ type: 'credit', id: 1, bytes: 999 }, undefined, 0)
+    flying.dispatch({ type: 'credit', id: 1, bytes: 999 }, undefined)
     expect(sink.heard).toEqual([])
-    flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined, 0)
+    flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)
     expect(sink.heard).toEqual(['drain'])
     invocation.end()
-    flying.dispatch({ type: 'credit', id: 1, bytes: WINDOW }, undefined, 0)
-    expect(() => flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined, 0)).toThrow(
+    flying.dispatch({ type: 'credit', id: 1, bytes: WINDOW }, undefined)
+    expect(() => flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)).toThrow(
       ProtocolBreach,
     )
   })
@@ -137,7 +145,7 @@ describe('credit for a request', () => {
     const { flying, begin, sent } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(WINDOW + 1000))
-    flying.dispatch({ type: 'cancel', id: 1, reason: 'body' }, undefined, 0)
+    flying.dispatch({ type: 'cancel', id: 1, reason: 'body' }, undefined)
     expect(sink.heard).toEqual(['unwanted'])
     const before = sent()
     expect(invocation.write(Buffer.alloc(1000))).toBe(true)
@@ -147,18 +155,25 @@ describe('credit for a request', () => {
 })
 
 describe('time', () => {
-  test('at the deadline the sink is told at once, and once; done frees the slot', () => {
-    const { flying, begin } = setUp()
-    const deadline = performance.now() + 50
-    const { sink } = begin({ deadline })
-    expect(flying.expire(deadline - 1, () => {})).toBe(false)
+  test('a deadline that passes is the caller’s to notice: it cancels, and done frees the slot', () => {
+    const { flying, begin, overdue } = setUp()
+    const deadline = performance.now() - 1
+    const { invocation, sink } = begin({ deadline })
+    expect(flying.stuck(deadline + 10_000)).toBe(false)
     expect(sink.heard).toEqual([])
-    expect(flying.expire(deadline, () => {})).toBe(false)
-    expect(sink.heard).toEqual(['fail TIMEOUT'])
-    flying.dispatch(response(1, true), undefined, 0)
-    flying.dispatch(done(1), undefined, 0)
-    expect(sink.heard).toEqual(['fail TIMEOUT', 'done'])
+    expect(overdue()).toBe(0)
+    invocation.cancel('deadline passed')
+    expect(overdue()).toBe(1)
+    flying.dispatch(response(1, true), undefined)
+    flying.dispatch(done(1), undefined)
+    expect(sink.heard).toEqual(['done'])
     expect(flying.size).toBe(0)
+  })
+
+  test('a cancellation before the deadline is not overdue', () => {
+    const { begin, overdue } = setUp()
+    begin().invocation.cancel('client gone')
+    expect(overdue()).toBe(0)
   })
 
   test('no done 250 ms after cancel: stuck', () => {
@@ -166,32 +181,20 @@ describe('time', () => {
     const { invocation } = begin()
     invocation.cancel('client gone')
     const cancelled = performance.now()
-    expect(flying.expire(cancelled + 240, () => {})).toBe(false)
-    expect(flying.expire(cancelled + 251, () => {})).toBe(true)
+    expect(flying.stuck(cancelled + 240)).toBe(false)
+    expect(flying.stuck(cancelled + 251)).toBe(true)
   })
 
-  test('a body that streams has no deadline here', () => {
+  test('neither a body that streams nor waitUntil has a limit here', () => {
     const { flying, begin } = setUp()
-    const { sink } = begin()
-    flying.dispatch(response(1, false), undefined, 0)
-    expect(flying.expire(Number.MAX_SAFE_INTEGER, () => {})).toBe(false)
-    expect(sink.heard).toEqual(['response 200'])
-  })
-
-  test('waitUntil has 30 s from the end of the response, then it is cancelled', () => {
-    const { flying, begin, sent } = setUp()
-    const { sink } = begin()
-    const now = performance.now()
-    flying.dispatch(response(1, true), undefined, now)
-    const cut: number[] = []
-    expect(flying.expire(now + BACKGROUND_MS - 1, (id) => cut.push(id))).toBe(false)
-    expect(cut).toEqual([])
-    const before = sent()
-    flying.expire(now + BACKGROUND_MS, (id) => cut.push(id))
-    expect(cut).toEqual([1])
-    expect(sent()).toBeGreaterThan(before)
-    flying.dispatch(done(1), undefined, now)
-    expect(sink.heard).toEqual(['response 200', 'done'])
+    const streaming = begin()
+    const background = begin()
+    flying.dispatch(response(1, false), undefined)
+    flying.dispatch(response(2, true), undefined)
+    expect(flying.stuck(Number.MAX_SAFE_INTEGER)).toBe(false)
+    expect(flying.latestDue()).toBe(Number.POSITIVE_INFINITY)
+    expect(streaming.sink.heard).toEqual(['response 200'])
+    expect(background.sink.heard).toEqual(['response 200'])
   })
 })
 
@@ -223,7 +226,7 @@ describe('the end of a worker', () => {
   test('what was answered is only done', () => {
     const { flying, begin } = setUp()
     const { sink } = begin()
-    flying.dispatch(response(1, true), undefined, 0)
+    flying.dispatch(response(1, true), undefined)
     flying.abandonAll(crash)
     expect(sink.heard).toEqual(['response 200', 'done'])
   })
@@ -231,7 +234,7 @@ describe('the end of a worker', () => {
   test('the guilty one gets its error, its neighbours WORKER_CRASHED', () => {
     const { flying, begin } = setUp()
     const all = [begin(), begin(), begin()]
-    for (const id of [1, 2, 3]) flying.dispatch(response(id, false), undefined, 0)
+    for (const id of [1, 2, 3]) flying.dispatch(response(id, false), undefined)
     const error = new FunctionError('MEMORY_LIMIT', 'too much')
     flying.abandonAll(error, { guilty: flying.newest() })
     expect(all.map(({ sink }) => sink.heard[1])).toEqual([
@@ -252,7 +255,7 @@ describe('the end of a worker', () => {
 test('a done that comes too early leaves the invocation to be answered', () => {
   const { flying, begin } = setUp()
   const { sink } = begin()
-  expect(() => flying.dispatch(done(1), undefined, 0)).toThrow(ProtocolBreach)
+  expect(() => flying.dispatch(done(1), undefined)).toThrow(ProtocolBreach)
   expect(flying.size).toBe(1)
   flying.abandonAll(crash)
   expect(sink.heard.at(-1)).toBe('unsent')

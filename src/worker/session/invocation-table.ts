@@ -1,4 +1,4 @@
-/** The invocations that one worker holds: which message is for which, whose time is up, who is guilty. */
+/** The invocations that one worker holds: which message is for which, which one is stuck, which one is guilty. */
 import { type ErrorCode, FunctionError } from '../../errors.ts'
 import {
   type CancelMessage,
@@ -10,7 +10,7 @@ import {
   ProtocolBreach,
   type ResponseMessage,
 } from '../protocol/messages.ts'
-import type { InvocationRequest, InvocationSink } from '../worker.ts'
+import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
 import { type InvocationOwner, RunningInvocation } from './invocation.ts'
 
 /** A worker that lives on has so long to send `done` after `cancel`, or after its latest deadline. */
@@ -33,7 +33,7 @@ export class InFlight {
   readonly #owner: InvocationOwner
   readonly #explain: (message: ErrorMessage) => FunctionError
   #lastId = 0
-  /** The earliest time at which one of them is to be looked at; it may have ended meanwhile. */
+  /** When the first cancelled one is overdue with its `done`; it may have ended meanwhile. */
   #nextDue = Number.POSITIVE_INFINITY
 
   /** @param explain turns a worker's `error` into the one that the sink gets */
@@ -51,11 +51,10 @@ export class InFlight {
     return this.#lastId
   }
 
-  begin(request: InvocationRequest, sink: InvocationSink): RunningInvocation {
+  begin(request: InvocationRequest, sink: ResponseSink, completion: Completion): RunningInvocation {
     this.#lastId++
-    const invocation = new RunningInvocation(this.#lastId, request, sink, this.#owner)
+    const invocation = new RunningInvocation(this.#lastId, request, sink, completion, this.#owner)
     this.#running.set(invocation.id, invocation)
-    this.watch(invocation.due)
     return invocation
   }
 
@@ -69,8 +68,9 @@ export class InFlight {
     this.#running.delete(invocation.id)
   }
 
-  watch(due: number): void {
-    if (due < this.#nextDue) this.#nextDue = due
+  /** An invocation was cancelled at `at`. */
+  watch(at: number): void {
+    this.#nextDue = Math.min(this.#nextDue, at + DONE_GRACE_MS)
   }
 
   /** Does this id run now? @throws {ProtocolBreach} for an id that was never issued */
@@ -90,11 +90,7 @@ export class InFlight {
   }
 
   /** Hands a message to its invocation; returns that, where the message ended it. */
-  dispatch(
-    message: InvocationMessage,
-    payload: Buffer | undefined,
-    now: number,
-  ): RunningInvocation | undefined {
+  dispatch(message: InvocationMessage, payload: Buffer | undefined): RunningInvocation | undefined {
     const invocation = this.#running.get(message.id)
     if (invocation === undefined) {
       if (this.knows(message.id) || message.type === 'credit' || message.type === 'cancel') return
@@ -102,7 +98,7 @@ export class InFlight {
     }
     switch (message.type) {
       case 'response':
-        invocation.onResponse(message, payload, now)
+        invocation.onResponse(message, payload)
         return
       case 'done':
         invocation.checkDone()
@@ -113,7 +109,7 @@ export class InFlight {
         invocation.onChunk(payload as Buffer)
         return
       case 'end':
-        invocation.onEnd(now)
+        invocation.onEnd()
         return
       case 'credit':
         invocation.onCredit(message.bytes)
@@ -122,28 +118,19 @@ export class InFlight {
         invocation.onCancel()
         return
       case 'error':
-        invocation.onError(this.#explain(message), now)
+        invocation.onError(this.#explain(message))
     }
   }
 
-  /**
-   * Ends the phases whose time is up. `onBackground` hears of those whose `waitUntil` was cut off.
-   *
-   * @returns true when one of them owes its `done` for longer than a living worker needs
-   */
-  expire(now: number, onBackground: (id: number) => void): boolean {
+  /** Does one of them owe its `done` for longer than a living worker needs after `cancel`? */
+  stuck(now: number): boolean {
     if (now < this.#nextDue) return false
     this.#nextDue = Number.POSITIVE_INFINITY
     let stuck = false
     for (const invocation of this.#running.values()) {
-      if (invocation.phase === 'head' && now >= invocation.due) invocation.timeOut()
-      if (invocation.phase === 'background' && now >= invocation.due) {
-        onBackground(invocation.id)
-        invocation.cancel('waitUntil took too long')
-      }
-      const cancelled = invocation.phase === 'cancelled'
-      if (cancelled && now >= invocation.due + DONE_GRACE_MS) stuck = true
-      this.watch(cancelled ? invocation.due + DONE_GRACE_MS : invocation.due)
+      if (invocation.phase !== 'cancelled') continue
+      if (now >= invocation.due + DONE_GRACE_MS) stuck = true
+      this.watch(invocation.due)
     }
     return stuck
   }

@@ -1,4 +1,4 @@
-/** One invocation as the host runs it: what may come next, credit both ways, and when its time is up. */
+/** One invocation as the host runs it: what may come next, and flow control both ways. */
 
 import { FunctionError } from '../../errors.ts'
 import { isReleasable } from '../../lib/bytes.ts'
@@ -11,16 +11,14 @@ import {
   ProtocolBreach,
   type ResponseMessage,
 } from '../protocol/messages.ts'
-import type { Invocation, InvocationRequest, InvocationSink } from '../worker.ts'
+import type { Completion, Invocation, InvocationRequest, ResponseSink } from '../worker.ts'
 import type { Fetches } from './fetch-table.ts'
 
-/** What `waitUntil` has from the end of the response. */
-export const BACKGROUND_MS = 30_000
-
 /**
- * `head`: the response head is awaited, until the deadline. `streaming`: the head is out, its body
- * follows; the gateway watches the time. `background`: answered, `waitUntil` runs on.
- * `cancelled`: only `done` is awaited, and what else comes is dropped.
+ * `head`: the response head is awaited. `streaming`: the head has come, its body follows.
+ * `background`: the response is complete, `waitUntil` runs on. `cancelled`: only `done` is awaited,
+ * and what else comes is dropped. The caller of `invoke` watches the time of the first three and
+ * cancels; here only an overdue `done` is watched.
  */
 export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
 
@@ -28,20 +26,24 @@ export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
 export interface InvocationOwner {
   readonly channel: Channel
   readonly fetches: Pick<Fetches, 'endOf'>
-  /** The invocation has to be looked at when `due` (ms, performance.now()) has come. */
-  watch(due: number): void
-  /** One passed its deadline without an answer. */
+  /** The invocation was cancelled at `at` (ms, performance.now()): its `done` is due soon. */
+  watch(at: number): void
+  /** One was cancelled after its deadline had passed without a response. */
   overdue(): void
 }
 
 export class RunningInvocation implements Invocation {
   readonly id: number
-  readonly sink: InvocationSink
+  readonly sink: ResponseSink
+  readonly completion: Completion
   readonly cpuMs: number
   /** When it was sent, or when its worker was ready for it; performance.now(). */
   startedAt: number
   phase: Phase = 'head'
-  /** When the time of this phase is up (ms, performance.now()); Infinity = nobody here watches it. */
+  /**
+   * When this invocation is due (ms, performance.now()): in `head` its deadline, in `cancelled` the
+   * time of the cancellation, else Infinity. A blocked worker is killed when all of them are past.
+   */
   due: number
   readonly #owner: InvocationOwner
   /** Bytes sent on the channel before this invocation's first. */
@@ -56,11 +58,13 @@ export class RunningInvocation implements Invocation {
   constructor(
     id: number,
     request: InvocationRequest,
-    sink: InvocationSink,
+    sink: ResponseSink,
+    completion: Completion,
     owner: InvocationOwner,
   ) {
     this.id = id
     this.sink = sink
+    this.completion = completion
     this.cpuMs = request.cpuMs
     this.due = request.deadline
     this.startedAt = performance.now()
@@ -130,12 +134,11 @@ export class RunningInvocation implements Invocation {
   }
 
   /** The worker wrote the head of the response, perhaps with all of its body. */
-  onResponse(message: ResponseMessage, payload: Buffer | undefined, now: number): void {
+  onResponse(message: ResponseMessage, payload: Buffer | undefined): void {
     if (this.phase === 'cancelled') return
     if (this.phase !== 'head') throw new ProtocolBreach('a second response')
     if (payload !== undefined) this.#responseBody.received(payload.length)
-    if (message.end) this.#answered(now)
-    else this.#awaitBody()
+    this.#answered(message.end)
     const body = payload === undefined || payload.length === 0 ? undefined : payload
     this.sink.response({ status: message.status, headers: message.headers, body, end: message.end })
   }
@@ -147,10 +150,10 @@ export class RunningInvocation implements Invocation {
     this.sink.chunk(payload)
   }
 
-  onEnd(now: number): void {
+  onEnd(): void {
     if (this.phase === 'cancelled') return
     if (this.phase !== 'streaming') throw new ProtocolBreach('the end of no response body')
-    this.#answered(now)
+    this.#answered(true)
     this.sink.end()
   }
 
@@ -168,11 +171,11 @@ export class RunningInvocation implements Invocation {
     this.sink.bodyUnwanted()
   }
 
-  onError(error: FunctionError, now: number): void {
+  onError(error: FunctionError): void {
     if (this.phase === 'cancelled') return
     if (this.phase === 'background') throw new ProtocolBreach('an error after the response')
-    this.#answered(now)
-    this.sink.fail(error)
+    this.#answered(true)
+    this.completion.fail(error)
   }
 
   /** May it be done now? @throws {ProtocolBreach} */
@@ -185,20 +188,14 @@ export class RunningInvocation implements Invocation {
   onDone(cpuUs: number): void {
     this.#dropBody()
     this.#owner.fetches.endOf(this.id)
-    this.sink.done({ cpuUs, unsent: false })
-  }
-
-  /** The deadline passed before the head was there: answered now, whatever the worker does. */
-  timeOut(): void {
-    this.sink.fail(new FunctionError('TIMEOUT', 'the function did not answer in time'))
-    this.cancel('deadline')
+    this.completion.done({ cpuUs, unsent: false })
   }
 
   /** It never began: `begin` returned false. */
   refuse(): void {
     const message = 'the request headers do not fit a message'
-    this.sink.fail(new FunctionError('HEADERS_TOO_LARGE', message))
-    this.sink.done({ cpuUs: 0, unsent: false })
+    this.completion.fail(new FunctionError('HEADERS_TOO_LARGE', message))
+    this.completion.done({ cpuUs: 0, unsent: false })
   }
 
   /** Its worker is gone. What never left this process is handed back instead of failed. */
@@ -209,8 +206,8 @@ export class RunningInvocation implements Invocation {
     this.phase = 'cancelled'
     this.#dropBody()
     this.#owner.fetches.endOf(this.id)
-    if (!answered && !unsent) this.sink.fail(error)
-    this.sink.done({ cpuUs: 0, unsent })
+    if (!answered && !unsent) this.completion.fail(error)
+    this.completion.done({ cpuUs: 0, unsent })
   }
 
   #dropBody(): void {
@@ -218,14 +215,8 @@ export class RunningInvocation implements Invocation {
     this.#writerWaits = false
   }
 
-  #awaitBody(): void {
-    this.phase = 'streaming'
+  #answered(complete: boolean): void {
+    this.phase = complete ? 'background' : 'streaming'
     this.due = Number.POSITIVE_INFINITY
-  }
-
-  #answered(now: number): void {
-    this.phase = 'background'
-    this.due = now + BACKGROUND_MS
-    this.#owner.watch(this.due)
   }
 }

@@ -5,7 +5,7 @@ import { FunctionError } from '../../errors.ts'
 import { seeded } from '../../testing/prng.ts'
 import { type Accepted, checkAccepted } from '../protocol/announcements.ts'
 import { Channel } from '../protocol/channel.ts'
-import type { InvocationSink } from '../worker.ts'
+import type { Completion, ResponseSink } from '../worker.ts'
 import { Fetches } from './fetch-table.ts'
 import { InFlight } from './invocation-table.ts'
 import { LogRelay } from './log-relay.ts'
@@ -73,12 +73,12 @@ function begin(flying: InFlight, heard: string[]): void {
     response: () => heard.push('response'),
     chunk: (bytes: Uint8Array) => heard.push(`chunk ${bytes.length}`),
     ...{ end: () => heard.push('end'), done: () => heard.push('done') },
-  } as unknown as InvocationSink
+  } as unknown as ResponseSink & Completion
   const request = {
     ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
     ...{ deadline: performance.now() + 60_000, cpuMs: 100 },
   }
-  flying.begin(request, sink).begin(request)
+  flying.begin(request, sink, sink).begin(request)
 }
 
 function message(random: (below: number) => number, type: string): string {

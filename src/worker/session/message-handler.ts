@@ -108,7 +108,7 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
     }
     switch (message.type) {
       case 'response':
-        owner.flying.dispatch(message, payload, performance.now())
+        owner.flying.dispatch(message, payload)
         return
       case 'chunk':
       case 'end':
@@ -117,14 +117,14 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
         if (typeof message.id === 'string') {
           owner.fetches.dispatch(message as BodyMessage & { id: FetchId }, payload)
         } else {
-          owner.flying.dispatch(message as InvocationMessage, payload, performance.now())
+          owner.flying.dispatch(message as InvocationMessage, payload)
         }
         return
       case 'fetch':
         owner.fetches.begin(message, payload, owner.flying.mayFetch(message.invocation))
         return
       case 'done': {
-        const ended = owner.flying.dispatch(message, payload, performance.now())
+        const ended = owner.flying.dispatch(message, payload)
         if (ended !== undefined) owner.invocationDone(ended, message)
         return
       }
@@ -166,7 +166,7 @@ export class Inbox<A extends Announcement> implements FrameReader<WorkerMessage 
     if (this.#owner.stage !== 'serving') {
       throw new ProtocolBreach('an answer before it was ready')
     }
-    this.#owner.flying.dispatch({ ...message, id }, undefined, performance.now())
+    this.#owner.flying.dispatch({ ...message, id }, undefined)
     if (message.code === 'MEMORY_LIMIT') this.#owner.retire('it met its memory limit')
     if (message.code === 'TIMEOUT') this.#owner.retire('a request passed its deadline')
   }

@@ -1,7 +1,8 @@
 /** What both runtimes share: a worker behind a channel that speaks the protocol. */
 import type { Socket } from 'bun'
+import type { Runtime } from '../../capabilities/runtime.ts'
 import { FunctionError } from '../../errors.ts'
-import type { Swept } from '../../lib/ticker.ts'
+import type { Tickable } from '../../lib/ticker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
 import type { DoneMessage, ErrorMessage } from '../protocol/messages.ts'
@@ -33,9 +34,9 @@ const FLOOD_PAUSE_MS = 10
 const NEVER = Number.POSITIVE_INFINITY
 
 export abstract class ProtocolWorker<A extends Announcement>
-  implements border.Worker, Swept, InvocationOwner, InboxOwner<A>, ChannelPeer
+  implements border.Worker, Tickable, InvocationOwner, InboxOwner<A>, ChannelPeer
 {
-  abstract readonly runtime: border.Runtime
+  abstract readonly runtime: Runtime
   abstract readonly pid: number | undefined
   abstract readonly layers: readonly string[]
   readonly id: number
@@ -86,7 +87,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.inbox = new Inbox<A>(this, this.channel)
     this.#due = performance.now() + services.processStartMs
     this.#start = new Start(spec, (error) => this.kill(error))
-    services.sweeper.add(this)
+    services.ticker.add(this)
   }
 
   /** Is this line an announcement? Asked for the first line only. */
@@ -120,10 +121,14 @@ export abstract class ProtocolWorker<A extends Announcement>
     return this.readsBehindStart && first && this.#start.sent
   }
 
-  invoke(request: border.InvocationRequest, sink: border.InvocationSink): border.Invocation {
+  invoke(
+    request: border.InvocationRequest,
+    sink: border.ResponseSink,
+    completion: border.Completion,
+  ): border.Invocation {
     if (this.#state !== 'ready' && !this.takesEarly)
       throw new FunctionError('INTERNAL', 'this worker takes no work')
-    const invocation = this.flying.begin(request, sink)
+    const invocation = this.flying.begin(request, sink, completion)
     if (!invocation.begin(request)) {
       this.flying.forget(invocation)
       queueMicrotask(() => invocation.refuse())
@@ -132,7 +137,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.cpu.began(invocation.cpuMs)
     if (this.flying.size === 1) {
       this.vigil.heard(invocation.startedAt)
-      this.services.sweeper.add(this)
+      this.services.ticker.add(this)
     }
     return invocation
   }
@@ -148,7 +153,7 @@ export abstract class ProtocolWorker<A extends Announcement>
       // Asked again, the shorter grace holds.
       const due = performance.now() + graceMs + DONE_GRACE_MS
       this.#due = this.#due === NEVER ? due : Math.min(this.#due, due)
-      this.services.sweeper.add(this)
+      this.services.ticker.add(this)
     }
     return this.#gone.promise
   }
@@ -248,9 +253,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     else this.#finish(new FunctionError('BUNDLE_LOAD_ERROR', error.message, { cause: error }))
   }
 
-  sweep(now: number, late: boolean): boolean {
+  tick(now: number, late: boolean): boolean {
     if (this.#reported) return false
-    const stuck = this.flying.expire(now, (id) => this.#backgroundOverrun(id, now))
+    const stuck = this.flying.stuck(now)
     if (now >= this.#due) this.#overdue()
     // While it loads its bundle it reads nothing, and what was sent ahead is for later.
     const serves = this.#stage === 'serving'
@@ -263,10 +268,6 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.logs.report(now)
     if (this.#state !== 'starting') this.cpu.sync(now)
     return this.#needsWatch(now)
-  }
-
-  #backgroundOverrun(id: number, now: number): void {
-    this.logs.pass(id, 'warn', 'waitUntil did not settle within 30 s and was cancelled', now)
   }
 
   #overdue(): void {
@@ -283,7 +284,7 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   #awaitEnd(): void {
     this.#due = performance.now() + EXIT_NEWS_MS
-    this.services.sweeper.add(this)
+    this.services.ticker.add(this)
   }
 
   #explainEnd(): void {

@@ -1,6 +1,6 @@
 /** The small judges: each is told the time, so that its rule can be tested to the millisecond. */
 import { describe, expect, test } from 'bun:test'
-import { readProcessUse } from '../process/process-watch.ts'
+import { readProcessUse } from '../../lib/procfs.ts'
 import { CpuAllowance } from './cpu-budget.ts'
 import { explainExit, firstPosition } from './failures.ts'
 import { Liveness } from './liveness.ts'

@@ -1,11 +1,11 @@
 /** What every worker of a launcher gets from it. */
 import type { Egress } from '../../egress/egress.ts'
-import type { Sweeper } from '../../lib/ticker.ts'
+import type { Ticker } from '../../lib/ticker.ts'
 import type { OomKills } from '../process/oom-kills.ts'
 import type { LogLevel, Worker } from '../worker.ts'
 
 export interface WorkerServices {
-  sweeper: Sweeper
+  ticker: Ticker
   /** What keeps a worker's function from taking more than its own: `cgroup` or `nice`. */
   shareOf(worker: Worker): string
   oomKills: OomKills

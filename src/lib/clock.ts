@@ -1,0 +1,16 @@
+/** Time, passed in so that a test can control it. */
+
+export interface Clock {
+  /** ms, monotonic, on the scale of performance.now(). */
+  now(): number
+  /** Calls `task` once after `ms`; what it returns calls that off. */
+  after(ms: number, task: () => void): () => void
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(ms, task) {
+    const timer = setTimeout(task, ms)
+    return () => clearTimeout(timer)
+  },
+}

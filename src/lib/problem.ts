@@ -1,0 +1,42 @@
+/** RFC 9457 problem documents: the one form in which a failure leaves the service. */
+import { ERRORS, FunctionError, type SourcePosition } from '../errors.ts'
+
+export interface Problem {
+  type: string
+  title: string
+  status: number
+  detail: string
+  code: string
+  requestId?: string
+  position?: SourcePosition
+  stack?: string
+}
+
+/** The members of a problem document that do not follow from its error code. */
+export type ProblemDetails = Omit<Problem, 'type' | 'title' | 'status' | 'code'>
+
+/** An error that is not a FunctionError is an internal one, which tells a client nothing. */
+export function asFunctionError(cause: unknown): FunctionError {
+  if (cause instanceof FunctionError) return cause
+  return new FunctionError('INTERNAL', 'Internal error. The log of the service has the details.')
+}
+
+export function problemResponse(
+  error: FunctionError,
+  details: ProblemDetails,
+  headers: Record<string, string> = {},
+): Response {
+  const { code } = error
+  const { status, title } = ERRORS[code]
+  const type = `urn:functions:error:${code.toLowerCase().replaceAll('_', '-')}`
+  const { detail, ...rest } = details
+  const problem: Problem = { type, title, status, detail, code, ...rest }
+  return new Response(JSON.stringify(problem), {
+    status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      ...headers,
+    },
+  })
+}
