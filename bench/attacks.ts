@@ -1,16 +1,16 @@
-/** What a tenant does that takes more of the machine than is its own. */
+/** What a tenant does to take more than its share of the machine. */
 export interface Attack {
   /** The attacker's handler. */
   handler: string
-  /** Of its deployment. */
+  /** Flags of `functions deploy`. */
   flags?: string[]
-  /** Sent with each of its requests. */
+  /** The body of each of its requests. */
   body?: Uint8Array<ArrayBuffer>
-  /** Requests of the attacker that are under way at any time: one of native code, else several. */
+  /** Concurrent requests of the attacker: 1 for native code, 4 by default. */
   clients?: number
-  /** Functions of the same handler that are called in turn. */
+  /** Number of further functions with the same handler, called in turn. */
   copies?: number
-  /** The handler is never loaded: native code makes the attempt that it names. */
+  /** The handler is never loaded: native code runs the attempt that its text names. */
   native?: boolean
 }
 
@@ -18,36 +18,36 @@ const PERMISSIVE = ['--profile', 'permissive']
 const BODY = new Uint8Array(8 * 2 ** 20)
 
 export const ATTACKS: Record<string, Attack> = {
-  'as many plain requests, for comparison': { handler: "() => new Response('x')" },
-  'a loop without end': { handler: '() => { for (;;); }', flags: ['--cpu', '2s'] },
-  'promises without end': {
+  'plain requests, for comparison': { handler: "() => new Response('x')" },
+  'endless loop': { handler: '() => { for (;;); }', flags: ['--cpu', '2s'] },
+  'endless promises': {
     handler:
       '() => new Promise(() => { const again = () => Promise.resolve().then(again); again() })',
     flags: ['--cpu', '2s'],
   },
-  'memory without end': {
+  'endless allocation': {
     handler: '() => { const all = []; for (;;) all.push(new Uint8Array(65536).fill(1)) }',
   },
-  'log lines without end': {
+  'endless log lines': {
     handler: "() => { for (;;) console.log('x'.repeat(1000)) }",
     flags: ['--cpu', '2s'],
   },
-  'a response without end': {
+  'endless response': {
     handler: `() => new Response(new ReadableStream({
       pull(controller) { controller.enqueue(new Uint8Array(65536)) },
     }))`,
   },
-  'large bodies': {
+  'bodies of 8 MB': {
     handler: 'async (req) => new Response(await req.arrayBuffer())',
     body: BODY,
   },
-  'fetches that are refused': {
+  'refused fetches': {
     handler: `async () => {
       for (;;) await Promise.allSettled(Array.from({ length: 50 }, () => fetch('http://127.0.0.1/')))
     }`,
     flags: [...PERMISSIVE, '--cpu', '2s'],
   },
-  'programs without end': {
+  'endless child processes': {
     handler: `async () => {
       const { spawn } = await import('node:child_process')
       for (;;) {
@@ -62,22 +62,22 @@ export const ATTACKS: Record<string, Attack> = {
   },
   'cold starts': { handler: "() => new Response('x')", copies: 1000 },
   'native: garbage': attempt('garbage'),
-  'native: lines without end': attempt('huge-line'),
+  'native: endless line': attempt('huge-line'),
   'native: nested brackets': attempt('nested'),
-  'native: ids not its own': attempt('foreign-id'),
+  'native: foreign ids': attempt('foreign-id'),
   'native: a million logs': attempt('million-logs'),
   'native: 100,000 fetches': attempt('many-fetches'),
   'native: chunks of one byte': attempt('small-chunks'),
-  'native: chunks beyond its credit': attempt('endless-body'),
-  'native: reads nothing': attempt('hold'),
-  'native: the CPU': attempt('spin'),
-  'native: memory': attempt('fill-memory'),
-  'native: forks': attempt('fork-bomb', PERMISSIVE),
-  'native: a disk': attempt('fill-disk /tmp/evil'),
-  'native: killed at each start': attempt('execve'),
+  'native: chunks without credit': attempt('endless-body'),
+  'native: never reads': attempt('hold'),
+  'native: CPU loop': attempt('spin'),
+  'native: fills memory': attempt('fill-memory'),
+  'native: fork bomb': attempt('fork-bomb', PERMISSIVE),
+  'native: fills a disk': attempt('fill-disk /tmp/evil'),
+  'native: killed at every start': attempt('execve'),
 }
 
-/** An attempt of tests/hostile/evil, which stands as a mark in the bundle's text. */
+/** An attempt of tests/hostile/evil; the evil worker finds its name in the bundle's text. */
 function attempt(name: string, flags: string[] = []): Attack {
   return { handler: `() => new Response('attempt: ${name}')`, flags, native: true, clients: 1 }
 }

@@ -1,198 +1,176 @@
 /**
- * Measures the product beside its peers in one run and prints the table of budgets.
+ * Measures the product beside its peers and prints the figures and the budgets as Markdown.
  *
- *     bun run bench [--quick] [--out results.json]
+ *     bun run bench [--runs 5] [--only cold-start,throughput] [--quick]
+ *                   [--out results.json] [--markdown report.md]
+ *     bun run bench --compare DIR [--runs 5] ...
+ *
+ * `--compare` measures the executable of another checkout (before) and of this one (after) in turn,
+ * both with this checkout's bench, and without the peers.
  */
-import { existsSync, writeFileSync } from 'node:fs'
-import { cpus, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { EXECUTABLE } from '../tests/e2e/harness.ts'
-import { openConnection, warmUp } from './client.ts'
-import { buildEmptyProgram, measureFloor } from './floor.ts'
-import { measureLayers } from './layers.ts'
-import { measureNeighbours } from './neighbour.ts'
-import {
-  installPeers,
-  type Peer,
-  startBun,
-  startDeno,
-  startWorkerd,
-  startWorkerdLoader,
-} from './peers.ts'
-import {
-  measureColdStart,
-  measureControlPlane,
-  measureCrowd,
-  measureIdleWorker,
-  measureLatency,
-  type Runtime,
-  withService,
-} from './product.ts'
-import { budgets, printTable, type Results } from './report.ts'
-import { median, quantile, timeEach } from './statistics.ts'
-import { measureUploads } from './streaming.ts'
-import { measureThroughput } from './throughput.ts'
+import { EXECUTABLE, ROOT } from '../tests/e2e/harness.ts'
+import { LAUNCHER } from './layers.ts'
+import { EVIL_WORKER } from './neighbour.ts'
+import { type Figures, PARTS } from './parts.ts'
+import { installPeers, peerVersions } from './peers.ts'
+import { BENCH_DIR } from './programs.ts'
+import { compareTable, describeRun, type Results, report } from './report.ts'
+import { median } from './statistics.ts'
 
-const { values: options } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
+const { values: flags } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '1' },
+    only: { type: 'string', default: Object.keys(PARTS).join(',') },
+    quick: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: true },
+    compare: { type: 'string' },
+    out: { type: 'string' },
+    markdown: { type: 'string' },
+  },
+  allowNegative: true,
 })
-const size = options.quick
-  ? {
-      cold: 20,
-      coldBun: 3,
-      floor: 50,
-      latency: 500,
-      rounds: 1,
-      seconds: 1,
-      crowd: 100,
-      starts: 1,
-      uploadMb: 64,
-      layerRounds: 1,
-      neighbourRounds: 1,
-    }
-  : {
-      cold: 200,
-      coldBun: 20,
-      floor: 200,
-      latency: 5000,
-      rounds: 3,
-      seconds: 4,
-      crowd: 1000,
-      starts: 5,
-      uploadMb: 1024,
-      layerRounds: 4,
-      neighbourRounds: 3,
-    }
+const runs = Number(flags.runs)
+const parts = flags.only.split(',')
+mkdirSync(BENCH_DIR, { recursive: true })
 
-/** Cold starts of each variant in each round. */
-const STARTS_A_ROUND = 50
-/** Of a neighbour, in quiet and beside an attack. */
-const NEIGHBOUR_REQUESTS = 1000
-
-const p99 = (samples: number[]) => quantile(samples, 0.99)
-const step = (what: string) => process.stderr.write(`${what}\n`)
-
-async function withPeer<T>(start: () => Promise<Peer>, act: (peer: Peer) => Promise<T>) {
-  const peer = await start()
-  try {
-    return await act(peer)
-  } finally {
-    await peer.stop()
-  }
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
 }
 
-/** Says in one sentence what is missing, before anything is measured. */
+/** Fails before anything is measured when an argument is wrong or something is missing. */
 function requireParts(): void {
-  const missing = [
-    ...(existsSync(EXECUTABLE) ? [] : ['./functions: run scripts/build.sh']),
-    ...(Bun.which('wrk') === null ? ['wrk: install it (the Debian package is named wrk)'] : []),
-  ]
-  if (missing.length > 0) {
-    step(`The bench lacks ${missing.join(', and ')}.`)
-    process.exit(1)
+  if (!Number.isInteger(runs) || runs < 1) {
+    fail(`--runs must be a positive integer, not '${flags.runs}'.`)
+  }
+  for (const part of parts) {
+    if (PARTS[part] === undefined) {
+      fail(`The bench has no part '${part}'. Its parts are ${Object.keys(PARTS).join(', ')}.`)
+    }
+  }
+  if (!existsSync(EXECUTABLE)) {
+    fail(`${EXECUTABLE} does not exist. Run scripts/build.sh in that checkout.`)
+  }
+  if (flags.compare !== undefined && !existsSync(join(flags.compare, 'functions'))) {
+    fail(`${flags.compare} has no executable 'functions'. Run scripts/build.sh in it.`)
+  }
+  if (parts.includes('throughput') && Bun.which('wrk') === null) {
+    fail('The throughput part needs wrk. Install it; the Debian package is named wrk.')
+  }
+  const needed = { layers: LAUNCHER, neighbours: EVIL_WORKER }
+  for (const [part, path] of Object.entries(needed)) {
+    if (parts.includes(part) && !existsSync(path)) {
+      fail(`The ${part} part needs ${path}. Run scripts/build.sh in that checkout.`)
+    }
   }
 }
 
-/** The floor before and after, so that a machine that drifts shows. */
-async function coldStarts() {
-  step('cold start')
-  const empty = buildEmptyProgram()
-  const floor = await measureFloor(empty, size.floor)
-  const quickjs = await measureColdStart('quickjs-ng', size.cold)
-  const bun = await measureColdStart('bun', size.coldBun)
-  const workerd = await withPeer(startWorkerdLoader, async (peer) => {
-    const connection = await openConnection(peer.port)
-    await warmUp(connection, '/warm')
-    const samples = await timeEach(size.cold, (i) => connection.get(`/cold-${i}`))
-    connection.close()
-    return samples
-  })
-  floor.push(...(await measureFloor(empty, size.floor)))
-  const summary = (samples: number[]) => ({ p50Ms: median(samples), p99Ms: p99(samples) })
+/** Runs one part and notes how long it took. */
+async function runPart(part: string, figures: Figures, seconds: Record<string, number[]>) {
+  process.stderr.write(`  ${part} `)
+  const start = performance.now()
+  Object.assign(figures, await PARTS[part]?.({ quick: flags.quick, peers: flags.peers }))
+  const took = (performance.now() - start) / 1000
+  seconds[part] = [...(seconds[part] ?? []), took]
+  process.stderr.write(`${took.toFixed(0)} s\n`)
+}
+
+function resultsOf(measured: Figures[], seconds: Record<string, number[]>): Results {
   return {
-    floor: summary(floor),
-    quickjs: summary(quickjs),
-    bun: summary(bun),
-    workerd: summary(workerd),
+    date: new Date().toISOString(),
+    machine: `${cpus()[0]?.model ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`,
+    kernel: release(),
+    peers: peerVersions(),
+    quick: flags.quick,
+    runs: measured,
+    partSeconds: Object.fromEntries(
+      Object.entries(seconds).map(([part, all]) => [part, median(all)]),
+    ),
   }
 }
 
-async function latencies() {
-  step('latency, one warm client')
-  const bare = await withPeer(startBun, (peer) => measureLatency(peer.port, '/', size.latency))
-  const product = (runtime: Runtime) =>
-    withService(runtime, 0, (service) =>
-      measureLatency(service.port, '/functions/hello', size.latency),
-    )
-  const quickjs = await product('quickjs-ng')
-  const bun = await product('bun')
-  return { bareMs: median(bare), quickjsMs: median(quickjs), bunMs: median(bun) }
-}
-
-/** Each contestant in turn, round by round, so that drift hits all alike; medians of the rounds. */
-async function throughputs() {
-  step('throughput, 32 clients')
-  const rates: Record<string, number[]> = {}
-  const note = (name: string, rate: number) => {
-    rates[name] = [...(rates[name] ?? []), rate]
+/** All parts in each of the runs. The results are written after each run, so that none is lost. */
+async function measure(): Promise<void> {
+  if (flags.peers) {
+    installPeers()
   }
-  for (let round = 0; round < size.rounds; round++) {
-    for (const start of [startBun, startDeno, startWorkerd]) {
-      await withPeer(start, async (peer) => {
-        note(peer.name, await measureThroughput(peer.port, '/', size.seconds))
-      })
+  const out = flags.out ?? join(BENCH_DIR, 'results.json')
+  const measured: Figures[] = []
+  const seconds: Record<string, number[]> = {}
+  for (let run = 1; run <= runs; run++) {
+    process.stderr.write(`run ${run} of ${runs}\n`)
+    const figures: Figures = {}
+    for (const part of parts) {
+      await runPart(part, figures, seconds)
     }
-    for (const runtime of ['quickjs-ng', 'bun'] as const) {
-      await withService(runtime, 0, async (service) => {
-        await service.fetch('/functions/hello')
-        note(runtime, await measureThroughput(service.port, '/functions/hello', size.seconds))
-      })
+    measured.push(figures)
+    writeFileSync(out, `${JSON.stringify(resultsOf(measured, seconds), null, 2)}\n`)
+  }
+  print(report(resultsOf(measured, seconds)))
+  process.stderr.write(`The results are in ${out}.\n`)
+}
+
+/** Part by part, one side after the other; the side that is first changes from run to run. */
+async function compare(other: string): Promise<void> {
+  const sides = [
+    { executable: join(resolve(other), 'functions'), measured: [] as Figures[] },
+    { executable: EXECUTABLE, measured: [] as Figures[] },
+  ]
+  for (let run = 1; run <= runs; run++) {
+    process.stderr.write(`run ${run} of ${runs}\n`)
+    for (const side of sides) {
+      side.measured.push({})
+    }
+    for (const part of parts) {
+      for (const side of run % 2 === 1 ? sides : sides.toReversed()) {
+        Object.assign(side.measured.at(-1) as Figures, await measureApart(side.executable, part))
+      }
     }
   }
-  return Object.fromEntries(Object.entries(rates).map(([name, all]) => [name, median(all)]))
+  const [before, after] = sides.map(({ measured }) => resultsOf(measured, {})) as [Results, Results]
+  if (flags.out !== undefined) {
+    writeFileSync(flags.out, `${JSON.stringify({ before, after }, null, 2)}\n`)
+  }
+  print(`${[describeRun(after), '', ...compareTable(before, after)].join('\n')}\n`)
 }
 
-async function memories() {
-  step('memory')
-  const quickjs = await measureIdleWorker('quickjs-ng', 10)
-  const bun = await measureIdleWorker('bun', 2)
-  const hundred = await measureCrowd(100, p99)
-  const crowd = size.crowd === 100 ? hundred : await measureCrowd(size.crowd, p99)
-  return { quickjs, bun, hundred, crowd }
+/** Runs one part in a process of its own, against the executable that is named to it. */
+async function measureApart(executable: string, part: string): Promise<Figures> {
+  const out = join(BENCH_DIR, 'compare.json')
+  const child = Bun.spawn(
+    [
+      ...[process.execPath, import.meta.path, '--only', part, '--no-peers', '--out', out],
+      ...(flags.quick ? ['--quick'] : []),
+    ],
+    {
+      env: { ...process.env, FUNCTIONS_EXECUTABLE: executable },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
+  process.stderr.write(`  ${part} with ${executable}\n`)
+  const messages = await new Response(child.stderr).text()
+  if ((await child.exited) !== 0) {
+    fail(`The part ${part} failed with ${executable}: ${messages}`)
+  }
+  const results: Results = JSON.parse(readFileSync(out, 'utf8'))
+  return results.runs[0] as Figures
 }
 
-async function uploads() {
-  step('large uploads')
-  return await measureUploads(size.uploadMb * 2 ** 20)
-}
-
-function layers() {
-  step('the sandbox, layer by layer')
-  return measureLayers(size.layerRounds, STARTS_A_ROUND)
-}
-
-function neighbours() {
-  step('neighbours of an attack')
-  return measureNeighbours(size.neighbourRounds, NEIGHBOUR_REQUESTS)
+function print(text: string): void {
+  process.stdout.write(text)
+  if (flags.markdown !== undefined) {
+    mkdirSync(dirname(resolve(ROOT, flags.markdown)), { recursive: true })
+    writeFileSync(flags.markdown, text)
+  }
 }
 
 requireParts()
-installPeers()
-const results: Results = {
-  date: new Date().toISOString(),
-  machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB`,
-  quick: options.quick,
-  coldStart: await coldStarts(),
-  latency: await latencies(),
-  throughput: await throughputs(),
-  memory: await memories(),
-  controlPlane: await measureControlPlane(1000, size.starts),
-  uploads: await uploads(),
-  layers: await layers(),
-  neighbours: await neighbours(),
+if (flags.compare === undefined) {
+  await measure()
+} else {
+  await compare(flags.compare)
 }
-const out = options.out ?? join(import.meta.dir, '../.build/bench/results.json')
-writeFileSync(out, `${JSON.stringify({ ...results, budgets: budgets(results) }, null, 2)}\n`)
-printTable(results)
-process.stdout.write(`\nwritten to ${out}\n`)

@@ -1,15 +1,21 @@
-/** An HTTP/1.1 client on one kept-alive connection, with nothing in it that would blur a latency. */
+/** A minimal HTTP/1.1 client on one keep-alive connection, so that the client adds little to a latency. */
 
-interface Connection {
-  /** Sends a GET; resolves with the body's text when the whole answer is there, rejects unless it is 200. */
-  get(path: string): Promise<string>
+export interface Connection {
+  /**
+   * Sends a GET, or a POST when there is a JSON `body`, and resolves with the text of the response.
+   *
+   * @throws {Error} when the status is not a 2xx or the connection closes
+   */
+  send(path: string, body?: string): Promise<string>
   close(): void
 }
 
-/** What is cold in a cold start is the worker: the server, and this client, have been running. */
-export async function warmUp(connection: Connection, path: string): Promise<void> {
-  for (let i = 0; i < 2000; i++) {
-    await connection.get(path)
+const WARM_UP_REQUESTS = 2000
+
+/** Warms up the server and this client: in a cold start only the worker is cold. */
+export async function warmUp(connection: Connection, path: string, body?: string): Promise<void> {
+  for (let i = 0; i < WARM_UP_REQUESTS; i++) {
+    await connection.send(path, body)
   }
 }
 
@@ -35,28 +41,33 @@ export async function openConnection(port: number): Promise<Connection> {
         const head = answer.slice(0, 12)
         waiting = undefined
         answer = ''
-        if (head === 'HTTP/1.1 200') {
+        if (head.startsWith('HTTP/1.1 2')) {
           done.resolve(body)
         } else {
           done.reject(new Error(`answered ${head}: ${body.slice(0, 200)}`))
         }
       },
-      close: () => fail(new Error('the connection was closed')),
+      close: () => fail(new Error('the server closed the connection')),
       error: (_, error) => fail(error),
     },
   })
   socket.setNoDelay(true)
   return {
-    get(path) {
+    send(path, body) {
       waiting = Promise.withResolvers<string>()
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      const head = `${body === undefined ? 'GET' : 'POST'} ${path} HTTP/1.1\r\nHost: localhost\r\n`
+      const entity =
+        body === undefined
+          ? ''
+          : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
+      socket.write(`${head}${entity}\r\n${body ?? ''}`)
       return waiting.promise
     },
     close: () => socket.end(),
   }
 }
 
-/** The body of a whole answer, by content-length or by chunks; undefined while parts are missing. */
+/** The body of a complete response, by content-length or chunks; undefined while it is incomplete. */
 function completeBody(answer: string): string | undefined {
   const headEnd = answer.indexOf('\r\n\r\n')
   if (headEnd < 0) {

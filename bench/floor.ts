@@ -1,4 +1,4 @@
-/** The floor of every cold start: `Bun.spawn` of an empty static program until it has exited. */
+/** The floor of every cold start: `Bun.spawn` of an empty static program until it exits. */
 import { buildProgram } from './programs.ts'
 import { timeEach } from './statistics.ts'
 

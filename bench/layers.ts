@@ -1,28 +1,31 @@
-/** What the sandbox costs, layer by layer: the product with all of it, and without one layer at a time. */
+/** What the sandbox costs: all layers, and without one layer at a time. */
 import { rmSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { EXECUTABLE } from '../tests/e2e/harness.ts'
+import { HELLO } from './handlers.ts'
 import { measureColdStart, measureIdleWorker } from './product.ts'
 import { BENCH_DIR, buildProgram } from './programs.ts'
 import { median } from './statistics.ts'
 
-const LAUNCHER = join(import.meta.dir, '../.build/bin/functions-launcher')
+/** The launcher that was built with the executable under test. */
+export const LAUNCHER = join(dirname(EXECUTABLE), '.build/bin/functions-launcher')
+/** Idle workers whose memory is measured; the median counts. */
 const WORKERS = 10
 
-/** How the service is started: the flags of `serve`. */
+/** Flags of `functions serve` for each variant. */
 const VARIANTS: Record<string, string[]> = {
   'all layers': [],
   'without namespaces': without('namespaces'),
   'without Landlock': without('landlock'),
   'without seccomp': without('seccomp'),
   'without all of these': without('all'),
-  'each worker started, not forked': ['--worker-start', 'exec'],
+  'worker.start = exec': ['--worker-start', 'exec'],
 }
 
 export interface LayerCost {
-  /** ms */
-  coldP50: number
+  coldP50Ms: number
   /** Private memory of an idle worker. */
-  bytes: number
+  privateBytes: number
 }
 
 function without(what: string): string[] {
@@ -30,7 +33,7 @@ function without(what: string): string[] {
   return ['--sandbox-allow-degraded', 'true', '--worker-launcher-path', launcher]
 }
 
-/** Variant by variant in each of `rounds`, so that drift hits all alike; medians of all samples. */
+/** Each round measures every variant, so that drift affects all alike; medians of all samples. */
 export async function measureLayers(
   rounds: number,
   starts: number,
@@ -40,18 +43,18 @@ export async function measureLayers(
   const costs: Record<string, LayerCost> = {}
   for (let round = 0; round < rounds; round++) {
     for (const [name, flags] of Object.entries(VARIANTS)) {
-      const samples = await measureColdStart('quickjs-ng', starts, flags)
+      const samples = await measureColdStart(HELLO, 'quickjs-ng', starts, flags)
       cold[name] = [...(cold[name] ?? []), ...samples]
     }
   }
   for (const [name, flags] of Object.entries(VARIANTS)) {
     const { privateBytes } = await measureIdleWorker('quickjs-ng', WORKERS, flags)
-    costs[name] = { coldP50: median(cold[name] ?? []), bytes: privateBytes }
+    costs[name] = { coldP50Ms: median(cold[name] ?? []), privateBytes }
   }
   return costs
 }
 
-/** One program under several names, each of which tells it what to leave out. */
+/** Builds one program under several names; the name says which layer it leaves out. */
 function buildWrappers(): void {
   buildProgram('without', `-DLAUNCHER="${LAUNCHER}"`)
   for (const what of ['namespaces', 'landlock', 'seccomp', 'all']) {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 
 export interface ProcessMemory {
   privateBytes: number
-  /** Its share of what several processes map. */
+  /** PSS: private memory and a share of each page that several processes map. */
   proportionalBytes: number
 }
 
@@ -23,7 +23,7 @@ export function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1024
 }
 
-/** Proportional bytes of a process and of everything below it but `except`. */
+/** Sum of the proportional bytes of several processes. */
 export function totalMemory(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + processMemory(pid).proportionalBytes, 0)
 }

@@ -1,15 +1,15 @@
-/** What a neighbour notices of an attack: the latency of its requests, in quiet and beside each attacker. */
-import { join } from 'node:path'
-import { alive, descendants, type Service, Workspace } from '../tests/e2e/harness.ts'
+/** Latency of one function's requests while another function attacks, and before that in quiet. */
+import { dirname, join } from 'node:path'
+import { alive, descendants, EXECUTABLE, type Service, Workspace } from '../tests/e2e/harness.ts'
 import { ATTACKS, type Attack } from './attacks.ts'
 import { openConnection, warmUp } from './client.ts'
-import { HELLO_FUNCTION } from './peers.ts'
+import { HELLO } from './handlers.ts'
 import { median, quantile, timeEach } from './statistics.ts'
 
-/** Of an attacker, unless it says otherwise. */
+/** Concurrent requests of an attacker that does not set `clients`. */
 const CLIENTS = 4
-/** The worker that makes attempts in the place of bundles that name one, and loads every other. */
-const EVIL_WORKER = join(import.meta.dir, '../.build/test/evil-worker')
+/** A worker that runs the native attempt which a bundle names, and loads every other bundle. */
+export const EVIL_WORKER = join(dirname(EXECUTABLE), '.build/test/evil-worker')
 const NATIVE = ['--worker-quickjs-path', EVIL_WORKER]
 
 export interface NeighbourResults {
@@ -17,7 +17,7 @@ export interface NeighbourResults {
   attacks: { name: string; p99Ms: number; ratio: number }[]
 }
 
-/** Each attack beside a stream of `requests`, after as many in quiet; medians of `rounds`. */
+/** Sends `requests` in quiet, then as many beside each attack; medians of `rounds`. */
 export async function measureNeighbours(
   rounds: number,
   requests: number,
@@ -38,11 +38,11 @@ export async function measureNeighbours(
   return { quietP99Ms: median(quiet), attacks }
 }
 
-/** p99 of the neighbour's requests, ms. A service for each, so that no attack is left of the one before. */
+/** p99 of the neighbour's requests. Each attack gets a new service, so that none is left over. */
 async function measureBeside(attack: Attack, requests: number) {
   const space = new Workspace()
   try {
-    await space.deploy('hello', HELLO_FUNCTION)
+    await HELLO.deploy(space)
     await space.deploy('attack', `export default ${attack.handler}`, ...(attack.flags ?? []))
     const copies = Array.from({ length: attack.copies ?? 0 }, (_, i) => `attack-${i}`)
     space.cloneFunction('attack', copies)
@@ -50,7 +50,7 @@ async function measureBeside(attack: Attack, requests: number) {
     try {
       const connection = await openConnection(service.port)
       await warmUp(connection, '/functions/hello')
-      const ask = () => connection.get('/functions/hello')
+      const ask = () => connection.send('/functions/hello')
       const quietMs = quantile(await timeEach(requests, ask), 0.99)
       const stop = new AbortController()
       const attackers = beginAttack(service, attack, ['attack', ...copies], stop.signal)
@@ -63,7 +63,7 @@ async function measureBeside(attack: Attack, requests: number) {
     } finally {
       const left = descendants(service.process.pid)
       await service.stop('SIGKILL')
-      // What an attack has started would be in the way of the next one's quiet.
+      // Processes that an attack left behind would disturb the next measurement in quiet.
       while (left.some(alive)) await Bun.sleep(10)
     }
   } finally {
@@ -71,7 +71,7 @@ async function measureBeside(attack: Attack, requests: number) {
   }
 }
 
-/** Several clients of the attacker, in a process that gets out of the way: theirs is not the work that is measured. */
+/** Runs the attacker's clients in a process of low priority, because their work is not measured. */
 async function beginAttack(
   service: Service,
   { body, clients = CLIENTS }: Attack,
@@ -95,7 +95,7 @@ async function beginAttack(
   await client.exited
 }
 
-/** The clients: each calls the functions in turn, until its process is ended. */
+/** The clients: each calls the functions in turn until the process is killed. */
 async function attack(url: string, clients: number, bodyBytes: number, names: string[]) {
   let next = 0
   const body = bodyBytes > 0 ? new Uint8Array(bodyBytes) : null
@@ -107,7 +107,7 @@ async function attack(url: string, clients: number, bodyBytes: number, names: st
         () => undefined,
       )
       for await (const _ of response?.body ?? []) {
-        // Read as fast as it comes.
+        // Reads as fast as possible.
       }
     }
   }

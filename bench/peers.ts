@@ -1,7 +1,8 @@
-/** The peers, each on a free loopback port, each answering the same hello JSON. */
+/** The peers: each serves the same hello handler on a free loopback port. */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { HELLO_BODY } from './handlers.ts'
 
 export interface Peer {
   name: string
@@ -9,16 +10,7 @@ export interface Peer {
   stop(): Promise<void>
 }
 
-const HELLO = `{
-    const url = new URL(req.url)
-    const name = url.searchParams.get('name') || 'World'
-    return Response.json({ message: 'Hello, ' + name + '!', timestamp: new Date().toISOString(), method: req.method, path: url.pathname })
-  }`
-
-/** The handler that the product serves in every measurement. */
-export const HELLO_FUNCTION = `export default (req: Request) => ${HELLO}\n`
-
-/** Installs the peers from their lock file; does nothing while that is unchanged. */
+/** Installs the peers from their lock file, unless that has been done. */
 export function installPeers(): void {
   const lock = readFileSync(join(import.meta.dir, 'package-lock.json'), 'utf8')
   const stamp = join(import.meta.dir, 'node_modules/.installed')
@@ -29,7 +21,9 @@ export function installPeers(): void {
   const args = ['npm', 'ci', '--ignore-scripts', '--include=optional', '--no-audit', '--no-fund']
   const installed = Bun.spawnSync(args, { cwd: import.meta.dir, stdout: 'ignore', stderr: 'pipe' })
   if (installed.exitCode !== 0) {
-    throw new Error(`the peers could not be installed: ${installed.stderr}`)
+    throw new Error(
+      `npm could not install the peers of bench/package-lock.json: ${installed.stderr}`,
+    )
   }
   writeFileSync(stamp, lock)
 }
@@ -41,7 +35,7 @@ const deno = join(packages, `@deno/linux-${process.arch === 'arm64' ? 'arm64' : 
 
 export function startBun(): Promise<Peer> {
   const program = (port: number) =>
-    `Bun.serve({ port: ${port}, hostname: '127.0.0.1', fetch(req) ${HELLO} })`
+    `Bun.serve({ port: ${port}, hostname: '127.0.0.1', fetch(req) ${HELLO_BODY} })`
   return startPeer('Bun.serve', (port, dir) => {
     writeFileSync(join(dir, 'serve.ts'), program(port))
     return [process.execPath, join(dir, 'serve.ts')]
@@ -49,7 +43,7 @@ export function startBun(): Promise<Peer> {
 }
 
 export function startDeno(): Promise<Peer> {
-  const program = `export default { fetch(req: Request) ${HELLO} }`
+  const program = `export default { fetch(req: Request) ${HELLO_BODY} }`
   return startPeer('deno serve', (port, dir) => {
     writeFileSync(join(dir, 'serve.ts'), program)
     const flags = ['--no-config', '--host', '127.0.0.1', '--port', String(port)]
@@ -59,19 +53,21 @@ export function startDeno(): Promise<Peer> {
 
 export function startWorkerd(): Promise<Peer> {
   return startPeer('workerd', (port, dir) => {
-    writeFileSync(join(dir, 'main.js'), `export default { fetch(req) ${HELLO} }`)
+    writeFileSync(join(dir, 'main.js'), `export default { fetch(req) ${HELLO_BODY} }`)
     writeFileSync(join(dir, 'config.capnp'), workerdConfig(port, ''))
     return [workerd, 'serve', join(dir, 'config.capnp')]
   })
 }
 
-/** workerd with a loader: `/<n>` is answered by an isolate that is loaded when it is first named. */
-export function startWorkerdLoader(): Promise<Peer> {
-  const dynamic = JSON.stringify(`export default { fetch(req) ${HELLO} }`)
+/** workerd with a loader: `/<id>/<path>` is answered at `/<path>` by an isolate of its own, loaded on first use. */
+export function startWorkerdLoader(code: string = `export default { fetch(req) ${HELLO_BODY} }`) {
+  const dynamic = JSON.stringify(code)
   const program = `export default { fetch(req, env) {
-    const id = new URL(req.url).pathname
+    const url = new URL(req.url)
+    const [, id, ...path] = url.pathname.split('/')
+    url.pathname = path.join('/')
     const code = { compatibilityDate: '2025-06-01', mainModule: 'main.js', modules: { 'main.js': ${dynamic} } }
-    return env.LOADER.get(id, async () => code).getEntrypoint().fetch(req)
+    return env.LOADER.get(id, async () => code).getEntrypoint().fetch(new Request(url, req))
   } }`
   return startPeer('workerd, dynamic isolates', (port, dir) => {
     writeFileSync(join(dir, 'main.js'), program)
@@ -79,6 +75,12 @@ export function startWorkerdLoader(): Promise<Peer> {
     writeFileSync(join(dir, 'config.capnp'), workerdConfig(port, binding))
     return [workerd, 'serve', '--experimental', join(dir, 'config.capnp')]
   })
+}
+
+/** The versions of what the product is measured beside. */
+export function peerVersions(): Record<string, string> {
+  const { dependencies } = JSON.parse(readFileSync(join(import.meta.dir, 'package.json'), 'utf8'))
+  return { workerd: dependencies.workerd, deno: dependencies.deno, bun: Bun.version }
 }
 
 function workerdConfig(port: number, bindings: string): string {

@@ -1,8 +1,8 @@
-/** The measurements of the product itself, each on a data directory of its own. */
+/** The measurements of the product itself, each on a new data directory. */
 import { descendants, type Service, Workspace } from '../tests/e2e/harness.ts'
-import { openConnection, warmUp } from './client.ts'
+import { type Connection, openConnection, warmUp } from './client.ts'
+import { type Handler, HELLO } from './handlers.ts'
 import { processMemory, residentBytes, totalMemory } from './memory.ts'
-import { HELLO_FUNCTION } from './peers.ts'
 import { median, timeEach } from './statistics.ts'
 
 export type Runtime = 'quickjs-ng' | 'bun'
@@ -10,17 +10,18 @@ export type Runtime = 'quickjs-ng' | 'bun'
 const flagsOf = (runtime: Runtime) =>
   runtime === 'bun' ? ['--runtime', 'bun', '--profile', 'permissive'] : []
 
-/** Serves `hello` and `copies` further functions of the same bundle while `act` runs. */
+/** Serves `handler` and `copies` further functions of the same bundle while `act` runs. */
 export async function withService<T>(
   runtime: Runtime,
   copies: number,
   act: (service: Service) => Promise<T>,
   serveFlags: readonly string[] = [],
+  handler: Handler = HELLO,
 ): Promise<T> {
   const space = new Workspace()
   try {
-    await space.deploy('hello', HELLO_FUNCTION, ...flagsOf(runtime))
-    space.cloneFunction('hello', coldNames(copies))
+    await handler.deploy(space, ...flagsOf(runtime))
+    space.cloneFunction(handler.name, coldNames(copies))
     const service = await space.serve(...serveFlags)
     try {
       return await act(service)
@@ -32,22 +33,49 @@ export async function withService<T>(
   }
 }
 
+/** Warms up at `warm`, then times one request at each of `count` paths below `root`. */
+export async function timeColdRequests(
+  connection: Connection,
+  { path, body, check }: Handler,
+  count: number,
+  warm: string,
+  root: string,
+): Promise<number[]> {
+  await warmUp(connection, `${warm}${path}`, body)
+  const answers: string[] = []
+  const samples = await timeEach(count, async (i) => {
+    answers.push(await connection.send(`${root}/cold-${i}${path}`, body))
+  })
+  answers.forEach(check)
+  return samples
+}
+
 const coldNames = (count: number) => Array.from({ length: count }, (_, i) => `cold-${i}`)
 
-/** ms of the first request to each of `count` functions, no worker alive for it. */
+/**
+ * Times the first request to each of `count` functions that have no live worker, in ms.
+ *
+ * @throws {Error} when a response is not the one that the handler gives
+ */
 export function measureColdStart(
+  handler: Handler,
   runtime: Runtime,
   count: number,
   serveFlags: readonly string[] = [],
 ): Promise<number[]> {
   const measure = async (service: Service) => {
     const connection = await openConnection(service.port)
-    await warmUp(connection, '/functions/hello')
-    const samples = await timeEach(count, (i) => connection.get(`/functions/cold-${i}`))
+    const samples = await timeColdRequests(
+      connection,
+      handler,
+      count,
+      `/functions/${handler.name}`,
+      '/functions',
+    )
     connection.close()
     return samples
   }
-  return withService(runtime, count, measure, serveFlags)
+  return withService(runtime, count, measure, serveFlags, handler)
 }
 
 export interface WorkerMemory {
@@ -75,7 +103,7 @@ export function measureIdleWorker(
 
 export interface CrowdMemory {
   workers: number
-  /** All processes below the control plane: launcher, template, workers. */
+  /** All descendants of the control plane: launcher, template, workers. */
   bytes: number
   warmP99Ms: number
 }
@@ -86,7 +114,7 @@ export function measureCrowd(count: number, p99: (samples: number[]) => number) 
     await callAll(service, count)
     const below = descendants(service.process.pid)
     const connection = await openConnection(service.port)
-    const samples = await timeEach(count, (i) => connection.get(`/functions/cold-${i}`))
+    const samples = await timeEach(count, (i) => connection.send(`/functions/cold-${i}`))
     connection.close()
     const workers = (await service.workers()).length
     return { workers, bytes: totalMemory(below), warmP99Ms: p99(samples) }
@@ -96,7 +124,7 @@ export function measureCrowd(count: number, p99: (samples: number[]) => number) 
 async function callAll(service: Service, count: number): Promise<void> {
   const connection = await openConnection(service.port)
   for (let i = 0; i < count; i++) {
-    await connection.get(`/functions/cold-${i}`)
+    await connection.send(`/functions/cold-${i}`)
   }
   connection.close()
 }
@@ -106,11 +134,11 @@ export interface ControlPlane {
   residentBytes: number
 }
 
-/** The control plane's start with 1,000 functions deployed: the median over `runs`. */
+/** Starts the control plane with `functions` deployed functions; medians of `runs` starts. */
 export async function measureControlPlane(functions: number, runs: number): Promise<ControlPlane> {
   const space = new Workspace()
   try {
-    await space.deploy('hello', HELLO_FUNCTION)
+    await HELLO.deploy(space)
     space.cloneFunction('hello', coldNames(functions))
     const ready: number[] = []
     const resident: number[] = []
@@ -131,9 +159,9 @@ export async function measureControlPlane(functions: number, runs: number): Prom
 export async function measureLatency(port: number, path: string, count: number) {
   const connection = await openConnection(port)
   for (let i = 0; i < count / 4; i++) {
-    await connection.get(path)
+    await connection.send(path)
   }
-  const samples = await timeEach(count, () => connection.get(path))
+  const samples = await timeEach(count, () => connection.send(path))
   connection.close()
   return samples
 }

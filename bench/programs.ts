@@ -1,9 +1,9 @@
-/** The small native programs of the bench, built by the compiler that the product is built with. */
+/** Builds the bench's small native programs with the compiler of the product. */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dir, '..')
-/** Where the bench builds and writes. */
+/** Directory of what the bench builds and writes. */
 export const BENCH_DIR = join(ROOT, '.build/bench')
 
 /** Compiles one C file of this directory into a static program and gives its path. */

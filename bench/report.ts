@@ -1,199 +1,184 @@
-/** The table of the budgets: what was measured, what it is held against. */
-import type { LayerCost } from './layers.ts'
-import type { NeighbourResults } from './neighbour.ts'
-import type { ControlPlane, CrowdMemory, WorkerMemory } from './product.ts'
-import type { Upload } from './streaming.ts'
-
-interface Spread {
-  p50Ms: number
-  p99Ms: number
-}
+/** The results of several runs, and the Markdown tables that are made of them. */
+import { BUDGETS, type Budget, isMet, type Unit } from './budgets.ts'
+import type { Figures } from './parts.ts'
+import { median, quantile } from './statistics.ts'
 
 export interface Results {
   date: string
   machine: string
+  kernel: string
+  /** Versions by name. */
+  peers: Record<string, string>
   quick: boolean
-  coldStart: { floor: Spread; quickjs: Spread; bun: Spread; workerd: Spread }
-  latency: { bareMs: number; quickjsMs: number; bunMs: number }
-  /** Requests a second, by contestant. */
-  throughput: Record<string, number>
-  memory: {
-    quickjs: WorkerMemory
-    bun: WorkerMemory
-    hundred: CrowdMemory
-    crowd: CrowdMemory
+  runs: Figures[]
+  /** Median duration of each part. */
+  partSeconds: Record<string, number>
+}
+
+/** The values of one figure in all runs that measured it. */
+export function valuesOf(results: Results, name: string): number[] {
+  return results.runs.flatMap((figures) => figures[name] ?? [])
+}
+
+/** The unit that the end of a figure's name says. */
+export function unitOf(name: string): Unit {
+  if (name.endsWith('bytesPerSecond')) return 'byteRate'
+  if (name.endsWith('PerSecond')) return 'rate'
+  if (name.endsWith('Bytes')) return 'bytes'
+  return name.endsWith('Ms') ? 'ms' : 'ratio'
+}
+
+export function format(value: number, unit: Unit): string {
+  if (Number.isNaN(value)) return '-'
+  const size = Math.abs(value)
+  switch (unit) {
+    case 'ms':
+      return `${value.toFixed(size < 10 ? 2 : size < 100 ? 1 : 0)} ms`
+    case 'bytes':
+      return size < 1e5 ? `${Math.round(value / 1000)} kB` : `${(value / 2 ** 20).toFixed(2)} MB`
+    case 'rate':
+      return `${Math.round(value).toLocaleString('en')}/s`
+    case 'byteRate':
+      return `${Math.round(value / 2 ** 20)} MB/s`
+    case 'ratio':
+      return `${value.toFixed(2)}x`
   }
-  controlPlane: ControlPlane
-  uploads: { count: Upload; transform: Upload }
-  /** By what is left out; `all layers` first. */
-  layers: Record<string, LayerCost>
-  neighbours: NeighbourResults
 }
 
-interface Row {
-  what: string
-  measured: string
-  first: boolean
-  later: boolean
+/** Median, extremes and quartiles as cells of a table. */
+export function spreadCells(values: number[], unit: Unit): string[] {
+  const at = (share: number) => format(quantile(values, share), unit)
+  return [at(0.5), `${at(0)} to ${at(1)}`, `${at(0.25)} to ${at(0.75)}`]
 }
 
-const ms = (value: number) => `${value.toFixed(2)} ms`
-const mb = (bytes: number) => `${(bytes / 2 ** 20).toFixed(2)} MB`
-const rate = (value: number) => `${Math.round(value).toLocaleString('en')}/s`
-const times = (value: number) => `${value.toFixed(2)}x`
-
-/** Each budget of the design: measured, and whether its first and its later mark are met. */
-export function budgets(results: Results): Row[] {
-  return [
-    ...speedBudgets(results),
-    ...memoryBudgets(results),
-    ...uploadBudgets(results),
-    sandboxBudget(results),
-  ]
+export function table(head: string[], rows: string[][]): string[] {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)]
 }
 
-function speedBudgets({ coldStart, latency, throughput }: Results): Row[] {
-  const { floor, quickjs, workerd } = coldStart
-  const added = latency.quickjsMs - latency.bareMs
-  const product = throughput['quickjs-ng'] ?? 0
-  const ratio = product / (throughput.workerd ?? Number.NaN)
-  return [
-    {
-      what: 'cold start p50 over the floor',
-      measured: `${ms(quickjs.p50Ms)} = ${times(quickjs.p50Ms / floor.p50Ms)} of ${ms(floor.p50Ms)}`,
-      first: quickjs.p50Ms <= 6 * floor.p50Ms,
-      later: quickjs.p50Ms <= 3 * floor.p50Ms,
-    },
-    {
-      what: 'cold start p99 over the floor',
-      measured: `${ms(quickjs.p99Ms)} = ${times(quickjs.p99Ms / floor.p50Ms)}`,
-      first: true,
-      later: quickjs.p99Ms <= 10 * floor.p50Ms,
-    },
-    {
-      what: "cold start against workerd's dynamic isolate",
-      measured: `${ms(quickjs.p50Ms)} to ${ms(workerd.p50Ms)} = 1/${(workerd.p50Ms / quickjs.p50Ms).toFixed(1)}`,
-      first: quickjs.p50Ms < workerd.p50Ms,
-      later: quickjs.p50Ms <= workerd.p50Ms / 5,
-    },
-    {
-      what: 'latency added to bare Bun.serve, one client',
-      measured: `${ms(added)} (${ms(latency.quickjsMs)} to ${ms(latency.bareMs)})`,
-      first: added <= 0.25,
-      later: added <= 0.12,
-    },
-    {
-      what: 'throughput against workerd, 32 clients',
-      measured: `${rate(product)} to ${rate(throughput.workerd ?? 0)} = ${times(ratio)}`,
-      first: ratio >= 1.5,
-      later: ratio >= 2.5,
-    },
-  ]
+/** When and where the results were measured, and beside what. */
+export function describeRun(results: Results): string {
+  const peers = Object.entries(results.peers).map(([name, version]) => `${name} ${version}`)
+  const quick = results.quick ? ' These are quick runs with few samples; do not publish them.' : ''
+  return (
+    `Measured on ${results.date.slice(0, 10)}, runs: ${results.runs.length}; ` +
+    `${results.machine}; Linux ${results.kernel}; ${peers.join(', ')}.${quick}`
+  )
 }
 
-function memoryBudgets({ memory, controlPlane }: Results): Row[] {
-  const { quickjs, crowd } = memory
-  const perThousand = crowd.bytes * (1000 / crowd.workers)
-  return [
-    {
-      what: 'idle worker after one request, private',
-      measured: mb(quickjs.privateBytes),
-      first: quickjs.privateBytes <= 2 ** 20,
-      later: quickjs.privateBytes <= 300e3,
-    },
-    {
-      what: `${crowd.workers} live workers, warm p99`,
-      measured: `${mb(crowd.bytes)}, ${ms(crowd.warmP99Ms)}`,
-      first: perThousand <= 2 ** 30,
-      later: perThousand <= 400 * 2 ** 20 && crowd.warmP99Ms <= 5,
-    },
-    {
-      what: 'control plane with 1,000 functions',
-      measured: `ready in ${controlPlane.readyMs.toFixed(0)} ms, ${mb(controlPlane.residentBytes)} resident`,
-      first: controlPlane.readyMs <= 300 && controlPlane.residentBytes <= 100 * 2 ** 20,
-      later: controlPlane.readyMs <= 100 && controlPlane.residentBytes <= 100 * 2 ** 20,
-    },
-  ]
-}
+const SPREAD = ['median', 'min to max', 'quartiles']
 
-function uploadBudgets({ uploads }: Results): Row[] {
-  return Object.entries(uploads).map(([how, upload]) => {
-    const { bytes, seconds, workerGrowthBytes, controlGrowthBytes } = upload
-    const met = workerGrowthBytes < 16 * 2 ** 20 && controlGrowthBytes < 32 * 2 ** 20
-    const speed = `${Math.round(bytes / 2 ** 20 / seconds)} MB/s`
-    return {
-      what: `an upload of ${Math.round(bytes / 2 ** 20)} MB (${how}): growth`,
-      measured: `worker ${mb(workerGrowthBytes)}, control plane ${mb(controlGrowthBytes)}; ${speed}`,
-      first: met,
-      later: met,
-    }
+/** The budgets: spread over the runs, and in how many of them each was met. */
+export function budgetTable(results: Results): string[] {
+  const rows = BUDGETS.flatMap((budget) => {
+    const values = results.runs.map(budget.value).filter((value) => !Number.isNaN(value))
+    if (values.length === 0) return []
+    return [
+      [budget.what, ...spreadCells(values, budget.unit), limitOf(budget), met(budget, values)],
+    ]
   })
+  return table(['budget', ...SPREAD, 'limit', 'met'], rows)
 }
 
-function sandboxBudget({ layers }: Results): Row {
-  const all = layers['all layers'] as LayerCost
-  const none = layers['without all of these'] as LayerCost
-  const addedMs = all.coldP50 - none.coldP50
-  const addedBytes = all.bytes - none.bytes
-  const met = addedMs <= 0.3 && addedBytes <= 50e3
-  return {
-    what: 'the sandbox: added to a cold start, and to a worker',
-    measured: `${ms(addedMs)}, ${Math.round(addedBytes / 1000)} kB`,
-    first: met,
-    later: met,
+function limitOf({ floor, limit, unit }: Budget): string {
+  return `${floor ? 'at least' : 'at most'} ${format(limit, unit)}`
+}
+
+function met(budget: Budget, values: number[]): string {
+  const count = values.filter((value) => isMet(budget, value)).length
+  return `in ${count} of ${values.length} runs`
+}
+
+/** The figures whose names begin with `prefix`. */
+export function figureTable(results: Results, prefix: string): string[] {
+  const names = new Set(results.runs.flatMap((figures) => Object.keys(figures)))
+  const rows = [...names]
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => [labelOf(name), ...spreadCells(valuesOf(results, name), unitOf(name))])
+  return rows.length === 0 ? [] : table(['figure', ...SPREAD], rows)
+}
+
+const WORDS: Record<string, string> = {
+  quickjs: 'quickjs-ng',
+  bunServe: 'Bun.serve',
+  denoServe: 'deno serve',
+  workerd: 'workerd',
+  floor: 'empty process',
+  p50Ms: 'p50',
+  p99Ms: 'p99',
+  quietRatio: 'p99 over quiet',
+  privateBytes: 'private memory',
+  proportionalBytes: 'PSS',
+  totalBytes: 'total memory',
+  residentBytes: 'resident memory',
+  readyMs: 'until ready',
+  requestsPerSecond: 'requests',
+  bytesPerSecond: 'speed',
+  workerGrowthBytes: 'growth of the worker',
+  controlPlaneGrowthBytes: 'growth of the control plane',
+  hundredWorkers: '100 workers',
+  thousandWorkers: '1,000 workers',
+  controlPlane: '1,000 functions',
+}
+
+/** A figure's name in words, without the group that its table stands for. */
+function labelOf(name: string): string {
+  const parts = name.split('.')
+  const shown = parts.length > 2 ? parts.slice(1) : parts
+  return shown.map((part) => WORDS[part] ?? part).join(', ')
+}
+
+/** The groups of figures, each with the heading of its table. */
+export const GROUPS: Record<string, string> = {
+  'cold.': 'Cold start',
+  'latency.': 'Latency of one warm client',
+  'throughput.': 'Throughput of 32 clients',
+  'memory.': 'Memory',
+  'controlPlane.': 'Start of the control plane',
+  'uploads.': 'Upload of 1 GB',
+  'layers.': 'The sandbox, layer by layer: cold start and idle worker',
+  'neighbours.': "A neighbour's latency beside an attack",
+}
+
+/** The whole report. */
+export function report(results: Results): string {
+  const lines = [describeRun(results), '', ...budgetTable(results)]
+  for (const [prefix, heading] of Object.entries(GROUPS)) {
+    const rows = figureTable(results, prefix)
+    if (rows.length > 0) {
+      lines.push('', `### ${heading}`, '', ...rows)
+    }
   }
+  const parts = Object.entries(results.partSeconds)
+  lines.push('', '### Duration of one run', '')
+  lines.push(
+    ...table(
+      ['part', 'seconds'],
+      parts.map(([part, s]) => [part, s.toFixed(0)]),
+    ),
+  )
+  return `${lines.join('\n')}\n`
 }
 
-/** Prints Markdown: the budgets, then the figures that have none. */
-export function printTable(results: Results): void {
-  const lines = [
-    `${results.date.slice(0, 10)}, ${results.machine}${results.quick ? ' (quick run)' : ''}`,
-    '',
-    '| budget | measured | first | then |',
-    '| --- | --- | --- | --- |',
-    ...budgets(results).map(
-      (row) => `| ${row.what} | ${row.measured} | ${mark(row.first)} | ${mark(row.later)} |`,
-    ),
-    '',
-    '| other figures | quickjs-ng | bun | peers |',
-    '| --- | --- | --- | --- |',
-    ...otherFigures(results),
-    '',
-    '| sandbox | cold start p50 | idle worker |',
-    '| --- | --- | --- |',
-    ...Object.entries(results.layers).map(
-      ([name, cost]) => `| ${name} | ${ms(cost.coldP50)} | ${mb(cost.bytes)} |`,
-    ),
-    '',
-    `| beside | a neighbour's p99, ${ms(results.neighbours.quietP99Ms)} in quiet | ratio |`,
-    '| --- | --- | --- |',
-    ...results.neighbours.attacks.map(
-      ({ name, p99Ms, ratio }) => `| ${name} | ${ms(p99Ms)} | ${times(ratio)} |`,
-    ),
-  ]
-  process.stdout.write(`${lines.join('\n')}\n`)
-}
-
-const mark = (met: boolean) => (met ? 'met' : 'missed')
-
-function otherFigures({ coldStart, latency, throughput, memory }: Results): string[] {
-  const spread = (value: Spread) => `${ms(value.p50Ms)}, p99 ${ms(value.p99Ms)}`
-  const peers = ['Bun.serve', 'deno serve', 'workerd']
-    .map((name) => `${name} ${rate(throughput[name] ?? 0)}`)
-    .join(', ')
-  const worker = (value: WorkerMemory) =>
-    `${mb(value.privateBytes)} private, ${mb(value.proportionalBytes)} PSS`
-  const rows = [
-    [
-      'cold start p50',
-      spread(coldStart.quickjs),
-      spread(coldStart.bun),
-      `workerd ${spread(coldStart.workerd)}; empty process ${spread(coldStart.floor)}`,
-    ],
-    ['latency', ms(latency.quickjsMs), ms(latency.bunMs), `Bun.serve ${ms(latency.bareMs)}`],
-    ['throughput', rate(throughput['quickjs-ng'] ?? 0), rate(throughput.bun ?? 0), peers],
-    ['idle worker', worker(memory.quickjs), worker(memory.bun), ''],
-    ['100 workers', mb(memory.hundred.bytes), '', ''],
-  ]
-  return rows.map((row) => `| ${row.join(' | ')} |`)
+/** Both sides of a comparison, figure by figure. */
+export function compareTable(before: Results, after: Results): string[] {
+  const names = new Set(before.runs.flatMap((figures) => Object.keys(figures)))
+  const rows = [...names].flatMap((name) => {
+    const [old, now] = [valuesOf(before, name), valuesOf(after, name)]
+    if (now.length === 0) return []
+    const unit = unitOf(name)
+    const side = (values: number[]) => {
+      const [middle, range] = spreadCells(values, unit)
+      return `${middle} (${range})`
+    }
+    return [
+      [
+        name.replace(/(Ms|Bytes|PerSecond)$/, ''),
+        side(old),
+        side(now),
+        format(median(now) / median(old), 'ratio'),
+      ],
+    ]
+  })
+  return table(['figure', 'before, median (min to max)', 'after', 'after / before'], rows)
 }

@@ -1,4 +1,4 @@
-/** A large upload through functions that read it piece by piece: how fast, and who grew by how much. */
+/** A large upload to functions that read it in chunks: its speed and the growth of each process. */
 import { connect } from 'node:net'
 import { Workspace } from '../tests/e2e/harness.ts'
 import { residentBytes } from './memory.ts'
@@ -29,7 +29,7 @@ export interface Upload {
   controlGrowthBytes: number
 }
 
-/** Sends `bytes` to a function that counts, and to one that transforms and counts. */
+/** Uploads `bytes` to a function that counts them, and to one that transforms and counts them. */
 export async function measureUploads(bytes: number): Promise<{ count: Upload; transform: Upload }> {
   const space = new Workspace()
   try {
@@ -53,7 +53,7 @@ export async function measureUploads(bytes: number): Promise<{ count: Upload; tr
   }
 }
 
-/** Runs `act` and gives the peak growth of the worker and of the control plane meanwhile. */
+/** Runs `act` and returns the peak growth of the worker and the control plane meanwhile. */
 async function watch(pids: [number, number], bytes: number, act: () => Promise<void>) {
   const before = pids.map(residentBytes)
   const peak = [...before]
@@ -73,7 +73,7 @@ async function watch(pids: [number, number], bytes: number, act: () => Promise<v
   return { bytes, seconds, workerGrowthBytes: grown(0), controlGrowthBytes: grown(1) }
 }
 
-/** A POST of so many zeros; resolves when the function has counted them all. */
+/** Posts `bytes` zeros; resolves when the function has counted all of them. */
 function send(port: number, name: string, bytes: number): Promise<void> {
   const part = new Uint8Array(256 * 1024)
   return new Promise((resolve, reject) => {

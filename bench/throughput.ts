@@ -1,9 +1,9 @@
-/** Requests a second at 32 clients, by wrk. */
+/** Requests a second of 32 clients, measured by wrk. */
 
 /**
- * Requests a second at `path`, after a warm-up in which processes may start and code may be compiled.
+ * Requests a second at `path`, after a warm-up that starts processes and compiles code.
  *
- * @throws {Error} when any answer of the measured part is not a 2xx or does not come
+ * @throws {Error} when a measured response is missing or not a 2xx
  */
 export async function measureThroughput(port: number, path: string, seconds: number) {
   const url = `http://127.0.0.1:${port}${path}`

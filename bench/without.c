@@ -1,5 +1,6 @@
-/* Starts functions-launcher without a layer of the sandbox, as on a kernel that has it not. Which
- * one its own name says: without-namespaces, without-landlock, without-seccomp, without-all. */
+/* Starts functions-launcher without one layer of the sandbox, as on a kernel that lacks it. The
+ * program's own name says which: without-namespaces, without-landlock, without-seccomp,
+ * without-all. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>

@@ -195,6 +195,7 @@ tests 'launcher' ./tests/launcher
 tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web
 tests 'examples' ./tests/examples
+tests 'benchmarks' ./tests/bench
 tests 'types' ./tests/types
 check 'packages for the tests' install_test_packages
 tests 'packages' ./tests/packages

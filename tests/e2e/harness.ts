@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 export const ROOT = resolve(import.meta.dir, '../..')
-export const EXECUTABLE = join(ROOT, 'functions')
+/** The executable under test; `FUNCTIONS_EXECUTABLE` names another one, such as an older build. */
+export const EXECUTABLE = resolve(process.env.FUNCTIONS_EXECUTABLE ?? join(ROOT, 'functions'))
 
 export interface CommandResult {
   exitCode: number
