@@ -1,6 +1,7 @@
 /** Requests through a real service: what reaches the handler, and what comes back. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { eventually, TestService } from '../service/testing.ts'
+import { TestService } from '../service/testing.ts'
+import { eventually } from '../testing/eventually.ts'
 
 const ECHO = `
 export default async (req, ctx) => {

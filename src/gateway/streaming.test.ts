@@ -1,7 +1,8 @@
 /** Bodies that take their time, clients that go, limits that pass: through a real service. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { eventually, TestService } from '../service/testing.ts'
+import { TestService } from '../service/testing.ts'
+import { eventually } from '../testing/eventually.ts'
 
 const HANDLER = `
 const seen = { aborted: 0, cancelled: 0, produced: 0, late: 0, read: 0 }

@@ -3,8 +3,9 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Subprocess } from 'bun'
+import { eventually } from '../testing/eventually.ts'
 import { readServiceFile } from './service-file.ts'
-import { eventually, TestService } from './testing.ts'
+import { TestService } from './testing.ts'
 
 const MAIN = resolve(import.meta.dir, '../main.ts')
 const SLOW = `
