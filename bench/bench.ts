@@ -11,7 +11,7 @@ import { EXECUTABLE } from '../tests/e2e/harness.ts'
 import { openConnection, warmUp } from './client.ts'
 import { buildEmptyProgram, measureFloor } from './floor.ts'
 import { measureLayers } from './layers.ts'
-import { measureNeighbours } from './neighbour.ts'
+import { EVIL_WORKER, measureNeighbours } from './neighbour.ts'
 import {
   installPeers,
   type Peer,
@@ -86,6 +86,7 @@ async function withPeer<T>(start: () => Promise<Peer>, act: (peer: Peer) => Prom
 function requireParts(): void {
   const missing = [
     ...(existsSync(EXECUTABLE) ? [] : ['./functions: run scripts/build.sh']),
+    ...(existsSync(EVIL_WORKER) ? [] : ['evil-worker: run scripts/build.sh --attackers']),
     ...(Bun.which('wrk') === null ? ['wrk: install it (the Debian package is named wrk)'] : []),
   ]
   if (missing.length > 0) {

@@ -9,7 +9,7 @@ import { median, quantile, timeEach } from './statistics.ts'
 /** Of an attacker, unless it says otherwise. */
 const CLIENTS = 4
 /** The worker that makes attempts in the place of bundles that name one, and loads every other. */
-const EVIL_WORKER = join(import.meta.dir, '../.build/test/evil-worker')
+export const EVIL_WORKER = join(import.meta.dir, '../.build/test/evil-worker')
 const NATIVE = ['--worker-quickjs-path', EVIL_WORKER]
 
 export interface NeighbourResults {
