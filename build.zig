@@ -3,6 +3,7 @@
 //!
 //!     zig build --release=fast --prefix .build          both, into .build/bin
 //!     zig build worker | launcher                       one of them
+//!     zig build attackers                               for the tests, into .build/test (with --prefix .build)
 //!     zig build -Dtarget=aarch64-linux-musl             for the other architecture
 
 const std = @import("std");
@@ -139,9 +140,10 @@ pub fn build(b: *Build) void {
         b.getInstallStep().dependOn(&install.step);
         b.step(name, "Build this one only").dependOn(&install.step);
     }
+    const attackers = b.step("attackers", "Build the programs that only the tests need, into test");
     for (addAttackers(s, builtins, primitives)) |exe| {
         const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
-        b.getInstallStep().dependOn(&install.step);
+        attackers.dependOn(&install.step);
     }
 }
 

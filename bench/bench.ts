@@ -64,7 +64,7 @@ function requireParts(): void {
   const needed = { layers: LAUNCHER, neighbours: EVIL_WORKER }
   for (const [part, path] of Object.entries(needed)) {
     if (parts.includes(part) && !existsSync(path)) {
-      fail(`The ${part} part needs ${path}. Run scripts/build.sh in that checkout.`)
+      fail(`The ${part} part needs ${path}. Run scripts/build.sh --attackers in that checkout.`)
     }
   }
 }

@@ -3,6 +3,7 @@
 #
 #     scripts/deploy-quickjs-function.sh <name> <file> [version] [profile]
 #
+# A reference guide for operators relies on this command, its arguments and DATA_DIR: keep them as they are.
 # DATA_DIR is the data directory, ./data of the project unless set.
 set -euo pipefail
 here=$PWD

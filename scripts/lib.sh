@@ -86,3 +86,8 @@ fuzz_name() { # TARGET
     echo "$1"
   fi
 }
+
+# The programs of the tests for attacks on the sandbox; ./functions does not need them.
+build_attackers() {
+  run_zig build attackers --release=fast --prefix .build
+}

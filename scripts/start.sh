@@ -5,7 +5,7 @@ set -euo pipefail
 
 scripts/build.sh
 export FUNCTIONS_DATA_DIR=${FUNCTIONS_DATA_DIR:-$root/data}
-# A second start finds it there, perhaps in a version that somebody has deployed since.
+# A later start keeps the function, and any newer version of it that was deployed.
 if ! ./functions show hello-world >/dev/null 2>&1; then
   ./functions deploy hello-world examples/hello-world.ts >&2
 fi

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Deploys the example, checks that the database and the bundle directory hold it, and says how to go on.
+# Deploys the example, checks that the database and the bundle directory hold it, and prints the next commands.
+# A reference guide for operators relies on this command and on DATA_DIR: keep them as they are.
 set -euo pipefail
 here=$PWD
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +12,7 @@ case "$data_dir" in
 esac
 DATA_DIR=$data_dir scripts/deploy-quickjs-function.sh hello-world "$root/examples/hello-world.ts" v1 strict
 
-# The table itself where there is a client for it, else what the product says of it.
+# Reads the table itself if there is an SQLite client, otherwise the output of `functions list`.
 if command -v sqlite3 >/dev/null; then
   row=$(sqlite3 "$data_dir/metadata.db" "SELECT name, runtime, status FROM functions WHERE name = 'hello-world';")
 else

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs, builds, and runs every check and test. The last line is 'N passed, N failed', and where something was
 # skipped ', N skipped', which is then named above it. With CI set, what a full run needs may not be missing.
+# Builds and static checks run at the same time; test suites run alone, because many measure time. Each step reports its
+# seconds, and the slowest are listed at the end.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -20,23 +22,50 @@ fail() { # NAME
   failures+=("$1")
 }
 
+# took NAME SECONDS: the time of a step, for the list of the slowest.
+took() {
+  say "-- $1: $2 s"
+  printf '%s\t%s\n' "$2" "$1" >>"$results/seconds"
+}
+
 # check NAME COMMAND...: one step that passes or fails as a whole.
 check() {
-  local name=$1
+  start_check "$@"
+  finish_checks
+}
+
+# start_check NAME COMMAND...: the same, beside the steps that follow. finish_checks waits for all that were started.
+checks=() check_pids=()
+start_check() {
+  local name=$1 output=$results/check-${#checks[@]} begin=$SECONDS
   shift
-  say "-- $name"
-  if "$@" >"$results/output" 2>&1 </dev/null; then
-    passed=$((passed + 1))
-  else
-    tail -n 100 "$results/output" >&2
-    fail "$name"
-  fi
+  checks+=("$name")
+  (
+    "$@" >"$output" 2>&1 </dev/null
+    status=$?
+    took "$name" $((SECONDS - begin))
+    exit "$status"
+  ) &
+  check_pids+=($!)
+}
+
+finish_checks() {
+  local i
+  for i in "${!checks[@]}"; do
+    if wait "${check_pids[i]}"; then
+      passed=$((passed + 1))
+    else
+      tail -n 100 "$results/check-$i" >&2
+      fail "${checks[i]}"
+    fi
+  done
+  checks=() check_pids=()
 }
 
 # tests NAME PATH...: a run of bun's test runner; each test counts. A run whose report cannot be read, or that
 # failed outside of any test, counts as one more failure.
 tests() {
-  local name=$1 report=$results/junit.xml status counts
+  local name=$1 report=$results/junit.xml status counts begin=$SECONDS
   shift
   say "-- $name"
   rm -f "$report"
@@ -44,6 +73,7 @@ tests() {
   timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
     2>&1 </dev/null | cat >"$results/output"
   status=${PIPESTATUS[0]}
+  took "$name" $((SECONDS - begin))
   [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
   if ! counts=$(python3 scripts/junit_counts.py "$report"); then
     fail "$name (no report; exit status $status)"
@@ -62,7 +92,7 @@ tests() {
         ;;
     esac
   done < <(tail -n +2 <<<"$counts")
-  # What fails outside of any test, as when a file does not load, is in bun's own count only.
+  # A failure outside of any test, such as a file that does not load, is only in bun's own count.
   local said
   said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$results/output" | tail -n 1)
   if [ "${said:-0}" -gt "$run_failed" ] || { [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
@@ -90,7 +120,7 @@ install_formatter() {
     stamp_set formatter "$want"
 }
 
-# Packages as tenants use them; nothing of ours depends on them.
+# Packages as tenants use them; the product does not depend on them.
 install_test_packages() {
   local want
   want=$(content_hash tests/packages/package-lock.json)
@@ -106,12 +136,12 @@ c_format() {
     xargs -0 .build/py/clang_format/data/bin/clang-format --dry-run -Werror
 }
 
-# The places that packages come from belong to each machine's own settings.
+# Each machine's own settings say which registry packages come from.
 no_registry_hosts() {
   ! git grep -nIE 'registry[.]npmjs|registry[.]yarnpkg|pypi[.]org|python[h]osted|crates[.]io/|proxy[.]golang|deb[.]debian|"resolved["]:' -- .
 }
 
-# By content: no tracked file is one of those that the build fetches.
+# Compares contents: no tracked file equals a file that the build fetches.
 no_third_party_source() {
   local found
   found=$(comm -12 <(git ls-files -s | cut -d' ' -f2 | sort -u) \
@@ -137,7 +167,7 @@ sanitized_worker_tests() {
   [ "$failed" -eq "$before" ] || return
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
     tests 'worker tests, sanitized' ./tests/worker ./tests/web
-  # Those that come to their end although each object that is made costs a collection.
+  # Only the tests that finish in time although every allocation runs a garbage collection.
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker-gc \
     tests 'a sample of them, with a collection for every object' \
     ./tests/worker/{async-context,body,handler}.test.ts \
@@ -145,7 +175,7 @@ sanitized_worker_tests() {
   fuzz_corpus
 }
 
-# What fuzzing has found, and where it begins: each input again, under the sanitizers.
+# Runs each input of the fuzz corpus again, under the sanitizers.
 fuzz_corpus() {
   local target
   while read -r target; do
@@ -156,6 +186,8 @@ fuzz_corpus() {
 
 finish() {
   local row
+  say "The slowest steps, in seconds, of $SECONDS:"
+  sort -rn "$results/seconds" | head -n 10 >&2
   for row in "${skips[@]}"; do
     echo "skipped: $row"
   done
@@ -172,24 +204,29 @@ finish() {
 }
 
 mkdir -p "$results"
+: >"$results/seconds"
 say '-- build'
 if scripts/build.sh </dev/null; then
+  took build "$SECONDS"
   passed=$((passed + 1))
 else
-  # Nothing below says anything about the sources where there is no build of them.
+  # Without a build, the other steps say nothing about the sources.
   fail build
   finish
 fi
 bun=$(find_bun)
 
-# Both ways that scripts/build.sh does not go, at once; the result cannot run here.
-check 'build for aarch64, debug mode' \
+# scripts/build.sh covers neither this architecture nor debug mode; the result cannot run here.
+start_check 'build for aarch64, debug mode' \
   run_zig build -Dtarget=aarch64-linux-musl --prefix .build/aarch64-debug
-check 'no registry host in a tracked file' no_registry_hosts
-check 'no third-party source is tracked' no_third_party_source
-check 'biome' node_modules/.bin/biome check .
-check 'clang-format' c_format
-check 'tsc' node_modules/.bin/tsc --noEmit
+start_check 'programs of the attack tests' build_attackers
+start_check 'no registry host in a tracked file' no_registry_hosts
+start_check 'no third-party source is tracked' no_third_party_source
+start_check 'biome' node_modules/.bin/biome check .
+start_check 'clang-format' c_format
+start_check 'tsc' node_modules/.bin/tsc --noEmit
+start_check 'packages for the tests' install_test_packages
+finish_checks
 tests 'scripts' ./tests/scripts
 tests 'launcher' ./tests/launcher
 tests 'unit' ./src
@@ -197,7 +234,6 @@ tests 'worker' ./tests/worker ./tests/web
 tests 'examples' ./tests/examples
 tests 'benchmarks' ./tests/bench
 tests 'types' ./tests/types
-check 'packages for the tests' install_test_packages
 tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
 tests 'test262' ./tests/test262

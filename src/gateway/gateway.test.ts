@@ -1,6 +1,7 @@
 /** Requests through a real service: what reaches the handler, and what comes back. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { eventually, TestService } from '../testing/service-fixture.ts'
+import { eventually } from '../testing/eventually.ts'
+import { TestService } from '../testing/service-fixture.ts'
 
 const ECHO = `
 export default async (req, ctx) => {

@@ -1,7 +1,8 @@
 /** Bodies that take their time, clients that go, limits that pass: through a real service. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { eventually, TestService } from '../testing/service-fixture.ts'
+import { eventually } from '../testing/eventually.ts'
+import { TestService } from '../testing/service-fixture.ts'
 
 const HANDLER = `
 const seen = { aborted: 0, cancelled: 0, produced: 0, late: 0, read: 0 }
@@ -138,6 +139,7 @@ describe('a response body', () => {
     await Bun.sleep(400)
     const paused = (await counts()).produced - before
     expect(paused).toBeGreaterThan(0)
+    // Proves that production stays paused while the client reads nothing.
     await Bun.sleep(200)
     expect((await counts()).produced - before - paused).toBeLessThan(2 * 2 ** 20)
     expect(paused).toBeLessThan(16 * 2 ** 20)
@@ -213,6 +215,7 @@ describe('a request body', () => {
     )
     const rss = process.memoryUsage.rss()
     socket.write(new Uint8Array(length))
+    // Proves that the service does not read ahead of the handler.
     await Bun.sleep(700)
     expect((await counts()).read - read).toBeLessThan(2_000_000)
     // The client's own bytes wait in this process too: none of them is copied a second time.

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Subprocess } from 'bun'
-import { eventually, TestService } from '../testing/service-fixture.ts'
+import { eventually } from '../testing/eventually.ts'
+import { TestService } from '../testing/service-fixture.ts'
 import { readServiceFile } from './service-file.ts'
 
 const MAIN = resolve(import.meta.dir, '../main.ts')

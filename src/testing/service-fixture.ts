@@ -120,16 +120,3 @@ export class TestService {
     rmSync(this.dataDir, { recursive: true, force: true })
   }
 }
-
-/** Waits until `condition` holds. */
-export async function eventually(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 5_000,
-): Promise<void> {
-  const end = performance.now() + timeoutMs
-  while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`)
-    await Bun.sleep(10)
-  }
-}

@@ -23,6 +23,8 @@ import {
 } from '../../src/worker/worker-factory.ts'
 import { makeEgress } from '../egress/harness.ts'
 
+export { eventually as until } from '../../src/testing/eventually.ts'
+
 const BIN = join(import.meta.dir, '../../.build/bin')
 const WORKER = process.env.FUNCTIONS_TEST_WORKER ?? join(BIN, 'quickjs-worker')
 const LAUNCHER = process.env.FUNCTIONS_TEST_LAUNCHER ?? join(BIN, 'functions-launcher')
@@ -297,19 +299,6 @@ async function writeBody(to: Invocation, body: Uint8Array, recorder: Recorder): 
 
 export function call(worker: Worker, options: CallOptions = {}): Promise<Answer> {
   return open(worker, options).done
-}
-
-/** Waits until `condition` holds; fails with `what` where it does not within 5 s. */
-export async function until(
-  what: string,
-  condition: () => boolean,
-  withinMs = 5000,
-): Promise<void> {
-  const end = performance.now() + withinMs
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${withinMs} ms: ${what}`)
-    await Bun.sleep(5)
-  }
 }
 
 /** The pid of its parent. */

@@ -50,6 +50,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
     running.invocation.cancel('client gone')
     await running.done
     const received = running.received()
+    // Proves that nothing more arrives: ten times the interval between parts.
     await Bun.sleep(50)
     expect(running.received()).toBe(received)
     expect(worker.inFlight).toBe(0)

@@ -1,5 +1,6 @@
 /** Outbound requests of a Bun worker: without the host's network they are the broker's, as all others' are. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { eventually } from '../../src/testing/eventually.ts'
 import { DnsServer } from '../egress/dns-server.ts'
 import { httpUpstream, type Upstream } from '../egress/upstream.ts'
 import { type Service, Workspace } from './harness.ts'
@@ -98,8 +99,7 @@ describe('what the profile allows', () => {
     closed = 0
     expect(await ask('abort', at('/slow'))).toContain('TimeoutError')
     expect(await ask('stop', at('/slow'))).toBe('stopped')
-    for (let i = 0; i < 200 && closed < 2; i++) await Bun.sleep(10)
-    expect(closed).toBe(2)
+    await eventually('both connections are closed', () => closed === 2)
     expect(await ask('redirect', at('/away'))).toContain('TypeError: fetch: the upstream redirects')
   })
 })

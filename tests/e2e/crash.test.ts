@@ -2,11 +2,11 @@
 import { afterAll, afterEach, describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { eventually } from '../../src/testing/eventually.ts'
 import {
   alive,
   descendants,
   EXECUTABLE,
-  eventually,
   parentOf,
   problem,
   type Service,

@@ -1,6 +1,7 @@
 /** The examples that stream and fetch, run as their own comments say. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { eventually } from '../../src/testing/eventually.ts'
 import { httpUpstream, type Upstream } from '../egress/upstream.ts'
 import { ROOT, type Service, Workspace } from './harness.ts'
 
@@ -90,14 +91,9 @@ test('sse-clock ticks until its listener goes', async () => {
   }
   controller.abort()
   expect(text).toStartWith('id: 1\nevent: tick\ndata: {"time":"')
-  await until(async () => {
+  await eventually('a worker is there and idle', async () => {
     const [worker] = (await service.workers()).filter((one) => one.function === 'sse-clock')
     const metrics = await (await service.fetch('/metrics')).text()
     return worker !== undefined && metrics.includes('functions_in_flight 0')
   })
 })
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200 && !(await holds()); i++) await Bun.sleep(25)
-  expect(await holds()).toBe(true)
-}

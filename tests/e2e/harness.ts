@@ -203,21 +203,6 @@ export async function problem(response: Response): Promise<Problem> {
   return JSON.parse(text)
 }
 
-/** Waits until `condition` holds; fails after `timeoutMs`. */
-export async function eventually(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
-): Promise<void> {
-  const end = Date.now() + timeoutMs
-  while (!(await condition())) {
-    if (Date.now() > end) {
-      throw new Error(`waited ${timeoutMs} ms in vain: ${what}`)
-    }
-    await Bun.sleep(20)
-  }
-}
-
 /** Every process below `pid`, deepest last. */
 export function descendants(pid: number): number[] {
   try {

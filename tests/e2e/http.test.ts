@@ -3,7 +3,8 @@ import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { eventually, problem, rawRequest, type Service, Workspace } from './harness.ts'
+import { eventually } from '../../src/testing/eventually.ts'
+import { problem, rawRequest, type Service, Workspace } from './harness.ts'
 
 const ECHO = `
 let aborted = 0

@@ -1,6 +1,7 @@
 /** What a function may use: time, CPU, memory. Its neighbours in the same worker go on. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { eventually, problem, type Service, Workspace } from './harness.ts'
+import { eventually } from '../../src/testing/eventually.ts'
+import { problem, type Service, Workspace } from './harness.ts'
 
 /** One function with every way to overrun, so that good and bad requests share a worker. */
 const OVERRUNS = `

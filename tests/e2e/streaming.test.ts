@@ -3,6 +3,7 @@ import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { eventually } from '../../src/testing/eventually.ts'
 import { type Service, Workspace } from './harness.ts'
 
 const MB = 2 ** 20
@@ -138,7 +139,7 @@ describe('server-sent events', () => {
     while (!text.includes('data: 5')) text += new TextDecoder().decode((await reader.read()).value)
     expect(text).toStartWith('data: 0\n\n')
     controller.abort()
-    await until(async () => {
+    await eventually('no request is in flight', async () => {
       const metrics = await (await service.fetch('/metrics')).text()
       return metrics.includes('functions_in_flight 0')
     })
@@ -154,9 +155,4 @@ function logs(): string[] {
   const rows = db.query('SELECT message FROM logs').all() as { message: string }[]
   db.close()
   return rows.map((row) => row.message)
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 400 && !(await holds()); i++) await Bun.sleep(25)
-  expect(await holds()).toBe(true)
 }

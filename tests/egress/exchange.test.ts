@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { eventually } from '../../src/testing/eventually.ts'
 import { begin, fetchOnce, makeEgress, makeSession } from './harness.ts'
 import { httpUpstream, socketUpstream, type Upstream } from './upstream.ts'
 
@@ -71,11 +72,6 @@ afterAll(() => {
 
 const at = (path: string) => `http://127.0.0.1:${upstream.port}${path}`
 
-async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !holds(); i++) await Bun.sleep(5)
-  if (!holds()) throw new Error(`it did not come about: ${what}`)
-}
-
 describe('requests', () => {
   test('method, headers and a body that is all there', async () => {
     const body = new TextEncoder().encode('small')
@@ -111,7 +107,7 @@ describe('requests', () => {
       const part = randomBytes(65536)
       hash.update(part)
       running.call.write(part)
-      await until('credit', () => running.taken() >= (i - 3) * 65536)
+      await eventually('credit', () => running.taken() >= (i - 3) * 65536)
     }
     running.call.end()
     const answer = JSON.parse((await running.done).body.toString())
@@ -251,15 +247,15 @@ describe('responses', () => {
     held = []
     closed = 0
     const first = begin(makeSession(egress), at('/hold'))
-    await until('the request', () => held.length === 1)
+    await eventually('the request', () => held.length === 1)
     first.call.abort()
-    await until('the close', () => closed === 1)
+    await eventually('the close', () => closed === 1)
     const second = begin(makeSession(egress), at('/hold'))
-    await until('the request', () => held.length === 2)
+    await eventually('the request', () => held.length === 2)
     held[1]?.write('begun')
-    await until('the body', () => second.received() === 5)
+    await eventually('the body', () => second.received() === 5)
     second.call.abort()
-    await until('the close', () => closed === 2)
+    await eventually('the close', () => closed === 2)
   })
 })
 
@@ -268,14 +264,14 @@ describe('limits of an invocation', () => {
     held = []
     const session = makeSession(egress)
     const fetches = Array.from({ length: 8 }, () => begin(session, at('/hold')))
-    await until('six requests', () => held.length === 6)
+    await eventually('six requests', () => held.length === 6)
     await Bun.sleep(50)
     expect(held).toHaveLength(6)
     held[0]?.end('first')
-    await until('the seventh', () => held.length === 7)
+    await eventually('the seventh', () => held.length === 7)
     fetches[6]?.call.abort()
     fetches[1]?.call.abort()
-    await until('the eighth', () => held.length === 8)
+    await eventually('the eighth', () => held.length === 8)
     session.close()
   })
 
@@ -284,7 +280,7 @@ describe('limits of an invocation', () => {
     const own = makeEgress({ allowPrivate: [upstream.address], maxOpen: 1 })
     const session = makeSession(own)
     begin(session, at('/hold'))
-    await until('the first', () => held.length === 1)
+    await eventually('the first', () => held.length === 1)
     const waiting = begin(session, at('/never'))
     const last = begin(session, at('/last'))
     await Bun.sleep(10)
@@ -298,7 +294,7 @@ describe('limits of an invocation', () => {
     held = []
     const session = makeSession(egress)
     for (let i = 0; i < 6; i++) begin(session, at('/hold'))
-    await until('six requests', () => held.length === 6)
+    await eventually('six requests', () => held.length === 6)
     expect((await fetchOnce(makeSession(egress), at('/x'))).body.toString()).toBe('GET /x')
     session.close()
   })

@@ -3,7 +3,8 @@ import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { eventually, problem, type Service, Workspace } from '../e2e/harness.ts'
+import { eventually } from '../../src/testing/eventually.ts'
+import { problem, type Service, Workspace } from '../e2e/harness.ts'
 import { INJECT } from './evil.ts'
 
 const HANDLER = `

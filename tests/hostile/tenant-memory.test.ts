@@ -3,7 +3,8 @@ import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { descendants, eventually, parentOf, type Service, Workspace } from '../e2e/harness.ts'
+import { eventually } from '../../src/testing/eventually.ts'
+import { descendants, parentOf, type Service, Workspace } from '../e2e/harness.ts'
 import { searchMemory } from './process-memory.ts'
 
 const TENANTS = ['alpha', 'beta'] as const

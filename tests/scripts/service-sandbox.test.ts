@@ -1,6 +1,6 @@
 /** The service under the unit, started by systemd itself: nothing that it sets takes away what the layers need. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { eventually } from '../e2e/harness.ts'
+import { eventually } from '../../src/testing/eventually.ts'
 import { Machine, obstacle, settings, UNIT } from './systemd/machine.ts'
 
 interface Report {

@@ -99,6 +99,7 @@ describe('request bodies', () => {
   test('get credit only when they are read', async () => {
     const running = worker.begin({ ...at('slow'), open: true })
     running.write(noise(1_000_000))
+    // Proves that no further credit arrives before the body is read.
     await Bun.sleep(100)
     expect(running.unsent).toBe(1_000_000 - CREDIT)
     running.end()

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
+import { eventually } from '../../src/testing/eventually.ts'
 import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
@@ -72,8 +73,7 @@ function running(marker: string): number[] {
 }
 
 async function gone(marker: string): Promise<void> {
-  for (let i = 0; i < 200 && running(marker).length > 0; i++) await Bun.sleep(25)
-  expect(running(marker)).toEqual([])
+  await eventually(`no process of ${marker} runs`, () => running(marker).length === 0)
 }
 
 describe('node:child_process', () => {

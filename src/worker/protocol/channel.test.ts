@@ -74,6 +74,7 @@ test('everything of one tick leaves in one write, in order', async () => {
 test('what was sent before there is a socket waits for it', async () => {
   const { channel, socket, got } = await pair()
   channel.sendLine('early\n')
+  // Proves that nothing is accepted before the socket is attached.
   await Bun.sleep(5)
   expect(channel.acceptedBytes).toBe(0)
   channel.attach(socket)

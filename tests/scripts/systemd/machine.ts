@@ -10,7 +10,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type CommandResult, descendants, EXECUTABLE, eventually, ROOT } from '../../e2e/harness.ts'
+import { eventually } from '../../../src/testing/eventually.ts'
+import { type CommandResult, descendants, EXECUTABLE, ROOT } from '../../e2e/harness.ts'
 
 export const UNIT = readFileSync(join(ROOT, 'scripts/functions.service'), 'utf8')
 const BOOT = join(import.meta.dir, 'machine.sh')
