@@ -45,7 +45,8 @@ export function serviceParts(log: ServiceLog): ServiceParts {
         defaultRuntime: config.worker.runtime,
         engine: engineReader(config),
       })
-      const broken = (error: unknown) => log.error('management met a bug of ours', error)
+      const broken = (error: unknown) =>
+        log.error('internal error while handling a management request', error)
       return createApi({ store, operations, control, broken })
     },
   }

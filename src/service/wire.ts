@@ -118,7 +118,7 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
 function takeLock(dataDir: string): DataDirLock {
   const lock = tryLockDataDir(dataDir)
   if (lock !== undefined) return lock
-  const message = `Another process has the lock of the data directory ${dataDir}: a service is running on it.`
+  const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it.`
   throw new FunctionError('CONFLICT', message)
 }
 
@@ -175,7 +175,7 @@ function newGateway(
       }),
     counted: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
-    broken: (error) => log.error('a request met a bug of ours', error),
+    broken: (error) => log.error('internal error while handling a request', error),
   })
   return gateway
 }
