@@ -223,7 +223,7 @@ function checkDataDir({ server }: Config): Finding {
   } catch (cause) {
     throw new FunctionError('STORAGE_UNUSABLE', `Nothing can be made in ${parent}.`, { cause })
   }
-  return { result: 'ok', detail: `${path} will be made` }
+  return { result: 'ok', detail: `${path} will be created` }
 }
 
 async function checkPort(loaded: LoadedConfig): Promise<Finding> {

@@ -48,7 +48,10 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
   const path = named ?? DEFAULT_CONFIG_FILE
   const entries = readConfigFile(path)
   if (entries === undefined && named !== undefined) {
-    throw new FunctionError('CONFIG_INVALID', `${path}: there is no such configuration file.`)
+    throw new FunctionError(
+      'CONFIG_INVALID',
+      `The configuration file ${path} does not exist: check the path given with --config.`,
+    )
   }
   const fromFile = indexEntries(path, entries ?? [])
   const sources = new Map<string, ConfigSource>()

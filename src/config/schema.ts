@@ -17,66 +17,104 @@ const runtime = z.enum(RUNTIMES, 'must be "quickjs-ng" or "bun"')
 const DEFAULT_WORKER_UID = 61_000
 
 const server = z.strictObject({
-  host: text().default('127.0.0.1').describe('address that the public HTTP listens on'),
-  port: integer(0, 65_535).default(8080).describe('its port; 0 takes a free one'),
-  dataDir: text().default('./data').describe('where everything that lasts is kept'),
-  socket: text().describe('socket of the management API; in the data directory unless set'),
+  host: text().default('127.0.0.1').describe('address that the public HTTP server listens on'),
+  port: integer(0, 65_535)
+    .default(8080)
+    .describe('port of the public HTTP server; 0 picks a free port'),
+  dataDir: text().default('./data').describe('directory for all persistent data'),
+  socket: text().describe(
+    'Unix socket of the management API; default: functions.sock in the data directory',
+  ),
   maxBody: size(0)
     .default(100 * 2 ** 20)
-    .describe('largest request body'),
-  timeout: duration(1).default(30_000).describe('from the arrival of a request to its response'),
-  streamIdleTimeout: duration(1).default(60_000).describe('without a byte, a body is broken off'),
-  maxDuration: duration(0).default(900_000).describe('longest a response may stream; 0 = no end'),
-  shutdownTimeout: duration(0).default(30_000).describe('what SIGTERM leaves to running requests'),
+    .describe('maximum size of a request body'),
+  timeout: duration(1)
+    .default(30_000)
+    .describe('maximum time from the arrival of a request to its response'),
+  streamIdleTimeout: duration(1)
+    .default(60_000)
+    .describe('a body is aborted after this time without a byte'),
+  maxDuration: duration(0)
+    .default(900_000)
+    .describe('maximum time that a response may stream; 0 = no limit'),
+  shutdownTimeout: duration(0)
+    .default(30_000)
+    .describe('time that running requests have to finish after SIGTERM'),
 })
 
 const worker = z.strictObject({
-  runtime: runtime.default('bun').describe('of a function that was registered without one'),
-  quickjsPath: text().optional().describe('the quickjs-worker to use instead of our own'),
+  runtime: runtime.default('bun').describe('runtime of a function that was created without one'),
+  quickjsPath: text().optional().describe('quickjs-worker to use in place of the embedded one'),
   start: z
     .enum(['fork', 'exec'], 'must be "fork" or "exec"')
     .default('fork')
-    .describe('of quickjs-ng workers: forked off a template, or each a process of its own'),
-  launcherPath: text().optional().describe('the functions-launcher to use instead of our own'),
+    .describe('how quickjs-ng workers start: fork from a template process, or exec a new process'),
+  launcherPath: text()
+    .optional()
+    .describe('functions-launcher to use in place of the embedded one'),
 })
 
 const pool = z.strictObject({
-  maxWorkers: integer(1, 100_000).default(1000).describe('live workers of all functions together'),
-  minWorkersPerFunction: integer(0, 1000).default(0).describe('kept while a function is idle'),
+  maxWorkers: integer(1, 100_000)
+    .default(1000)
+    .describe('maximum number of live workers of all functions'),
+  minWorkersPerFunction: integer(0, 1000)
+    .default(0)
+    .describe('workers that are kept while a function is idle'),
   maxWorkersPerFunction: integer(1, 10_000)
     .default(10)
-    .describe('unless its deployment says other'),
+    .describe('maximum workers of a function, unless its deployment sets another value'),
   concurrency: integer(1, 10_000)
     .default(32)
-    .describe('requests a quickjs-ng worker takes at once'),
-  queue: integer(0, 1_000_000).default(1000).describe('requests of a function that may wait'),
-  queueTimeout: duration(1).default(10_000).describe('longest wait for a worker'),
-  idleTimeout: duration(1).default(300_000).describe('after which an idle worker is ended'),
-  recycleAfter: integer(1, 1_000_000_000).default(100_000).describe('requests in a worker’s life'),
-  maxBackoff: duration(1).default(30_000).describe('longest wait between starts that fail'),
+    .describe('requests that a quickjs-ng worker handles at the same time'),
+  queue: integer(0, 1_000_000)
+    .default(1000)
+    .describe('maximum number of waiting requests of a function'),
+  queueTimeout: duration(1)
+    .default(10_000)
+    .describe('maximum time that a request waits for a worker'),
+  idleTimeout: duration(1).default(300_000).describe('an idle worker is stopped after this time'),
+  recycleAfter: integer(1, 1_000_000_000)
+    .default(100_000)
+    .describe('a worker is replaced after this many requests'),
+  maxBackoff: duration(1).default(30_000).describe('maximum delay between failing worker starts'),
 })
 
 const sandbox = z.strictObject({
-  uid: integer(1, 4_294_967_294).default(DEFAULT_WORKER_UID).describe('user of workers, when root'),
+  uid: integer(1, 4_294_967_294)
+    .default(DEFAULT_WORKER_UID)
+    .describe('user ID of workers, when the service runs as root'),
   allowDegraded: truth()
     .default(false)
-    .describe('run workers also without layers that their profile requires'),
+    .describe('run workers even if sandbox layers that their profile requires are missing'),
 })
 
 const egress = z.strictObject({
-  resolver: socketAddress.optional().describe('DNS server to ask in place of the system’s'),
-  allowPrivate: list(addressOrCidr).default([]).describe('may be reached although private'),
-  maxSubrequests: integer(0, 1_000_000).default(50).describe('outbound requests of one request'),
-  maxOpen: integer(1, 10_000).default(6).describe('of them at once; the next one waits'),
+  resolver: socketAddress.optional().describe('DNS server to use in place of the system’s'),
+  allowPrivate: list(addressOrCidr)
+    .default([])
+    .describe('private addresses that outbound requests may reach'),
+  maxSubrequests: integer(0, 1_000_000)
+    .default(50)
+    .describe('maximum outbound requests of one request'),
+  maxOpen: integer(1, 10_000)
+    .default(6)
+    .describe('maximum outbound requests of one request at the same time; others wait'),
   maxBody: size(0)
     .default(2 ** 30)
-    .describe('largest body of an outbound request or its response; 0 = no limit'),
+    .describe('maximum body size of an outbound request or its response; 0 = no limit'),
   maxHeaders: size(1024)
     .default(32 * 2 ** 10)
-    .describe('largest head of a response to one'),
-  connectTimeout: duration(1).default(10_000).describe('for a name, then for a connection'),
-  headTimeout: duration(1).default(60_000).describe('from an outbound request to its response'),
-  idleTimeout: duration(1).default(60_000).describe('without a byte of that response'),
+    .describe('maximum size of the headers of an outbound response'),
+  connectTimeout: duration(1)
+    .default(10_000)
+    .describe('timeout for the DNS lookup, and again for the connection'),
+  headTimeout: duration(1)
+    .default(60_000)
+    .describe('timeout from an outbound request to its response headers'),
+  idleTimeout: duration(1)
+    .default(60_000)
+    .describe('an outbound response is aborted after this time without a byte'),
 })
 
 const retained = (days: number, bytes: number) =>
@@ -86,7 +124,7 @@ const retained = (days: number, bytes: number) =>
       .describe('older rows are deleted'),
     maxSize: size(2 ** 20)
       .default(bytes)
-      .describe('of its database; the oldest rows go first'),
+      .describe('maximum size of the database; the oldest rows are deleted first'),
   })
 
 /** Every setting of the service. Keys are snake_case outside: `server.max_body`. */

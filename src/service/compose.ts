@@ -95,7 +95,8 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
     defaultRuntime: config.worker.runtime,
     engine: engineReader(config),
   })
-  const onBug = (error: unknown) => log.error('internal error in the management API', error)
+  const onBug = (error: unknown) =>
+    log.error('internal error while handling a management request', error)
   const answer = createApi({ store, operations, control, onBug })
   // No deployment may come before it has looked.
   await swept
@@ -113,7 +114,7 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
 function takeLock(dataDir: string): DataDirLock {
   const lock = tryLockDataDir(dataDir)
   if (lock !== undefined) return lock
-  const message = `Another process has the lock of the data directory ${dataDir}: a service is running on it.`
+  const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it.`
   throw new FunctionError('CONFLICT', message)
 }
 

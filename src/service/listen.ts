@@ -19,10 +19,11 @@ export function onPort<T>(hostname: string, port: number, listen: () => T): T {
 
 function whyNot(hostname: string, port: number, code: string | undefined): string {
   if (code === 'EADDRINUSE') return `Port ${port} of ${hostname} is in use by another program.`
-  if (code === 'EACCES') return `Port ${port} of ${hostname} needs rights that this user has not.`
+  if (code === 'EACCES')
+    return `Permission denied for port ${port} of ${hostname}: use a port above 1023, or grant CAP_NET_BIND_SERVICE.`
   // Where a name has no address, the code is of something else.
   if (code === 'EADDRNOTAVAIL' || isIP(hostname) === 0) {
-    return `${hostname} is no address of this machine: name another with --host.`
+    return `${hostname} is not an address of this machine: set another with --host.`
   }
   return `Port ${port} of ${hostname} cannot be used (${code}).`
 }
@@ -39,7 +40,7 @@ export async function onSocket<T>(path: string, listen: (path: string) => T): Pr
     const limit = `a socket's path has at most ${MAX_SOCKET_PATH} bytes`
     throw new FunctionError(
       'CONFLICT',
-      `${path} is too long: ${limit}; name another with --socket.`,
+      `${path} is too long: ${limit}; set a shorter path with --socket.`,
     )
   }
   await replaceStale(absolute)
@@ -60,7 +61,10 @@ async function replaceStale(path: string): Promise<void> {
   const file = lstatSync(path, { throwIfNoEntry: false })
   if (file === undefined) return
   if (!file.isSocket()) {
-    throw new FunctionError('CONFLICT', `${path} is there and is no socket.`)
+    throw new FunctionError(
+      'CONFLICT',
+      `${path} exists and is not a socket: remove it, or set another path with --socket.`,
+    )
   }
   if (await answers(path)) {
     throw new FunctionError('CONFLICT', `The socket ${path} is in use by another program.`)

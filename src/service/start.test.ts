@@ -99,7 +99,7 @@ describe('a socket', () => {
   test('is never made over a file, and its path has to fit', async () => {
     const path = join(dir, 'file')
     writeFileSync(path, 'precious')
-    await expect(onSocket(path, listen)).rejects.toThrow('is no socket')
+    await expect(onSocket(path, listen)).rejects.toThrow('is not a socket')
     await expect(onSocket(join(dir, 'x'.repeat(120)), listen)).rejects.toThrow('too long')
     await expect(onSocket(join(dir, 'no', 'such', 'folder'), listen)).rejects.toThrow(
       'cannot be used',

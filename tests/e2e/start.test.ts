@@ -44,7 +44,7 @@ describe('the start ends with one sentence', () => {
   test('when the host is none of this machine', async () => {
     for (const host of ['203.0.113.1', 'nowhere.invalid']) {
       const flags = ['--host', host, '--port', '0', '--data-dir', space.dataDir]
-      await fails(['serve', ...flags], new RegExp(`${host} is no address of this machine`))
+      await fails(['serve', ...flags], new RegExp(`${host} is not an address of this machine`))
     }
   })
 

@@ -28,7 +28,7 @@ const LAYERS: readonly { layer: string; what: string; flags: string[] }[] = [
   { layer: 'no_new_privs', what: 'no program can give it more rights', flags: [] },
   {
     layer: 'pid_namespace',
-    what: 'no other process in sight; its children end with it',
+    what: 'sees no other process; its children end with it',
     flags: ['--pid-namespace', 'required'],
   },
   {
@@ -72,7 +72,7 @@ function user({ sandboxUid }: ProbeOptions): LayerReport {
     layer,
     available,
     detail: available
-      ? `workers are the user ${sandboxUid}, who may do nothing`
+      ? `workers are the user ${sandboxUid}, which has no privileges`
       : `workers are the user of the service, which is not root: ${remedy(layer)}`,
   }
 }
@@ -123,7 +123,7 @@ function explain(said: string, layer: string): string | undefined {
     for (const line of said.trim().split('\n')) {
       const message = checkLaunchMessage(JSON.parse(line))
       if (message.type === 'launch-failed') return `${message.what} (${message.errno})`
-      if (!message.layers.includes(layer)) return 'the launcher does without it'
+      if (!message.layers.includes(layer)) return 'the launcher did not apply it'
     }
     return undefined
   } catch {

@@ -142,7 +142,7 @@ export function checkLayers(
   if (settings.allowDegraded) return
   const missing = sandbox.required.find((layer) => !layers.includes(layer))
   if (missing === undefined) return
-  const message = `the sandbox '${sandbox.kind}' needs the layer ${missing}, which is not to be had here: ${remedy(missing)}; or allow it to be left out with sandbox.allow_degraded = true`
+  const message = `the sandbox '${sandbox.kind}' needs the layer ${missing}, which is not available on this machine: ${remedy(missing)}; or run without it by setting sandbox.allow_degraded = true`
   throw new FunctionError('SANDBOX_UNAVAILABLE', message)
 }
 
