@@ -8,23 +8,20 @@ import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { FrameDecoder } from '../../src/worker/protocol/frame-decoder.ts'
 import {
-  type BodyMessage,
-  type HostMessage,
+  CHANNEL_FD,
+  EXIT_BREACH,
   MAX_LINE_BYTES,
   PROTOCOL_VERSION,
-  type StartDetails,
-} from '../../src/worker/protocol/messages.ts'
+} from '../../src/worker/protocol/limits.ts'
+import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
 import { captureConsole, captureFailures } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
 import { Fetches } from './fetches.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
-const CHANNEL_FD = 3
 /** Said on the command line where there is no network but the broker's. */
 const BROKERED = 'brokered'
-/** The host is trusted: what it says wrong is a bug, told by this status. */
-const EXIT_BREACH = 70
 
 const channel = new Channel()
 const fetches = new Fetches(channel)

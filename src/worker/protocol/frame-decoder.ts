@@ -1,7 +1,8 @@
 /** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
 import { isReleasable } from '../../lib/bytes.ts'
 import { mayBeMessage } from './json-guard.ts'
-import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
+import { MAX_LINE_BYTES } from './limits.ts'
+import { ProtocolBreach } from './messages.ts'
 
 const NEWLINE = 10
 const NOTHING = Buffer.alloc(0)
@@ -131,7 +132,7 @@ export class FrameDecoder<M> {
 }
 
 function parseLine(line: string): unknown {
-  if (!mayBeMessage(line)) throw new ProtocolBreach('a line is no message')
+  if (!mayBeMessage(line)) throw new ProtocolBreach('a line cannot be a message')
   try {
     return JSON.parse(line)
   } catch (cause) {

@@ -2,7 +2,7 @@
  * What a long line has to look like before it is parsed: JSON that nests deep, or has ten thousand
  * keys, costs the parser far more time than its sender.
  */
-import { MAX_HEADERS } from './messages.ts'
+import { MAX_HEADERS } from './limits.ts'
 
 /** Shorter ones cost next to nothing, whatever they are. */
 const LONG = 1024

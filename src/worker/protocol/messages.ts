@@ -1,24 +1,8 @@
 /** The worker protocol, version 1: its messages, its bounds, and the one error for whoever breaks it. */
 import type { HeaderList, LogLevel } from '../worker.ts'
 
-export const PROTOCOL_VERSION = 1
-
-/** Bytes of one line, its newline not counted. */
-export const MAX_LINE_BYTES = 256 * 1024
-/** Names and values of one header list together. */
-export const MAX_HEADERS_BYTES = 64 * 1024
-/** Of one header list. */
-export const MAX_HEADERS = 2000
-/** Of a fetch: https://fetch.spec.whatwg.org/#forbidden-method */
+/** Methods that no fetch may have: https://fetch.spec.whatwg.org/#forbidden-method */
 export const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
-/** Raw bytes behind one message; `start` alone may carry more. */
-export const MAX_PAYLOAD_BYTES = 64 * 1024
-export const MAX_START_BYTES = 64 * 1024 * 1024
-export const MAX_START_LINE_BYTES = 16 * 1024
-/** What a sender may have outstanding, for each id and direction. */
-export const CREDIT_WINDOW_BYTES = 256 * 1024
-/** Credit is given in parts of at least this size, or when the reader's queue is empty. */
-export const CREDIT_BATCH_BYTES = 32 * 1024
 
 /** The codes that a worker may give to an invocation, or to a bundle that did not load. */
 export type WorkerErrorCode =

@@ -2,13 +2,8 @@
 import { FunctionError } from '../../errors.ts'
 import type { WorkerSpec } from '../worker.ts'
 import { asciiJson, encodeLine } from './encode.ts'
-import {
-  MAX_START_BYTES,
-  MAX_START_LINE_BYTES,
-  PROTOCOL_VERSION,
-  type StartDetails,
-  type StartLimits,
-} from './messages.ts'
+import { MAX_START_BYTES, MAX_START_LINE_BYTES, PROTOCOL_VERSION } from './limits.ts'
+import type { StartDetails, StartLimits } from './messages.ts'
 
 /** CPU time that the kernel grants a worker's whole life: a backstop behind the budgets. */
 export function cpuLifeMs(maxCpuMs: number): number {

@@ -39,7 +39,7 @@ export function checkTemplateMessage(value: unknown): TemplateMessage {
     case 'launch-failed':
       return checkLaunchMessage(value)
   }
-  throw new ProtocolBreach('no message of a template')
+  throw new ProtocolBreach('a line is not a valid message of the zygote')
 }
 
 function areCounts(...values: unknown[]): boolean {
