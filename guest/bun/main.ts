@@ -1,6 +1,6 @@
 /**
  * The program inside a Bun worker: it speaks the protocol on descriptor 3 and runs one bundle. It is
- * handed over as text on the command line, since the sandbox's user may read no file of ours.
+ * passed as text on the command line, because the sandbox's user cannot read the host's files.
  */
 
 import { Channel } from '../../src/worker/protocol/channel.ts'
@@ -20,7 +20,7 @@ import { Fetches } from './fetches.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
-/** Said on the command line where there is no network but the broker's. */
+/** The argument of a worker without a network of its own: the host makes its fetches. */
 const BROKERED = 'brokered'
 
 const channel = new Channel()
@@ -124,7 +124,7 @@ const socket = await connectFd(CHANNEL_FD, undefined, {
     process.exit(0)
   },
   error(_socket, cause) {
-    // What a handler here throws is a bug of ours: say so where the operator sees it.
+    // An exception here is a bug of the runner or of the host, so it goes to the operator's log.
     process.stderr.write(`${cause.stack}\n`)
     process.exit(EXIT_BREACH)
   },

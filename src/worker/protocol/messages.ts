@@ -1,4 +1,4 @@
-/** The worker protocol, version 1: its messages, its bounds, and the one error for whoever breaks it. */
+/** The messages of the worker protocol, and the error for a peer that breaks it. See docs/protocol.md. */
 import type { HeaderList, LogLevel } from '../worker.ts'
 
 /** Methods that no fetch may have: https://fetch.spec.whatwg.org/#forbidden-method */
@@ -29,7 +29,7 @@ export interface ResponseMessage {
   end: boolean
 }
 
-/** A fetch, named by its worker: `f1`, `f2` and so on. */
+/** The id of a fetch, chosen by its worker: `f1`, `f2` and so on. */
 export type FetchId = `f${number}`
 /** Whose body this is: an invocation's or a fetch's. */
 export type BodyId = number | FetchId
@@ -100,7 +100,7 @@ export interface PongMessage {
   n: number
 }
 
-/** Everything a worker may say, after `accepted` and `launched`, which are not the worker's words. */
+/** Everything that a worker may send. The announcements before it are in announcements.ts. */
 export type WorkerMessage =
   | ReadyMessage
   | ResponseMessage
@@ -163,7 +163,7 @@ export interface FetchErrorMessage {
   message: string
 }
 
-/** Everything the host says to a worker. */
+/** Everything that the host sends to a worker. */
 export type HostMessage =
   | { type: 'start'; protocol: number; worker: number; limits: StartLimits; bytes: number }
   | InvokeMessage
@@ -176,7 +176,7 @@ export type HostMessage =
   | { type: 'ping'; n: number }
   | { type: 'shutdown'; grace_ms: number }
 
-/** Whoever sent this broke the protocol: its channel is of no more use. */
+/** The peer broke the protocol, so its channel must be closed. */
 export class ProtocolBreach extends Error {
   constructor(message: string) {
     super(message)
