@@ -84,7 +84,7 @@ void fn_fuzz_template(const uint8_t *data, size_t len) {
         return;
     }
     if (listen_to(data + 1, len - 1, (size_t)data[0] + 1) !=
-        listen_to(data + 1, len - 1, MAX_LINE)) {
+        listen_to(data + 1, len - 1, FN_MAX_ZYGOTE_LINE_BYTES)) {
         fputs("template: it does something else in pieces\n", stderr);
         abort();
     }

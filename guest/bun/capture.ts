@@ -5,11 +5,9 @@ import { Writable } from 'node:stream'
 import { formatWithOptions, inspect } from 'node:util'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
+import { MAX_LOG_MESSAGE } from '../../src/worker/protocol/limits.ts'
 import type { LogLevel } from '../../src/worker/worker.ts'
 import { describeError, errorText } from './errors.ts'
-
-/** Every unit may take six characters on the line, which is bounded. */
-const MAX_LOG = 32 * 1024
 
 /** Carries the running invocation through promises, timers and callbacks. */
 export const current = new AsyncLocalStorage<{ readonly id: number; readonly done: boolean }>()
@@ -21,7 +19,7 @@ export interface Running {
 }
 
 export function sendLog(channel: Channel, level: LogLevel, text: string, id?: number): void {
-  const message = text.length > MAX_LOG ? `${text.slice(0, MAX_LOG)}…` : text
+  const message = text.length > MAX_LOG_MESSAGE ? `${text.slice(0, MAX_LOG_MESSAGE)}…` : text
   channel.sendLine(encodeLine({ type: 'log', ...(id !== undefined && { id }), level, message }))
 }
 

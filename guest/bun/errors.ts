@@ -1,8 +1,6 @@
 /** What a tenant threw, as the protocol carries it. */
 import { inspect } from 'node:util'
-
-const MAX_MESSAGE = 4096
-const MAX_STACK = 16 * 1024
+import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../../src/worker/protocol/limits.ts'
 
 export interface Described {
   message: string
@@ -33,8 +31,8 @@ export function errorText({ message, stack }: Described): string {
 
 /** The fields of an `error` message. */
 export function errorFields(error: Described): { message: string; stack?: string } {
-  const stack = error.stack === undefined ? {} : { stack: error.stack.slice(0, MAX_STACK) }
-  return { message: error.message.slice(0, MAX_MESSAGE), ...stack }
+  const stack = error.stack === undefined ? {} : { stack: error.stack.slice(0, MAX_ERROR_STACK) }
+  return { message: error.message.slice(0, MAX_ERROR_MESSAGE), ...stack }
 }
 
 function describe(thrown: unknown): Described {

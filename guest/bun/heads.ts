@@ -1,13 +1,11 @@
-/** What the host takes of a head: more of it would be a breach of the protocol. */
+/** Checks that a head fits the protocol's bounds. To send more would be a breach. */
 import {
+  HEAD_RESERVE_BYTES,
   MAX_HEADERS,
   MAX_HEADERS_BYTES,
   MAX_LINE_BYTES,
-} from '../../src/worker/protocol/messages.ts'
+} from '../../src/worker/protocol/limits.ts'
 import type { HeaderList } from '../../src/worker/worker.ts'
-
-/** For `bytes` and `end`, which may come behind it yet. */
-const REST_BYTES = 64
 
 export function fitsLine(line: string, headers: HeaderList): boolean {
   let bytes = 0
@@ -15,6 +13,6 @@ export function fitsLine(line: string, headers: HeaderList): boolean {
   return (
     headers.length <= MAX_HEADERS &&
     bytes <= MAX_HEADERS_BYTES &&
-    line.length <= MAX_LINE_BYTES - REST_BYTES
+    line.length <= MAX_LINE_BYTES - HEAD_RESERVE_BYTES
   )
 }

@@ -1,6 +1,6 @@
 /**
  * The program inside a Bun worker: it speaks the protocol on descriptor 3 and runs one bundle. It is
- * handed over as text on the command line, since the sandbox's user may read no file of ours.
+ * passed as text on the command line, because the sandbox's user cannot read the host's files.
  */
 
 import { Channel } from '../../src/worker/protocol/channel.ts'
@@ -8,23 +8,20 @@ import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { FrameDecoder } from '../../src/worker/protocol/frame-decoder.ts'
 import {
-  type BodyMessage,
-  type HostMessage,
+  CHANNEL_FD,
+  EXIT_BREACH,
   MAX_LINE_BYTES,
   PROTOCOL_VERSION,
-  type StartDetails,
-} from '../../src/worker/protocol/messages.ts'
+} from '../../src/worker/protocol/limits.ts'
+import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
 import { captureConsole, captureFailures } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
 import { Fetches } from './fetches.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
-const CHANNEL_FD = 3
-/** Said on the command line where there is no network but the broker's. */
+/** The argument of a worker without a network of its own: the host makes its fetches. */
 const BROKERED = 'brokered'
-/** The host is trusted: what it says wrong is a bug, told by this status. */
-const EXIT_BREACH = 70
 
 const channel = new Channel()
 const fetches = new Fetches(channel)
@@ -127,7 +124,7 @@ const socket = await connectFd(CHANNEL_FD, undefined, {
     process.exit(0)
   },
   error(_socket, cause) {
-    // What a handler here throws is a bug of ours: say so where the operator sees it.
+    // An exception here is a bug of the runner or of the host, so it goes to the operator's log.
     process.stderr.write(`${cause.stack}\n`)
     process.exit(EXIT_BREACH)
   },

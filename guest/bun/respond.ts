@@ -2,7 +2,7 @@
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import type { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
-import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/messages.ts'
+import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/limits.ts'
 import type { HeaderList } from '../../src/worker/worker.ts'
 import { fitsLine } from './heads.ts'
 

@@ -4,10 +4,9 @@
 #define FN_IPC_H
 
 #include "core/buffer.h"
+#include "core/protocol_limits.h"
 #include "yyjson.h"
 
-#define FN_IPC_MAX_LINE (256 * 1024)
-#define FN_IPC_MAX_BYTES (64 * 1024)
 #define FN_IPC_READ_SIZE (16 * 1024)
 /* More than this unread by the host is no backlog but a bug: bodies have credit, logs are dropped.
  */

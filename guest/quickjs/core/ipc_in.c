@@ -76,7 +76,7 @@ static int parse_line(fn_ipc *ipc, const uint8_t *line, size_t len) {
 }
 
 static int start_frame(fn_ipc *ipc, const uint8_t *line, size_t len) {
-    if (len > FN_IPC_MAX_LINE) {
+    if (len > FN_MAX_LINE_BYTES) {
         return UV_EMSGSIZE;
     }
     int err = parse_line(ipc, line, len);
@@ -91,7 +91,7 @@ static int start_frame(fn_ipc *ipc, const uint8_t *line, size_t len) {
     }
     /* `credit` counts bytes of the past; in all else they follow the line. */
     if (bytes != NULL && !yyjson_equals_str(yyjson_obj_get(root, "type"), "credit")) {
-        if (yyjson_get_uint(bytes) > FN_IPC_MAX_BYTES) {
+        if (yyjson_get_uint(bytes) > FN_MAX_PAYLOAD_BYTES) {
             return UV_EMSGSIZE;
         }
         ipc->bytes = (size_t)yyjson_get_uint(bytes);
@@ -107,7 +107,7 @@ int fn_ipc_next(fn_ipc *ipc, fn_frame *frame) {
         }
         if (newline == NULL) {
             ipc->in_scanned = ipc->in.len;
-            return ipc->in.len - ipc->in_start > FN_IPC_MAX_LINE ? UV_EMSGSIZE : 0;
+            return ipc->in.len - ipc->in_start > FN_MAX_LINE_BYTES ? UV_EMSGSIZE : 0;
         }
         const uint8_t *line = ipc->in.data + ipc->in_start;
         int err = start_frame(ipc, line, (size_t)(newline - line));

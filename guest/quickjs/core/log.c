@@ -7,13 +7,12 @@
 #include <string.h>
 #include "core/json_out.h"
 
-#define MAX_MESSAGE (32 * 1024)  /* escaped, that is at most 192 KiB: within a line */
 #define MAX_QUEUED (1024 * 1024) /* unread by the host: logs are dropped beyond it */
 #define TRUNCATED " [truncated]"
 
 static void send_log(fn_worker *worker, const fn_invocation *invocation, const char *level,
                      const char *message, size_t len) {
-    size_t kept = len < MAX_MESSAGE ? len : MAX_MESSAGE;
+    size_t kept = len < FN_MAX_LOG_MESSAGE ? len : FN_MAX_LOG_MESSAGE;
     while (kept < len && kept > 0 && ((uint8_t)message[kept] & 0xc0) == 0x80) {
         kept--; /* no half character */
     }

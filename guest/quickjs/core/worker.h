@@ -8,14 +8,12 @@
 #include "core/heap.h"
 #include "core/host.h"
 #include "core/ipc.h"
+#include "core/protocol_limits.h"
 #include "quickjs.h"
 #include "uv.h"
 #include "web/web.h"
 
-#define FN_CREDIT (256 * 1024) /* bytes of one direction of one body that may be under way */
 #define FN_EXIT_FAILED 1
-#define FN_CHANNEL_FD 3
-#define FN_EXIT_BREACH 70
 
 typedef struct fn_invocation fn_invocation;
 

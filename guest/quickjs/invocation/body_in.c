@@ -3,8 +3,6 @@
 
 #include "core/json_out.h"
 
-#define CREDIT_BATCH (32 * 1024)
-
 static fn_body_in *find(fn_worker *worker, fn_body_id id) {
     if (fn_body_id_is_fetch(id)) {
         fn_fetch *fetch = fn_fetch_find(worker, id);
@@ -22,7 +20,7 @@ void fn_host_body_consumed(JSContext *ctx, fn_body_id id, size_t bytes) {
     }
     in->outstanding -= (uint32_t)bytes;
     in->owed += (uint32_t)bytes;
-    if (in->ended || in->unwanted || (in->owed < CREDIT_BATCH && in->outstanding > 0)) {
+    if (in->ended || in->unwanted || (in->owed < FN_CREDIT_BATCH_BYTES && in->outstanding > 0)) {
         return;
     }
     fn_buffer *line = fn_ipc_begin(&worker->ipc, "credit");

@@ -11,7 +11,7 @@ static size_t smaller(size_t a, size_t b) {
 void fn_body_out_init(fn_body_out *out, fn_body_id id, fn_invocation *invocation) {
     *out = (fn_body_out){.id = id,
                          .invocation = invocation,
-                         .credit = FN_CREDIT,
+                         .credit = FN_CREDIT_WINDOW_BYTES,
                          .hold = JS_UNDEFINED,
                          .pump = JS_UNDEFINED};
 }
@@ -35,7 +35,7 @@ void fn_body_out_free(fn_worker *worker, fn_body_out *out) {
 }
 
 size_t fn_body_out_sendable(const fn_body_out *out, size_t len) {
-    return smaller(smaller(len, FN_IPC_MAX_BYTES), out->credit);
+    return smaller(smaller(len, FN_MAX_PAYLOAD_BYTES), out->credit);
 }
 
 void fn_body_out_sent(fn_body_out *out, size_t len) {
@@ -139,7 +139,7 @@ void fn_body_out_pump(fn_worker *worker, fn_body_out *out) {
 }
 
 void fn_body_out_credit(fn_worker *worker, fn_body_out *out, uint64_t bytes) {
-    if (bytes > FN_CREDIT - out->credit) {
+    if (bytes > FN_CREDIT_WINDOW_BYTES - out->credit) {
         fn_worker_breach("credit for bytes that were not sent");
     }
     out->credit += (uint32_t)bytes;

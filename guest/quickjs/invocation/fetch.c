@@ -137,7 +137,7 @@ static int ask(fn_worker *worker, fn_fetch *fetch, const fn_fetch_init *init) {
     fn_json_uint(line, out->invocation->id);
     put_head(line, init, end);
     if (!put_fetch_headers(line, init, end) ||
-        fn_ipc_line_len(&worker->ipc) > FN_IPC_MAX_LINE - 64) {
+        fn_ipc_line_len(&worker->ipc) > FN_MAX_LINE_BYTES - FN_HEAD_RESERVE_BYTES) {
         fn_ipc_abandon(&worker->ipc);
         JS_ThrowTypeError(worker->ctx, "fetch: the URL and the headers are too large");
         return -1;
@@ -302,7 +302,8 @@ void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
 }
 
 void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
-    if (fetch->in.ended || frame->len == 0 || frame->len > FN_CREDIT - fetch->in.outstanding) {
+    if (fetch->in.ended || frame->len == 0 ||
+        frame->len > FN_CREDIT_WINDOW_BYTES - fetch->in.outstanding) {
         fn_worker_breach("a fetch's chunk without credit");
     }
     fetch->in.outstanding += (uint32_t)frame->len;

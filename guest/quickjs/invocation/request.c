@@ -189,7 +189,7 @@ void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_fra
         return;
     }
     if (invocation->in.ended || frame->len == 0 ||
-        frame->len > FN_CREDIT - invocation->in.outstanding) {
+        frame->len > FN_CREDIT_WINDOW_BYTES - invocation->in.outstanding) {
         fn_worker_breach("a body chunk without credit");
     }
     invocation->in.outstanding += (uint32_t)frame->len;

@@ -5,9 +5,6 @@
 #include <string.h>
 #include "core/json_out.h"
 
-#define MAX_HEADERS_BYTES (64 * 1024) /* names and values, together */
-#define MAX_HEADERS 2000
-
 static void out_of_memory(fn_worker *worker, fn_invocation *invocation) {
     (void)worker;
     invocation->stop = FN_STOP_MEMORY;
@@ -29,7 +26,7 @@ bool fn_headers_put(fn_buffer *out, const fn_headers *headers, const char *repla
             continue;
         }
         total += name_len + value_len;
-        if (total > MAX_HEADERS_BYTES || ++count > MAX_HEADERS) {
+        if (total > FN_MAX_HEADERS_BYTES || ++count > FN_MAX_HEADERS) {
             return false;
         }
         fn_buffer_text(out, first ? "[" : ",[");
@@ -61,7 +58,7 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     fn_json_uint(out, (uint64_t)view->status);
     bool fits = fn_headers_put(out, view->headers, NULL, 0);
     fn_buffer_text(out, end ? ",\"end\":true" : ",\"end\":false");
-    if (!fits || fn_ipc_line_len(&worker->ipc) > FN_IPC_MAX_LINE - 64) {
+    if (!fits || fn_ipc_line_len(&worker->ipc) > FN_MAX_LINE_BYTES - FN_HEAD_RESERVE_BYTES) {
         fn_ipc_abandon(&worker->ipc);
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",
                            "the response's headers are more than 2,000, or larger than 64 KiB",

@@ -12,8 +12,6 @@
 #include "web/performance/clock.h"
 #include "core/json_out.h"
 
-#define MAX_START_LINE (16 * 1024)
-#define MAX_START_BYTES (64u * 1024 * 1024)
 #define START_MS 5000       /* from the first to the last byte of the start line */
 #define SILENCE_MS 5000     /* between two parts of what follows it */
 #define STRICT_CLOCK_US 100 /* what other tenants' work does to caches shows in finer steps */
@@ -73,8 +71,8 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
     yyjson_val *capabilities = yyjson_obj_get(root, "capabilities");
     uint64_t bytes = yyjson_get_uint(yyjson_obj_get(root, "bytes"));
     if (!yyjson_equals_str(yyjson_obj_get(root, "type"), "start") ||
-        yyjson_get_uint(yyjson_obj_get(root, "protocol")) != 1 || bytes == 0 ||
-        bytes > MAX_START_BYTES || !yyjson_is_obj(capabilities)) {
+        yyjson_get_uint(yyjson_obj_get(root, "protocol")) != FN_PROTOCOL_VERSION || bytes == 0 ||
+        bytes > FN_MAX_START_BYTES || !yyjson_is_obj(capabilities)) {
         fn_worker_breach("the first message is no start");
     }
     worker->limits = (fn_limits){
@@ -110,10 +108,11 @@ static size_t read_start_line(fn_buffer *in) {
         if (newline != NULL) {
             return (size_t)(newline - in->data);
         }
-        if (in->len >= MAX_START_LINE || fn_buffer_reserve(in, MAX_START_LINE - in->len) == NULL) {
+        if (in->len >= FN_MAX_START_LINE_BYTES ||
+            fn_buffer_reserve(in, FN_MAX_START_LINE_BYTES - in->len) == NULL) {
             fn_worker_breach("a start line longer than 16 KiB");
         }
-        size_t count = read_some(in->data + in->len, MAX_START_LINE - in->len, until);
+        size_t count = read_some(in->data + in->len, FN_MAX_START_LINE_BYTES - in->len, until);
         if (count == 0) {
             _exit(0);
         }
@@ -182,7 +181,9 @@ static void load(fn_worker *worker, char *payload, size_t len) {
 
 static void say_ready(fn_worker *worker, uint64_t started_ns) {
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "ready");
-    fn_buffer_text(out, ",\"protocol\":1,\"engine\":\"" ENGINE "\",\"init_us\":");
+    fn_buffer_text(out, ",\"protocol\":");
+    fn_json_uint(out, FN_PROTOCOL_VERSION);
+    fn_buffer_text(out, ",\"engine\":\"" ENGINE "\",\"init_us\":");
     fn_json_uint(out, (fn_wall_ns() - started_ns) / 1000);
     if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
         fn_worker_exit(worker, FN_EXIT_FAILED, false);

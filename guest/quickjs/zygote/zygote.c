@@ -17,10 +17,7 @@
 #include <unistd.h>
 #include "zygote/child_table.h"
 
-#define CHANNEL_FD 3
 #define LISTENER_FD 4
-#define MAX_LINE 4096
-#define SPARES 2    /* a cold start finds its process made: the fork is not on its way */
 #define TELL_MS 3   /* after the last start */
 #define RETRY_MS 10 /* after a fork that the system refused, or a spare that ended untaken */
 
@@ -32,7 +29,7 @@ typedef struct {
 typedef struct {
     fn_worker *worker;
     fn_children children;
-    fn_spare spares[SPARES];
+    fn_spare spares[FN_ZYGOTE_SPARES];
     size_t spare_count;
     int taken[2]; /* pipe: a spare that took a connection writes its number */
     int signals;
@@ -40,7 +37,7 @@ typedef struct {
     uint64_t next_watch_ns;
     uint64_t tell_ns; /* 0: the host knows all pids */
     bool exhausted;   /* no memory or process was to be had: wait before the next try */
-    char line[MAX_LINE];
+    char line[FN_MAX_ZYGOTE_LINE_BYTES];
     size_t line_len;
 } fn_template;
 
@@ -55,12 +52,12 @@ static _Noreturn void end_all(const fn_template *template, int status) {
 /* The host reads this channel all the time, so waiting for room in it is no risk. */
 static void say(const fn_template *template, const char *line, size_t len) {
     while (len > 0) {
-        ssize_t count = send(CHANNEL_FD, line, len, MSG_NOSIGNAL);
+        ssize_t count = send(FN_CHANNEL_FD, line, len, MSG_NOSIGNAL);
         if (count > 0) {
             line += count;
             len -= (size_t)count;
         } else if (errno == EAGAIN) {
-            struct pollfd writable = {.fd = CHANNEL_FD, .events = POLLOUT};
+            struct pollfd writable = {.fd = FN_CHANNEL_FD, .events = POLLOUT};
             poll(&writable, 1, -1);
         } else if (errno != EINTR) {
             end_all(template, 0);
@@ -70,9 +67,9 @@ static void say(const fn_template *template, const char *line, size_t len) {
 
 static void fork_spares(fn_template *template) {
     int parent = getpid();
-    while (template->spare_count < SPARES && !template->exhausted) {
+    while (template->spare_count < FN_ZYGOTE_SPARES && !template->exhausted) {
         uint64_t number = template->last_number + 1;
-        pid_t pid = fn_children_reserve(&template->children, SPARES) == 0 ? fork() : -1;
+        pid_t pid = fn_children_reserve(&template->children, FN_ZYGOTE_SPARES) == 0 ? fork() : -1;
         if (pid == 0) {
             fn_child_run(template->worker, LISTENER_FD, template->taken[1], number, parent);
         }
@@ -173,8 +170,8 @@ static void on_line(fn_template *template, const char *line, size_t len) {
 }
 
 static void read_channel(fn_template *template) {
-    ssize_t count = recv(CHANNEL_FD, template->line + template->line_len,
-                         MAX_LINE - template->line_len, MSG_DONTWAIT);
+    ssize_t count = recv(FN_CHANNEL_FD, template->line + template->line_len,
+                         FN_MAX_ZYGOTE_LINE_BYTES - template->line_len, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
@@ -190,7 +187,7 @@ static void read_channel(fn_template *template) {
         start = newline + 1;
     }
     template->line_len = (size_t)(end - start);
-    if (template->line_len == MAX_LINE) {
+    if (template->line_len == FN_MAX_ZYGOTE_LINE_BYTES) {
         end_all(template, FN_EXIT_BREACH);
     }
     memmove(template->line, start, template->line_len);
@@ -216,7 +213,7 @@ static int watch(fn_template *template) {
 static void run(fn_template *template) {
     enum { CHANNEL, TAKEN, SIGNALS };
     struct pollfd fds[] = {
-        [CHANNEL] = {.fd = CHANNEL_FD, .events = POLLIN},
+        [CHANNEL] = {.fd = FN_CHANNEL_FD, .events = POLLIN},
         [TAKEN] = {.fd = template->taken[0], .events = POLLIN},
         [SIGNALS] = {.fd = template->signals, .events = POLLIN},
     };

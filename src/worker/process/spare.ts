@@ -1,10 +1,8 @@
 /** A connection to a template that was made ahead of need: its process waits for a worker's start. */
 import type { Socket } from 'bun'
 import { type Accepted, checkAccepted } from '../protocol/announcements.ts'
+import { MAX_ACCEPTED_LINE_BYTES } from '../protocol/limits.ts'
 import type { ChannelPeer } from '../protocol/worker-socket.ts'
-
-/** The template's child says one line before it has been told anything. */
-const MAX_LINE_BYTES = 128
 
 export class Spare implements ChannelPeer {
   readonly #ended: (spare: Spare) => void
@@ -41,7 +39,7 @@ export class Spare implements ChannelPeer {
     try {
       if (end === this.#line.length - 1 && this.#accepted === undefined) {
         this.#accepted = checkAccepted(JSON.parse(this.#line))
-      } else if (end >= 0 || this.#line.length > MAX_LINE_BYTES) {
+      } else if (end >= 0 || this.#line.length > MAX_ACCEPTED_LINE_BYTES) {
         this.close()
       }
     } catch {

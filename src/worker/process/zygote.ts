@@ -3,6 +3,7 @@ import { closeSync, constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
 import type { Accepted } from '../protocol/announcements.ts'
+import { ZYGOTE_SPARES } from '../protocol/limits.ts'
 import { type ChannelPeer, workerSocket } from '../protocol/worker-socket.ts'
 import type { ProcessExit } from './process-exit.ts'
 import { Spare } from './spare.ts'
@@ -16,8 +17,6 @@ const LAST_RETRY_MS = 50
 /** News of an end that came before its worker's number was known. */
 const MAX_EARLY_EXITS = 1024
 
-/** Connections made ahead of need: a cold start finds its process connected, and that a place of its own. */
-const SPARES = 2
 /** A spare that was lost is replaced after so long, as the next one may be lost too. */
 const REPLACE_MS = 100
 
@@ -143,7 +142,7 @@ export class Template {
   #makeSpares(): void {
     const process = this.#process
     if (!process?.open || this.#waiting.length > 0) return
-    while (this.#spares.size < SPARES) {
+    while (this.#spares.size < ZYGOTE_SPARES) {
       const spare = new Spare((lost) => this.#lostSpare(lost))
       this.#spares.add(spare)
       this.#open(process, spare).then(

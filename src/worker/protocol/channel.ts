@@ -1,8 +1,8 @@
-/** One end of a worker's or a template's channel: batched writes out, whatever the socket takes. */
+/** The host's or a worker's end of a channel: gathers what one tick sends into one write. */
 import type { Socket } from 'bun'
 import { release } from '../../lib/bytes.ts'
 
-/** Frames with raw bytes are gathered here for one write; nothing stays in it between two flushes. */
+/** Frames with raw bytes are copied here for one write. It is empty between two flushes. */
 const scratch = Buffer.allocUnsafeSlow(256 * 1024)
 
 /** A text in ASCII, or raw bytes. */
@@ -12,8 +12,8 @@ type Part = string | Uint8Array
 let dirty: Channel[] = []
 
 /**
- * The way out of a channel. Everything sent in one tick leaves in one write; what the kernel does
- * not take waits for the socket to drain.
+ * The sending side of a channel. Everything sent in one tick leaves in one write; what the kernel does
+ * not take waits until the socket drains.
  */
 export class Channel {
   #socket: Socket<unknown> | undefined
@@ -30,7 +30,7 @@ export class Channel {
   #accepted = 0
   #closed = false
 
-  /** From here on what was and is sent goes to this socket. */
+  /** Sends what was queued, and everything from now on, to this socket. */
   attach(socket: Socket<unknown>): void {
     this.#socket = socket
     if (this.#freshBytes > 0) this.#schedule()
@@ -52,14 +52,14 @@ export class Channel {
     this.#freshBytes += bytes.length
   }
 
-  /** The same, of a buffer that nobody needs any more; where `bytes` is a part of it, the last one. */
+  /** As `sendBytes`, for a buffer whose memory is released when `bytes`, its last part, is written. */
   giveBytes(bytes: Uint8Array): void {
     if (this.#closed || bytes.length === 0) return
     this.#owned.add(bytes)
     this.sendBytes(bytes)
   }
 
-  /** Nothing more is received, until `resume`. */
+  /** Receives nothing until `resume`. */
   pause(): void {
     this.#socket?.pause()
   }

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import type { Channel } from './channel.ts'
 import { FlowControlledReceiver, FlowControlledSender } from './flow-control.ts'
-import { CREDIT_BATCH_BYTES, CREDIT_WINDOW_BYTES, MAX_PAYLOAD_BYTES } from './messages.ts'
+import { CREDIT_BATCH_BYTES, CREDIT_WINDOW_BYTES, MAX_PAYLOAD_BYTES } from './limits.ts'
 
 function record() {
   const sent: string[] = []

@@ -5,12 +5,8 @@
  * fetches, use the same pair. See "Flow control" in docs/protocol.md.
  */
 import type { Channel } from './channel.ts'
-import {
-  CREDIT_BATCH_BYTES,
-  CREDIT_WINDOW_BYTES,
-  MAX_PAYLOAD_BYTES,
-  ProtocolBreach,
-} from './messages.ts'
+import { CREDIT_BATCH_BYTES, CREDIT_WINDOW_BYTES, MAX_PAYLOAD_BYTES } from './limits.ts'
+import { ProtocolBreach } from './messages.ts'
 
 /** A body on its way out: queued, cut into chunks, sent as far as credit allows. */
 export class FlowControlledSender {

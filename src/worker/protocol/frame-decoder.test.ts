@@ -2,12 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { seeded } from '../../testing/prng.ts'
 import { encodeLine } from './encode.ts'
 import { FrameDecoder } from './frame-decoder.ts'
-import {
-  MAX_LINE_BYTES,
-  MAX_PAYLOAD_BYTES,
-  ProtocolBreach,
-  type WorkerMessage,
-} from './messages.ts'
+import { MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from './limits.ts'
+import { ProtocolBreach, type WorkerMessage } from './messages.ts'
 import { checkWorkerMessage, workerPayloadBytes } from './validate-message.ts'
 
 type Frame = [WorkerMessage, string | undefined]
@@ -168,7 +164,9 @@ describe('hostile bytes', () => {
     const { frames, decoder } = collect()
     decoder.push(Buffer.from('{"type":"pong","n":"x","n":3}\n'))
     expect(frames).toEqual([[{ type: 'pong', n: 3 }, undefined]])
-    expect(() => decoder.push(Buffer.from('{"type":"pong","n":3,"n":"x"}\n'))).toThrow('bad n')
+    expect(() => decoder.push(Buffer.from('{"type":"pong","n":3,"n":"x"}\n'))).toThrow(
+      "the field 'n'",
+    )
   })
 
   test('leave Object.prototype alone', () => {
@@ -214,7 +212,7 @@ describe('bounds', () => {
     decoder.push(encode({ type: 'chunk', id: 1 }, 'y'.repeat(MAX_PAYLOAD_BYTES)))
     expect(frames[0]?.[1]).toHaveLength(MAX_PAYLOAD_BYTES)
     const more = encodeLine({ type: 'chunk', id: 1, bytes: MAX_PAYLOAD_BYTES + 1 })
-    expect(() => decoder.push(Buffer.from(more))).toThrow('bad bytes')
+    expect(() => decoder.push(Buffer.from(more))).toThrow("the field 'bytes'")
   })
 })
 

@@ -1,18 +1,19 @@
 /** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
 import { isReleasable } from '../../lib/bytes.ts'
 import { mayBeMessage } from './json-guard.ts'
-import { MAX_LINE_BYTES, ProtocolBreach } from './messages.ts'
+import { MAX_LINE_BYTES } from './limits.ts'
+import { ProtocolBreach } from './messages.ts'
 
 const NEWLINE = 10
 const NOTHING = Buffer.alloc(0)
 const always = () => true
 
 export interface FrameReader<M> {
-  /** Checks one parsed line; throws ProtocolBreach for what is no message of this channel. */
+  /** Checks one parsed line; throws ProtocolBreach if it is not a message of this channel. */
   check(value: unknown): M
   /** How many raw bytes follow the line; -1 when the message has none. */
   payloadBytes(message: M): number
-  /** Takes a whole frame. `payload` may share the memory of what was read, unless that is releasable. */
+  /** Takes a whole frame. `payload` may share the memory of the read buffer, unless that is releasable. */
   deliver(message: M, payload: Buffer | undefined): void
 }
 
@@ -46,11 +47,11 @@ export class FrameDecoder<M> {
   }
 
   /**
-   * Reads `data`, all of it or as long as `mayGoOn`, which is asked after each line and payload,
-   * with how much it took by then.
+   * Reads `data` until `mayGoOn` returns false. It is called after each line and payload, with the
+   * number of bytes taken so far.
    *
-   * @returns how many bytes it took; the others are to be given to it again
-   * @throws {ProtocolBreach} for the first thing in `data` that is no frame
+   * @returns the number of bytes taken; the caller passes the rest again
+   * @throws {ProtocolBreach} for the first part of `data` that is not a frame
    */
   push(data: Buffer, mayGoOn: (at: number) => boolean = always): number {
     let at = 0
@@ -61,7 +62,7 @@ export class FrameDecoder<M> {
     return at
   }
 
-  /** Is the stream between two frames? At its end it has to be. */
+  /** The stream is between two frames, as it must be at its end. */
   get idle(): boolean {
     return this.#carried === 0 && this.#waiting === undefined
   }
@@ -131,7 +132,7 @@ export class FrameDecoder<M> {
 }
 
 function parseLine(line: string): unknown {
-  if (!mayBeMessage(line)) throw new ProtocolBreach('a line is no message')
+  if (!mayBeMessage(line)) throw new ProtocolBreach('a line cannot be a message')
   try {
     return JSON.parse(line)
   } catch (cause) {

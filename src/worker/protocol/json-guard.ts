@@ -1,10 +1,10 @@
 /**
- * What a long line has to look like before it is parsed: JSON that nests deep, or has ten thousand
- * keys, costs the parser far more time than its sender.
+ * Checks the shape of a long line before it is parsed. JSON that nests deeply or has ten thousand
+ * keys costs the parser far more time than its sender.
  */
-import { MAX_HEADERS } from './messages.ts'
+import { MAX_HEADERS } from './limits.ts'
 
-/** Shorter ones cost next to nothing, whatever they are. */
+/** Characters. A shorter line is cheap to parse, whatever it holds. */
 const LONG = 1024
 /** An object, its headers, a header. */
 const MAX_DEPTH = 3

@@ -1,24 +1,8 @@
-/** The worker protocol, version 1: its messages, its bounds, and the one error for whoever breaks it. */
+/** The messages of the worker protocol, and the error for a peer that breaks it. See docs/protocol.md. */
 import type { HeaderList, LogLevel } from '../worker.ts'
 
-export const PROTOCOL_VERSION = 1
-
-/** Bytes of one line, its newline not counted. */
-export const MAX_LINE_BYTES = 256 * 1024
-/** Names and values of one header list together. */
-export const MAX_HEADERS_BYTES = 64 * 1024
-/** Of one header list. */
-export const MAX_HEADERS = 2000
-/** Of a fetch: https://fetch.spec.whatwg.org/#forbidden-method */
+/** Methods that no fetch may have: https://fetch.spec.whatwg.org/#forbidden-method */
 export const FORBIDDEN_METHOD = /^(?:connect|trace|track)$/i
-/** Raw bytes behind one message; `start` alone may carry more. */
-export const MAX_PAYLOAD_BYTES = 64 * 1024
-export const MAX_START_BYTES = 64 * 1024 * 1024
-export const MAX_START_LINE_BYTES = 16 * 1024
-/** What a sender may have outstanding, for each id and direction. */
-export const CREDIT_WINDOW_BYTES = 256 * 1024
-/** Credit is given in parts of at least this size, or when the reader's queue is empty. */
-export const CREDIT_BATCH_BYTES = 32 * 1024
 
 /** The codes that a worker may give to an invocation, or to a bundle that did not load. */
 export type WorkerErrorCode =
@@ -45,7 +29,7 @@ export interface ResponseMessage {
   end: boolean
 }
 
-/** A fetch, named by its worker: `f1`, `f2` and so on. */
+/** The id of a fetch, chosen by its worker: `f1`, `f2` and so on. */
 export type FetchId = `f${number}`
 /** Whose body this is: an invocation's or a fetch's. */
 export type BodyId = number | FetchId
@@ -116,7 +100,7 @@ export interface PongMessage {
   n: number
 }
 
-/** Everything a worker may say, after `accepted` and `launched`, which are not the worker's words. */
+/** Everything that a worker may send. The announcements before it are in announcements.ts. */
 export type WorkerMessage =
   | ReadyMessage
   | ResponseMessage
@@ -179,7 +163,7 @@ export interface FetchErrorMessage {
   message: string
 }
 
-/** Everything the host says to a worker. */
+/** Everything that the host sends to a worker. */
 export type HostMessage =
   | { type: 'start'; protocol: number; worker: number; limits: StartLimits; bytes: number }
   | InvokeMessage
@@ -192,7 +176,7 @@ export type HostMessage =
   | { type: 'ping'; n: number }
   | { type: 'shutdown'; grace_ms: number }
 
-/** Whoever sent this broke the protocol: its channel is of no more use. */
+/** The peer broke the protocol, so its channel must be closed. */
 export class ProtocolBreach extends Error {
   constructor(message: string) {
     super(message)

@@ -1,15 +1,15 @@
-/** What comes on a worker's channel, read in slices: one that floods its channel holds up nobody else's. */
+/** Reads a worker's channel in slices, so that a worker that floods it does not delay the others. */
 import type { FrameDecoder } from './frame-decoder.ts'
 
-/** A slice is over after so long, so many steps or so many bytes: what they set off is not done with them. */
+/** A slice ends at the first of these. The work that its messages cause comes on top. */
 const SLICE_MS = 0.15
 const SLICE_STEPS = 32
 const SLICE_BYTES = 128 * 1024
-/** The clock is looked at once in so many steps. */
+/** The clock is read once in this many steps. */
 const CLOCK_STEPS = 4
 const NOTHING = Buffer.alloc(0)
 
-/** Slices that are left over, of all channels: one is read in each turn of the event loop. */
+/** Slices that wait, of all channels: each turn of the event loop reads one. */
 const waiting: (() => void)[] = []
 
 function readNext(): void {
@@ -40,7 +40,7 @@ export class Intake {
   #paused = false
   #stopped = false
 
-  /** @param broke told what the decoder threw */
+  /** @param broke called with what the decoder threw */
   constructor(decoder: FrameDecoder<unknown>, source: Source, broke: (cause: unknown) => void) {
     this.#decoder = decoder
     this.#source = source
@@ -63,7 +63,7 @@ export class Intake {
     this.#source.pause()
   }
 
-  /** Whoever makes the host work for nothing waits: after this frame nothing is read for so many ms. */
+  /** Reads nothing for `ms` after this frame: the delay for a worker that floods the host. */
   pauseFor(ms: number): void {
     this.#restsUntil = performance.now() + ms
   }

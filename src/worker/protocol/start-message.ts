@@ -1,14 +1,9 @@
-/** The `start` message: limits and capabilities in its line, what the tenant wrote behind it. */
+/** The `start` message: limits and capabilities in its line, details and bundle in its payload. */
 import { FunctionError } from '../../errors.ts'
 import type { WorkerSpec } from '../worker.ts'
 import { asciiJson, encodeLine } from './encode.ts'
-import {
-  MAX_START_BYTES,
-  MAX_START_LINE_BYTES,
-  PROTOCOL_VERSION,
-  type StartDetails,
-  type StartLimits,
-} from './messages.ts'
+import { MAX_START_BYTES, MAX_START_LINE_BYTES, PROTOCOL_VERSION } from './limits.ts'
+import type { StartDetails, StartLimits } from './messages.ts'
 
 /** CPU time that the kernel grants a worker's whole life: a backstop behind the budgets. */
 export function cpuLifeMs(maxCpuMs: number): number {
@@ -18,7 +13,7 @@ export function cpuLifeMs(maxCpuMs: number): number {
 /**
  * The line and its bytes.
  *
- * @throws {FunctionError} BUNDLE_LOAD_ERROR or WORKER_START_FAILED where they pass the bounds
+ * @throws {FunctionError} BUNDLE_LOAD_ERROR or WORKER_START_FAILED if they are larger than the protocol allows
  */
 export function encodeStart(
   spec: WorkerSpec,
@@ -37,7 +32,10 @@ export function encodeStart(
   const head = Buffer.from(`${asciiJson(details)}\n`, 'latin1')
   const bytes = head.length + bundle.length
   if (bytes > MAX_START_BYTES) {
-    throw new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle and its environment pass 64 MiB')
+    throw new FunctionError(
+      'BUNDLE_LOAD_ERROR',
+      'The bundle and its environment variables are larger than 64 MiB together. Make one of them smaller.',
+    )
   }
   const limits: StartLimits = {
     memory_bytes: spec.capabilities.maxMemory,
@@ -56,7 +54,10 @@ export function encodeStart(
     bytes,
   })
   if (line.length > MAX_START_LINE_BYTES) {
-    throw new FunctionError('WORKER_START_FAILED', 'the capabilities of the function pass 16 KiB')
+    throw new FunctionError(
+      'WORKER_START_FAILED',
+      'The capabilities of the function are larger than 16 KiB. Name fewer paths or domains.',
+    )
   }
   return { line, bytes: [head, bundle] }
 }

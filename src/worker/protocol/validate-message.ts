@@ -1,16 +1,19 @@
-/** Checks what a worker says. All of it is hostile input: what is not exactly a message is a breach. */
+/**
+ * Validates what a worker sends. All of it is hostile input: whatever is not exactly a message is a
+ * breach. It is written by hand, because it runs for every message: a schema library would allocate.
+ * protocol/messages.json describes the same rules, and the golden frames made from it test them.
+ */
 import {
   CREDIT_WINDOW_BYTES,
-  FORBIDDEN_METHOD,
+  MAX_ENGINE_NAME,
   MAX_HEADERS,
   MAX_HEADERS_BYTES,
   MAX_PAYLOAD_BYTES,
   PROTOCOL_VERSION,
-  ProtocolBreach,
-  type WorkerMessage,
-} from './messages.ts'
+} from './limits.ts'
+import { FORBIDDEN_METHOD, ProtocolBreach, type WorkerMessage } from './messages.ts'
 
-/** A message whose fields have not been looked at. */
+/** A message whose fields have not been checked yet. */
 type Fields = Record<string, unknown>
 
 const ERROR_CODES = new Set<unknown>([
@@ -23,7 +26,7 @@ const ERROR_CODES = new Set<unknown>([
 ])
 const LOG_LEVELS = new Set<unknown>(['debug', 'info', 'warn', 'error'])
 
-/** RFC 9110 tokens; what is not one would end up in the head of an HTTP response. */
+/** RFC 9110 tokens: names end up in the head of an HTTP response. */
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const BAD_HEADER_VALUE = /[\0\r\n\u0100-\uffff]/
 const FETCH_ID = /^f[1-9][0-9]{0,14}$/
@@ -50,7 +53,7 @@ const CHECKS: Record<string, Check> = {
   cancel: check(checkCancel, 'id', 'reason'),
   ready: check(checkReady, 'protocol', 'engine', 'init_us'),
 }
-// A type named like something every object has must not find that.
+// A type such as 'constructor' must not find what every object inherits.
 Object.setPrototypeOf(CHECKS, null)
 
 function check(run: (m: Fields) => void, ...keys: string[]): Check {
@@ -63,18 +66,19 @@ function check(run: (m: Fields) => void, ...keys: string[]): Check {
  * @throws {ProtocolBreach} where it is none: unknown type or key, missing or ill-typed field, out of bounds
  */
 export function checkWorkerMessage(value: unknown): WorkerMessage {
-  if (typeof value !== 'object' || value === null) throw new ProtocolBreach('a line is no object')
+  if (typeof value !== 'object' || value === null)
+    throw new ProtocolBreach('a line is not a JSON object')
   const message = value as Fields
   const { type } = message
   const check = typeof type === 'string' ? CHECKS[type] : undefined
   if (check === undefined) throw new ProtocolBreach('unknown message type')
-  // Under a key that nobody reads, a flood of values that cost much to parse would pass unseen.
+  // An unknown key could hold values that are expensive to parse.
   for (const key in message) if (!check.keys.has(key)) throw new ProtocolBreach('unknown key')
   check.run(message)
   return value as WorkerMessage
 }
 
-/** How many raw bytes follow a worker's message. */
+/** Length of the payload that follows a worker's message; -1 if it has none. */
 export function workerPayloadBytes(message: WorkerMessage): number {
   if (message.type === 'response' || message.type === 'fetch') return message.bytes ?? -1
   return message.type === 'chunk' ? message.bytes : -1
@@ -107,7 +111,7 @@ function checkHeaders(headers: unknown): void {
 
 function checkFetch(m: Fields): void {
   if (typeof m.id !== 'string' || !FETCH_ID.test(m.id)) bad('id')
-  checkId(m.invocation)
+  checkId(m.invocation, 'invocation')
   const { method } = m
   if (typeof method !== 'string' || !HEADER_NAME.test(method)) bad('method')
   if (FORBIDDEN_METHOD.test(method)) bad('method')
@@ -155,13 +159,14 @@ function checkCancel(m: Fields): void {
 }
 
 function checkReady(m: Fields): void {
-  if (m.protocol !== PROTOCOL_VERSION) throw new ProtocolBreach('another protocol version')
-  if (typeof m.engine !== 'string' || m.engine.length > 100) bad('engine')
+  if (m.protocol !== PROTOCOL_VERSION)
+    throw new ProtocolBreach('ready has another protocol version')
+  if (typeof m.engine !== 'string' || m.engine.length > MAX_ENGINE_NAME) bad('engine')
   checkCount(m.init_us, 'init_us', Number.MAX_SAFE_INTEGER)
 }
 
-function checkId(id: unknown): void {
-  if (!isInteger(id) || id < 1) bad('id')
+function checkId(id: unknown, field = 'id'): void {
+  if (!isInteger(id) || id < 1) bad(field)
 }
 
 function checkBodyId(id: unknown): void {
@@ -178,5 +183,5 @@ function isInteger(value: unknown): value is number {
 }
 
 function bad(field: string): never {
-  throw new ProtocolBreach(`bad ${field}`)
+  throw new ProtocolBreach(`the field '${field}' is missing or not valid`)
 }

@@ -1,4 +1,4 @@
-/** What comes on a template's own channel: the launcher's line, then what becomes of workers. */
+/** Messages of the zygote's control channel: the launcher's line, then events of its workers. */
 import { areNames, checkLaunchMessage, type LaunchMessage } from './announcements.ts'
 import { ProtocolBreach } from './messages.ts'
 
@@ -19,7 +19,7 @@ export type TemplateMessage =
 /**
  * Takes one parsed line as a template's message.
  *
- * @throws {ProtocolBreach} where it is none
+ * @throws {ProtocolBreach} if it is not a valid message
  */
 export function checkTemplateMessage(value: unknown): TemplateMessage {
   const message = value as Record<string, unknown> | null
@@ -39,7 +39,7 @@ export function checkTemplateMessage(value: unknown): TemplateMessage {
     case 'launch-failed':
       return checkLaunchMessage(value)
   }
-  throw new ProtocolBreach('no message of a template')
+  throw new ProtocolBreach('a line is not a valid message of the zygote')
 }
 
 function areCounts(...values: unknown[]): boolean {

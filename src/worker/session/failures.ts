@@ -1,12 +1,10 @@
 /** Turns what a worker says or how it ends into the errors that its callers see. */
 import { FunctionError, type SourcePosition } from '../../errors.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
+import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../protocol/limits.ts'
 import type { ErrorMessage } from '../protocol/messages.ts'
 import type { WorkerSpec } from '../worker.ts'
 
-const MAX_MESSAGE = 4096
-/** A longer text is not looked at for positions. */
-const MAX_STACK = 16 * 1024
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
 
@@ -31,7 +29,7 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
   // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
   const text = (message.id === undefined && LOAD_LIMITS[message.code]) || message.message
-  return new FunctionError(code, text.slice(0, MAX_MESSAGE), {
+  return new FunctionError(code, text.slice(0, MAX_ERROR_MESSAGE), {
     ...(stack !== undefined && { stack }),
     ...(position !== undefined && { position }),
   })
@@ -39,7 +37,7 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
 
 /** The stack with the tenant's own positions. A worker made it up, so that it may be no stack at all. */
 export function mapSafely(spec: WorkerSpec, stack: string): string {
-  if (stack.length > MAX_STACK) return stack
+  if (stack.length > MAX_ERROR_STACK) return stack
   try {
     return spec.mapStack(stack.replace(BUILT_IN_FRAMES, ''))
   } catch {

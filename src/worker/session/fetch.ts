@@ -4,12 +4,8 @@ import type { EgressCall, EgressResponse, EgressSink } from '../../egress/outbou
 import type { Channel } from '../protocol/channel.ts'
 import { encodeLine } from '../protocol/encode.ts'
 import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
-import {
-  type FetchId,
-  type FetchMessage,
-  MAX_LINE_BYTES,
-  ProtocolBreach,
-} from '../protocol/messages.ts'
+import { MAX_LINE_BYTES } from '../protocol/limits.ts'
+import { type FetchId, type FetchMessage, ProtocolBreach } from '../protocol/messages.ts'
 
 /** What a fetch needs of its worker. */
 export interface FetchOwner {

@@ -5,12 +5,8 @@ import { isReleasable } from '../../lib/bytes.ts'
 import type { Channel } from '../protocol/channel.ts'
 import { asciiJson } from '../protocol/encode.ts'
 import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
-import {
-  MAX_LINE_BYTES,
-  MAX_PAYLOAD_BYTES,
-  ProtocolBreach,
-  type ResponseMessage,
-} from '../protocol/messages.ts'
+import { MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/limits.ts'
+import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
 import type { Completion, Invocation, InvocationRequest, ResponseSink } from '../worker.ts'
 import type { Fetches } from './fetch-table.ts'
 
