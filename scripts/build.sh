@@ -73,14 +73,15 @@ fetch_sources() {
 # Built-in JS that imports npm packages is bundled into one file each; build.zig compiles that to bytecode.
 bundle_web_js() {
   local want
-  want=$(content_hash package-lock.json scripts/streams-ponyfill*.ts)
+  want=$(content_hash package-lock.json scripts/streams-ponyfill.ts \
+    scripts/line-breaks.ts scripts/apply-patches.py guest/quickjs/patches/web-streams-polyfill)
   if stamp_is web-js "$want" && [ -d .build/web-js/streams ]; then
     return
   fi
   rm -rf .build/web-js.new
   mkdir -p .build/web-js.new/streams
   "$bun" scripts/streams-ponyfill.ts .build/web-js.new/streams/streams-ponyfill.js >&2 ||
-    die 'web-streams-polyfill is not what scripts/streams-ponyfill-changes.ts expects.'
+    die 'a patch of guest/quickjs/patches/web-streams-polyfill does not fit the package.'
   rm -rf .build/web-js
   mv .build/web-js.new .build/web-js
   stamp_set web-js "$want"
@@ -103,7 +104,8 @@ make_encoding_tables() {
 # Node's modules, as bundles of functions take them in; ./functions carries them.
 bundle_node_modules() {
   local want
-  want=$(content_hash guest/node scripts/bundle-node-modules.ts package-lock.json)
+  want=$(content_hash guest/node scripts/bundle-node-modules.ts package-lock.json \
+    scripts/apply-patches.py guest/quickjs/patches/jspm-core)
   if stamp_is node-modules "$want" && [ -f .build/node-modules.pack ]; then
     return
   fi
@@ -136,7 +138,7 @@ build_native() {
 compile_functions() {
   local want
   want=$(find src guest/bun -name '*.test.ts' -prune -o -type f -print0 | LC_ALL=C sort -z |
-    xargs -0 sha256sum package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/*.pack | sha256sum)
+    xargs -0 sha256sum THIRD_PARTY_NOTICES.md third-party/libraries.json package.json package-lock.json tsconfig.json scripts/build.sh .build/bin/* .build/*.pack | sha256sum)
   if stamp_is functions "$want" && [ -x functions ]; then
     return
   fi

@@ -3,32 +3,33 @@
  * what it takes from npm, by file name. What several of them need is a part of its own, so that a
  * bundle that imports two has it once.
  */
-import { readdirSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { readdirSync, rmSync } from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import type { BunPlugin } from 'bun'
 
 const folder = join(import.meta.dir, '../guest/node')
 const entries = readdirSync(folder).filter((name) => /(?<!\.d)\.[jt]s$/.test(name))
 
-/** Where the library keeps its own queue of ticks. */
-const QUEUED =
-  /queue\.push\(new Item\(fun, args\)\);\s+if \(queue\.length === 1 && !draining\)\s+setTimeout\(drainQueue, 0\);/
+/** Where the patched files of @jspm/core are written; the others are taken as they are. */
+const patched = join(import.meta.dir, '../.build/jspm-core')
+const source = join(import.meta.dir, '../node_modules/@jspm/core')
 
-/**
- * A tick is a microtask of whoever asks for it: the library's one queue for all is emptied by a timer of
- * whoever came first, and stays full for ever where that request is over before the timer's time.
- */
-const ticks: BunPlugin = {
-  name: 'ticks',
+rmSync(patched, { recursive: true, force: true })
+const apply = Bun.spawnSync(
+  ['python3', '-B', 'scripts/apply-patches.py', 'guest/quickjs/patches/jspm-core', source, patched],
+  { stdout: 'inherit', stderr: 'inherit' },
+)
+if (apply.exitCode !== 0) process.exit(1)
+
+const patches: BunPlugin = {
+  name: 'patches',
   setup(build) {
     build.onLoad(
       { filter: /[/]@jspm[/]core[/]nodelibs[/]browser[/][^/]+\.js$/ },
       async ({ path }) => {
-        const text = await Bun.file(path).text()
-        return {
-          contents: text.replace(QUEUED, 'queueMicrotask(() => fun(...args));'),
-          loader: 'js',
-        }
+        const file = Bun.file(join(patched, 'nodelibs/browser', basename(path)))
+        const contents = await ((await file.exists()) ? file : Bun.file(path)).text()
+        return { contents, loader: 'js' }
       },
     )
   },
@@ -44,7 +45,7 @@ const result = await Bun.build({
   external: ['node:*', 'fn:*'],
   define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
   conditions: ['production'],
-  plugins: [ticks],
+  plugins: [patches],
   minify: { syntax: true, whitespace: true, identifiers: false },
 })
 const sources: Record<string, string> = {}

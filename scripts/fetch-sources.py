@@ -2,7 +2,7 @@
 """Fetches the C and C++ sources that the worker is built from and unpacks them into .build/sources.
 
 pip downloads the source archives that third-party/requirements.txt pins, and checks their hashes.
-The engine gets the change of guest/quickjs/patches. What is there already is left alone, so an
+The engine gets the patches of guest/quickjs/patches/quickjs. What is there already is left alone, so an
 unchanged build needs no network.
 """
 
@@ -21,7 +21,8 @@ LOCK = ROOT / "third-party" / "requirements.txt"
 METADATA_ONLY = ROOT / "third-party" / "metadata-only"
 ARCHIVES = ROOT / ".build" / "archives"
 SOURCES = ROOT / ".build" / "sources"
-ENGINE_PATCH = ROOT / "guest" / "quickjs" / "patches"
+ENGINE_PATCHES = ROOT / "guest" / "quickjs" / "patches" / "quickjs"
+APPLY_PATCHES = ROOT / "scripts" / "apply-patches.py"
 
 # Name in the lock -> (folder in .build/sources, folder inside the archive).
 PARTS = {
@@ -103,12 +104,9 @@ def unpack(archive, inside, target):
 
 
 def patch_engine(folder):
-    script = ENGINE_PATCH / "apply.py"
-    if not script.is_file():
-        return
-    command = [sys.executable, "-B", str(script), str(folder)]
+    command = [sys.executable, "-B", str(APPLY_PATCHES), str(ENGINE_PATCHES), str(folder)]
     if subprocess.run(command, stdin=subprocess.DEVNULL).returncode != 0:
-        sys.exit("guest/quickjs/patches does not fit this version of the engine")
+        sys.exit("a patch of guest/quickjs/patches/quickjs does not fit this version of the engine")
 
 
 def prepare(name, archive, stamp):
@@ -132,7 +130,7 @@ def main():
     hashes = read_lock()
     stale = {}
     for name, sha in hashes.items():
-        stamp = sha + folder_sha256(ENGINE_PATCH) if name == "quickjs-ng" else sha
+        stamp = sha + folder_sha256(ENGINE_PATCHES) if name == "quickjs-ng" else sha
         have = SOURCES / PARTS[name][0] / ".stamp"
         if not have.is_file() or have.read_text() != stamp:
             stale[name] = stamp

@@ -2,17 +2,20 @@
  * Writes the streams module of the worker out of web-streams-polyfill: `streams-ponyfill.ts OUT.js`.
  * scripts/build.sh calls it.
  *
- * The ponyfill was written for pages that trust their scripts. Here a tenant may replace any method
- * and any global, so each place where it looks one up gets what guest/quickjs/web/streams-builtins.js
- * kept of it. A change that does not fit the package's text exactly means that the package moved:
- * nothing is written, and the change is named.
+ * The package was written for pages that trust their scripts. Here a script may replace any method and
+ * any global, so the patches use what guest/quickjs/web/streams/streams-builtins.js kept of them. The package
+ * ships minified code only: it is broken into lines first, which changes no token. A patch that does
+ * not fit is named, and nothing is written.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
-import { CHANGES, PATTERNS } from './streams-ponyfill-changes.ts'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { breakLines } from './line-breaks.ts'
 
 const PACKAGE = 'node_modules/web-streams-polyfill/dist/ponyfill.mjs'
+const PATCHES = 'guest/quickjs/patches/web-streams-polyfill'
 
-/** What of the language may stay as it is: it looks nothing up when a tenant's code has run. */
+/** Code that would look something up after a script has run. */
 const FORBIDDEN = [
   /\binstanceof\b/,
   /\.(call|apply|bind|map|slice|set|push\.|transfer|isView|detached)\(/,
@@ -21,23 +24,24 @@ const FORBIDDEN = [
   /=\{\}[,)]/,
 ]
 
-let text = readFileSync(PACKAGE, 'utf8')
-for (const [name, search, replacement] of CHANGES) {
-  const count = text.split(search).length - 1
-  if (count !== 1) throw new Error(`${PACKAGE}: '${name}' occurs ${count} times`)
-  text = text.replace(search, () => replacement)
-}
-for (const [name, pattern, replacement, expected] of PATTERNS) {
-  const count = [...text.matchAll(pattern)].length
-  if (count !== expected) throw new Error(`${PACKAGE}: '${name}' occurs ${count} times`)
-  text = text.replace(pattern, replacement)
-}
-for (const pattern of FORBIDDEN) {
-  const found = pattern.exec(text)
-  if (found !== null) {
-    throw new Error(`${PACKAGE}: '${text.slice(found.index - 40, found.index + 40)}' is not safe`)
-  }
-}
 const path = process.argv[2]
 if (path === undefined) throw new Error('usage: streams-ponyfill.ts OUT.js')
-writeFileSync(path, text)
+const folder = mkdtempSync(join(tmpdir(), 'functions-streams-'))
+try {
+  const file = join(folder, 'ponyfill.mjs')
+  writeFileSync(file, breakLines(readFileSync(PACKAGE, 'utf8')))
+  const command = ['python3', '-B', 'scripts/apply-patches.py', PATCHES, folder]
+  const { exitCode } = Bun.spawnSync(command, { stdout: 'inherit', stderr: 'inherit' })
+  if (exitCode !== 0) process.exit(1)
+  const text = readFileSync(file, 'utf8')
+  for (const pattern of FORBIDDEN) {
+    const found = pattern.exec(text)
+    if (found !== null) {
+      const around = text.slice(Math.max(0, found.index - 40), found.index + 40)
+      throw new Error(`${PACKAGE}: '${around}' looks something up that a script may have replaced`)
+    }
+  }
+  writeFileSync(path, text)
+} finally {
+  rmSync(folder, { recursive: true })
+}

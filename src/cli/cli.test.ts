@@ -141,8 +141,21 @@ describe('help and version', () => {
     const { status, stdout } = await run(['version'])
     expect(status).toBe(0)
     expect(stdout).toMatch(
-      new RegExp(`^functions ${RELEASE} \\(quickjs-ng/\\d\\S+, bun/\\d\\S+\\)\n$`),
+      new RegExp(`^functions ${RELEASE} \\(quickjs-ng/\\d\\S+, bun/\\d\\S+\\)\n`),
     )
+    const document = JSON.parse((await run(['version', '--json'])).stdout)
+    expect(document.version).toBe(RELEASE)
+    expect(document.engines[0]).toBe(`quickjs-ng/${document.libraries['quickjs-ng']}`)
+    const names = ['quickjs-ng', 'libuv', 'ada', 'yyjson', 'zlib', 'mbedtls']
+    expect(Object.keys(document.libraries)).toEqual(names)
+    for (const name of names) expect(stdout).toContain(`  ${name} ${document.libraries[name]}\n`)
+  })
+
+  test('prints the licences of what it contains', async () => {
+    const { status, stdout } = await run(['version', '--licenses'])
+    expect(status).toBe(0)
+    expect(stdout).toContain('# Third-party notices')
+    expect(stdout).toContain('| quickjs-ng | ')
   })
 })
 

@@ -1,3 +1,5 @@
+import notices from '../../THIRD_PARTY_NOTICES.md' with { type: 'file' }
+import { libraryVersions } from '../lib/libraries.ts'
 import { RELEASE } from '../release.ts'
 import { engineReader } from '../service/native-programs.ts'
 import type { Command } from './command.ts'
@@ -5,13 +7,21 @@ import { refuseFoundPrograms } from './programs.ts'
 
 export const version: Command = {
   name: 'version',
-  summary: 'Print the release, and those of the runtimes',
-  examples: ['version'],
-  async run({ loaded, print }) {
+  summary: 'Print the release, and those of the runtimes and libraries',
+  examples: ['version', 'version --licenses'],
+  options: [{ flags: '--licenses', help: 'the licences of the software inside' }],
+  async run({ loaded, print }, _args, { licenses }) {
+    if (licenses === true) {
+      const text = await Bun.file(notices).text()
+      await print({ licenses: text }, () => text)
+      return
+    }
     refuseFoundPrograms(loaded)
     const engine = engineReader(loaded.config)
     const engines = [await engine('quickjs-ng'), await engine('bun')]
-    const document = { version: RELEASE, engines }
-    await print(document, () => `functions ${RELEASE} (${engines.join(', ')})\n`)
+    const libraries = libraryVersions()
+    const document = { version: RELEASE, engines, libraries }
+    const rows = Object.entries(libraries).map(([name, release]) => `  ${name} ${release}\n`)
+    await print(document, () => `functions ${RELEASE} (${engines.join(', ')})\n${rows.join('')}`)
   },
 }

@@ -1,8 +1,9 @@
 /** The native programs of this service, and what starts workers with them. */
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
+import { libraryVersion } from '../lib/libraries.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
@@ -71,21 +72,38 @@ export async function startLauncher(
 }
 
 /**
- * Names a runtime's engine with its version, such as `quickjs-ng/0.17.0`. The worker program is asked
- * once, as `worker.quickjs_path` may name another one than this executable carries.
+ * Returns a function that names a runtime's engine with its version, such as `quickjs-ng/0.17.0`.
+ *
+ * The embedded worker was built with this executable, so its engine is the one of the lock file.
+ * `worker.quickjs_path` or a program beside the executable may be another build: it is asked with
+ * `--version`, once per path and process. An operator who replaces that file restarts the service.
  */
 export function engineReader(config: Config): (runtime: Runtime) => Promise<string> {
-  let quickjs: Promise<string> | undefined
-  return (runtime) => {
-    if (runtime === 'bun') return Promise.resolve(`bun/${Bun.version}`)
-    quickjs ??= quickjsEngine(config)
-    return quickjs
+  return async (runtime) => {
+    if (runtime === 'bun') return `bun/${Bun.version}`
+    const options = binaryOptions(config)
+    const path = await findBinary('quickjs-worker', options)
+    const own =
+      options.configured['quickjs-worker'] === undefined &&
+      path !== join(dirname(options.executablePath), 'quickjs-worker')
+    return own ? `quickjs-ng/${libraryVersion('quickjs-ng')}` : await engineOf(path)
   }
 }
 
-async function quickjsEngine(config: Config): Promise<string> {
-  const text = await workerVersion(await findBinary('quickjs-worker', binaryOptions(config)))
-  return `quickjs-ng/${/\(quickjs-ng (\S+), protocol \d+\)/.exec(text)?.[1] ?? 'unknown'}`
+/** By path of the worker program. A failed question is asked again. */
+const engines = new Map<string, Promise<string>>()
+
+function engineOf(path: string): Promise<string> {
+  let engine = engines.get(path)
+  if (engine === undefined) {
+    engine = workerVersion(path).then((text) => {
+      const version = /\(quickjs-ng (\S+), protocol \d+\)/.exec(text)?.[1]
+      if (version === undefined) engines.delete(path)
+      return `quickjs-ng/${version ?? 'unknown'}`
+    })
+    engines.set(path, engine)
+  }
+  return engine
 }
 
 /** What `quickjs-worker --version` prints; empty if it cannot be run. */

@@ -13,11 +13,13 @@ import { join, resolve } from 'node:path'
 
 const ROOT = resolve(import.meta.dir, '../..')
 const ARCHIVES = join(ROOT, '.build/archives')
+const PATCHES = 'guest/quickjs/patches/quickjs'
 let folder: string
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'functions-sources-'))
-  for (const path of ['scripts/fetch-sources.py', 'third-party', 'guest/quickjs/patches']) {
+  const paths = ['scripts/fetch-sources.py', 'scripts/apply-patches.py', 'third-party', PATCHES]
+  for (const path of paths) {
     cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   }
   cpSync(ARCHIVES, join(folder, '.build/archives'), { recursive: true })
@@ -59,12 +61,16 @@ test('an archive with one byte more is not used', async () => {
   expect(existsSync(join(folder, '.build/sources/quickjs'))).toBe(false)
 })
 
-test('an engine that the change does not fit stops the build', async () => {
-  const apply = join(folder, 'guest/quickjs/patches/apply.py')
-  writeFileSync(apply, 'import sys\nsys.exit(1)\n')
+test('an engine that a patch does not fit stops the build, and the patch is named', async () => {
+  const patch = join(folder, PATCHES, '0003-interrupt.patch')
+  const text = readFileSync(patch, 'utf8')
+  writeFileSync(patch, text.replace(' JS_ThrowInternalError(', ' JS_ThrowOtherError('))
   const { status, said } = await fetchSources()
   expect(status).toBe(1)
-  expect(said).toContain('guest/quickjs/patches does not fit')
+  expect(said).toMatch(
+    /0003-interrupt\.patch: quickjs\.c: @@ .+ @@ does not fit \(line \d+ should be/,
+  )
+  expect(said).toContain('a patch of guest/quickjs/patches/quickjs does not fit')
   expect(existsSync(join(folder, '.build/sources/quickjs'))).toBe(false)
 })
 

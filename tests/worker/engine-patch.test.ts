@@ -1,11 +1,17 @@
-/** The changes to the engine apply to the pinned source exactly, or not at all. */
+/** The patches of the engine apply to the pinned source exactly, or not at all. */
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { at, startCases } from './cases.ts'
+import { startTemplate } from './harness.ts'
 
-const APPLY = join(import.meta.dir, '../../guest/quickjs/patches/apply.py')
-const PATCHED = join(import.meta.dir, '../../.build/sources/quickjs')
+const ROOT = join(import.meta.dir, '../..')
+const APPLY = join(ROOT, 'scripts/apply-patches.py')
+const PATCHES = join(ROOT, 'guest/quickjs/patches')
+const ENGINE = join(PATCHES, 'quickjs')
+const PATCHED = join(ROOT, '.build/sources/quickjs')
+const FILES = ['quickjs.c', 'quickjs.h', 'cutils.h', 'libregexp.c']
 
 let directory: string
 
@@ -16,32 +22,86 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 function apply(...args: string[]) {
-  const { exitCode, stderr } = Bun.spawnSync(['python3', APPLY, ...args], { stderr: 'pipe' })
+  const command = ['python3', '-B', APPLY, ...args]
+  const { exitCode, stderr } = Bun.spawnSync(command, { stderr: 'pipe' })
   return { exitCode, stderr: stderr.toString() }
 }
 
-test('the built sources carry them', () => {
-  expect(readFileSync(join(PATCHED, 'quickjs.h'), 'utf8')).toContain('JS_GetAsyncContext')
-  const source = readFileSync(join(PATCHED, 'quickjs.c'), 'utf8')
+/** Every patch of every folder: its path in `guest/quickjs/patches`, and its text. */
+function allPatches() {
+  return [...new Bun.Glob('*/*.patch').scanSync(PATCHES)].sort().map((path) => {
+    return { path, text: readFileSync(join(PATCHES, path), 'utf8') }
+  })
+}
+
+test('the built sources carry every patch', () => {
+  const source = FILES.map((name) => readFileSync(join(PATCHED, name), 'utf8')).join('')
   expect(source).toContain('js_enqueue_job(ctx, rd->async_context')
-  expect(source).toContain('int JS_DefineLazyProperty(')
+  expect(source).toContain('#define JS_ARENA_SIZE              4080')
+  const declared = readdirSync(ENGINE).flatMap((name) => {
+    const text = readFileSync(join(ENGINE, name), 'utf8')
+    return [...text.matchAll(/^\+JS_EXTERN .*\b(JS_\w+)\(/gm)].map(([, found]) => found as string)
+  })
+  expect(declared.length).toBeGreaterThan(15)
+  for (const name of declared) expect(source).toContain(`${name}(`)
 })
 
 test('a source that moved is named and left alone', () => {
-  for (const name of ['quickjs.c', 'quickjs.h', 'cutils.h'])
-    cpSync(join(PATCHED, name), join(directory, name))
-  const before = readFileSync(join(directory, 'quickjs.c'))
-  const { exitCode, stderr } = apply(directory)
+  for (const name of FILES) cpSync(join(PATCHED, name), join(directory, name))
+  const before = readFileSync(join(directory, 'quickjs.h'))
+  const { exitCode, stderr } = apply(ENGINE, directory)
   expect(exitCode).toBe(1)
-  expect(stderr).toMatch(/^engine-patch: '.+' occurs \d+ times in (?:quickjs|cutils)\.[ch]\n$/)
-  expect(readFileSync(join(directory, 'quickjs.c')).equals(before)).toBe(true)
+  expect(stderr).toMatch(
+    /^apply-patches: 0001-async-context\.patch: quickjs\.c: @@ .+ @@ does not fit \(line \d+ should be '.*', it is '.*'\)\n$/,
+  )
+  expect(readFileSync(join(directory, 'quickjs.h')).equals(before)).toBe(true)
 })
 
 test('an empty source is no source', () => {
   for (const name of ['quickjs.c', 'quickjs.h']) writeFileSync(join(directory, name), '')
-  expect(apply(directory)).toEqual({
-    exitCode: 1,
-    stderr: "engine-patch: 'api' occurs 0 times in quickjs.h\n",
-  })
+  const { exitCode, stderr } = apply(ENGINE, directory)
+  expect(exitCode).toBe(1)
+  expect(stderr).toContain('apply-patches: 0001-async-context.patch: quickjs.c: @@ ')
   expect(apply().exitCode).toBe(2)
+})
+
+test('each patch says why, what it adds, where upstream stands, and which test covers it', () => {
+  const patches = allPatches()
+  expect(patches.length).toBeGreaterThan(20)
+  for (const { path, text } of patches) {
+    const [header = ''] = text.split('\n---\n')
+    for (const field of ['Subject', 'Why', 'Adds', 'Upstream', 'Test']) {
+      expect(`${path}: ${header}`).toMatch(new RegExp(`^.*${field}: \\S`, 'm'))
+    }
+    for (const [, file = '', title = ''] of header.matchAll(/^Test: (\S+): (.+)$/gm)) {
+      const source = readFileSync(join(ROOT, file), 'utf8').replaceAll("\\'", "'")
+      expect(`${path}: ${source.includes(title)} ${title}`).toBe(`${path}: true ${title}`)
+    }
+  }
+})
+
+test('docs/engine-patches.md has a row for each patch', () => {
+  const page = readFileSync(join(ROOT, 'docs/engine-patches.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `([\w-]+\/[\w-]+\.patch)` \|/gm)].map(([, path]) => path)
+  expect(rows.toSorted()).toEqual(allPatches().map(({ path }) => path))
+})
+
+test('the v flag forbids double punctuators inside of a class only', async () => {
+  const template = await startTemplate()
+  const worker = await startCases(template, {
+    classes: `() => {
+      const outside = [/a--b/v.test('a--b'), /a&&b/v.test('a&&b'), /a-b/v.test('a-b')]
+      let inside = 'accepted'
+      try { new RegExp('[a&&&b]', 'v') } catch (error) { inside = error.name }
+      return Response.json([...outside, inside])
+    }`,
+  })
+  expect(JSON.parse((await worker.invoke(at('classes'))).text)).toEqual([
+    true,
+    true,
+    true,
+    'SyntaxError',
+  ])
+  worker.close()
+  template.close()
 })

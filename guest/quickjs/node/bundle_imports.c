@@ -1,5 +1,5 @@
 /* The modules `fn:...` that C gives to bundles: what the sources of Node's modules stand on
- * (src/bundles/node). A bundle may import nothing else, and each of them only where the function's
+ * (guest/node). A bundle may import nothing else, and each of them only where the function's
  * capabilities allow what it does: that is asked here, at run time, whatever a deployment let by.
  */
 #include "core/worker.h"

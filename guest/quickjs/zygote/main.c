@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include "quickjs.h"
 #include "zygote/zygote.h"
 #include "lockdown/lockdown.h"
 
@@ -45,7 +46,7 @@ static int print_calls(const char *kind) {
 int main(int argc, char **argv) {
     static fn_worker worker;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        puts("quickjs-worker " FN_VERSION " (quickjs-ng 0.17.0, protocol 1)");
+        printf("quickjs-worker " FN_VERSION " (quickjs-ng %s, protocol 1)\n", JS_GetVersion());
         return 0;
     }
     if (argc == 3 && strcmp(argv[1], "--system-calls") == 0) {

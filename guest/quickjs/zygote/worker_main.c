@@ -15,7 +15,6 @@
 #define START_MS 5000       /* from the first to the last byte of the start line */
 #define SILENCE_MS 5000     /* between two parts of what follows it */
 #define STRICT_CLOCK_US 100 /* what other tenants' work does to caches shows in finer steps */
-#define ENGINE "quickjs-ng/0.17.0"
 
 /* Reads once, waiting at most until then. 0 at the end of the stream; exits where nothing comes. */
 static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
@@ -183,7 +182,9 @@ static void say_ready(fn_worker *worker, uint64_t started_ns) {
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "ready");
     fn_buffer_text(out, ",\"protocol\":");
     fn_json_uint(out, FN_PROTOCOL_VERSION);
-    fn_buffer_text(out, ",\"engine\":\"" ENGINE "\",\"init_us\":");
+    fn_buffer_text(out, ",\"engine\":\"quickjs-ng/");
+    fn_buffer_text(out, JS_GetVersion());
+    fn_buffer_text(out, "\",\"init_us\":");
     fn_json_uint(out, (fn_wall_ns() - started_ns) / 1000);
     if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
         fn_worker_exit(worker, FN_EXIT_FAILED, false);

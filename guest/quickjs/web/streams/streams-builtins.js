@@ -2,7 +2,7 @@
 // made to call these (scripts/streams-ponyfill-changes.ts).
 //
 // In modules whose names begin with `streams`, names that begin with `_` are slots: properties that
-// no script can see, name or make (JS_READ_OBJ_SLOTS, guest/quickjs/patches/streams.py).
+// no script can see, name or make (JS_READ_OBJ_SLOTS, guest/quickjs/patches).
 
 import { lazy, promiseNew, promiseResolvedWith, promiseUpon } from 'fn:web'
 import { abortSignal, newSignal } from '../events/abort.js'

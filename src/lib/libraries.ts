@@ -1,0 +1,13 @@
+/** The C libraries that the worker is built from, as third-party/libraries.json locks them. */
+import libraries from '../../third-party/libraries.json' with { type: 'json' }
+
+export type LibraryName = keyof typeof libraries
+
+export function libraryVersion(name: LibraryName): string {
+  return libraries[name].version
+}
+
+/** Every library with its version, by name. */
+export function libraryVersions(): Record<string, string> {
+  return Object.fromEntries(Object.entries(libraries).map(([name, { version }]) => [name, version]))
+}
