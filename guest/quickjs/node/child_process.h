@@ -2,7 +2,7 @@
 #ifndef FN_PROGRAM_H
 #define FN_PROGRAM_H
 
-#include "core/worker.h"
+#include "node/node.h"
 
 #define FN_STREAMS 3
 

@@ -27,6 +27,7 @@ typedef enum {
 /* One run context a process, so its state is the process's. The values are borrowed: the context
  * owns them (prototypes by their class, the rest by the module that holds them). */
 typedef struct {
+    const fn_web_host *host;
     JSRuntime *rt;
     JSClassID headers, url, params, pairs[2], request, response, feed, pump;
     JSClassID encoder, decoder, codec, crypto;

@@ -125,8 +125,9 @@ static int run_modules(JSContext *ctx) {
     return 0;
 }
 
-int fn_web_init(JSContext *ctx) {
-    fn_web = (fn_web_state){.rt = JS_GetRuntime(ctx),
+int fn_web_init(JSContext *ctx, const fn_web_host *host) {
+    fn_web = (fn_web_state){.host = host,
+                            .rt = JS_GetRuntime(ctx),
                             .hooks = JS_UNDEFINED,
                             .performance = JS_UNDEFINED,
                             .iterator_proto = JS_UNDEFINED};
