@@ -106,6 +106,14 @@ test('no directories of C code include each other in a circle', () => {
   ).toEqual(['a -> b -> a'])
 })
 
+test('idl/ is the ground of the Web APIs: it includes no other directory of them', () => {
+  const wrong = files
+    .filter((file) => file.startsWith(`${QUICKJS}/web/idl/`))
+    .flatMap((file) => includesOf(file).map((to) => `${file} includes ${to}`))
+    .filter((line) => /web\/[a-z]+\/[^ ]*$/.test(line) && !/includes \S*\/web\/idl\//.test(line))
+  expect(wrong).toEqual([])
+})
+
 test('a C file declares a function of another file in a header only', () => {
   const byHand = files
     .filter((file) => file.endsWith('.c'))

@@ -162,7 +162,7 @@ typedef struct {
 fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation);
 void fn_leave(fn_worker *worker, fn_scope scope);
 
-/* missing.c */
+/* undefined_global_hints.c */
 void fn_missing_init(fn_worker *worker);
 
 /* jobs.c: promise jobs, for a while; what is left runs in the next turn of the loop. */
@@ -177,7 +177,7 @@ void fn_paths_free(fn_paths *paths);
 uint64_t fn_limits_address_space(void);
 int fn_limits_apply(const fn_worker *worker);
 
-/* closing.c */
+/* lockdown.c */
 /* In the template. 0 or -errno. */
 int fn_closing_prepare(fn_worker *worker, const fn_grants *grants);
 /* In the worker: from here on there is nothing but what its capabilities grant. 0 or -errno. */
