@@ -13,7 +13,7 @@ fn_worker *fn_fuzz_worker(void) {
     if (worker.rt != NULL) {
         return &worker;
     }
-    if (fn_closing_prepare(&worker, &grants) != 0 || fn_engine_init(&worker) != 0) {
+    if (fn_closing_prepare(&worker, &grants) != 0 || fn_worker_init(&worker) != 0) {
         fputs("fuzz: no engine\n", stderr);
         exit(2);
     }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "core/worker.h"
+#include "invocation/invocation.h"
+#include "zygote/zygote.h"
 
 typedef void fn_target(const uint8_t *data, size_t len);
 

@@ -152,6 +152,6 @@ void fn_leave(fn_worker *worker, fn_scope scope) {
     JS_SetAsyncContext(worker->rt, scope.outer_async);
     /* Further in, its code is still on the stack. */
     if (worker->depth == 0 && invocation->stop != FN_STOP_NONE) {
-        fn_invocation_stopped(worker, invocation);
+        worker->hooks->stopped(worker, invocation);
     }
 }

@@ -37,7 +37,7 @@ void fn_host_imports(JSContext *ctx, bool allow) {
     if (allow) {
         JS_SetModuleLoaderFunc(worker->rt, NULL, load_builtin, NULL);
     } else {
-        fn_natives_init(worker);
+        worker->hooks->seal_imports(worker);
     }
 }
 
@@ -94,7 +94,8 @@ static void on_out_of_memory(JSContext *ctx, void *opaque) {
     on_refused(opaque);
 }
 
-int fn_engine_init(fn_worker *worker) {
+int fn_engine_init(fn_worker *worker, const fn_core_hooks *hooks) {
+    worker->hooks = hooks;
     /* Functions live in UTC. Asked for a time zone later, the C library would look for files. */
     if (setenv("TZ", "UTC0", 1) != 0) {
         return UV_ENOMEM;
@@ -119,13 +120,8 @@ int fn_engine_init(fn_worker *worker) {
     worker->handler = worker->handler_this = worker->env = JS_UNDEFINED;
     worker->function_name = worker->version = worker->project = JS_UNDEFINED;
     fn_budget_init(worker);
-    fn_rejections_init(worker);
     fn_missing_init(worker);
-    if (fn_async_init(worker) != 0 || fn_context_init(worker) != 0 || fn_files_init(worker) != 0 ||
-        fn_programs_init(worker) != 0) {
-        return UV_ENOMEM;
-    }
-    return fn_web_init(worker->ctx);
+    return fn_async_init(worker) != 0 ? UV_ENOMEM : 0;
 }
 
 void fn_engine_seal(fn_worker *worker) {
@@ -147,7 +143,7 @@ int fn_engine_after_fork(fn_worker *worker) {
     JS_UpdateStackTop(worker->rt);
     JS_ReseedContext(worker->ctx, seeds[0] | 1);
     JS_ReseedContext(worker->compile_ctx, seeds[1] | 1);
-    return fn_web_after_fork(worker->ctx);
+    return 0;
 }
 
 void fn_engine_free(fn_worker *worker) {

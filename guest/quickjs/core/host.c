@@ -1,7 +1,8 @@
-/* What the Web APIs ask of the core (host.h), as far as it is not about bodies. */
+/* What the rooms above ask of the runtime (host.h). */
 #include "core/worker.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "tools/builtins.h"
@@ -46,7 +47,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
     if (JS_IsException(result)) {
         JSValue error = JS_GetException(ctx);
         if (invocation->stop == FN_STOP_NONE) {
-            fn_report_uncaught(worker, invocation, error);
+            worker->hooks->uncaught(worker, invocation, error);
         }
         JS_FreeValue(ctx, error);
     }
@@ -57,7 +58,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
 
 void fn_host_report_error(JSContext *ctx, JSValueConst error) {
     fn_worker *worker = fn_worker_of(ctx);
-    fn_report_uncaught(worker, worker->current, error);
+    worker->hooks->uncaught(worker, worker->current, error);
 }
 
 int fn_host_random(void *buffer, size_t len) {
@@ -77,8 +78,8 @@ int fn_host_random(void *buffer, size_t len) {
 
 void fn_host_out_of_memory(JSRuntime *rt) {
     fn_worker *worker = JS_GetRuntimeOpaque(rt);
-    fn_invocation_out_of_memory(worker);
-    fn_worker_exit(worker, FN_EXIT_FAILED, true);
+    worker->hooks->out_of_memory(worker);
+    abort(); /* it has ended the process */
 }
 
 const uint8_t *fn_host_builtin(const char *name, size_t *len) {

@@ -1,5 +1,4 @@
-/* What the Web APIs use of the worker's core. Everything here is implemented in guest/quickjs/core.
- */
+/* What the rooms above use of the runtime. Everything here is implemented in guest/quickjs/core. */
 #ifndef FN_HOST_H
 #define FN_HOST_H
 
@@ -8,7 +7,10 @@
 #include <stdint.h>
 #include "quickjs.h"
 #include "uv.h"
-#include "web/web.h"
+
+/* Whose body it is: an invocation's, by its number, or a fetch's, by its number with this bit. */
+typedef uint64_t fn_body_id;
+#define FN_BODY_OF_FETCH ((fn_body_id)1 << 32)
 
 typedef enum { FN_LOG_DEBUG, FN_LOG_INFO, FN_LOG_WARN, FN_LOG_ERROR } fn_log_level;
 
@@ -35,32 +37,6 @@ bool fn_host_may_eval(JSContext *ctx);
 
 /* Reports an exception that nothing caught (reportError, a throwing event listener, a timer). */
 void fn_host_report_error(JSContext *ctx, JSValueConst error);
-
-/* The body's reader took `bytes`, or wants no more of it. */
-void fn_host_body_consumed(JSContext *ctx, fn_body_id id, size_t bytes);
-void fn_host_body_cancelled(JSContext *ctx, fn_body_id id);
-
-/* Answers of fn_web_pump_next. `bytes` are copied or written before it returns. */
-void fn_host_pump_chunk(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
-void fn_host_pump_end(JSContext *ctx, fn_body_id id);
-void fn_host_pump_error(JSContext *ctx, fn_body_id id, JSValueConst error);
-
-typedef struct {
-    const char *method;
-    size_t method_len;
-    const char *url;
-    size_t url_len;
-    const char *redirect;
-    const fn_headers *headers;
-    fn_body_view body; /* taken over, also on failure */
-} fn_fetch_init;
-
-/* Asks the host for an outbound request, which belongs to the running invocation. `callback` is
- * called once, with (response) or (undefined, error), unless it is cancelled before. The number of
- * the fetch, or 0 with an exception. */
-uint32_t fn_host_fetch(JSContext *ctx, fn_fetch_init *init, JSValueConst callback);
-/* Ends it, with its bodies, if it still runs: whoever waits for it gets `reason`. */
-void fn_host_fetch_cancel(JSContext *ctx, uint32_t number, JSValueConst reason);
 
 /* Is the running invocation over its CPU limit or its deadline, or is it to end for another reason?
  * Long native work asks every millisecond or so, and gives up with an exception that no script can

@@ -1,8 +1,11 @@
-/* The limits that the kernel keeps for one worker. Set after the fork: the template itself must be
- * able to fork, and its size is what the address space is counted from. */
+/* The limits that the kernel keeps for one worker, and the paths that it may use. Set after the
+ * fork: the template itself must be able to fork, and its size is what the address space is counted
+ * from. */
 #include "core/worker.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -77,4 +80,22 @@ int fn_limits_apply(const fn_worker *worker) {
     err = err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
     /* The loop's own descriptors are open already and do not count against the tenant's. */
     return err != 0 ? err : set(RLIMIT_NOFILE, limits->fds);
+}
+
+int fn_paths_add(fn_paths *paths, const char *path) {
+    char **list = realloc(paths->list, (paths->count + 1) * sizeof(*list));
+    if (list == NULL) {
+        return UV_ENOMEM;
+    }
+    paths->list = list;
+    list[paths->count] = strdup(path);
+    return list[paths->count] == NULL ? UV_ENOMEM : (paths->count++, 0);
+}
+
+void fn_paths_free(fn_paths *paths) {
+    for (size_t i = 0; i < paths->count; i++) {
+        free(paths->list[i]);
+    }
+    free(paths->list);
+    *paths = (fn_paths){0};
 }

@@ -49,32 +49,3 @@ void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level lev
     }
     send_log(worker, invocation, levels[level], message, len);
 }
-
-void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
-                  JSValueConst error) {
-    fn_error_text text = {0};
-    if (fn_web_describe_error(worker->ctx, error, &text) != 0 || text.message == NULL) {
-        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
-        fn_log(worker, invocation, FN_LOG_ERROR, what, strlen(what));
-        return;
-    }
-    fn_buffer line = {0};
-    fn_buffer_text(&line, what);
-    fn_buffer_text(&line, text.message);
-    if (text.stack != NULL && *text.stack != '\0') {
-        fn_buffer_text(&line, "\n");
-        fn_buffer_text(&line, text.stack);
-    }
-    if (line.len > 0) {
-        fn_log(worker, invocation, FN_LOG_ERROR, (const char *)line.data, line.len);
-    }
-    fn_buffer_free(&line);
-    js_free(worker->ctx, text.message);
-    js_free(worker->ctx, text.stack);
-}
-
-void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error) {
-    if (!fn_web_report_error(worker->ctx, error) && invocation->stop == FN_STOP_NONE) {
-        fn_log_error(worker, invocation, "Uncaught ", error);
-    }
-}

@@ -1,5 +1,5 @@
 /* Whose body a message is about: an invocation's, by its number, or a fetch's, as in "f1". */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include "core/json_out.h"

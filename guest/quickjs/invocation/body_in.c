@@ -1,5 +1,5 @@
 /* Credit for what came from the host, of a request's body or a fetched response's. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include "core/json_out.h"
 

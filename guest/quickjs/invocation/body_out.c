@@ -1,6 +1,6 @@
 /* A body on its way to the host, a response's or a fetch's: what is there, then what its stream
  * gives, as far as credit goes. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include "core/json_out.h"
 

@@ -1,6 +1,6 @@
 /* Loads the bundle: compiled in one context, handed over as bytecode, evaluated in the other, which
  * has no compiler. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* `ctx`, an argument of every handler. Who the invocation is lies in C: nothing that a tenant
  * writes into the object, or makes itself, changes a limit or names another invocation. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include "core/check.h"
 

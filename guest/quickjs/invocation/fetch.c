@@ -1,6 +1,6 @@
 /* Outbound requests: the host makes them, this keeps what they belong to. A fetch ends with its
  * response, with an error, when it is cancelled, or with its invocation. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* An invocation from its handler's result to `done`: exactly one, and the last that is said of it.
  */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,23 +34,6 @@ fn_invocation *fn_invocation_find(fn_worker *worker, uint32_t id) {
     return invocation;
 }
 
-fn_invocation *fn_invocation_ref(fn_invocation *invocation) {
-    invocation->references++;
-    return invocation;
-}
-
-void fn_invocation_unref(fn_invocation *invocation) {
-    FN_CHECK(invocation->references > 0);
-    if (--invocation->references == 0 && !invocation->load) {
-        free(invocation->request_id);
-        free(invocation);
-    }
-}
-
-bool fn_invocation_live(const fn_invocation *invocation) {
-    return invocation->state != FN_GONE && invocation->stop == FN_STOP_NONE;
-}
-
 void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     fn_invocation **link = &worker->table[invocation->id % FN_TABLE_SIZE];
     while (*link != invocation) {
@@ -59,7 +42,7 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     *link = invocation->next_in_table;
     worker->in_flight--;
     invocation->state = FN_GONE;
-    fn_programs_end(worker, invocation);
+    worker->hooks->end_processes(worker, invocation);
     fn_fetches_drop(worker, invocation);
     fn_body_out_free(worker, &invocation->out);
     JS_FreeValue(worker->ctx, invocation->request);
@@ -213,6 +196,7 @@ void fn_invocation_out_of_memory(fn_worker *worker) {
     } else if (invocation != NULL && !invocation->load && invocation->state < FN_WAITING) {
         send_error(worker, invocation, stop_code(FN_STOP_MEMORY), message, NULL);
     }
+    fn_worker_exit(worker, FN_EXIT_FAILED, true);
 }
 
 static JSValue on_settled(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,

@@ -1,6 +1,6 @@
 /* What the host sends to a ready worker. The host is trusted, so what is wrong is a bug and ends
  * the worker at once. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <string.h>
 #include "core/json_out.h"

@@ -1,5 +1,5 @@
 /* A request from the host: the invocation that it starts, and its body. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include <string.h>

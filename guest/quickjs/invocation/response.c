@@ -1,5 +1,5 @@
 /* The head of a response on its way to the host, with as much of its body as one frame holds. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,10 @@
  * (guest/node). A bundle may import nothing else, and each of them only where the function's
  * capabilities allow what it does: that is asked here, at run time, whatever a deployment let by.
  */
-#include "core/worker.h"
+#include "node/node.h"
 
 #include <string.h>
+#include "web/web.h"
 
 typedef struct {
     const char *name;

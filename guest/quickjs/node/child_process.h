@@ -2,7 +2,7 @@
 #ifndef FN_PROGRAM_H
 #define FN_PROGRAM_H
 
-#include "core/worker.h"
+#include "node/node.h"
 
 #define FN_STREAMS 3
 
@@ -21,7 +21,7 @@ struct fn_program {
     JSValue on_event; /* (what, value, value) */
 };
 
-/* programs.c */
+/* child_process.c */
 
 /* NULL with a TypeError where it is none. */
 fn_program *fn_program_of(JSContext *ctx, JSValueConst value);
@@ -30,7 +30,7 @@ void fn_program_tell(fn_program *program, const char *what, JSValue first, JSVal
 void fn_program_close_handle(uv_handle_t *handle);
 void fn_program_close_pipe(fn_program *program, int which);
 
-/* program_streams.c */
+/* child_process_streams.c */
 
 enum { FN_PROGRAM_READ, FN_PROGRAM_PAUSE };
 JSValue fn_program_read(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,

@@ -236,21 +236,3 @@ int fn_place_find(fn_worker *worker, const char *path, bool follow, fn_place *pl
 int fn_place_find_program(fn_worker *worker, const char *path, fn_place *place) {
     return find(worker, path, true, true, place);
 }
-
-int fn_paths_add(fn_paths *paths, const char *path) {
-    char **list = realloc(paths->list, (paths->count + 1) * sizeof(*list));
-    if (list == NULL) {
-        return UV_ENOMEM;
-    }
-    paths->list = list;
-    list[paths->count] = strdup(path);
-    return list[paths->count] == NULL ? UV_ENOMEM : (paths->count++, 0);
-}
-
-void fn_paths_free(fn_paths *paths) {
-    for (size_t i = 0; i < paths->count; i++) {
-        free(paths->list[i]);
-    }
-    free(paths->list);
-    *paths = (fn_paths){0};
-}

@@ -3,7 +3,7 @@
 #define FN_FILES_H
 
 #include <limits.h>
-#include "core/worker.h"
+#include "node/node.h"
 
 /* Where a path leads, found by walking it: no symbolic link is left in it. The entry `name` of the
  * folder `dir` need not exist. */

@@ -27,6 +27,7 @@ typedef enum {
 /* One run context a process, so its state is the process's. The values are borrowed: the context
  * owns them (prototypes by their class, the rest by the module that holds them). */
 typedef struct {
+    const fn_web_host *host;
     JSRuntime *rt;
     JSClassID headers, url, params, pairs[2], request, response, feed, pump;
     JSClassID encoder, decoder, codec, crypto;
@@ -179,13 +180,13 @@ size_t fn_utf8_unfinished(const uint8_t *bytes, size_t len);
 
 typedef enum { FN_PAIRS_HEADERS, FN_PAIRS_PARAMS } fn_pairs;
 typedef enum { FN_PAIR_ENTRIES, FN_PAIR_KEYS, FN_PAIR_VALUES } fn_pair_kind;
-int fn_pairs_init(JSContext *ctx);
+/* The pair at `index` as it is now: 1, 0 at the end, -1 with an exception. */
+typedef int fn_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]);
+int fn_pairs_init(JSContext *ctx, fn_pair_at *headers, fn_pair_at *params);
 JSValue fn_pairs_new(JSContext *ctx, JSValueConst target, fn_pairs which, fn_pair_kind kind);
 JSValue fn_pairs_for_each(JSContext *ctx, JSValueConst target, fn_pairs which, int argc,
                           JSValueConst *argv);
-/* The pair at `index` as it is now: 1, 0 at the end, -1 with an exception. */
-int fn_headers_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]);
-int fn_params_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]);
+fn_pair_at fn_headers_pair_at, fn_params_pair_at;
 
 /* ---- url.c, url_params.c */
 
@@ -254,7 +255,6 @@ int fn_response_init(JSContext *ctx);
 int fn_pump_init(JSContext *ctx);
 int fn_compression_init(JSContext *ctx);
 int fn_native_init(JSContext *ctx);
-int fn_lazy_init(JSContext *ctx);
 /* Its getter is not for the modules that take the globals as they are. */
 int fn_performance_init(JSContext *ctx);
 JSValue fn_url_pattern_make(JSContext *ctx);

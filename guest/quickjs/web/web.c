@@ -1,18 +1,6 @@
 /* Makes the Web APIs in the template, and what must differ in each worker after the fork. */
 #include "web/internal.h"
 
-fn_web_state fn_web;
-
-JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv) {
-    JSValue hook = JS_GetPropertyStr(ctx, fn_web.hooks, name);
-    if (JS_IsException(hook)) {
-        return hook;
-    }
-    JSValue result = JS_Call(ctx, hook, JS_UNDEFINED, argc, argv);
-    JS_FreeValue(ctx, hook);
-    return result;
-}
-
 /* Takes over what a hook gave: undefined where nobody listens, else whether a listener took it on
  * itself. What a listener throws was reported where it was called. */
 static fn_told told(JSContext *ctx, JSValue result) {
@@ -95,9 +83,44 @@ static int keep(JSContext *ctx) {
     return 0;
 }
 
+/* The globals that are made when they are first named; idl/lazy.c says how. */
+static const fn_lazy globals[] = {
+    FN_LAZY_INTERFACE("CompressionStream", "streams/streams-compression.js"),
+    FN_LAZY_INTERFACE("DecompressionStream", "streams/streams-compression.js"),
+    FN_LAZY_INTERFACE("ErrorEvent", "html/error-events.js"),
+    FN_LAZY_INTERFACE("FormData", "fetch/formdata.js"),
+    FN_LAZY_INTERFACE("CryptoKey", "crypto/crypto-key.js"),
+    FN_LAZY_INTERFACE("SubtleCrypto", "crypto/crypto-subtle.js"),
+    FN_LAZY_INTERFACE("QuotaExceededError", "idl/quota-error.js"),
+    FN_LAZY_INTERFACE("TextDecoderStream", "streams/streams-encoding.js"),
+    FN_LAZY_INTERFACE("TextEncoderStream", "streams/streams-encoding.js"),
+    FN_LAZY_INTERFACE("MessageChannel", "html/message.js"),
+    FN_LAZY_INTERFACE("MessageEvent", "html/message-event.js"),
+    FN_LAZY_INTERFACE("MessagePort", "html/message.js"),
+    FN_LAZY_INTERFACE("Performance", "performance/performance.js"),
+    FN_LAZY_INTERFACE("PerformanceEntry", "performance/performance-entries.js"),
+    FN_LAZY_INTERFACE("PerformanceMark", "performance/performance-entries.js"),
+    FN_LAZY_INTERFACE("PerformanceMeasure", "performance/performance-entries.js"),
+    FN_LAZY_INTERFACE("PromiseRejectionEvent", "html/error-events.js"),
+    FN_LAZY_JS("structuredClone", "html/transfer.js", NULL, JS_PROP_C_W_E),
+    FN_LAZY_C("URLPattern", fn_url_pattern_make, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE),
+    FN_LAZY_JS("fetch", "fetch/fetch.js", NULL, JS_PROP_C_W_E),
+};
+
+static int define_globals(JSContext *ctx) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = fn_lazy_define(ctx, global, globals, FN_COUNT(globals));
+    JS_FreeValue(ctx, global);
+    return err;
+}
+
+static int init_pairs(JSContext *ctx) {
+    return fn_pairs_init(ctx, fn_headers_pair_at, fn_params_pair_at);
+}
+
 static int define_native(JSContext *ctx) {
     static int (*const inits[])(JSContext *) = {
-        fn_pairs_init,   fn_headers_init,       fn_url_init,           fn_params_init,
+        init_pairs,      fn_headers_init,       fn_url_init,           fn_params_init,
         fn_encoder_init, fn_decoder_init,       fn_timers_init,        fn_crypto_init,
         fn_feed_init,    fn_request_init_class, fn_response_init,      fn_pump_init,
         fn_globals_init, fn_native_init,        fn_crypto_native_init, fn_compression_init,
@@ -125,13 +148,14 @@ static int run_modules(JSContext *ctx) {
     return 0;
 }
 
-int fn_web_init(JSContext *ctx) {
-    fn_web = (fn_web_state){.rt = JS_GetRuntime(ctx),
+int fn_web_init(JSContext *ctx, const fn_web_host *host) {
+    fn_web = (fn_web_state){.host = host,
+                            .rt = JS_GetRuntime(ctx),
                             .hooks = JS_UNDEFINED,
                             .performance = JS_UNDEFINED,
                             .iterator_proto = JS_UNDEFINED};
     return fn_memory_init() < 0 || fn_performance_after_fork() < 0 || keep(ctx) < 0 ||
-                   define_native(ctx) < 0 || run_modules(ctx) < 0 || fn_lazy_init(ctx) < 0 ||
+                   define_native(ctx) < 0 || run_modules(ctx) < 0 || define_globals(ctx) < 0 ||
                    fn_performance_init(ctx) < 0
                ? -1
                : 0;

@@ -1,16 +1,12 @@
-/* What the worker's core uses of the Web APIs. Everything here is implemented in guest/quickjs/web.
- */
+/* What the rooms above use of the Web APIs. Everything here is implemented in guest/quickjs/web. */
 #ifndef FN_WEB_H
 #define FN_WEB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/host.h"
 #include "quickjs.h"
-
-/* Whose body it is: an invocation's, by its number, or a fetch's, by its number with this bit. */
-typedef uint64_t fn_body_id;
-#define FN_BODY_OF_FETCH ((fn_body_id)1 << 32)
 
 /* A header list: names lower-cased, values as bytes, order and repeats kept. */
 typedef struct fn_headers fn_headers;
@@ -26,11 +22,6 @@ void fn_headers_at(const fn_headers *headers, size_t index, const char **name, s
 /* The first value of a name, or NULL. */
 const uint8_t *fn_headers_get(const fn_headers *headers, const char *name, size_t *value_len);
 
-/* Installs every global on the run context. Called once, in the template, before any fork. */
-int fn_web_init(JSContext *ctx);
-/* Called once in each worker, right after the fork: time origin and every random state anew. */
-int fn_web_after_fork(JSContext *ctx);
-
 typedef struct {
     const char *method;
     size_t method_len;
@@ -40,7 +31,7 @@ typedef struct {
     const uint8_t *body; /* first or whole part, copied; NULL when there is none */
     size_t body_len;
     bool body_end; /* no more parts follow; with body NULL and body_end the body is null */
-    fn_body_id id; /* handed back in fn_host_body_consumed and fn_host_body_cancelled */
+    fn_body_id id; /* handed back in body_consumed and body_cancelled of fn_web_host */
 } fn_request_init;
 
 /* A tenant-visible Request whose signal can be aborted. JS_EXCEPTION on failure. */
@@ -63,6 +54,39 @@ typedef struct {
 } fn_body_view;
 
 typedef struct {
+    const char *method;
+    size_t method_len;
+    const char *url;
+    size_t url_len;
+    const char *redirect;
+    const fn_headers *headers;
+    fn_body_view body; /* taken over, also on failure */
+} fn_fetch_init;
+
+/* What the Web APIs call of the protocol with the host, which lies above them. */
+typedef struct {
+    /* The body's reader took `bytes`, or wants no more of it. */
+    void (*body_consumed)(JSContext *ctx, fn_body_id id, size_t bytes);
+    void (*body_cancelled)(JSContext *ctx, fn_body_id id);
+    /* Answers of fn_web_pump_next. `bytes` are copied or written before it returns. */
+    void (*pump_chunk)(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
+    void (*pump_end)(JSContext *ctx, fn_body_id id);
+    void (*pump_error)(JSContext *ctx, fn_body_id id, JSValueConst error);
+    /* Asks the host for an outbound request, which belongs to the running invocation. `callback` is
+     * called once, with (response) or (undefined, error), unless it is cancelled before. The number
+     * of the fetch, or 0 with an exception. */
+    uint32_t (*fetch)(JSContext *ctx, fn_fetch_init *init, JSValueConst callback);
+    /* Ends it, with its bodies, if it still runs: whoever waits for it gets `reason`. */
+    void (*fetch_cancel)(JSContext *ctx, uint32_t number, JSValueConst reason);
+} fn_web_host;
+
+/* Installs every global on the run context. Called once, in the template, before any fork. `host`
+ * lives as long as the process. */
+int fn_web_init(JSContext *ctx, const fn_web_host *host);
+/* Called once in each worker, right after the fork: time origin and every random state anew. */
+int fn_web_after_fork(JSContext *ctx);
+
+typedef struct {
     int status;
     const fn_headers *headers; /* lives as long as the Response; content-type already set */
     fn_body_view body;
@@ -73,8 +97,8 @@ typedef struct {
 int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
                          const char **why);
 
-/* Asks the pump for its next chunk. The answer comes as exactly one of fn_host_pump_chunk,
- * fn_host_pump_end, fn_host_pump_error, maybe later, with `id`. */
+/* Asks the pump for its next chunk. The answer comes as exactly one of pump_chunk, pump_end
+ * and pump_error of fn_web_host, maybe later, with `id`. */
 int fn_web_pump_next(JSContext *ctx, JSValueConst pump, fn_body_id id);
 /* Cancels the stream: nobody reads it any more. */
 int fn_web_pump_cancel(JSContext *ctx, JSValueConst pump, JSValueConst reason);

@@ -1,8 +1,9 @@
 /* Loads a bundle of our own and lets it answer a request, before there is a connection: the pages
  * that every start writes are the worker's own then, and a cold start does not wait for them. */
-#include "core/worker.h"
+#include "zygote/zygote.h"
 
 #include "core/check.h"
+#include "invocation/invocation.h"
 
 #define HEADER "accept"
 

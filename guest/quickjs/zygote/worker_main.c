@@ -1,6 +1,6 @@
 /* The start of a worker: first what the host alone wrote, then the limits and the sandbox, and only
  * then the tenant's bytes. */
-#include "core/worker.h"
+#include "zygote/zygote.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "web/performance/clock.h"
 #include "core/json_out.h"
+#include "invocation/invocation.h"
+#include "web/performance/clock.h"
 
 #define START_MS 5000       /* from the first to the last byte of the start line */
 #define SILENCE_MS 5000     /* between two parts of what follows it */
@@ -207,7 +208,7 @@ _Noreturn void fn_worker_live(fn_worker *worker) {
     if (err != 0) {
         fn_worker_refused("cannot set its limits", err);
     }
-    err = fn_engine_after_fork(worker);
+    err = fn_worker_after_fork(worker);
     err = err != 0 ? err : fn_budget_start_ticks(worker);
     if (err != 0) {
         fn_worker_refused("cannot make the engine its own", err);

@@ -279,7 +279,7 @@ _Noreturn void fn_template_run(fn_worker *worker, const fn_grants *grants) {
         fprintf(stderr, "quickjs-worker: cannot prepare its sandbox: %s\n", uv_strerror(err));
         _exit(FN_EXIT_FAILED);
     }
-    err = fn_engine_init(worker);
+    err = fn_worker_init(worker);
     if (err != 0) {
         fprintf(stderr, "quickjs-worker: cannot make the engine: %s\n", uv_strerror(err));
         _exit(FN_EXIT_FAILED);

@@ -1,6 +1,6 @@
 /* How a process becomes a worker: forked off the template as a spare that waits for its connection,
  * or started as one. */
-#include "core/worker.h"
+#include "zygote/zygote.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "invocation/invocation.h"
 
 #define SPARE_LISTENER_FD 3 /* until the channel takes its place */
 #define SPARE_TAKEN_FD 4
@@ -113,7 +114,7 @@ _Noreturn void fn_worker_run(fn_worker *worker, const fn_grants *grants) {
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     int err = fn_closing_prepare(worker, grants);
-    err = err != 0 ? err : fn_engine_init(worker);
+    err = err != 0 ? err : fn_worker_init(worker);
     if (err != 0) {
         fn_worker_refused("cannot make the engine", err);
     }

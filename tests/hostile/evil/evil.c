@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "invocation/invocation.h"
 #include "zygote/zygote.h"
 
 void evil_write(const char *bytes, size_t len) {

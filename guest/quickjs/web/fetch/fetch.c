@@ -73,7 +73,7 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     uint32_t number = 0;
     if (init->method != NULL && init->url != NULL && add_cache_headers(ctx, request) == 0 &&
         fn_body_take(ctx, (fn_body *)&request->body, value, &init->body) == 0) {
-        number = fn_host_fetch(ctx, init, callback);
+        number = fn_web.host->fetch(ctx, init, callback);
     }
     JS_FreeCString(ctx, init->method);
     JS_FreeCString(ctx, init->url);
@@ -100,7 +100,7 @@ JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     if (argc < 2 || JS_ToUint32(ctx, &number, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    fn_host_fetch_cancel(ctx, number, argv[1]);
+    fn_web.host->fetch_cancel(ctx, number, argv[1]);
     return JS_UNDEFINED;
 }
 

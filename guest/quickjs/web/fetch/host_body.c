@@ -55,7 +55,7 @@ JSValue fn_feed_new(JSContext *ctx, fn_body_id id) {
 
 void fn_feed_consumed(JSContext *ctx, const fn_feed *f, size_t len) {
     if (len > 0) {
-        fn_host_body_consumed(ctx, f->id, len);
+        fn_web.host->body_consumed(ctx, f->id, len);
     }
 }
 

@@ -81,7 +81,7 @@ JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         f->start = f->len = 0;
         fn_feed_consumed(ctx, f, len);
         if (open) {
-            fn_host_body_cancelled(ctx, f->id);
+            fn_web.host->body_cancelled(ctx, f->id);
         }
     }
     return JS_UNDEFINED;

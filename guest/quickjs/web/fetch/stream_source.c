@@ -78,7 +78,7 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
         return -1;
     }
     p->waiting = false;
-    fn_host_pump_error(ctx, id, error);
+    fn_web.host->pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
     return 0;
 }
@@ -115,14 +115,14 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
         JS_FreeValue(ctx, JS_GetException(ctx));
     }
     JS_FreeValue(ctx, result);
-    fn_host_pump_error(ctx, id, error);
+    fn_web.host->pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
 }
 
 void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
     pump *p = waiting_pump(ctx, 1, &value);
     if (p != NULL) {
-        fn_host_pump_chunk(ctx, p->id, bytes, len);
+        fn_web.host->pump_chunk(ctx, p->id, bytes, len);
     }
 }
 
@@ -144,7 +144,7 @@ JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
         p->waiting = true;
         return JS_TRUE;
     }
-    fn_host_pump_chunk(ctx, p->id, bytes, len);
+    fn_web.host->pump_chunk(ctx, p->id, bytes, len);
     return JS_FALSE;
 }
 
@@ -152,7 +152,7 @@ JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_host_pump_end(ctx, p->id);
+        fn_web.host->pump_end(ctx, p->id);
     }
     return JS_UNDEFINED;
 }
@@ -161,7 +161,7 @@ JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_host_pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
+        fn_web.host->pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
     }
     return JS_UNDEFINED;
 }

@@ -2,6 +2,18 @@
  * lazy (lazy.c). A module that fails leaves nothing behind, so that it can be loaded again. */
 #include "web/internal.h"
 
+fn_web_state fn_web;
+
+JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv) {
+    JSValue hook = JS_GetPropertyStr(ctx, fn_web.hooks, name);
+    if (JS_IsException(hook)) {
+        return hook;
+    }
+    JSValue result = JS_Call(ctx, hook, JS_UNDEFINED, argc, argv);
+    JS_FreeValue(ctx, hook);
+    return result;
+}
+
 /* The module and what it imports, with nothing of it run. */
 static JSValue read_module(JSContext *ctx, const char *file) {
     size_t len;

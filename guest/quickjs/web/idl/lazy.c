@@ -4,10 +4,10 @@
  *
  * A global that is written in JS: export it from a module of guest/quickjs/web that no eager module
  * (web.js and what that imports) imports, define its interface with `{ global: false }`, and add a
- * line to the table below:
+ * line to the table `globals` of web.c:
  *
  *     defineInterface(URLPattern, { global: false })          // url-pattern.js
- *     FN_LAZY_INTERFACE("URLPattern", "url-pattern.js"),      // here
+ *     FN_LAZY_INTERFACE("URLPattern", "url-pattern.js"),      // web.c
  *
  * One that is written in C: FN_LAZY_C("SubtleCrypto", fn_subtle_make, flags), whose function gives
  * the value (fn_idl_make for an interface). Members of other objects: a table of your own, given to
@@ -28,29 +28,6 @@
  * again. What a module changes outside of itself, it does in its last statements, and twice does no
  * harm. */
 #include "web/internal.h"
-
-static const fn_lazy globals[] = {
-    FN_LAZY_INTERFACE("CompressionStream", "streams/streams-compression.js"),
-    FN_LAZY_INTERFACE("DecompressionStream", "streams/streams-compression.js"),
-    FN_LAZY_INTERFACE("ErrorEvent", "html/error-events.js"),
-    FN_LAZY_INTERFACE("FormData", "fetch/formdata.js"),
-    FN_LAZY_INTERFACE("CryptoKey", "crypto/crypto-key.js"),
-    FN_LAZY_INTERFACE("SubtleCrypto", "crypto/crypto-subtle.js"),
-    FN_LAZY_INTERFACE("QuotaExceededError", "idl/quota-error.js"),
-    FN_LAZY_INTERFACE("TextDecoderStream", "streams/streams-encoding.js"),
-    FN_LAZY_INTERFACE("TextEncoderStream", "streams/streams-encoding.js"),
-    FN_LAZY_INTERFACE("MessageChannel", "html/message.js"),
-    FN_LAZY_INTERFACE("MessageEvent", "html/message-event.js"),
-    FN_LAZY_INTERFACE("MessagePort", "html/message.js"),
-    FN_LAZY_INTERFACE("Performance", "performance/performance.js"),
-    FN_LAZY_INTERFACE("PerformanceEntry", "performance/performance-entries.js"),
-    FN_LAZY_INTERFACE("PerformanceMark", "performance/performance-entries.js"),
-    FN_LAZY_INTERFACE("PerformanceMeasure", "performance/performance-entries.js"),
-    FN_LAZY_INTERFACE("PromiseRejectionEvent", "html/error-events.js"),
-    FN_LAZY_JS("structuredClone", "html/transfer.js", NULL, JS_PROP_C_W_E),
-    FN_LAZY_C("URLPattern", fn_url_pattern_make, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE),
-    FN_LAZY_JS("fetch", "fetch/fetch.js", NULL, JS_PROP_C_W_E),
-};
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {
     JSModuleDef *module = fn_module_load(ctx, file);
@@ -84,11 +61,4 @@ int fn_lazy_define(JSContext *ctx, JSValueConst obj, const fn_lazy *table, int c
         }
     }
     return 0;
-}
-
-int fn_lazy_init(JSContext *ctx) {
-    JSValue global = JS_GetGlobalObject(ctx);
-    int err = fn_lazy_define(ctx, global, globals, FN_COUNT(globals));
-    JS_FreeValue(ctx, global);
-    return err;
 }

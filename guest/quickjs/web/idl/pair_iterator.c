@@ -7,11 +7,7 @@ typedef struct {
     uint32_t index;
 } pair_iterator;
 
-static int pair_at(JSContext *ctx, fn_pairs which, JSValueConst target, uint32_t index,
-                   JSValue pair[2]) {
-    return which == FN_PAIRS_HEADERS ? fn_headers_pair_at(ctx, target, index, pair)
-                                     : fn_params_pair_at(ctx, target, index, pair);
-}
+static fn_pair_at *pair_at[2]; /* by fn_pairs */
 
 static pair_iterator *iterator_of(JSValueConst value) {
     pair_iterator *it = JS_GetOpaque(value, fn_web.pairs[FN_PAIRS_HEADERS]);
@@ -42,7 +38,7 @@ static JSValue next(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
         return JS_EXCEPTION;
     }
     JSValue pair[2];
-    int found = pair_at(ctx, (fn_pairs)magic, it->target, it->index, pair);
+    int found = pair_at[magic](ctx, it->target, it->index, pair);
     *done = found <= 0;
     if (found <= 0) {
         return found < 0 ? JS_EXCEPTION : JS_UNDEFINED;
@@ -83,7 +79,9 @@ static int define(JSContext *ctx, fn_pairs which, const char *name,
     return 0;
 }
 
-int fn_pairs_init(JSContext *ctx) {
+int fn_pairs_init(JSContext *ctx, fn_pair_at *headers, fn_pair_at *params) {
+    pair_at[FN_PAIRS_HEADERS] = headers;
+    pair_at[FN_PAIRS_PARAMS] = params;
     return define(ctx, FN_PAIRS_HEADERS, "Headers Iterator", headers_members,
                   FN_COUNT(headers_members)) < 0 ||
                    define(ctx, FN_PAIRS_PARAMS, "URLSearchParams Iterator", params_members,
@@ -118,7 +116,7 @@ JSValue fn_pairs_for_each(JSContext *ctx, JSValueConst target, fn_pairs which, i
     JSValueConst this_arg = argc > 1 ? argv[1] : JS_UNDEFINED;
     for (uint32_t index = 0;; index++) {
         JSValue pair[2];
-        int found = pair_at(ctx, which, target, index, pair);
+        int found = pair_at[which](ctx, target, index, pair);
         if (found <= 0) {
             return found < 0 ? JS_EXCEPTION : JS_UNDEFINED;
         }

@@ -1,6 +1,6 @@
 /* Only for builds with sanitizers: gives everything back before the process ends, so that what is
  * left is a leak, and an object that nobody owns trips the engine's own check. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #ifdef FN_SANITIZE
 

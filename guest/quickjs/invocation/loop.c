@@ -1,6 +1,6 @@
 /* The worker's one loop: frames in, jobs, timers, frames out. Made after the fork only, since a
  * loop made before would share its epoll with the template and all its workers. */
-#include "core/worker.h"
+#include "invocation/invocation.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -8,12 +8,10 @@
 #include "core/check.h"
 
 #define READS_A_TICK 8
-#define JOBS_BETWEEN_CLOCKS 64
-#define TURN_NS 2000000u /* then the channel and the timers have their turn */
 #define FLUSH_AT_EXIT_MS 1000
 
 _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush) {
-    fn_programs_end(worker, NULL);
+    worker->hooks->end_processes(worker, NULL);
     struct pollfd writable = {.fd = worker->ipc.fd, .events = POLLOUT};
     while (flush && fn_ipc_flush(&worker->ipc) == 1) {
         flush = poll(&writable, 1, FLUSH_AT_EXIT_MS) == 1;
@@ -105,64 +103,13 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
     }
 }
 
-static void on_idle(uv_idle_t *idle) {
-    fn_jobs_run(idle->data);
-}
-
-/* A job that failed: a stopped invocation's, or a microtask's exception that nobody can catch. */
-static void job_failed(fn_worker *worker) {
-    JSValue error = JS_GetException(worker->ctx);
-    fn_invocation *invocation = worker->current;
-    if (invocation != NULL && invocation->stop == FN_STOP_NONE) {
-        fn_scope scope = fn_enter(worker, invocation);
-        fn_report_uncaught(worker, invocation, error);
-        fn_leave(worker, scope);
-    }
-    JS_FreeValue(worker->ctx, error);
-}
-
-/* Runs jobs until none is left (true) or the turn's time is up. */
-static bool run_jobs(fn_worker *worker) {
-    uint64_t end = 0;
-    for (unsigned count = 1; JS_IsJobPending(worker->rt); count++) {
-        JSContext *ctx;
-        if (JS_ExecutePendingJob(worker->rt, &ctx) < 0) {
-            job_failed(worker);
-        }
-        fn_invocation *invocation = worker->current;
-        if (invocation != NULL && invocation->stop != FN_STOP_NONE) {
-            fn_budget_switch(worker, NULL);
-            fn_invocation_stopped(worker, invocation);
-        }
-        if (count % JOBS_BETWEEN_CLOCKS == 0) {
-            uint64_t now = fn_wall_ns();
-            end = end == 0 ? now + TURN_NS : end;
-            if (now >= end) {
-                return !JS_IsJobPending(worker->rt);
-            }
-        }
-    }
-    return true;
-}
-
-void fn_jobs_run(fn_worker *worker) {
-    if (worker->depth > 0) {
-        return;
-    }
-    worker->depth++;
-    bool drained = run_jobs(worker);
-    fn_budget_switch(worker, NULL);
-    worker->depth--;
+bool fn_jobs_ran(fn_worker *worker, bool drained) {
     if (drained && worker->rejections != NULL) {
         fn_rejections_report(worker);
         drained = !JS_IsJobPending(worker->rt) && worker->rejections == NULL;
     }
     fn_invocations_finish(worker);
-    if (drained) {
-        uv_idle_stop(&worker->idle);
-    } else {
-        uv_idle_start(&worker->idle, on_idle);
-    }
+    return drained;
 }
 
 static void on_grace_over(uv_timer_t *timer) {

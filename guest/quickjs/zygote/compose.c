@@ -1,0 +1,43 @@
+/* Puts the worker together: which room implements what another one below it calls, and the order
+ * in which the rooms are made. */
+#include "invocation/invocation.h"
+#include "node/node.h"
+#include "web/web.h"
+#include "zygote/zygote.h"
+
+static const fn_core_hooks core_hooks = {
+    .stopped = fn_invocation_stopped,
+    .jobs_ran = fn_jobs_ran,
+    .uncaught = fn_report_uncaught,
+    .out_of_memory = fn_invocation_out_of_memory,
+    .seal_imports = fn_natives_init,
+    .end_processes = fn_programs_end,
+};
+
+static const fn_web_host web_host = {
+    .body_consumed = fn_host_body_consumed,
+    .body_cancelled = fn_host_body_cancelled,
+    .pump_chunk = fn_host_pump_chunk,
+    .pump_end = fn_host_pump_end,
+    .pump_error = fn_host_pump_error,
+    .fetch = fn_host_fetch,
+    .fetch_cancel = fn_host_fetch_cancel,
+};
+
+int fn_worker_init(fn_worker *worker) {
+    int err = fn_engine_init(worker, &core_hooks);
+    if (err != 0) {
+        return err;
+    }
+    fn_rejections_init(worker);
+    if (fn_context_init(worker) != 0 || fn_files_init(worker) != 0 ||
+        fn_programs_init(worker) != 0) {
+        return UV_ENOMEM;
+    }
+    return fn_web_init(worker->ctx, &web_host);
+}
+
+int fn_worker_after_fork(fn_worker *worker) {
+    int err = fn_engine_after_fork(worker);
+    return err != 0 ? err : fn_web_after_fork(worker->ctx);
+}
