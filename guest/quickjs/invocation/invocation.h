@@ -6,7 +6,6 @@
 #include "core/worker.h"
 #include "web/web.h"
 
-#define FN_CREDIT (256 * 1024) /* bytes of one direction of one body that may be under way */
 
 /* An outbound request of an invocation, until its response is complete. */
 struct fn_fetch {

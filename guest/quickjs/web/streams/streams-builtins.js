@@ -1,5 +1,5 @@
 // What the streams use of the language, as it was before any tenant code ran. The ponyfill's text is
-// made to call these (scripts/streams-ponyfill-changes.ts).
+// made to call these (guest/quickjs/patches/web-streams-polyfill).
 //
 // In modules whose names begin with `streams`, names that begin with `_` are slots: properties that
 // no script can see, name or make (JS_READ_OBJ_SLOTS, guest/quickjs/patches).
