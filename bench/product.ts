@@ -1,5 +1,6 @@
 /** The measurements of the product itself, each on a new data directory. */
-import { descendants, type Service, Workspace } from '../tests/e2e/harness.ts'
+import { eventually } from '../src/testing/eventually.ts'
+import { descendants, type Service, type WorkerRow, Workspace } from '../tests/e2e/harness.ts'
 import { type Connection, openConnection, warmUp } from './client.ts'
 import { type Handler, HELLO } from './handlers.ts'
 import { processMemory, residentBytes, totalMemory } from './memory.ts'
@@ -91,7 +92,11 @@ export function measureIdleWorker(
 ): Promise<WorkerMemory> {
   const measure = async (service: Service) => {
     await callAll(service, count)
-    const rows = (await service.workers()).filter((row) => row.function.startsWith('cold-'))
+    let rows: WorkerRow[] = []
+    await eventually('the pid of each worker, known a moment after its first answer', async () => {
+      rows = (await service.workers()).filter((row) => row.function.startsWith('cold-'))
+      return rows.every(({ pid }) => pid !== null)
+    })
     const memories = rows.map((row) => processMemory(row.pid))
     return {
       privateBytes: median(memories.map((memory) => memory.privateBytes)),

@@ -7,18 +7,16 @@
 
 #define HEADER "accept"
 
-/* What most handlers do, without being one of the benchmark's: headers, a URL, strings and arrays,
+/* What most handlers do, without being one of the benchmark's: headers, a URL, strings, an object,
  * an await, JSON as text. Whatever it touches becomes private memory of every worker, so it is
  * small. */
 static const char source[] =
-    "const units = ['kg', 'm', 's'];\n"
-    "const label = (unit, index) => `${index}-${unit}`;\n"
+    "const kinds = { text: 1, list: [2, 'b'] };\n"
     "export default async function handler(request) {\n"
-    "  const { pathname, search } = new URL(request.url);\n"
+    "  const { pathname } = new URL(request.url);\n"
     "  const accept = await request.headers.get('accept');\n"
-    "  const labels = units.map(label).filter((text) => text !== accept);\n"
-    "  const body = JSON.stringify({ labels, search, depth: pathname.split('/').length });\n"
-    "  return new Response(body, { headers: { 'content-type': 'application/json' } });\n"
+    "  const body = JSON.stringify({ accept, ...kinds, length: pathname.length });\n"
+    "  return new Response(`${body}\\n`, { headers: { 'content-type': 'text/plain' } });\n"
     "}\n";
 
 static JSValue load(fn_worker *worker) {
