@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 /**
- * The documents name files, functions and each other. This test keeps these references true, so that
- * whoever moves a file or renames a function corrects the documents in the same change.
+ * The documents name files, functions and each other. This test keeps these references true, so that a
+ * change that moves a file or renames a function corrects the documents too.
  */
 const ROOT = join(import.meta.dir, '../..')
 const DOCUMENTS = [
