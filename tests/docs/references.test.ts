@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 
 /**
  * The documents name files, functions and each other. This test keeps these references true, so that a
@@ -87,6 +87,44 @@ test('every symbol that a document names occurs in its file', () => {
   expect(wrong).toEqual([])
   expect(occurs('#serve', 'this.#serve()')).toBe(true)
   expect(occurs('serve', 'preserve()')).toBe(false)
+})
+
+/** Every file of the repository, by its last name: documents shorten paths in tables. */
+const byName = Map.groupBy(
+  ['src', 'guest', 'native', 'protocol', 'scripts', 'fuzz', 'tests'].flatMap((folder) =>
+    [...new Bun.Glob('**/*.{ts,js,c,h,cpp,zig,py,sh}').scanSync(join(ROOT, folder))].map(
+      (name) => `${folder}/${name}`,
+    ),
+  ),
+  (path) => basename(path),
+)
+
+test('every symbol of a file that is named without its folder occurs in it', () => {
+  const short = DOCUMENTS.flatMap((document) =>
+    [...read(document).matchAll(/`([\w.-]+\.(?:ts|js|c|h|cpp|zig|py)):(#?\w+)`/g)].map(
+      ([, name = '', symbol = '']) => ({ document, name, symbol }),
+    ),
+  )
+  const wrong = short
+    .filter(({ name, symbol }) => !byName.get(name)?.some((path) => occurs(symbol, read(path))))
+    .map(({ document, name, symbol }) => `${document}: ${name}:${symbol}`)
+  expect(wrong).toEqual([])
+})
+
+test('every test that SECURITY.md gives as proof of a layer exists', () => {
+  const [, table = ''] = read('SECURITY.md').split('| proven by (tests/) |')
+  const [rows = ''] = table.split('\n\n')
+  const proofs = rows.split('\n').flatMap((row) => {
+    const [, last = ''] = /\|([^|]*)\|$/.exec(row) ?? []
+    return [...last.matchAll(/(?<![\w/])[\w-]+(?:\/[\w-]+)+\*?/g)].map(([proof]) => proof)
+  })
+  const missing = proofs.filter((proof) => {
+    const path = proof.startsWith('src/') ? proof : `tests/${proof}`
+    const found = new Bun.Glob(`${path}.test.ts`).scanSync(ROOT)
+    return [...found].length === 0
+  })
+  expect(proofs.length).toBeGreaterThan(20)
+  expect(missing).toEqual([])
 })
 
 test('every link between documents leads to a file, and to a heading of it', () => {
