@@ -228,6 +228,7 @@ start_check 'tsc' node_modules/.bin/tsc --noEmit
 start_check 'packages for the tests' install_test_packages
 finish_checks
 tests 'scripts' ./tests/scripts
+tests 'documents' ./tests/docs
 tests 'launcher' ./tests/launcher
 tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web
