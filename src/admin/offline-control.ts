@@ -22,7 +22,7 @@ export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise
   })
 }
 
-export class Trial implements ServiceControl {
+export class OfflineControl implements ServiceControl {
   readonly #start: () => Promise<WorkerLauncher>
   #launcher: WorkerLauncher | undefined
 

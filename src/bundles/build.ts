@@ -15,8 +15,8 @@ import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
 import type { Bundle } from './bundle-store.ts'
-import { bundlerSource } from './bundler/source.ts' with { type: 'macro' }
 import {
   type BuildFailure,
   type BuildTask,
@@ -31,7 +31,7 @@ import type { Project } from './project.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-globals.ts'
 
-const BUNDLER = bundlerSource()
+const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
 /** A worker takes its bundle in one message of at most 64 MiB, the service both files in one request of 128. */
@@ -104,8 +104,8 @@ async function buildIn(
     ;({ code, uses } = takeMarks(output.code, watched))
   }
   return {
-    code: within(code, MAX_BUNDLE_BYTES),
-    map: within(output.map, MAX_MAP_BYTES),
+    code: checkSize('bundle', code, MAX_BUNDLE_BYTES),
+    map: checkSize('source map', output.map, MAX_MAP_BYTES),
     warnings: globalWarnings(uses, output.map),
   }
 }
@@ -181,14 +181,15 @@ function buildError(
   status: number,
 ): FunctionError {
   if (failure === undefined) {
-    const why = `the bundler ended with status ${status}, or took longer than ${BUILD_TIMEOUT_MS / 1000} s`
-    return new FunctionError('BUNDLE_REFUSED', `The bundle does not build: ${why}.`)
+    const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
+    const why = status > 128 ? `was killed; ${limits}` : `failed with exit status ${status}`
+    return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
   }
   const { file: path = entry, line = 1, column = 1 } = failure
   const file = relative(root, resolve(root, path))
   if (file.startsWith('..')) {
     // What such a file says is not shown.
-    const outside = `An import leads to ${file}, outside the project root.`
+    const outside = `An import leads to ${file}, outside the project root: move that file into the project.`
     return new FunctionError('BUNDLE_REFUSED', outside, {
       position: { file: relative(root, entry), line: 1, column: 1 },
     })
@@ -220,10 +221,10 @@ function tenantMap({ root }: Project, out: string, text: string): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
 }
 
-function within(bytes: Uint8Array, limit: number): Uint8Array {
+function checkSize(what: string, bytes: Uint8Array, limit: number): Uint8Array {
   if (bytes.byteLength > limit) {
-    const what = `The bundle has ${bytes.byteLength} bytes; ${limit} is the most.`
-    throw new FunctionError('BUNDLE_REFUSED', what)
+    const message = `The ${what} has ${bytes.byteLength} bytes; the limit is ${limit} bytes.`
+    throw new FunctionError('BUNDLE_REFUSED', message)
   }
   return bytes
 }

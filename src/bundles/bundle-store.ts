@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import type { BundleRecord } from '../metadata/records.ts'
 
@@ -174,12 +174,17 @@ function ignoreNotEmpty(cause: NodeJS.ErrnoException): void {
 
 function checked(record: BundleRecord, code: Uint8Array): Uint8Array {
   if (sha256(code) === record.sha256) return code
-  throw damaged(`${record.path} is not what was deployed: its sha256 differs.`)
+  throw damaged(
+    `${record.path} was changed after it was deployed: its SHA-256 differs. Restore it from a backup, or deploy again.`,
+  )
 }
 
 function unreadable(record: BundleRecord, cause: unknown): FunctionError {
   const why = (cause as NodeJS.ErrnoException).code
-  return damaged(`${record.path} cannot be read (${why}).`, cause)
+  return damaged(
+    `${record.path} cannot be read (${why}). Restore it from a backup, or deploy again.`,
+    cause,
+  )
 }
 
 /** No fault of the tenant's: the cause says that it is for the operator. */
@@ -190,7 +195,11 @@ function damaged(message: string, cause?: unknown): FunctionError {
 
 function unwritable(path: string, cause: unknown): FunctionError {
   const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-  return new FunctionError('STORAGE_UNUSABLE', `${basename(path)} cannot be written (${why}).`, {
-    cause,
-  })
+  return new FunctionError(
+    'STORAGE_UNUSABLE',
+    `${path} cannot be written (${why}): check the permissions of the data directory and the free space.`,
+    {
+      cause,
+    },
+  )
 }

@@ -63,5 +63,5 @@ export function globalDefines(watched: readonly string[]): Record<string, string
 export function globalRefusal(name: string): string {
   return EVAL_GLOBALS.includes(name)
     ? 'compiles text at run time, which needs a profile with allowEval'
-    : 'is not there in quickjs-ng functions'
+    : 'is not available in quickjs-ng functions'
 }

@@ -79,11 +79,14 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
     const edge = imports.find(({ path }) => isOrigin(path))
     if (edge !== undefined) {
       const why =
-        'would be a file beside the bundle, which is one file of code; text can be imported with { type: "text" }'
+        'would become a separate file, and a bundle is one file of code; import text with { type: "text" }'
       throw refuse(project, importer, edge, why)
     }
   }
-  throw new FunctionError('BUNDLE_REFUSED', `The bundle is one file of code, without ${output}.`)
+  throw new FunctionError(
+    'BUNDLE_REFUSED',
+    `The bundler wrote ${output} beside the bundle, and a bundle is one file of code.`,
+  )
 }
 
 function refusal(
@@ -106,7 +109,7 @@ function refusal(
   if (edge.external === true) {
     // One that nothing of the bundle needs was not followed, and is none of its own imports.
     return outside.has(edge.path) || /^\w+:/.test(edge.path)
-      ? 'is not bundled, and a worker loads nothing else'
+      ? 'was not bundled, and a worker can load nothing outside its bundle'
       : undefined
   }
   return isFile(project, edge.path) && !liesInside(project, edge.path)

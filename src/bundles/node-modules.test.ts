@@ -73,7 +73,7 @@ describe('globals that are not there', () => {
       const Intl = { mine: true }
       export default (WebAssembly) => [WebAssembly, p, Intl, typeof document, { document: 1 }.document,
         globalThis.indexedDB, eval('1'), Function.prototype, new Function('a')]`
-    const missing = 'is not there in quickjs-ng functions'
+    const missing = 'is not available in quickjs-ng functions'
     const evals = 'compiles text at run time, which needs a profile with allowEval.'
     expect(await warnings(source)).toEqual([
       {
@@ -81,7 +81,7 @@ describe('globals that are not there', () => {
         ...{ file: 'node_modules/p/index.js', line: 3, column: expect.any(Number) },
       },
       {
-        message: `'document' ${missing}; this bundle only probes for it.`,
+        message: `'document' ${missing}; the bundle only tests whether it exists.`,
         ...{ file: 'index.ts', line: 3, column: expect.any(Number) },
       },
       {

@@ -18,13 +18,15 @@ export function findProject(file: string): Project {
   try {
     entry = realpathSync(file)
   } catch (cause) {
-    throw new FunctionError('BAD_REQUEST', `There is no file ${file}.`, { cause })
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    throw new FunctionError('BAD_REQUEST', `File ${file} ${why}.`, { cause })
   }
   if (!statSync(entry).isFile() || !SCRIPT_EXTENSIONS.includes(extname(entry))) {
     const kinds = SCRIPT_EXTENSIONS.join(', ')
     throw new FunctionError(
       'BAD_REQUEST',
-      `${file} is no file of TypeScript or JavaScript (${kinds}).`,
+      `${file} is not a TypeScript or JavaScript file (${kinds}).`,
     )
   }
   return { entry, root: projectRoot(dirname(entry)) }

@@ -75,7 +75,7 @@ export function globalWarnings(uses: readonly Use[], map: Uint8Array): BundleWar
     }
   }
   return [...found.values()].map(({ use, position }) => ({
-    message: `'${use.name}' ${globalRefusal(use.name)}${use.probe ? '; this bundle only probes for it' : ''}.`,
+    message: `'${use.name}' ${globalRefusal(use.name)}${use.probe ? '; the bundle only tests whether it exists' : ''}.`,
     ...position,
   }))
 }

@@ -13,7 +13,10 @@ const path = z
 const domain = z.string().transform((value, context) => {
   const normalised = normaliseDomain(value)
   if (normalised === undefined) {
-    context.addIssue({ code: 'custom', message: 'must be a host name, or *. and a host name' })
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a host name such as "api.example.com" or "*.example.com"',
+    })
     return z.NEVER
   }
   return normalised

@@ -71,7 +71,9 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
   refuseUnknownCommand(argv)
   const written: string[] = []
   const program = new Commander('functions')
-    .description('Runs TypeScript functions of tenants who do not trust each other.')
+    .description(
+      'Runs TypeScript functions, each isolated from the others in sandboxed worker processes.',
+    )
     .helpCommand(false)
     .exitOverride()
     // Whatever it has to say of an error comes by the exception, in our own form.
@@ -98,8 +100,9 @@ function refuseUnknownCommand([first]: readonly string[]): void {
     return
   }
   const near = nearest(first, names)
-  const hint = near === undefined ? 'see functions --help' : `did you mean ${near}?`
-  throw new FunctionError('BAD_REQUEST', `There is no command '${first}': ${hint}`)
+  const hint =
+    near === undefined ? "'functions --help' lists the commands." : `Did you mean '${near}'?`
+  throw new FunctionError('BAD_REQUEST', `Unknown command '${first}'. ${hint}`)
 }
 
 function addCommand(
@@ -127,8 +130,11 @@ function addCommand(
       sub.option(`--${flag} <value>`, `${help} (${env})`)
     }
   }
-  sub.option('--config <file>', 'settings to read; functions.toml unless set (FUNCTIONS_CONFIG)')
-  sub.option('--json', 'print one JSON document')
+  sub.option(
+    '--config <file>',
+    'configuration file (FUNCTIONS_CONFIG; default: functions.toml, if it exists)',
+  )
+  sub.option('--json', 'print the result or the error as one JSON document')
   sub.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as (string | undefined)[]
     await run(args, sub.opts())

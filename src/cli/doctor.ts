@@ -46,7 +46,7 @@ interface Check {
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Check whether this machine can run functions, and what holds them in',
+  summary: 'Check whether this machine can run functions, and which sandbox layers it offers',
   examples: ['doctor', 'doctor --data-dir /var/lib/functions'],
   takesSettings: true,
   async run({ loaded, print }) {
@@ -99,7 +99,7 @@ async function attempt(name: string, check: () => Finding | Promise<Finding>): P
 }
 
 function checkConfig({ file, warnings }: LoadedConfig): Check {
-  const source = file === undefined ? 'no functions.toml, defaults' : file.path
+  const source = file === undefined ? 'no functions.toml; defaults and environment only' : file.path
   return {
     name: 'configuration',
     result: warnings.length === 0 ? 'ok' : 'warn',
@@ -127,7 +127,7 @@ async function checkProgram(config: Config, name: ProgramName): Promise<Finding>
     }
     const told = await workerVersion(path)
     return told === ''
-      ? { result: 'fail', detail: `${shown} does not run` }
+      ? { result: 'fail', detail: `${shown} cannot be run: 'quickjs-worker --version' failed` }
       : { result: 'ok', detail: `${told}, ${shown}` }
   })
 }
@@ -221,7 +221,9 @@ function checkDataDir({ server }: Config): Finding {
     // Root may write anywhere, says access(2), also where nothing can be made.
     rmdirSync(mkdtempSync(join(parent, '.functions-')))
   } catch (cause) {
-    throw new FunctionError('STORAGE_UNUSABLE', `Nothing can be made in ${parent}.`, { cause })
+    const { code } = cause as NodeJS.ErrnoException
+    const message = `Cannot create ${path} (${code} in ${parent}): make ${parent} writable for this user, or set another directory with --data-dir.`
+    throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
   }
   return { result: 'ok', detail: `${path} will be created` }
 }
@@ -234,8 +236,12 @@ async function checkPort(loaded: LoadedConfig): Promise<Finding> {
   try {
     Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true)
     return { result: 'ok', detail: `${host}:${port} is free` }
-  } catch {
-    return { result: 'warn', detail: `${host}:${port} is taken: serve needs another --port` }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    return {
+      result: 'warn',
+      detail: `cannot listen on ${host}:${port} (${code}): 'functions serve' needs another --host or --port`,
+    }
   }
 }
 

@@ -21,7 +21,7 @@ export function errorDocument(error: unknown): ErrorDocument {
   const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'INTERNAL',
-    message: `Something of functions itself failed: ${printable(message)}`,
+    message: `Internal error (a bug in functions, please report it): ${printable(message)}`,
   }
 }
 

@@ -1,7 +1,7 @@
 /** Work on a data directory that no service runs on. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Trial } from '../admin/offline-control.ts'
+import { OfflineControl } from '../admin/offline-control.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -67,7 +67,9 @@ export async function change<T>(
       return await changeOffline(loaded, lock, offline)
     }
     if (performance.now() > end) {
-      throw new FunctionError('CONFLICT', `Another process holds the data directory ${dataDir}.`)
+      const seconds = LOCK_TIMEOUT_MS / 1000
+      const message = `Another process has held the lock of the data directory ${dataDir} for ${seconds} s: wait until that command or service has ended, then try again.`
+      throw new FunctionError('CONFLICT', message)
     }
     await Bun.sleep(LOCK_RETRY_MS)
   }
@@ -79,7 +81,7 @@ async function changeOffline<T>(
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
-  const trial = new Trial(() => startLauncher(config, new ServiceLog(() => {})))
+  const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
   let store: MetadataStore | undefined
   try {
     refuseFoundPrograms(loaded)
@@ -89,14 +91,14 @@ async function changeOffline<T>(
     const operations = new Operations({
       store,
       bundles,
-      control: trial,
+      control,
       serving: false,
       defaultRuntime: config.worker.runtime,
       engine: engineReader(config),
     })
     return await offline(operations)
   } finally {
-    await trial.close()
+    await control.close()
     store?.close()
     lock.release()
   }

@@ -17,7 +17,7 @@ export function refuseFoundPrograms({ sources, file }: LoadedConfig): void {
   if (key !== undefined && file?.named === false) {
     throw new FunctionError(
       'CONFIG_INVALID',
-      `${sources.get(key)?.label}: ${key} names a program to run; give --config ${file.path} if that is meant.`,
+      `${sources.get(key)?.label}: ${key} names a program to run, and nobody asked for this file: pass --config ${file.path} if you trust it.`,
     )
   }
 }

@@ -24,14 +24,18 @@ export function readConfigFile(path: string): FileEntry[] | undefined {
     if (code === 'ENOENT') {
       return undefined
     }
-    throw new FunctionError('CONFIG_INVALID', `${path} cannot be read (${code}).`, { cause })
+    throw new FunctionError(
+      'CONFIG_INVALID',
+      `The configuration file ${path} cannot be read (${code}): check that it is a file that this user may read.`,
+      { cause },
+    )
   }
   try {
     return parseTOML(text).body[0].body.flatMap(entriesOf)
   } catch (cause) {
     if (cause instanceof ParseError) {
       const line = faultLine(text, cause)
-      const message = `${path}:${line}: this is not TOML: ${cause.message}.`
+      const message = `${path}:${line}: invalid TOML: ${cause.message}.`
       throw new FunctionError('CONFIG_INVALID', message, {
         cause,
         position: { file: path, line, column: 1 },

@@ -102,7 +102,7 @@ describe('what is wrong stops, with its name and line', () => {
     ['[server]\n\nport = "many"\n', /functions\.toml:3: server\.port.*"many"/],
     ['[server]\nport = 65536\n', /functions\.toml:2: server\.port/],
     ['[server]\nport = 80.5\n', /functions\.toml:2: server\.port/],
-    ['[server\n', /functions\.toml:1: this is not TOML/],
+    ['[server\n', /functions\.toml:1: invalid TOML/],
     ['[pool]\nmax_workers = -1\n', /functions\.toml:2: pool\.max_workers/],
     ['[server]\nmax_body = "12 parsecs"\n', /functions\.toml:2: server\.max_body/],
     ['[server]\ntimeout = 30\n', /functions\.toml:2: server\.timeout.*duration/],

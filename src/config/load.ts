@@ -50,7 +50,7 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
   if (entries === undefined && named !== undefined) {
     throw new FunctionError(
       'CONFIG_INVALID',
-      `The configuration file ${path} does not exist: check the path given with --config.`,
+      `The configuration file ${path} does not exist: check --config or FUNCTIONS_CONFIG.`,
     )
   }
   const fromFile = indexEntries(path, entries ?? [])
@@ -122,7 +122,7 @@ function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> 
       continue
     }
     if (!known.has(key)) {
-      const message = `${path}:${line}: ${key}: no such key${suggestion(key, [...known])}.`
+      const message = `${path}:${line}: ${key} is not a setting${suggestion(key, [...known])}.`
       throw new FunctionError('CONFIG_INVALID', message, {
         position: { file: path, line, column: 1 },
       })
@@ -149,7 +149,7 @@ function checkEnvironment(env: ConfigInput['env']): string[] {
     if (!name.startsWith('FUNCTIONS_') || known.includes(name)) {
       continue
     }
-    const what = `${name}: no such setting${suggestion(name, known)}`
+    const what = `The environment variable ${name} is not a setting${suggestion(name, known)}`
     if (sections.some((section) => name.startsWith(section))) {
       throw new FunctionError('CONFIG_INVALID', `${what}.`)
     }

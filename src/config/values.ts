@@ -33,11 +33,11 @@ export function duration(minMs: number) {
 /** A non-empty text. */
 export function text() {
   return z
-    .string('must be a text')
+    .string('must be a string')
     .min(1, 'must not be empty')
     .refine((value) => {
       return !value.includes('\0')
-    }, 'must not hold NUL')
+    }, 'must not contain a NUL character')
 }
 
 /** A list; the environment and flags write it with commas. */
@@ -45,7 +45,7 @@ export function list<T extends z.ZodType<string, string>>(item: T) {
   const split = (value: string) => value.split(',').map((part) => part.trim())
   return z
     .union([z.array(z.string()), z.string().transform((value) => split(value).filter(Boolean))], {
-      error: 'must be a list of texts',
+      error: 'must be a list of strings',
     })
     .pipe(z.array(item))
 }

@@ -48,11 +48,11 @@ export function openDatabase(dataDir: string): Database {
 
 /** What the system says in codes. */
 const REASONS: Record<string, string> = {
-  EACCES: 'this user may not',
-  EEXIST: 'it is no folder',
-  ENOSPC: 'no space is left',
-  ENOTDIR: 'a part of its path is no folder',
-  EROFS: 'its file system is read-only',
+  EACCES: 'permission denied; run as the user that owns it',
+  EEXIST: 'it is not a directory',
+  ENOSPC: 'no space is left on the device',
+  ENOTDIR: 'a part of its path is not a directory',
+  EROFS: 'its file system is mounted read-only',
 }
 
 /** One sentence for a path that the system or SQLite refused. */

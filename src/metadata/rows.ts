@@ -75,7 +75,11 @@ function parseJson<T>(schema: z.ZodType<T>, json: string, where: string, column:
   try {
     value = JSON.parse(json)
   } catch (cause) {
-    throw new FunctionError('INTERNAL', `${column} of ${where} is not JSON.`, { cause })
+    throw new FunctionError(
+      'INTERNAL',
+      `metadata.db is damaged: ${column} of ${where} is not valid JSON. Restore it from a backup, or deploy the function again.`,
+      { cause },
+    )
   }
   return check(schema, value, where, column)
 }
@@ -85,7 +89,10 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, column: s
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const key = [column, ...(issue?.path ?? [])].join('.')
-    throw new FunctionError('INTERNAL', `${key} of ${where} does not validate: ${issue?.message}.`)
+    throw new FunctionError(
+      'INTERNAL',
+      `metadata.db is damaged: ${key} of ${where} is invalid (${issue?.message}). Restore it from a backup, or deploy the function again.`,
+    )
   }
   return parsed.data
 }

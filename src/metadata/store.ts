@@ -75,7 +75,7 @@ export class MetadataStore {
   show(name: string, project: string = DEFAULT_PROJECT): FunctionSummary {
     const row = this.#queries.resolve.get({ name, project })
     if (row === undefined) {
-      throw new FunctionError('FUNCTION_NOT_FOUND', `There is no function '${name}'.`)
+      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${name}' does not exist.`)
     }
     return toSummary(row.function, row.version?.version ?? null)
   }
@@ -160,7 +160,8 @@ export class MetadataStore {
         ? this.#previous(id)
         : this.#queries.version.get({ functionId: id, version })
     if (row === undefined) {
-      const what = version === undefined ? 'earlier version' : `version '${version}'`
+      const what =
+        version === undefined ? 'earlier version to roll back to' : `version '${version}'`
       throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
     }
     return toVersion(row)

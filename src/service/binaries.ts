@@ -16,7 +16,13 @@ export interface BinaryOptions {
   embedded: Readonly<Record<ProgramName, string>>
 }
 
-/** Where the executable's own files seem to lie. */
+/** The settings that replace them. */
+const KEYS: Readonly<Record<ProgramName, string>> = {
+  'quickjs-worker': 'worker.quickjs_path',
+  'functions-launcher': 'worker.launcher_path',
+}
+
+/** Bun shows the files embedded in an executable below this directory. */
 const INSIDE = '/$bunfs/'
 
 /**
@@ -31,7 +37,7 @@ export async function findBinary(name: ProgramName, options: BinaryOptions): Pro
     if (await executable(configured)) return resolve(configured)
     throw new FunctionError(
       'CONFIG_INVALID',
-      `${configured} is configured as ${name} but cannot be executed.`,
+      `${configured} is configured as ${name} but is not a file that this user can execute: check ${KEYS[name]} and the permissions of the file.`,
     )
   }
   const beside = join(dirname(options.executablePath), name)
@@ -66,7 +72,8 @@ async function unpack(name: ProgramName, inside: string, dataDir: string): Promi
   } catch (cause) {
     await rm(temporary, { force: true })
     const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    throw new FunctionError('STORAGE_UNUSABLE', `${path} cannot be written (${why}).`, { cause })
+    const message = `${name} cannot be unpacked to ${path} (${why}): check the permissions of the data directory and the free space.`
+    throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
   }
   return path
 }

@@ -1,6 +1,6 @@
 /** `functions serve`: a service from its start to the signal that ends it. */
 import type { Config } from '../config/schema.ts'
-import { Service, type ServiceParts } from './service.ts'
+import { Service, type ServiceOptions } from './service.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
@@ -11,7 +11,7 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
  * @returns the exit status
  * @throws {FunctionError} when it cannot start
  */
-export async function runService(config: Config, parts: ServiceParts): Promise<number> {
+export async function runService(config: Config, options: ServiceOptions): Promise<number> {
   const asked = Promise.withResolvers<void>()
   let signals = 0
   for (const signal of SIGNALS) {
@@ -21,7 +21,7 @@ export async function runService(config: Config, parts: ServiceParts): Promise<n
       asked.resolve()
     })
   }
-  const service = await Service.start(config, parts)
+  const service = await Service.start(config, options)
   process.stdout.write(`listening on ${service.url}\n`)
   await asked.promise
   await service.stop()

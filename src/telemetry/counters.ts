@@ -61,7 +61,7 @@ export class FunctionCounters {
 }
 
 /** The counters of all functions that were called, by function and version. */
-export class CounterBook {
+export class MetricsRegistry {
   readonly #byVersion = new Map<string, FunctionCounters>()
 
   of(functionName: string, version: string): FunctionCounters {

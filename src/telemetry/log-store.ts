@@ -41,18 +41,18 @@ export interface LogEntry {
 export class LogStore {
   readonly #path: string
   readonly #retention: Retention
-  readonly #broken: (error: unknown) => void
+  readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   #db: Database | undefined
   #waiting: LogEntry[] = []
   #dropped = 0
   #prunedAt = 0
 
-  /** @param broken told when the database cannot be written; the entries are lost */
-  constructor(path: string, retention: Retention, broken: (error: unknown) => void) {
+  /** @param onFailure told when the database cannot be written; the entries are lost */
+  constructor(path: string, retention: Retention, onFailure: (error: unknown) => void) {
     this.#path = path
     this.#retention = retention
-    this.#broken = broken
+    this.#onFailure = onFailure
   }
 
   add(entry: LogEntry): void {
@@ -104,10 +104,14 @@ export class LogStore {
       })()
       this.#prune(db, entries.length)
     } catch (error) {
-      this.#broken(error)
+      this.#onFailure(error)
     }
     if (this.#dropped > 0) {
-      this.#broken(new Error(`${this.#dropped} log entries were dropped: they came too fast`))
+      this.#onFailure(
+        new Error(
+          `${this.#dropped} log entries were dropped: functions wrote more than ${MAX_WAITING} in ${FLUSH_MS} ms`,
+        ),
+      )
       this.#dropped = 0
     }
   }

@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { Batch } from './batch.ts'
-import { type CounterBook, FunctionCounters, OK } from './counters.ts'
+import { FunctionCounters, type MetricsRegistry, OK } from './counters.ts'
 import { openTelemetry, prune, type Retention, ROWS_AT_ONCE } from './database.ts'
 
 const FLUSH_MS = 5_000
@@ -57,26 +57,26 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
  */
 export class MetricStore {
   readonly #path: string
-  readonly #book: CounterBook
+  readonly #registry: MetricsRegistry
   readonly #retention: Retention
-  readonly #broken: (error: unknown) => void
+  readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   /** What was written of each, so that only the difference is added. */
   readonly #written = new Map<FunctionCounters, FunctionCounters>()
   #db: Database | undefined
   #prunedAt = 0
 
-  /** @param broken told when the database cannot be written; the counts go with the next flush */
+  /** @param onFailure told when the database cannot be written; the counts go with the next flush */
   constructor(
     path: string,
-    book: CounterBook,
+    registry: MetricsRegistry,
     retention: Retention,
-    broken: (error: unknown) => void,
+    onFailure: (error: unknown) => void,
   ) {
     this.#path = path
-    this.#book = book
+    this.#registry = registry
     this.#retention = retention
-    this.#broken = broken
+    this.#onFailure = onFailure
   }
 
   /** Something was counted. */
@@ -95,7 +95,7 @@ export class MetricStore {
   }
 
   #write(): void {
-    const changed = [...this.#book.all()].filter(
+    const changed = [...this.#registry.all()].filter(
       (counters) => counters.invocations !== (this.#written.get(counters)?.invocations ?? 0),
     )
     if (changed.length === 0) return
@@ -115,7 +115,7 @@ export class MetricStore {
       })
       this.#prune(db)
     } catch (error) {
-      this.#broken(error)
+      this.#onFailure(error)
     }
   }
 

@@ -37,7 +37,7 @@ export class ServiceLog {
       this.#second = second
       this.#lines = 0
       this.#dropped = 0
-      if (dropped > 0) this.#line('warn', 'lines were left out', { count: dropped })
+      if (dropped > 0) this.#line('warn', 'log lines were dropped', { count: dropped })
     }
     // A tenant whose function fails all the time must not fill the operator's disk.
     if (++this.#lines > MAX_LINES_PER_SECOND) {

@@ -1,7 +1,7 @@
 /** Everything that is written down about functions and the service, in one place to start and close. */
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
-import { CounterBook } from './counters.ts'
+import { MetricsRegistry } from './counters.ts'
 import type { Retention } from './database.ts'
 import { type LogLevel, LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
@@ -21,14 +21,15 @@ export interface TelemetryOptions {
 }
 
 export class Telemetry {
-  readonly counters = new CounterBook()
+  readonly counters = new MetricsRegistry()
   readonly logs: LogStore
   readonly #metrics: MetricStore
   readonly #serviceLog: ServiceLog
 
   constructor({ dataDir, logs, metrics, serviceLog }: TelemetryOptions) {
     this.#serviceLog = serviceLog
-    const lost = (what: string) => (error: unknown) => serviceLog.error(`${what} were lost`, error)
+    const lost = (what: string) => (error: unknown) =>
+      serviceLog.error(`${what} could not be written and were lost`, error)
     this.logs = new LogStore(join(dataDir, 'logs.db'), logs, lost('log entries'))
     const path = join(dataDir, 'metrics.db')
     this.#metrics = new MetricStore(path, this.counters, metrics, lost('metrics'))

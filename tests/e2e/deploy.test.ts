@@ -196,7 +196,7 @@ describe('a bundle that is taken', () => {
       `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\n`,
     )
     const warning = {
-      message: "'WebSocket' is not there in quickjs-ng functions; this bundle only probes for it.",
+      message: "'WebSocket' is not available in quickjs-ng functions; the bundle only tests whether it exists.",
       ...{ file: 'node.ts', line: 4, column: 33 },
     }
     const json = await space.command('deploy', 'node', file, '--json')
@@ -205,7 +205,7 @@ describe('a bundle that is taken', () => {
     const table = await space.command('deploy', 'node', file)
     expect(table.stderr).toBe(`warning: node.ts:4:33: ${warning.message}\n`)
     expect(table.stdout).toMatch(
-      /^node v2: quickjs-ng, strict profile, \d+ bytes, not served now\n$/,
+      /^node v2: quickjs-ng, strict profile, \d+ bytes, not live now\n$/,
     )
     const service = await space.serve()
     expect(await (await service.fetch('/functions/node')).text()).toBe('a/undefined/62')
