@@ -37,7 +37,7 @@ export interface SourcePosition {
   column: number
 }
 
-export interface FunctionErrorOptions {
+interface FunctionErrorOptions {
   cause?: unknown
   /** The tenant's source-mapped stack: for the tenant's logs, not for strangers. */
   stack?: string

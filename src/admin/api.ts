@@ -1,8 +1,8 @@
 /**
  * The management API, on a unix socket that only the service's owner may open.
  *
- * A deployment arrives as a bundle: the client reads and bundles the tenant's folder with its own
- * rights. So the service opens no path that a client names, and runs no bundler.
+ * A deployment arrives as a bundle: the client reads and bundles the tenant's directory with its own
+ * rights. So the service never opens a path that a client names, and never runs the bundler.
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
@@ -32,7 +32,7 @@ import {
   functionNameSchema,
 } from './settings.ts'
 
-export interface ApiDeps {
+interface ApiDeps {
   store: MetadataStore
   operations: Operations
   control: ServiceControl
@@ -41,7 +41,7 @@ export interface ApiDeps {
 }
 
 /**
- * Makes what answers on the management socket.
+ * Creates the request handler of the management socket.
  *
  * @example Bun.serve({ unix: socket, fetch: createApi(deps) })
  */
@@ -66,7 +66,7 @@ export function createApi(deps: ApiDeps): (request: Request) => Response | Promi
     return adminProblem(new FunctionError('BAD_REQUEST', message))
   })
   app.onError((error) => {
-    // Hono throws these for bodies that are not what they should be.
+    // Hono throws these for malformed bodies.
     if (error instanceof HTTPException && error.status < 500) {
       return adminProblem(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
     }

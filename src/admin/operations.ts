@@ -1,4 +1,4 @@
-/** What changes functions: deploy, rollback, delete. The same with a running service and without. */
+/** Deploy, rollback and delete: the same code with a running service and without one. */
 
 import type { Bundle, BundleStore, StagedBundle } from '../bundles/bundle-store.ts'
 import { sha256 } from '../bundles/bundle-store.ts'
@@ -18,21 +18,21 @@ import { type DeployDocument, deployDocument } from './documents.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
 
-export interface OperationsDeps {
+interface OperationsDeps {
   store: MetadataStore
   bundles: BundleStore
   control: ServiceControl
-  /** Requests are served: what goes live here is live. */
+  /** A service is running, so an active version is live. */
   serving: boolean
-  /** Of a deployment that names none. */
+  /** For a deployment without a runtime. */
   defaultRuntime: Runtime
-  /** Name and release of a runtime's engine. */
+  /** Name and version of a runtime's engine. */
   engine(runtime: Runtime): Promise<string>
 }
 
 export class Operations {
   readonly #deps: OperationsDeps
-  /** The last change of each function: the next one waits for it. */
+  /** The last change of each function. The next change waits for it. */
   readonly #running = new Map<string, Promise<unknown>>()
 
   constructor(deps: OperationsDeps) {
@@ -40,10 +40,10 @@ export class Operations {
   }
 
   /**
-   * Makes a version of a bundle, once a worker has loaded it, and makes it the active one.
+   * Records a bundle as a new version, after a worker has loaded it, and makes that version active.
    *
    * @throws {FunctionError} BAD_REQUEST; BUNDLE_REFUSED with the tenant's file and line; CONFLICT for
-   * a version that is there with other content. Nothing has changed then
+   * a version that exists with different content. Nothing is changed in these cases
    */
   async deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
     const { version, settings } = resolveSettings(given, this.#deps.defaultRuntime)
@@ -59,7 +59,7 @@ export class Operations {
   }
 
   /**
-   * Makes a version that is there the active one: `version`, or the one that was before.
+   * Makes an existing version active: `version`, or the one that was active before.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED
    */
@@ -131,7 +131,7 @@ export class Operations {
     return this.#document(name, record)
   }
 
-  /** The version as it will be, for the worker that tries its bundle. */
+  /** The version as it will be recorded, for the worker that loads its bundle first. */
   #candidate(next: NewVersion, held: HeldBundle) {
     const { store, bundles } = this.#deps
     const id = functionId(next.name, next.project)
@@ -155,7 +155,7 @@ export class Operations {
     }
   }
 
-  /** The bundle gets its name before a row names it: cut off in between, it is swept away. */
+  /** The bundle gets its final name before a row refers to it. After a crash in between, the sweep deletes it. */
   async #record(
     next: NewVersion,
     staged: StagedBundle,

@@ -1,4 +1,4 @@
-/** What a deployment asks for, checked, as what a version runs with. */
+/** Validates the settings of a deployment and turns them into the settings of a version. */
 
 import { z } from 'zod'
 import {
@@ -14,7 +14,7 @@ import { DEFAULT_PROJECT, type VersionSettings } from '../metadata/records.ts'
 
 const MAX_PROFILE_CHARS = 65_536
 
-/** A function's name, as it stands in its URL. */
+/** A function's name, which is part of its URL. */
 export const functionNameSchema = z
   .string()
   .regex(
@@ -22,7 +22,7 @@ export const functionNameSchema = z
     'must be 1 to 63 characters of a-z, 0-9 and -, and must not start or end with -',
   )
 
-/** It names a folder. */
+/** A version's name, which is also the name of a directory. */
 export const versionNameSchema = z
   .string()
   .regex(
@@ -31,7 +31,7 @@ export const versionNameSchema = z
   )
 
 export const deploySettingsSchema = z.strictObject({
-  /** Counts up from v1 where it is not given. */
+  /** The next of v1, v2 and so on unless set. */
   version: versionNameSchema.optional(),
   runtime: z.enum(RUNTIMES).optional(),
   handler: z
@@ -41,7 +41,7 @@ export const deploySettingsSchema = z.strictObject({
   profile: z.enum(['strict', 'permissive', 'custom']).default('strict'),
   /** JSON text of a custom profile. */
   customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
-  /** Lower the profile's limits: bytes, CPU milliseconds. */
+  /** Lower than the profile's limits: bytes, CPU milliseconds. */
   maxMemory: z.int().positive().optional(),
   maxCpu: z.int().positive().optional(),
   timeoutMs: z.int().min(1).max(86_400_000).optional(),
@@ -53,10 +53,10 @@ export const deploySettingsSchema = z.strictObject({
 export type DeploySettings = z.input<typeof deploySettingsSchema>
 
 /**
- * Checks a deployment's settings and works out what the version runs with.
+ * Validates a deployment's settings and returns the settings that the version runs with.
  *
- * @param defaultRuntime for a deployment that names none
- * @throws {FunctionError} BAD_REQUEST, in one sentence
+ * @param defaultRuntime for a deployment without a runtime
+ * @throws {FunctionError} BAD_REQUEST
  */
 export function resolveSettings(
   given: DeploySettings,
@@ -90,7 +90,7 @@ export function resolveSettings(
   }
 }
 
-/** @throws {FunctionError} BAD_REQUEST that names what is wrong */
+/** @throws {FunctionError} BAD_REQUEST with the first invalid key */
 export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) {
@@ -98,7 +98,7 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string):
   }
   const issue = parsed.error.issues[0]
   const key = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
-  const shown = typeof value === 'string' ? `, not ${JSON.stringify(value.slice(0, 100))}` : ''
+  const shown = typeof value === 'string' ? ` (got ${JSON.stringify(value.slice(0, 100))})` : ''
   throw new FunctionError(
     'BAD_REQUEST',
     `${key === '' ? '' : `${key}: `}${issue?.message}${shown}.`,

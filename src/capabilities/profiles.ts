@@ -57,7 +57,7 @@ const customSchema = z
 /** The profiles that a deployment can choose by name. */
 export const NAMED_PROFILES = { strict: STRICT, permissive: PERMISSIVE } as const
 
-export type ProfileName = keyof typeof NAMED_PROFILES
+type ProfileName = keyof typeof NAMED_PROFILES
 
 export function isProfileName(name: string): name is ProfileName {
   return Object.hasOwn(NAMED_PROFILES, name)
@@ -121,7 +121,7 @@ function describeIssue(error: z.ZodError): string {
 const FORMATS = { maxMemory: formatSize, maxCpu: formatDuration } as const
 
 /** The limits that a deployment can lower: bytes, CPU milliseconds. */
-export interface Lowering {
+interface Lowering {
   maxMemory?: number | undefined
   maxCpu?: number | undefined
 }

@@ -41,7 +41,7 @@ export const capabilitiesSchema = z.strictObject({
 export type Capabilities = z.infer<typeof capabilitiesSchema>
 
 /** Lower case, ASCII, no dot at its end; undefined where it is neither `host` nor `*.host`. */
-export function normaliseDomain(value: string): string | undefined {
+function normaliseDomain(value: string): string | undefined {
   const wildcard = value.startsWith('*.')
   const host = normaliseHost(wildcard ? value.slice(2) : value)
   if (host === undefined || (wildcard && isIP(host) !== 0)) {

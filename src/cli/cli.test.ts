@@ -119,8 +119,18 @@ describe('wrong usage is exit 2 and one sentence', () => {
 
 describe('help and version', () => {
   const names = [
-    ...['serve', 'deploy', 'list', 'show', 'versions', 'rollback', 'delete', 'invoke'],
-    ...['workers', 'doctor', 'config', 'version'],
+    'serve',
+    'deploy',
+    'list',
+    'show',
+    'versions',
+    'rollback',
+    'delete',
+    'invoke',
+    'workers',
+    'doctor',
+    'config',
+    'version',
   ]
 
   test('of every command shows examples and the flags that all take', async () => {

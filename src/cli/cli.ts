@@ -1,4 +1,4 @@
-/** Arguments in, one command run, an exit status out: 0 done, 1 failed, 2 wrong usage. */
+/** Parses the arguments and runs one command. Exit status: 0 done, 1 failed, 2 wrong usage. */
 import { Command as Commander, CommanderError } from 'commander'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
@@ -35,7 +35,7 @@ const COMMANDS: readonly Command[] = [
   version,
 ]
 
-/** What `functions` alone does. */
+/** The command that `functions` without a command runs. */
 const DEFAULT_COMMAND = serve.name
 
 /** Flags that every command takes. */
@@ -76,7 +76,7 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
     )
     .helpCommand(false)
     .exitOverride()
-    // Whatever it has to say of an error comes by the exception, in our own form.
+    // Commander also throws its errors; they are printed once, in the form of all other errors.
     .configureOutput({ writeOut: (text) => written.push(text), writeErr: () => {} })
   let status = 0
   for (const command of COMMANDS) {

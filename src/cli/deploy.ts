@@ -21,7 +21,7 @@ import type { Command } from './command.ts'
 import { printable } from './errors.ts'
 import { change } from './offline.ts'
 
-/** Unlike a function that is registered without a runtime, one that is deployed here is sandboxed. */
+/** `worker.runtime` does not apply here: a deployment without a runtime gets the sandboxed engine. */
 const DEFAULT_RUNTIME = 'quickjs-ng'
 
 type Options = Readonly<Record<string, unknown>>
@@ -94,7 +94,7 @@ function describeWarning({ file, line, column, message }: BundleWarning): string
   return `${printable(`warning: ${file}:${line}:${column}: ${message}`)}\n`
 }
 
-/** A bundle that has no handler, or does not come to an end, is wrong in no line of its own. */
+/** Points an error without a position, such as a missing handler or an endless loop, at the default export. */
 function atEntry({ root, entry }: Project, error: unknown): unknown {
   const refused = error instanceof FunctionError && error.code === 'BUNDLE_REFUSED'
   if (!refused || error.position !== undefined) {

@@ -7,13 +7,13 @@ import type { Command } from './command.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** What `--json` prints. */
+/** The document that `--json` prints. */
 interface InvokeDocument {
   status: number
-  /** One text a name; `set-cookie` is a list. */
+  /** One string per name, except that `set-cookie` is a list. */
   headers: Record<string, string | string[]>
   body: string
-  /** The body is base64, since it is no text. */
+  /** Set if the body is not UTF-8 text. */
   bodyEncoding?: 'base64'
   timing: { queueMs: number; initMs: number; execMs: number }
 }
@@ -43,7 +43,7 @@ export const invoke: Command = {
     }
     const response = await send(functionUrl(service.url, name, path), request)
     const body = await response.bytes()
-    // What the platform says in place of the function is a failure; what the function says is not.
+    // An error of the platform is a failure of the command; an error status from the function is not.
     const error = response.ok ? undefined : platformError(response, body)
     if (error !== undefined) {
       throw error
@@ -120,7 +120,7 @@ function describe(response: Response, bytes: Uint8Array): InvokeDocument {
       ? { body: text }
       : { body: Buffer.from(bytes).toString('base64'), bodyEncoding: 'base64' as const }
   const timing = response.headers.get('server-timing') ?? ''
-  // Ours come last: a function may have added its own.
+  // The platform's entries come last: a function may have added entries with the same names.
   const ms = (part: string) =>
     Number([...timing.matchAll(new RegExp(`\\b${part};dur=([\\d.]+)`, 'g'))].at(-1)?.[1] ?? 0)
   return {
@@ -131,7 +131,7 @@ function describe(response: Response, bytes: Uint8Array): InvokeDocument {
   }
 }
 
-/** The body as text; as it is, where it is none. */
+/** The body as text, or unchanged if it is not UTF-8. */
 function asText(bytes: Uint8Array): string | Uint8Array {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

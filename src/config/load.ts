@@ -4,10 +4,10 @@ import { type FileEntry, readConfigFile } from './file.ts'
 import { CONFIG_KEYS, type ConfigKey, nearest } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 
-/** Where a value came from, strongest first. */
-export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
+/** Where a value came from, in order of precedence. */
+type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 
-export interface ConfigSource {
+interface ConfigSource {
   kind: SourceKind
   /** For people: `--port`, `FUNCTIONS_SERVER_PORT`, `functions.toml:3`, `default`. */
   label: string
@@ -22,14 +22,14 @@ export interface LoadedConfig {
   warnings: string[]
 }
 
-export interface ConfigInput {
+interface ConfigInput {
   /** By flag without its dashes, `config` included. */
   flags: Readonly<Record<string, string>>
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** Read from the working directory when nobody names another. */
-export const DEFAULT_CONFIG_FILE = 'functions.toml'
+/** Read from the working directory unless --config or FUNCTIONS_CONFIG names another file. */
+const DEFAULT_CONFIG_FILE = 'functions.toml'
 
 interface Setting {
   value: unknown
@@ -37,9 +37,9 @@ interface Setting {
 }
 
 /**
- * Every setting: flag before environment before file before default.
+ * Loads every setting: a flag overrides the environment, that the file, that the default.
  *
- * @throws {FunctionError} CONFIG_INVALID names the key or variable, and for the file its line;
+ * @throws {FunctionError} CONFIG_INVALID with the key or variable, and for the file its line;
  * BAD_REQUEST for a flag
  */
 export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
@@ -67,7 +67,7 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     Object.assign(values[key.section] as object, { [key.name]: check(key, setting) })
   }
   return {
-    // Each value is already checked, and an output need not be an input again: `64MB` became a number.
+    // Each value was validated by its own schema. The whole is not parsed again: `64MB` is a number by now.
     config: values as unknown as Config,
     sources,
     file: entries === undefined ? undefined : { path, named: named !== undefined },
@@ -89,7 +89,7 @@ function fromEnvironment(key: ConfigKey, env: ConfigInput['env']): Setting | und
     : { value, source: { kind: 'environment', label: key.env } }
 }
 
-/** `VARIABLE= command` is how a shell unsets one for a command. */
+/** An empty variable counts as unset: `VARIABLE= command` unsets it for one command. */
 function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value
 }
@@ -137,9 +137,9 @@ function isEmptyTable(value: unknown): boolean {
 }
 
 /**
- * A wrong variable under one of our sections is a mistake of the user's and stops. Any other
- * FUNCTIONS_ name may be another program's (a container platform sets FUNCTIONS_SERVICE_HOST for a
- * service of that name), so it is only told.
+ * Returns a warning for each unknown FUNCTIONS_ variable. It may belong to another program: a
+ * container platform sets FUNCTIONS_SERVICE_HOST for a service of that name. An unknown variable
+ * with the prefix of a section is a mistake and throws.
  */
 function checkEnvironment(env: ConfigInput['env']): string[] {
   const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG']

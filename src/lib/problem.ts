@@ -13,7 +13,7 @@ export interface Problem {
 }
 
 /** The members of a problem document that do not follow from its error code. */
-export type ProblemDetails = Omit<Problem, 'type' | 'title' | 'status' | 'code'>
+type ProblemDetails = Omit<Problem, 'type' | 'title' | 'status' | 'code'>
 
 /** An error that is not a FunctionError is an internal one, which tells a client nothing. */
 export function asFunctionError(cause: unknown): FunctionError {

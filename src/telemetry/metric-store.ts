@@ -51,9 +51,9 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
 `
 
 /**
- * Execution statistics by function version and minute, in `metrics.db`: what the counters gained
+ * Execution statistics by function version and minute, in `metrics.db`: the increase of the counters
  * since the last flush. `duration_buckets_json` holds one count for each of DURATION_BUCKETS_MS and
- * one for what took longer.
+ * one for longer durations.
  */
 export class MetricStore {
   readonly #path: string
@@ -61,12 +61,12 @@ export class MetricStore {
   readonly #retention: Retention
   readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
-  /** What was written of each, so that only the difference is added. */
+  /** The values at the last flush, so that only the increase is added. */
   readonly #written = new Map<FunctionCounters, FunctionCounters>()
   #db: Database | undefined
   #prunedAt = 0
 
-  /** @param onFailure told when the database cannot be written; the counts go with the next flush */
+  /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
   constructor(
     path: string,
     registry: MetricsRegistry,
@@ -79,7 +79,7 @@ export class MetricStore {
     this.#onFailure = onFailure
   }
 
-  /** Something was counted. */
+  /** Schedules a flush. */
   wake(): void {
     this.#batch.wake()
   }

@@ -1,8 +1,8 @@
-/** The text of /metrics, in Prometheus' exposition format, version 0.0.4. */
+/** The text of /metrics in the Prometheus exposition format, version 0.0.4. */
 import { DURATION_BUCKETS_MS, type FunctionCounters, type MetricsRegistry } from './counters.ts'
 
-/** What is shown beside the counters: the state of the service right now. */
-export interface Gauges {
+/** The current state of the service, shown in addition to the counters. */
+interface Gauges {
   workers: Readonly<Record<string, number>>
   queued: number
   inFlight: number
@@ -67,7 +67,7 @@ export function prometheusText(registry: MetricsRegistry, gauges: Gauges): strin
   return `${lines.join('\n')}\n`
 }
 
-/** Names and versions are `[a-z0-9.-]`, so that nothing has to be escaped. */
+/** Names and versions consist of `[A-Za-z0-9._-]`, so nothing has to be escaped. */
 function labels(counters: FunctionCounters): string {
   return `function="${counters.functionName}",version="${counters.version}"`
 }

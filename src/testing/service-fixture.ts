@@ -13,7 +13,7 @@ import { MetadataStore } from '../metadata/store.ts'
 import { Service } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 
-export interface TestFunction {
+interface TestFunction {
   version?: string
   runtime?: Runtime
   config?: Partial<FunctionConfig>

@@ -97,7 +97,10 @@ test('handlers are checked, and what is not there is an error', () => {
   writeFileSync(bad, 'export default [document, WebSocket, WebAssembly, localStorage]')
   const missing = [...compile([bad]).said.matchAll(/Cannot find name '(\w+)'/g)]
   expect(missing.map((match) => match[1])).toEqual([
-    ...['document', 'WebSocket', 'WebAssembly', 'localStorage'],
+    'document',
+    'WebSocket',
+    'WebAssembly',
+    'localStorage',
   ])
 })
 
