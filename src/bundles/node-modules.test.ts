@@ -4,7 +4,7 @@ import type { Runtime } from '../capabilities/runtime.ts'
 import { useProject } from '../testing/bundle-fixture.ts'
 import { buildBundle } from './build.ts'
 import type { Bundle } from './bundle-store.ts'
-import { MARK } from './globals.ts'
+import { UNDECLARED_MARK } from './globals.ts'
 import { findProject } from './project.ts'
 
 const { build, refused, run, text, write } = useProject()
@@ -102,7 +102,7 @@ describe('globals that are not there', () => {
     expect(code.includes('[typeof WebAssembly, Buffer.from("é"), process.env.A, globalThis]')).toBe(
       true,
     )
-    expect(code.includes(MARK)).toBe(false)
+    expect(code.includes(UNDECLARED_MARK)).toBe(false)
   })
 
   test('are those of the profile: eval is none of them where it is allowed', async () => {

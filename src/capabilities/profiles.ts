@@ -35,7 +35,7 @@ const PERMISSIVE: Profile = {
   maxFileDescriptors: 100,
 }
 
-/** What a custom profile is where its file says nothing. */
+/** The defaults of a custom profile. */
 const CUSTOM: Profile = {
   ...NOTHING_ALLOWED,
   maxMemory: 256 * MB,
@@ -68,9 +68,9 @@ export function namedProfile(name: ProfileName, projectId: string): Capabilities
 }
 
 /**
- * A custom profile from the text of its JSON file: everything off but what it names.
+ * Parses the JSON text of a custom profile. Everything that it does not name is off.
  *
- * @throws {Error} whose message names the key that is wrong
+ * @throws {Error} whose message, the rest of a sentence, names the invalid key
  * @example parseCustomProfile('{"allowNetwork":true,"maxMemory":"64MB"}', 'default')
  */
 export function parseCustomProfile(text: string, projectId: string): Capabilities {
@@ -103,7 +103,7 @@ function withUnit(parse: (text: string) => number | undefined, what: string) {
   })
 }
 
-/** The first thing that is wrong, as `key: what`. */
+/** The first issue, as `key: what`. */
 function describeIssue(error: z.ZodError): string {
   const issue = error.issues[0]
   if (issue === undefined) {
@@ -127,9 +127,9 @@ interface Lowering {
 }
 
 /**
- * The capabilities with lower limits. A flag never raises what the profile gives.
+ * Returns the capabilities with lower limits. A deployment cannot raise a limit of its profile.
  *
- * @throws {Error} that names the profile's value
+ * @throws {Error} with the profile's limit
  */
 export function lowerLimits(capabilities: Capabilities, lowering: Lowering): Capabilities {
   const lowered = { ...capabilities }

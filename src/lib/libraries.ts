@@ -1,4 +1,4 @@
-/** The C libraries that the worker is built from, as third-party/libraries.json locks them. */
+/** The C libraries in the worker, as locked in third-party/libraries.json. */
 import libraries from '../../third-party/libraries.json' with { type: 'json' }
 
 type LibraryName = keyof typeof libraries

@@ -1,7 +1,7 @@
 /** A macro: it runs while its importer is built, never in the service. */
 
 /**
- * Bundles a program that this executable later runs in a process of its own, as bun.
+ * Bundles a program that this executable later runs as bun in a separate process.
  *
  * @param entry path below the root of the source tree
  * @param external modules that the program makes itself

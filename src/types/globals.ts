@@ -1,4 +1,4 @@
-/** The global scope of a quickjs-ng worker beyond ECMAScript itself: what `functions types` declares. */
+/** The globals of a quickjs-ng worker beyond ECMAScript, which `functions types` declares. */
 export const WORKER_GLOBALS: readonly string[] = [
   'AbortController',
   'AbortSignal',
