@@ -30,7 +30,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** Position of an error in the tenant's source: file relative to the project root, line and column from 1. */
+/**
+ * Position of an error in the tenant's source: file relative to the project root, line and column
+ * from 1.
+ */
 export interface SourcePosition {
   file: string
   line: number

@@ -20,7 +20,10 @@ export function parseSize(text: string): number | undefined {
   return whole(Number(match[1]) * SIZE_UNITS[unit])
 }
 
-/** Milliseconds of a duration such as `5s`, `500ms`, `1.5min` or `0`; undefined if it is not a duration. */
+/**
+ * Milliseconds of a duration such as `5s`, `500ms`, `1.5min` or `0`; undefined if it is not a
+ * duration.
+ */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d)$/.exec(text.trim())
   if (match === null) {

@@ -1,4 +1,7 @@
-/** Control for a data directory without a service: a worker loads each bundle, and nothing goes live. */
+/**
+ * Control for a data directory without a service: a worker loads each bundle, and nothing goes
+ * live.
+ */
 import { FunctionError } from '../errors.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'

@@ -155,7 +155,10 @@ export class Operations {
     }
   }
 
-  /** The bundle gets its final name before a row refers to it. After a crash in between, the sweep deletes it. */
+  /**
+   * The bundle gets its final name before a row refers to it. After a crash in between, the sweep
+   * deletes it.
+   */
   async #record(
     next: NewVersion,
     staged: StagedBundle,

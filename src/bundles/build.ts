@@ -34,7 +34,10 @@ import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-glob
 const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
-/** A worker gets its bundle in one message of at most 64 MiB, the service both files in one request of at most 128 MiB. */
+/**
+ * A worker gets its bundle in one message of at most 64 MiB, the service both files in one request
+ * of at most 128 MiB.
+ */
 export const MAX_BUNDLE_BYTES = 40 * 2 ** 20
 
 const SOURCES_FILE = 'node-modules.json'
@@ -142,7 +145,8 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
   const child = Bun.spawn(
     [process.execPath, '--no-env-file', '--config=/dev/null', '--no-install', '-e', BUNDLER],
     {
-      // Names in the bundle are relative to this directory, so the same project gives the same bundle anywhere.
+      // Names in the bundle are relative to this directory, so the same project gives the same
+      // bundle anywhere.
       cwd: project.root,
       env: { BUN_BE_BUN: '1', NODE_ENV: 'production', NO_COLOR: '1' },
       stdin: new Blob([JSON.stringify(task)]),

@@ -9,7 +9,10 @@ export const MADE_GLOBALS: Readonly<Record<string, string>> = {
   setImmediate: 'timers',
 }
 
-/** Globals of other platforms that a quickjs-ng worker does not have. The worker has the same list for its errors. */
+/**
+ * Globals of other platforms that a quickjs-ng worker does not have. The worker has the same list
+ * for its errors.
+ */
 export const MISSING_GLOBALS: readonly string[] = [
   'Bun',
   'Deno',

@@ -10,7 +10,7 @@ import { findProject } from './project.ts'
 const { build, refused, run, text, write } = useProject()
 
 describe('modules of Node', () => {
-  test('that are not there are named with their line, also those that only some profiles allow', async () => {
+  test('that do not exist are named with their line, also those that only some profiles allow', async () => {
     for (const [name, why] of [
       ['node:worker_threads', 'which quickjs-ng functions do not have'],
       ['http2', 'which quickjs-ng functions do not have'],
@@ -60,7 +60,7 @@ describe('modules of Node', () => {
   })
 })
 
-describe('globals that are not there', () => {
+describe('globals that do not exist', () => {
   const warnings = async (source: string, runtime?: Runtime) =>
     (await build(source, runtime)).warnings
 

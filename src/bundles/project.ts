@@ -4,7 +4,10 @@ import { FunctionError } from '../errors.ts'
 
 const SCRIPT_EXTENSIONS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx']
 
-/** A tenant's source: the file that exports the handler, and the directory that imports must not leave. */
+/**
+ * A tenant's source: the file that exports the handler, and the directory that imports must not
+ * leave.
+ */
 export interface Project {
   /** Absolute and free of symbolic links, like `root`. */
   entry: string

@@ -6,7 +6,10 @@ const BUNDLE_POSITION = /(?<=^|[\s(])bundle\.js:(\d{1,9}):(\d{1,9})/gm
 
 /** Maximum size of the source map that is stored beside a bundle. */
 export const MAX_MAP_BYTES = 80 * 2 ** 20
-/** A larger map is not read, which would block requests: positions in stacks stay those of the bundle. */
+/**
+ * A larger map is not read, which would block requests: positions in stacks stay those of the
+ * bundle.
+ */
 const MAX_READ_BYTES = 8 * 2 ** 20
 /** Maximum size of all maps in memory, counted by their size on the disk. */
 const CACHE_BYTES = 32 * 2 ** 20

@@ -15,7 +15,10 @@ export function allowedPath(entry: string): AllowedPath {
   return { path: named.length > 1 ? named.replace(/\/$/, '') : named, write: !readOnly }
 }
 
-/** Whether a function with these capabilities may connect to `host`. `*.example.com` excludes `example.com`. */
+/**
+ * Whether a function with these capabilities may connect to `host`. `*.example.com` excludes
+ * `example.com`.
+ */
 export function isDomainAllowed(capabilities: Capabilities, host: string): boolean {
   if (!capabilities.allowNetwork) {
     return false

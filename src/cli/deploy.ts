@@ -94,7 +94,10 @@ function describeWarning({ file, line, column, message }: BundleWarning): string
   return `${printable(`warning: ${file}:${line}:${column}: ${message}`)}\n`
 }
 
-/** Points an error without a position, such as a missing handler or an endless loop, at the default export. */
+/**
+ * Points an error without a position, such as a missing handler or an endless loop, at the default
+ * export.
+ */
 function atEntry({ root, entry }: Project, error: unknown): unknown {
   const refused = error instanceof FunctionError && error.code === 'BUNDLE_REFUSED'
   if (!refused || error.position !== undefined) {

@@ -33,7 +33,10 @@ export function describeError(error: unknown): string {
   return place !== '' && message.startsWith(`${file}:${line}`) ? message : `${place}${message}`
 }
 
-/** Replaces control characters: a message may contain a tenant's text, which must not control a terminal. */
+/**
+ * Replaces control characters: a message may contain a tenant's text, which must not control a
+ * terminal.
+ */
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}').trimEnd()

@@ -19,7 +19,10 @@ export const serve: Command = {
   },
 }
 
-/** The cgroups that were delegated to this process. Without them (see `functions doctor`) workers are niced. */
+/**
+ * The cgroups that were delegated to this process. Without them (see `functions doctor`) workers
+ * are niced.
+ */
 function takeCgroups(): Cgroups | undefined {
   const cgroups = Cgroups.take()
   return cgroups instanceof Cgroups ? cgroups : undefined

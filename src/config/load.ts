@@ -67,7 +67,8 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     Object.assign(values[key.section] as object, { [key.name]: check(key, setting) })
   }
   return {
-    // Each value was validated by its own schema. The whole is not parsed again: `64MB` is a number by now.
+    // Each value was validated by its own schema. The whole is not parsed again: `64MB` is a number
+    // by now.
     config: values as unknown as Config,
     sources,
     file: entries === undefined ? undefined : { path, named: named !== undefined },

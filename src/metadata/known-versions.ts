@@ -1,4 +1,7 @@
-/** A cache of active versions, read ahead: a single query is most of the time that a cold start spends here. */
+/**
+ * A cache of active versions, read ahead: a single query is most of the time that a cold start
+ * spends here.
+ */
 import type { Database, Statement } from 'bun:sqlite'
 
 /** Rows by function id. The cache is dropped as soon as another process writes to the database. */

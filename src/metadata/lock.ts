@@ -2,7 +2,10 @@ import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { makeDataDir, unusable } from './database.ts'
 
-/** Its holder is the only process that changes the data directory. It is released when it is garbage collected. */
+/**
+ * Its holder is the only process that changes the data directory. It is released when it is garbage
+ * collected.
+ */
 export interface DataDirLock {
   release(): void
 }

@@ -4,7 +4,10 @@ import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
-/** The text of every migration, by its tag in the journal. Text imports are embedded in the executable. */
+/**
+ * The text of every migration, by its tag in the journal. Text imports are embedded in the
+ * executable.
+ */
 const SQL: Readonly<Record<string, string>> = {
   '0000_tables': tables,
 }

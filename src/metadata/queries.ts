@@ -17,7 +17,8 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .select({
         function: functions,
         version: functionVersions,
-        // Most functions have no variables, and a second query would nearly double the cost of resolving.
+        // Most functions have no variables, and a second query would nearly double the cost of
+        // resolving.
         hasEnv: sql<number>`exists (select 1 from ${env} where ${env.functionId} = ${functions.id})`,
       })
       .from(functions)

@@ -43,7 +43,10 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
   }
 }
 
-/** A cache of parsed JSON columns, by schema: a cold start waits for the parser, and most functions share their settings. */
+/**
+ * A cache of parsed JSON columns, by schema: a cold start waits for the parser, and most functions
+ * share their settings.
+ */
 const parsedTexts = new Map<z.ZodType, Map<string, unknown>>()
 const MAX_PARSED_TEXTS = 1000
 

@@ -1,4 +1,7 @@
-/** The tables of metadata.db. After a change here: `bun drizzle-kit generate`, and name the new file in migrate.ts. */
+/**
+ * The tables of metadata.db. After a change here: `bun drizzle-kit generate`, and name the new file
+ * in migrate.ts.
+ */
 import {
   type AnySQLiteColumn,
   index,

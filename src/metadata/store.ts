@@ -200,7 +200,10 @@ export class MetadataStore {
     this.#database.close()
   }
 
-  /** The deployed versions of functions without variables, as raw rows: most of them are never needed. */
+  /**
+   * The deployed versions of functions without variables, as raw rows: most of them are never
+   * needed.
+   */
   *#deployed(): Iterable<[string, unknown[]]> {
     for (const [name, project, ...row] of this.#queries.deployed.values()) {
       const id = functionId(name as string, project as string)

@@ -66,7 +66,8 @@ async function unpack(name: ProgramName, inside: string, dataDir: string): Promi
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     await writeFile(temporary, bytes)
-    // The unprivileged user of workers executes it too, through a descriptor: the directory stays private.
+    // The unprivileged user of workers executes it too, through a descriptor: the directory stays
+    // private.
     await chmod(temporary, 0o755)
     await rename(temporary, path)
   } catch (cause) {

@@ -26,7 +26,10 @@ import { engineReader, type HostResources, startLauncher } from './native-progra
 import { writeServiceFile } from './service-file.ts'
 import { VersionSource } from './version-source.ts'
 
-/** Maximum time to start a version before it goes live, the wait for a free worker slot included, ms. */
+/**
+ * Maximum time to start a version before it goes live, the wait for a free worker slot included,
+ * ms.
+ */
 const VERSION_START_MS = 60_000
 /** Worker starts at the same time, of all functions: most of a start is work on this one thread. */
 const STARTS_AT_ONCE = 1

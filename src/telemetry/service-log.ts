@@ -1,4 +1,7 @@
-/** The service's log: one JSON object per line on standard error. It never contains secrets or bodies. */
+/**
+ * The service's log: one JSON object per line on standard error. It never contains secrets or
+ * bodies.
+ */
 
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>
 

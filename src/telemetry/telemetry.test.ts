@@ -86,12 +86,12 @@ describe('logs', () => {
     db.close()
   })
 
-  test('that cannot be written are told of, and nothing else breaks', () => {
-    const told: unknown[] = []
-    const store = new LogStore(join(dir, 'no/such/e.db'), RETENTION, (error) => told.push(error))
+  test('that cannot be written are reported, and nothing else breaks', () => {
+    const errors: unknown[] = []
+    const store = new LogStore(join(dir, 'no/such/e.db'), RETENTION, (error) => errors.push(error))
     store.add(entry())
     store.flush()
-    expect(told).toHaveLength(1)
+    expect(errors).toHaveLength(1)
     store.close()
   })
 })
@@ -166,7 +166,7 @@ describe('metrics', () => {
   })
 })
 
-test('the operator is told what is wrong with the data directory, not what the tenant said', () => {
+test('the operator sees what is wrong with the data directory, not what the tenant said', () => {
   const lines: string[] = []
   const dataDir = mkdtempSync(join(dir, 'told-'))
   const serviceLog = new ServiceLog((line) => lines.push(line))

@@ -85,7 +85,10 @@ export class TestService {
     return fetch(`${this.url}${path}`, init)
   }
 
-  /** Sends raw bytes. Resolves with everything received until the peer closes or `waitMs` has passed. */
+  /**
+   * Sends raw bytes. Resolves with everything received until the peer closes or `waitMs` has
+   * passed.
+   */
   raw(bytes: string | Uint8Array, waitMs = 300): Promise<string> {
     return new Promise((resolve, reject) => {
       let text = ''

@@ -1,4 +1,7 @@
-/** The bundler process: reads a task from standard input, writes files, prints a failure on standard output. */
+/**
+ * The bundler process: reads a task from standard input, writes files, prints a failure on standard
+ * output.
+ */
 import { join } from 'node:path'
 import { nodePlugin } from './plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE } from './task.ts'

@@ -48,7 +48,10 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
   }
 }
 
-/** The source of a virtual module, by kind: entry, globals, Node module, its form for `require`, part, or missing. */
+/**
+ * The source of a virtual module, by kind: entry, globals, Node module, its form for `require`,
+ * part, or missing.
+ */
 function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => string): string {
   if (path === 'entry') {
     return entryOf(task)
