@@ -30,23 +30,26 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** Where in the tenant's own source an error lies: file relative to the project root, 1-based. */
+/**
+ * Position of an error in the tenant's source: file relative to the project root, line and column
+ * from 1.
+ */
 export interface SourcePosition {
   file: string
   line: number
   column: number
 }
 
-export interface FunctionErrorOptions {
+interface FunctionErrorOptions {
   cause?: unknown
-  /** The tenant's source-mapped stack: for the tenant's logs, not for strangers. */
+  /** The tenant's source-mapped stack, for the tenant's logs. Not shown to clients by default. */
   stack?: string
   position?: SourcePosition
   /** Seconds for the Retry-After header. */
   retryAfter?: number
 }
 
-/** The one error type: a stable code, a sentence for people, and what lies behind it. */
+/** The only error type: a stable code, a message for people, and an optional cause. */
 export class FunctionError extends Error {
   readonly code: ErrorCode
   readonly tenantStack: string | undefined

@@ -1,10 +1,10 @@
 import { runCli } from './cli/cli.ts'
 import { removeProxyVariables } from './lib/proxy-variables.ts'
 
-// Requests go to this service and to checked addresses, never through a proxy.
+// Requests must go to this service and to checked addresses, never through a proxy.
 removeProxyVariables(process.env)
 
-// Databases and bundles are the operator's alone, also where the data directory lets others in.
+// Only the operator may read databases and bundles, even if the data directory is open to others.
 process.umask(0o077)
 
 const status = await runCli(process.argv.slice(2), {

@@ -1,11 +1,10 @@
 /** One fetch that the host makes for this worker: what is sent of its body, and what comes back. */
+
+import { NULL_BODY_STATUSES } from '../../src/lib/null-body-status.ts'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
 import type { FetchId, FetchResponseMessage } from '../../src/worker/protocol/messages.ts'
 import { RequestBody } from './request-body.ts'
-
-/** Fetch, 2.2.3: a null body status. */
-const WITHOUT_BODY = new Set([101, 103, 204, 205, 304])
 
 export class OutboundFetch {
   readonly id: FetchId
@@ -50,7 +49,7 @@ export class OutboundFetch {
 
   onResponse({ status, statusText, url, redirected, headers, end }: FetchResponseMessage): void {
     if (this.#over) return
-    const bodyless = end || WITHOUT_BODY.has(status)
+    const bodyless = end || NULL_BODY_STATUSES.has(status)
     const list = new Headers()
     for (const [name, value] of headers) list.append(name, value)
     const init = { status, statusText, headers: list }

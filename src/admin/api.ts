@@ -1,8 +1,8 @@
 /**
  * The management API, on a unix socket that only the service's owner may open.
  *
- * A deployment arrives as a bundle: the client reads and bundles the tenant's folder with its own
- * rights. So the service opens no path that a client names, and runs no bundler.
+ * A deployment arrives as a bundle: the client reads and bundles the tenant's directory with its own
+ * rights. So the service never opens a path that a client names, and never runs the bundler.
  */
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
@@ -25,9 +25,14 @@ import {
   versionsRoute,
   workersRoute,
 } from './routes.ts'
-import { checked, type DeploySettings, functionNameSchema } from './settings.ts'
+import {
+  checked,
+  type DeploySettings,
+  deploySettingsSchema,
+  functionNameSchema,
+} from './settings.ts'
 
-export interface ApiParts {
+interface ApiDeps {
   store: MetadataStore
   operations: Operations
   control: ServiceControl
@@ -36,11 +41,11 @@ export interface ApiParts {
 }
 
 /**
- * Makes what answers on the management socket.
+ * Creates the request handler of the management socket.
  *
- * @example Bun.serve({ unix: socket, fetch: createApi(parts) })
+ * @example Bun.serve({ unix: socket, fetch: createApi(deps) })
  */
-export function createApi(parts: ApiParts): (request: Request) => Response | Promise<Response> {
+export function createApi(deps: ApiDeps): (request: Request) => Response | Promise<Response> {
   const app = new OpenAPIHono({
     defaultHook: (result) => {
       if (!result.success) {
@@ -50,27 +55,30 @@ export function createApi(parts: ApiParts): (request: Request) => Response | Pro
       }
     },
   })
-  addReads(app, parts)
-  addChanges(app, parts)
+  addReads(app, deps)
+  addChanges(app, deps)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },
   })
-  app.notFound(() => adminProblem(new FunctionError('BAD_REQUEST', 'There is no such route.')))
+  app.notFound(({ req }) => {
+    const message = `The management API has no route ${req.method} ${req.path}: GET /openapi.json lists its routes.`
+    return adminProblem(new FunctionError('BAD_REQUEST', message))
+  })
   app.onError((error) => {
-    // Hono throws these for bodies that are not what they should be.
+    // Hono throws these for malformed bodies.
     if (error instanceof HTTPException && error.status < 500) {
       return adminProblem(new FunctionError('BAD_REQUEST', `${error.message}.`, { cause: error }))
     }
     if (!(error instanceof FunctionError) || error.code === 'INTERNAL') {
-      parts.onBug(error)
+      deps.onBug(error)
     }
     return adminProblem(error)
   })
   return (request) => app.fetch(request)
 }
 
-function addReads(app: OpenAPIHono, { store, control }: ApiParts): void {
+function addReads(app: OpenAPIHono, { store, control }: ApiDeps): void {
   app.openapi(listRoute, (c) => c.json(store.list().map(functionDocument), 200))
   app.openapi(showRoute, (c) => {
     const name = nameOf(c.req.valid('param'))
@@ -88,7 +96,7 @@ function addReads(app: OpenAPIHono, { store, control }: ApiParts): void {
   })
 }
 
-function addChanges(app: OpenAPIHono, { operations }: ApiParts): void {
+function addChanges(app: OpenAPIHono, { operations }: ApiDeps): void {
   app.openapi(deployRoute, async (c) => {
     const name = nameOf(c.req.valid('param'))
     const form = c.req.valid('form')
@@ -106,20 +114,26 @@ function addChanges(app: OpenAPIHono, { operations }: ApiParts): void {
 }
 
 function nameOf({ name }: { name: string }): string {
-  return checked(functionNameSchema, name)
+  return checked(functionNameSchema, name, 'name')
 }
 
 function readSettings(text: string): DeploySettings {
+  let settings: unknown
   try {
-    return JSON.parse(text)
+    settings = JSON.parse(text)
   } catch (cause) {
-    throw new FunctionError('BAD_REQUEST', 'settings: this is not JSON.', { cause })
+    const why = (cause as Error).message
+    const message = `The form field 'settings' is not valid JSON (${why}).`
+    throw new FunctionError('BAD_REQUEST', message, { cause })
   }
+  return checked(deploySettingsSchema, settings)
 }
 
 async function readBundle(code: Blob, map: Blob): Promise<Bundle> {
   if (code.size > MAX_BUNDLE_BYTES || map.size > MAX_MAP_BYTES) {
-    throw new FunctionError('PAYLOAD_TOO_LARGE', 'The bundle or its source map is too large.')
+    const sizes = `The bundle has ${code.size} bytes and its source map ${map.size}`
+    const limits = `the limits are ${MAX_BUNDLE_BYTES} and ${MAX_MAP_BYTES} bytes`
+    throw new FunctionError('PAYLOAD_TOO_LARGE', `${sizes}; ${limits}.`)
   }
   return { code: await code.bytes(), map: await map.bytes() }
 }

@@ -1,9 +1,9 @@
-/** What the management API needs of the running service, which implements it. */
+/** The interface through which the management API reaches the running service. */
 import type { FunctionConfig } from '../metadata/records.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { WorkerSpec } from '../worker/worker.ts'
 
-/** A function version with what it runs with. What `config` leaves open is the service's default. */
+/** A function version and its settings. What `config` does not set is the service's default. */
 export interface RunnableVersion {
   spec: WorkerSpec
   config: FunctionConfig
@@ -31,7 +31,7 @@ export interface ServiceControl {
    * @throws {FunctionError} why its bundle did not load
    */
   prepare(version: RunnableVersion): Promise<PreparedVersion>
-  /** The function is gone; what it runs is finished. */
+  /** The function was deleted: its running requests are finished, then its workers exit. */
   forget(name: string): void
   workers(): WorkerView[]
 }

@@ -1,4 +1,4 @@
-/** The documents that programs read, of the management API and of `--json`. */
+/** The JSON documents of the management API and of `--json`. */
 
 import { z } from '@hono/zod-openapi'
 import { RUNTIMES } from '../capabilities/runtime.ts'
@@ -69,9 +69,9 @@ export const workerDocumentSchema = z
   .openapi('Worker')
 
 export type DeployDocument = z.infer<typeof deployDocumentSchema>
-export type FunctionDocument = z.infer<typeof functionDocumentSchema>
+type FunctionDocument = z.infer<typeof functionDocumentSchema>
 export type FunctionDetails = z.infer<typeof functionDetailsSchema>
-export type VersionDocument = z.infer<typeof versionDocumentSchema>
+type VersionDocument = z.infer<typeof versionDocumentSchema>
 export type WorkerDocument = z.infer<typeof workerDocumentSchema>
 
 export function deployDocument(name: string, record: VersionRecord, live: boolean): DeployDocument {

@@ -1,4 +1,7 @@
-/** Tries bundles where no service runs: a worker loads each, and nothing is switched. */
+/**
+ * Control for a data directory without a service: a worker loads each bundle, and nothing goes
+ * live.
+ */
 import { FunctionError } from '../errors.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
@@ -7,7 +10,7 @@ import type { RunnableVersion, ServiceControl } from './control.ts'
 /**
  * Starts one worker and waits until it takes invocations.
  *
- * @throws {FunctionError} why it did not get so far
+ * @throws {FunctionError} if it does not become ready
  */
 export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise<Worker> {
   return new Promise((resolve, reject) => {
@@ -22,11 +25,11 @@ export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise
   })
 }
 
-export class Trial implements ServiceControl {
+export class OfflineControl implements ServiceControl {
   readonly #start: () => Promise<WorkerLauncher>
   #launcher: WorkerLauncher | undefined
 
-  /** @param start makes the launcher when the first bundle is tried */
+  /** @param start creates the launcher when the first bundle is prepared */
   constructor(start: () => Promise<WorkerLauncher>) {
     this.#start = start
   }

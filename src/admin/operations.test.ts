@@ -11,13 +11,13 @@ import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import { Trial } from './offline-control.ts'
+import { OfflineControl } from './offline-control.ts'
 import { Operations } from './operations.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'functions-operations-'))
 const { config } = loadConfig({ flags: { 'data-dir': join(home, 'programs') }, env: {} })
 /** One launcher for all tests, with real workers. */
-const trial = new Trial(() => startLauncher(config, new ServiceLog(() => {})))
+const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
 
 let dir: string
 let store: MetadataStore
@@ -29,7 +29,7 @@ beforeEach(() => {
   operations = new Operations({
     store,
     bundles: new BundleStore(dir),
-    control: trial,
+    control,
     serving: false,
     defaultRuntime: 'bun',
     engine: async (runtime) => `${runtime}/1`,
@@ -39,7 +39,7 @@ beforeEach(() => {
 afterEach(() => store.close())
 
 afterAll(async () => {
-  await trial.close()
+  await control.close()
   rmSync(home, { recursive: true })
 })
 

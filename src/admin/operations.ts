@@ -1,4 +1,4 @@
-/** What changes functions: deploy, rollback, delete. The same with a running service and without. */
+/** Deploy, rollback and delete: the same code with a running service and without one. */
 
 import type { Bundle, BundleStore, StagedBundle } from '../bundles/bundle-store.ts'
 import { sha256 } from '../bundles/bundle-store.ts'
@@ -18,39 +18,38 @@ import { type DeployDocument, deployDocument } from './documents.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
 
-export interface OperationsParts {
+interface OperationsDeps {
   store: MetadataStore
   bundles: BundleStore
   control: ServiceControl
-  /** Requests are served: what goes live here is live. */
+  /** A service is running, so an active version is live. */
   serving: boolean
-  /** Of a deployment that names none. */
+  /** For a deployment without a runtime. */
   defaultRuntime: Runtime
-  /** Name and release of a runtime's engine. */
+  /** Name and version of a runtime's engine. */
   engine(runtime: Runtime): Promise<string>
 }
 
 export class Operations {
-  readonly #parts: OperationsParts
-  /** The last change of each function: the next one waits for it. */
+  readonly #deps: OperationsDeps
+  /** The last change of each function. The next change waits for it. */
   readonly #running = new Map<string, Promise<unknown>>()
 
-  constructor(parts: OperationsParts) {
-    this.#parts = parts
+  constructor(deps: OperationsDeps) {
+    this.#deps = deps
   }
 
   /**
-   * Makes a version of a bundle, once a worker has loaded it, and makes it the active one.
+   * Records a bundle as a new version, after a worker has loaded it, and makes that version active.
    *
    * @throws {FunctionError} BAD_REQUEST; BUNDLE_REFUSED with the tenant's file and line; CONFLICT for
-   * a version that is there with other content. Nothing has changed then
+   * a version that exists with different content. Nothing is changed in these cases
    */
   async deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
-    const { version, settings } = resolveSettings(given, this.#parts.defaultRuntime)
+    const { version, settings } = resolveSettings(given, this.#deps.defaultRuntime)
     return await this.#oneAtATime(name, async () => {
       const id = functionId(name, DEFAULT_PROJECT)
-      const existing =
-        version === undefined ? undefined : this.#parts.store.findVersion(id, version)
+      const existing = version === undefined ? undefined : this.#deps.store.findVersion(id, version)
       if (existing !== undefined) {
         checkSame(name, existing, settings, bundle)
         return this.#document(name, existing)
@@ -60,12 +59,12 @@ export class Operations {
   }
 
   /**
-   * Makes a version that is there the active one: `version`, or the one that was before.
+   * Makes an existing version active: `version`, or the one that was active before.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED
    */
   rollback(name: string, version?: string): Promise<DeployDocument> {
-    const { store, bundles } = this.#parts
+    const { store, bundles } = this.#deps
     return this.#oneAtATime(name, async () => {
       const target = store.rollbackTarget(name, version)
       if (store.show(name).version !== target.version) {
@@ -89,7 +88,7 @@ export class Operations {
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
   remove(name: string): Promise<void> {
-    const { store, bundles, control } = this.#parts
+    const { store, bundles, control } = this.#deps
     return this.#oneAtATime(name, async () => {
       const versions = store.versions(name)
       store.remove(name)
@@ -107,8 +106,8 @@ export class Operations {
     settings: VersionSettings,
     bundle: Bundle,
   ): Promise<DeployDocument> {
-    const { bundles } = this.#parts
-    const engine = await this.#parts.engine(settings.runtime)
+    const { bundles } = this.#deps
+    const engine = await this.#deps.engine(settings.runtime)
     const staged = await bundles.stage(functionId(name, DEFAULT_PROJECT), version, bundle)
     const next: NewVersion = {
       ...settings,
@@ -132,9 +131,9 @@ export class Operations {
     return this.#document(name, record)
   }
 
-  /** The version as it will be, for the worker that tries its bundle. */
+  /** The version as it will be recorded, for the worker that loads its bundle first. */
   #candidate(next: NewVersion, held: HeldBundle) {
-    const { store, bundles } = this.#parts
+    const { store, bundles } = this.#deps
     const id = functionId(next.name, next.project)
     const candidate = { ...next, id: '', functionId: id, createdAt: '' }
     return runnableVersion(store.runnable(next.name, candidate), bundles, held)
@@ -142,7 +141,7 @@ export class Operations {
 
   async #prepare(version: ReturnType<typeof runnableVersion>): Promise<PreparedVersion> {
     try {
-      return await this.#parts.control.prepare(version)
+      return await this.#deps.control.prepare(version)
     } catch (cause) {
       if (!(cause instanceof FunctionError) || cause.code !== 'BUNDLE_LOAD_ERROR') {
         throw cause
@@ -156,7 +155,10 @@ export class Operations {
     }
   }
 
-  /** The bundle gets its name before a row names it: cut off in between, it is swept away. */
+  /**
+   * The bundle gets its final name before a row refers to it. After a crash in between, the sweep
+   * deletes it.
+   */
   async #record(
     next: NewVersion,
     staged: StagedBundle,
@@ -164,25 +166,25 @@ export class Operations {
   ): Promise<VersionRecord> {
     try {
       await staged.commit()
-      return this.#parts.store.addVersion(next)
+      return this.#deps.store.addVersion(next)
     } catch (error) {
       prepared.discard()
       await staged.discard()
-      await this.#parts.bundles.removeVersion(staged.record)
+      await this.#deps.bundles.removeVersion(staged.record)
       throw error
     }
   }
 
   #nextVersion(name: string): string {
-    const { store } = this.#parts
+    const { store } = this.#deps
     const known = store.resolve(name).found === 'nothing' ? [] : store.versions(name)
     const numbers = known.map(({ version }) => Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0))
     return `v${Math.max(0, ...numbers) + 1}`
   }
 
   #document(name: string, record: VersionRecord): DeployDocument {
-    const active = this.#parts.store.show(name).version === record.version
-    return deployDocument(name, record, active && this.#parts.serving)
+    const active = this.#deps.store.show(name).version === record.version
+    return deployDocument(name, record, active && this.#deps.serving)
   }
 
   async #oneAtATime<T>(name: string, change: () => Promise<T>): Promise<T> {
@@ -211,10 +213,10 @@ function checkSame(
   const sameSettings = Bun.deepEquals({ runtime, handler, capabilities, config }, settings, true)
   const sameContent = existing.bundle.sha256 === sha256(bundle.code)
   if (!sameSettings || !sameContent) {
-    const what = sameContent ? 'other settings' : 'other content'
+    const what = sameContent ? 'settings' : 'content'
     throw new FunctionError(
       'CONFLICT',
-      `Version '${existing.version}' of '${name}' is there with ${what}; versions do not change: deploy it under another name.`,
+      `Version '${existing.version}' of function '${name}' already exists with different ${what}. A version never changes: deploy under another version name.`,
     )
   }
 }

@@ -19,12 +19,12 @@ const problem = {
   content: { 'application/problem+json': { schema: problemSchema } },
 }
 
-/** Names are checked by the operations, so that one sentence says what is wrong with them. */
+/** The handlers check the names, so that the error is one sentence. */
 const params = z.object({ name: z.string() })
 
 const file = z.instanceof(Blob).openapi({ type: 'string', format: 'binary' })
 
-export const deployForm = z
+const deployForm = z
   .object({
     settings: z.string().openapi({ description: 'JSON: version, runtime, profile, limits' }),
     bundle: file,
@@ -58,7 +58,7 @@ export const versionsRoute = createRoute({
 export const deployRoute = createRoute({
   method: 'post',
   path: '/v1/functions/{name}/versions',
-  summary: 'Deploys a bundle as a new version, which is live when this answers',
+  summary: 'Deploys a bundle as a new version, which is live when the response arrives',
   request: {
     params,
     body: { required: true, content: { 'multipart/form-data': { schema: deployForm } } },
@@ -85,7 +85,7 @@ export const deleteRoute = createRoute({
   path: '/v1/functions/{name}',
   summary: 'Deletes a function with all its versions',
   request: { params },
-  responses: { 204: { description: 'It is gone.' }, default: problem },
+  responses: { 204: { description: 'The function was deleted.' }, default: problem },
 })
 
 export const workersRoute = createRoute({

@@ -1,4 +1,4 @@
-/** What a deployment asks for, checked, as what a version runs with. */
+/** Validates the settings of a deployment and turns them into the settings of a version. */
 
 import { z } from 'zod'
 import {
@@ -11,38 +11,37 @@ import { RUNTIMES, type Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { DEFAULT_PROJECT, type VersionSettings } from '../metadata/records.ts'
-import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 
 const MAX_PROFILE_CHARS = 65_536
 
-/** A function's name, as it stands in its URL. */
+/** A function's name, which is part of its URL. */
 export const functionNameSchema = z
   .string()
   .regex(
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
-    'a name has 1 to 63 of a-z, 0-9 and -, and no - at its ends',
+    'must be 1 to 63 characters of a-z, 0-9 and -, and must not start or end with -',
   )
 
-/** It names a folder. */
+/** A version's name, which is also the name of a directory. */
 export const versionNameSchema = z
   .string()
   .regex(
     /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    'a version has 1 to 63 of A-Z, a-z, 0-9, ., _ and -, starts with a letter or digit and holds no ..',
+    'must be 1 to 63 characters of A-Z, a-z, 0-9, ., _ and -, must start with a letter or digit, and must not contain ..',
   )
 
 export const deploySettingsSchema = z.strictObject({
-  /** Counts up from v1 where it is not given. */
+  /** The next of v1, v2 and so on unless set. */
   version: versionNameSchema.optional(),
   runtime: z.enum(RUNTIMES).optional(),
   handler: z
     .string()
-    .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u, 'a handler is the name of an export')
+    .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u, 'must be the name of an export')
     .default('default'),
   profile: z.enum(['strict', 'permissive', 'custom']).default('strict'),
   /** JSON text of a custom profile. */
   customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
-  /** Lower the profile's limits: bytes, CPU milliseconds. */
+  /** Lower than the profile's limits: bytes, CPU milliseconds. */
   maxMemory: z.int().positive().optional(),
   maxCpu: z.int().positive().optional(),
   timeoutMs: z.int().min(1).max(86_400_000).optional(),
@@ -54,10 +53,10 @@ export const deploySettingsSchema = z.strictObject({
 export type DeploySettings = z.input<typeof deploySettingsSchema>
 
 /**
- * Checks a deployment's settings and works out what the version runs with.
+ * Validates a deployment's settings and returns the settings that the version runs with.
  *
- * @param defaultRuntime for a deployment that names none
- * @throws {FunctionError} BAD_REQUEST, in one sentence
+ * @param defaultRuntime for a deployment without a runtime
+ * @throws {FunctionError} BAD_REQUEST
  */
 export function resolveSettings(
   given: DeploySettings,
@@ -70,7 +69,7 @@ export function resolveSettings(
   if (runtime === 'bun' && !capabilities.allowEval) {
     throw new FunctionError(
       'BAD_REQUEST',
-      'The bun runtime needs the permissive profile, or a custom one with allowEval: nothing keeps a Bun worker from eval, while its sandbox holds all else that a profile says.',
+      'The bun runtime needs the permissive profile, or a custom profile with allowEval, because eval cannot be disabled in a Bun worker. The sandbox enforces everything else that the profile says.',
     )
   }
   const { timeoutMs, maxWorkers, concurrency, exposeErrors, profile } = input
@@ -91,7 +90,7 @@ export function resolveSettings(
   }
 }
 
-/** @throws {FunctionError} BAD_REQUEST that names what is wrong */
+/** @throws {FunctionError} BAD_REQUEST with the first invalid key */
 export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) {
@@ -99,7 +98,7 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string):
   }
   const issue = parsed.error.issues[0]
   const key = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
-  const shown = typeof value === 'string' ? ` (not ${JSON.stringify(value.slice(0, 100))})` : ''
+  const shown = typeof value === 'string' ? ` (got ${JSON.stringify(value.slice(0, 100))})` : ''
   throw new FunctionError(
     'BAD_REQUEST',
     `${key === '' ? '' : `${key}: `}${issue?.message}${shown}.`,
@@ -112,18 +111,17 @@ function capabilitiesOf(
 ): Capabilities {
   const { profile, customProfile, maxMemory, maxCpu } = input
   if ((profile === 'custom') !== (customProfile !== undefined)) {
-    throw new FunctionError(
-      'BAD_REQUEST',
-      'A custom profile comes with its JSON, and no other does.',
-    )
+    const message =
+      profile === 'custom'
+        ? "The profile 'custom' needs customProfile, the JSON text of the profile."
+        : `customProfile is only allowed with the profile 'custom', not with '${profile}'.`
+    throw new FunctionError('BAD_REQUEST', message)
   }
-  const units = { size: parseSize, duration: parseDuration }
-  const show = { maxMemory: formatSize, maxCpu: formatDuration }
   try {
     const base = isProfileName(profile)
       ? namedProfile(profile, project)
-      : parseCustomProfile(customProfile ?? '', project, units)
-    return lowerLimits(base, { maxMemory, maxCpu }, show)
+      : parseCustomProfile(customProfile ?? '', project)
+    return lowerLimits(base, { maxMemory, maxCpu })
   } catch (cause) {
     const why = (cause as Error).message
     throw new FunctionError('BAD_REQUEST', `The ${profile} profile: ${why}.`, { cause })

@@ -3,12 +3,12 @@ import { readMapFile, stackMapper } from '../bundles/source-map.ts'
 import type { ResolvedVersion } from '../metadata/records.ts'
 import type { RunnableVersion } from './control.ts'
 
-/** A bundle that is not in the store yet. Taken out once it is, its memory is free. */
+/** A bundle that is not in the store yet. It is set to undefined afterwards to free its memory. */
 export interface HeldBundle {
   bundle: Bundle | undefined
 }
 
-/** What a worker of a version is started with. Nothing is read from the disk before it is needed. */
+/** What a worker of a version is started with. Files are read only when they are needed. */
 export function runnableVersion(
   version: ResolvedVersion,
   bundles: BundleStore,

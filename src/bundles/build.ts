@@ -1,10 +1,10 @@
 /**
- * TypeScript in, one ESM file and its source map out.
+ * Builds a TypeScript project into one ESM file and its source map.
  *
- * The bundler runs over a tenant's files in a process of its own: this executable again, as bun. A
- * folder that hangs or crashes it ends that process alone, and only there can macros be switched
- * off: `Bun.build` would run them in the process that calls it. It gets no environment, and no
- * configuration of the folder's but package.json and tsconfig.json.
+ * The bundler reads a tenant's files in a separate process: this executable, run as bun. A project
+ * that hangs or crashes the bundler ends only that process. Macros can only be disabled there, too:
+ * `Bun.build` would run them in the calling process. The process gets no environment, and reads no
+ * configuration of the project but package.json and tsconfig.json.
  */
 
 import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
@@ -15,8 +15,8 @@ import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
 import type { Bundle } from './bundle-store.ts'
-import { bundlerSource } from './bundler/source.ts' with { type: 'macro' }
 import {
   type BuildFailure,
   type BuildTask,
@@ -31,20 +31,23 @@ import type { Project } from './project.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-globals.ts'
 
-const BUNDLER = bundlerSource()
+const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
-/** A worker takes its bundle in one message of at most 64 MiB, the service both files in one request of 128. */
+/**
+ * A worker gets its bundle in one message of at most 64 MiB, the service both files in one request
+ * of at most 128 MiB.
+ */
 export const MAX_BUNDLE_BYTES = 40 * 2 ** 20
 
 const SOURCES_FILE = 'node-modules.json'
 
-/** A bundle, and what its deployment is to be told. */
+/** A bundle, and the warnings to show when it is deployed. */
 export interface BuiltBundle extends Bundle {
   warnings: BundleWarning[]
 }
 
-/** What one run of the bundler left behind, checked. */
+/** The checked output of one run of the bundler. */
 interface Output {
   code: Uint8Array
   map: Uint8Array
@@ -54,7 +57,7 @@ interface Output {
 /**
  * Bundles the project for a runtime.
  *
- * @param capabilities what its profile gives: some of Node's modules want one of them
+ * @param capabilities of its profile: some of Node's modules need one of them
  * @throws {FunctionError} BUNDLE_REFUSED with the tenant's file and line
  */
 export async function buildBundle(
@@ -94,7 +97,7 @@ async function buildIn(
   let { code, uses } = takeMarks(output.code, watched)
   const made = Object.entries(MADE_GLOBALS).filter(([key]) => uses.some(({ name }) => name === key))
   if (made.length > 0) {
-    // Only now is it known what the bundle wants; most want none of it.
+    // Only now is it known which globals the bundle needs. Most bundles need none.
     const globals = Object.fromEntries(made)
     output = await runOnce(
       project,
@@ -104,8 +107,8 @@ async function buildIn(
     ;({ code, uses } = takeMarks(output.code, watched))
   }
   return {
-    code: within(code, MAX_BUNDLE_BYTES),
-    map: within(output.map, MAX_MAP_BYTES),
+    code: checkSize('bundle', code, MAX_BUNDLE_BYTES),
+    map: checkSize('source map', output.map, MAX_MAP_BYTES),
     warnings: globalWarnings(uses, output.map),
   }
 }
@@ -119,11 +122,11 @@ async function runOnce(
   await runBundler(project, task)
   const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
   checkImports(project, capabilities, meta)
-  const ours = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE]
+  const expected = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE]
   checkAssets(
     project,
     meta,
-    (await readdir(out)).filter((name) => !ours.includes(name)),
+    (await readdir(out)).filter((name) => !expected.includes(name)),
   )
   const code = await readFile(join(out, CODE_FILE))
   const map = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
@@ -142,7 +145,8 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
   const child = Bun.spawn(
     [process.execPath, '--no-env-file', '--config=/dev/null', '--no-install', '-e', BUNDLER],
     {
-      // Names in the bundle are relative to here, so that the same project gives the same bundle anywhere.
+      // Names in the bundle are relative to this directory, so the same project gives the same
+      // bundle anywhere.
       cwd: project.root,
       env: { BUN_BE_BUN: '1', NODE_ENV: 'production', NO_COLOR: '1' },
       stdin: new Blob([JSON.stringify(task)]),
@@ -181,14 +185,15 @@ function buildError(
   status: number,
 ): FunctionError {
   if (failure === undefined) {
-    const why = `the bundler ended with status ${status}, or took longer than ${BUILD_TIMEOUT_MS / 1000} s`
-    return new FunctionError('BUNDLE_REFUSED', `The bundle does not build: ${why}.`)
+    const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
+    const why = status > 128 ? `was killed; ${limits}` : `failed with exit status ${status}`
+    return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
   }
   const { file: path = entry, line = 1, column = 1 } = failure
   const file = relative(root, resolve(root, path))
   if (file.startsWith('..')) {
-    // What such a file says is not shown.
-    const outside = `An import leads to ${file}, outside the project root.`
+    // The message could quote that file, so it is not shown.
+    const outside = `An import leads to ${file}, outside the project root: move that file into the project.`
     return new FunctionError('BUNDLE_REFUSED', outside, {
       position: { file: relative(root, entry), line: 1, column: 1 },
     })
@@ -198,7 +203,7 @@ function buildError(
   })
 }
 
-/** What the bundler says, with Node's modules called as they are imported. */
+/** The bundler's message, with Node's modules named as the source imports them. */
 function named(message: string): string {
   return message.replace(
     /^No matching export in "functions:(node:[^"]+)" for import "(.+)"$/,
@@ -209,8 +214,8 @@ function named(message: string): string {
 const mapSchema = z.looseObject({ sources: z.array(z.string()), sourcesContent: z.unknown() })
 
 /**
- * The map with its sources named as the tenant knows them, relative to the project root. It leaves
- * out what they say: positions need it not, and the service reads the map while requests wait.
+ * The source map with paths relative to the project root. The sources' content is left out: positions
+ * do not need it, and the service reads the map while requests wait.
  */
 function tenantMap({ root }: Project, out: string, text: string): Uint8Array {
   const { sourcesContent: _, ...map } = mapSchema.parse(JSON.parse(text))
@@ -220,10 +225,10 @@ function tenantMap({ root }: Project, out: string, text: string): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
 }
 
-function within(bytes: Uint8Array, limit: number): Uint8Array {
+function checkSize(what: string, bytes: Uint8Array, limit: number): Uint8Array {
   if (bytes.byteLength > limit) {
-    const what = `The bundle has ${bytes.byteLength} bytes; ${limit} is the most.`
-    throw new FunctionError('BUNDLE_REFUSED', what)
+    const message = `The ${what} has ${bytes.byteLength} bytes; the limit is ${limit} bytes.`
+    throw new FunctionError('BUNDLE_REFUSED', message)
   }
   return bytes
 }

@@ -1,30 +1,30 @@
-/** The folder of bundles: each version's bundle and source map, written once, whole or not at all. */
+/** The directory of bundles: each version's bundle and source map, written once and atomically. */
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import type { BundleRecord } from '../metadata/records.ts'
 
 const BUNDLES = 'bundles'
 const BUNDLE_FILE = 'bundle.js'
 const MAP_FILE = 'bundle.js.map'
-/** Up to this size a file is read at once: a cold start would wait longer for a thread to do it. */
+/** Files up to this size are read synchronously: a cold start would wait longer for a thread. */
 const READ_AT_ONCE_BYTES = 256 * 1024
 /** No function id starts with a dot. */
 const STAGED_PREFIX = '.new-'
 
-/** A bundle as it is built and kept. */
+/** A bundle as it is built and stored. */
 export interface Bundle {
   code: Uint8Array
   /** Source map, version 3, JSON. */
   map: Uint8Array
 }
 
-/** A bundle that is on the disk but under no version's name yet. */
+/** A bundle that is on the disk under a temporary name. */
 export interface StagedBundle {
   readonly record: BundleRecord
-  /** Gives it its name; after that it is never written again. */
+  /** Renames it to its version. After that it is never written again. */
   commit(): Promise<void>
   discard(): Promise<void>
 }
@@ -41,9 +41,9 @@ export class BundleStore {
   }
 
   /**
-   * The bundle of a version, as it was deployed: a small one at once.
+   * Reads the bundle of a version, a small one synchronously.
    *
-   * @throws {FunctionError} BUNDLE_LOAD_ERROR when it is gone or its content changed
+   * @throws {FunctionError} BUNDLE_LOAD_ERROR if it is missing or was changed
    */
   load(record: BundleRecord): Uint8Array | Promise<Uint8Array> {
     const path = join(this.#dataDir, record.path)
@@ -64,12 +64,12 @@ export class BundleStore {
     return checked(record, code)
   }
 
-  /** Where the source map of a bundle lies. */
+  /** The path of a bundle's source map. */
   mapPath(record: BundleRecord): string {
     return join(this.#dataDir, dirname(record.path), MAP_FILE)
   }
 
-  /** Writes a bundle under a temporary name and waits until the disk has it. */
+  /** Writes a bundle under a temporary name and syncs it to the disk. */
   async stage(functionId: string, version: string, bundle: Bundle): Promise<StagedBundle> {
     const root = join(this.#dataDir, BUNDLES)
     const staged = join(root, `${STAGED_PREFIX}${crypto.randomUUID()}`)
@@ -83,26 +83,26 @@ export class BundleStore {
       await mkdir(staged, { recursive: true })
       await writeSynced(join(staged, BUNDLE_FILE), bundle.code)
       await writeSynced(join(staged, MAP_FILE), bundle.map)
-      await syncFolder(staged)
+      await syncDirectory(staged)
     } catch (cause) {
-      // Where a folder cannot be written, taking back what was written may fail too.
+      // If the directory cannot be written, deleting from it may fail too.
       await discard().catch(() => {})
       throw unwritable(staged, cause)
     }
-    const folder = join(this.#dataDir, dirname(record.path))
-    return { record, discard, commit: () => this.#commit(staged, folder) }
+    const directory = join(this.#dataDir, dirname(record.path))
+    return { record, discard, commit: () => this.#commit(staged, directory) }
   }
 
-  /** Deletes a version's folder, and the function's with the last one. */
+  /** Deletes a version's directory, and the function's directory with its last version. */
   async removeVersion(record: BundleRecord): Promise<void> {
-    const folder = join(this.#dataDir, dirname(record.path))
-    await rm(folder, { recursive: true, force: true })
-    await rmdir(dirname(folder)).catch(ignoreNotEmpty)
+    const directory = join(this.#dataDir, dirname(record.path))
+    await rm(directory, { recursive: true, force: true })
+    await rmdir(dirname(directory)).catch(ignoreNotEmpty)
   }
 
   /**
-   * Deletes what no version names: the rest of deployments that were cut off. Only who holds the
-   * data directory's lock may call it, before any deployment of its own.
+   * Deletes files that no version refers to: leftovers of interrupted deployments. The caller must hold
+   * the lock of the data directory and must not have begun a deployment.
    *
    * @param known bundle paths of all versions
    */
@@ -112,9 +112,9 @@ export class BundleStore {
       return
     }
     for (const name of await readdir(root)) {
-      const folder = join(root, name)
+      const directory = join(root, name)
       if (name.startsWith(STAGED_PREFIX)) {
-        await rm(folder, { recursive: true, force: true })
+        await rm(directory, { recursive: true, force: true })
       } else if (name.startsWith('func-')) {
         await this.#sweepFunction(name, known)
       }
@@ -122,26 +122,26 @@ export class BundleStore {
   }
 
   async #sweepFunction(functionId: string, known: ReadonlySet<string>): Promise<void> {
-    const folder = join(this.#dataDir, BUNDLES, functionId)
-    for (const version of readdirSync(folder)) {
+    const directory = join(this.#dataDir, BUNDLES, functionId)
+    for (const version of readdirSync(directory)) {
       if (!known.has(join(BUNDLES, functionId, version, BUNDLE_FILE))) {
-        await rm(join(folder, version), { recursive: true, force: true })
+        await rm(join(directory, version), { recursive: true, force: true })
       }
     }
-    await rmdir(folder).catch(ignoreNotEmpty)
+    await rmdir(directory).catch(ignoreNotEmpty)
   }
 
-  async #commit(staged: string, folder: string): Promise<void> {
-    const parent = dirname(folder)
+  async #commit(staged: string, directory: string): Promise<void> {
+    const parent = dirname(directory)
     try {
       await mkdir(parent, { recursive: true })
-      // A deployment that was cut off after this step left a folder that no version names.
-      await rm(folder, { recursive: true, force: true })
-      await rename(staged, folder)
-      await syncFolder(parent)
-      await syncFolder(dirname(parent))
+      // An interrupted deployment may have left a directory that no version refers to.
+      await rm(directory, { recursive: true, force: true })
+      await rename(staged, directory)
+      await syncDirectory(parent)
+      await syncDirectory(dirname(parent))
     } catch (cause) {
-      throw unwritable(folder, cause)
+      throw unwritable(directory, cause)
     }
   }
 }
@@ -156,13 +156,13 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** A new name lasts only when its folder is on the disk too. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
+/** A rename survives a power cut only if the directory is synced too. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r')
   try {
-    await folder.sync()
+    await directory.sync()
   } finally {
-    await folder.close()
+    await directory.close()
   }
 }
 
@@ -174,15 +174,20 @@ function ignoreNotEmpty(cause: NodeJS.ErrnoException): void {
 
 function checked(record: BundleRecord, code: Uint8Array): Uint8Array {
   if (sha256(code) === record.sha256) return code
-  throw damaged(`${record.path} is not what was deployed: its sha256 differs.`)
+  throw damaged(
+    `${record.path} was changed after it was deployed: its SHA-256 differs. Restore it from a backup, or deploy again.`,
+  )
 }
 
 function unreadable(record: BundleRecord, cause: unknown): FunctionError {
   const why = (cause as NodeJS.ErrnoException).code
-  return damaged(`${record.path} cannot be read (${why}).`, cause)
+  return damaged(
+    `${record.path} cannot be read (${why}). Restore it from a backup, or deploy again.`,
+    cause,
+  )
 }
 
-/** No fault of the tenant's: the cause says that it is for the operator. */
+/** Not the tenant's fault: the cause directs the error to the operator. */
 function damaged(message: string, cause?: unknown): FunctionError {
   const storage = new FunctionError('STORAGE_UNUSABLE', message, { cause })
   return new FunctionError('BUNDLE_LOAD_ERROR', message, { cause: storage })
@@ -190,7 +195,11 @@ function damaged(message: string, cause?: unknown): FunctionError {
 
 function unwritable(path: string, cause: unknown): FunctionError {
   const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-  return new FunctionError('STORAGE_UNUSABLE', `${basename(path)} cannot be written (${why}).`, {
-    cause,
-  })
+  return new FunctionError(
+    'STORAGE_UNUSABLE',
+    `${path} cannot be written (${why}): check the permissions of the data directory and the free space.`,
+    {
+      cause,
+    },
+  )
 }

@@ -1,7 +1,7 @@
-/** Globals that a bundle may name, though no module of it declares them: what becomes of them. */
+/** Globals that a bundle may use without declaring them, and what the build does about each. */
 import type { Capabilities } from '../capabilities/schema.ts'
 
-/** Made by the bundle itself where it names them: the module of Node's that has each. */
+/** Globals that the bundle defines itself if it uses them, with the Node module that exports each. */
 export const MADE_GLOBALS: Readonly<Record<string, string>> = {
   Buffer: 'buffer',
   clearImmediate: 'timers',
@@ -9,24 +9,62 @@ export const MADE_GLOBALS: Readonly<Record<string, string>> = {
   setImmediate: 'timers',
 }
 
-/** What other platforms have and a quickjs-ng worker has not. The worker says the same of them. */
+/**
+ * Globals of other platforms that a quickjs-ng worker does not have. The worker has the same list
+ * for its errors.
+ */
 export const MISSING_GLOBALS: readonly string[] = [
-  ...['Bun', 'Deno', 'HTMLRewriter', 'WebSocketPair', 'importScripts'],
-  ...['Intl', 'SharedWorker', 'Temporal', 'WebAssembly', 'Worker'],
-  ...['BroadcastChannel', 'EventSource', 'WebSocket', 'WebTransport', 'XMLHttpRequest', 'caches'],
-  ...['alert', 'confirm', 'document', 'history', 'indexedDB', 'localStorage', 'location', 'prompt'],
-  ...['sessionStorage', 'window', 'Audio', 'DOMParser', 'Element', 'FileReader', 'HTMLElement'],
-  ...['Image', 'MutationObserver', 'Notification', 'OffscreenCanvas', 'cancelAnimationFrame'],
-  ...['requestAnimationFrame', 'requestIdleCallback'],
+  'Bun',
+  'Deno',
+  'HTMLRewriter',
+  'WebSocketPair',
+  'importScripts',
+  'Intl',
+  'SharedWorker',
+  'Temporal',
+  'WebAssembly',
+  'Worker',
+  'BroadcastChannel',
+  'EventSource',
+  'WebSocket',
+  'WebTransport',
+  'XMLHttpRequest',
+  'caches',
+  'alert',
+  'confirm',
+  'document',
+  'history',
+  'indexedDB',
+  'localStorage',
+  'location',
+  'prompt',
+  'sessionStorage',
+  'window',
+  'Audio',
+  'DOMParser',
+  'Element',
+  'FileReader',
+  'HTMLElement',
+  'Image',
+  'MutationObserver',
+  'Notification',
+  'OffscreenCanvas',
+  'cancelAnimationFrame',
+  'requestAnimationFrame',
+  'requestIdleCallback',
 ]
 
-/** They compile text at run time. */
+/** Globals that compile text at run time. */
 const EVAL_GLOBALS = ['Function', 'eval']
 
-/** Stands before the rest of a name in a bundle that is looked through: no name begins so. */
-export const MARK = 'ꝙ'
+/**
+ * Replaces the first letter of an undeclared global while its bundle is searched: `\ua759ocument` is
+ * `document`. LATIN SMALL LETTER Q WITH DIAGONAL STROKE may begin an identifier, is one column wide,
+ * and does not occur in real code.
+ */
+export const UNDECLARED_MARK = '\ua759'
 
-/** The names that are looked for in a bundle. */
+/** The names to search for in a bundle. */
 export function watchedGlobals(capabilities: Capabilities): string[] {
   return [
     ...Object.keys(MADE_GLOBALS),
@@ -35,14 +73,14 @@ export function watchedGlobals(capabilities: Capabilities): string[] {
   ]
 }
 
-/** As long as the name itself, so that every column of the source map holds. */
+/** The marked name is as long as the name, so that the columns of the source map stay valid. */
 export function marked(name: string): string {
-  return MARK + name.slice(1)
+  return UNDECLARED_MARK + name.slice(1)
 }
 
 /**
- * What the bundler is to put in place of identifiers that no module declares. It alone knows which
- * those are: it marks them, and what it marked is found and taken back in what it wrote.
+ * Returns the replacements for identifiers that no module declares. Only the bundler knows which these
+ * are. It marks them, and `takeMarks` finds the marks in the bundle and removes them.
  */
 export function globalDefines(watched: readonly string[]): Record<string, string> {
   const defines: Record<string, string> = {
@@ -59,9 +97,9 @@ export function globalDefines(watched: readonly string[]): Record<string, string
   return defines
 }
 
-/** Why a function cannot use it, in words that complete a sentence. */
+/** Why a function cannot use the global: the rest of a sentence that begins with its name. */
 export function globalRefusal(name: string): string {
   return EVAL_GLOBALS.includes(name)
     ? 'compiles text at run time, which needs a profile with allowEval'
-    : 'is not there in quickjs-ng functions'
+    : 'is not available in quickjs-ng functions'
 }

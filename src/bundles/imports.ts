@@ -1,4 +1,4 @@
-/** What a bundle may be made of, checked by the list of imports that the bundler leaves behind. */
+/** Checks a bundle's imports, with the list that the bundler writes. */
 import { readFileSync, realpathSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, extname, relative, resolve } from 'node:path'
@@ -11,14 +11,14 @@ import type { Project } from './project.ts'
 
 const importSchema = z.looseObject({
   path: z.string(),
-  /** As the source has it, where that differs. */
+  /** The specifier in the source, if it differs. */
   original: z.string().optional(),
   external: z.boolean().optional(),
 })
 
 export const metafileSchema = z.looseObject({
   inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
-  /** What the bundle itself imports, where it is more than `fn:...`. */
+  /** The imports of the bundle itself, if there are any but `fn:...`. */
   outside: z.array(z.string()),
   outputs: z.record(
     z.string(),
@@ -33,8 +33,8 @@ export type Metafile = z.infer<typeof metafileSchema>
 type Import = z.infer<typeof importSchema>
 
 /**
- * Refuses imports that lead outside the project root, to built-in modules that the runtime has not,
- * and to what was not bundled.
+ * Refuses imports that lead outside the project root, imports of built-in modules that the runtime
+ * does not have, and imports that were not bundled.
  *
  * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
  */
@@ -51,7 +51,7 @@ export function checkImports(project: Project, capabilities: Capabilities, meta:
       }
     }
   }
-  // Every input comes by an import that was just checked; this holds should a list ever lack one.
+  // Every input comes from an import that was checked above, unless the bundler's list is incomplete.
   for (const path of Object.keys(meta.inputs)) {
     if (isFile(project, path) && !liesInside(project, path)) {
       throw new FunctionError('BUNDLE_REFUSED', `${path} lies outside the project root.`)
@@ -70,7 +70,7 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
   if (output === undefined) {
     return
   }
-  // An asset is called <name>-<hash>.<extension> after its file, a style sheet after the entry.
+  // An asset is named <name>-<hash>.<extension> after its file, a style sheet after the entry.
   const extension = extname(output)
   const stem = basename(output, extension).replace(/-[0-9a-z]+$/, '')
   const isOrigin = (path: string) =>
@@ -79,11 +79,14 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
     const edge = imports.find(({ path }) => isOrigin(path))
     if (edge !== undefined) {
       const why =
-        'would be a file beside the bundle, which is one file of code; text can be imported with { type: "text" }'
+        'would become a separate file, and a bundle is one file of code; import text with { type: "text" }'
       throw refuse(project, importer, edge, why)
     }
   }
-  throw new FunctionError('BUNDLE_REFUSED', `The bundle is one file of code, without ${output}.`)
+  throw new FunctionError(
+    'BUNDLE_REFUSED',
+    `The bundler wrote ${output} beside the bundle, and a bundle is one file of code.`,
+  )
 }
 
 function refusal(
@@ -99,14 +102,14 @@ function refusal(
   if (edge.path.startsWith('functions:missing:')) {
     return 'is a module of another platform, which quickjs-ng functions do not have'
   }
-  // On quickjs-ng such an edge is an import of types only, which is not in the bundle, or the bundler's own.
+  // On quickjs-ng this is a type-only import, which is not in the bundle, or one of the bundler itself.
   if (/^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun') {
     return undefined
   }
   if (edge.external === true) {
-    // One that nothing of the bundle needs was not followed, and is none of its own imports.
+    // An import that nothing needs was not followed, and the bundle does not contain it.
     return outside.has(edge.path) || /^\w+:/.test(edge.path)
-      ? 'is not bundled, and a worker loads nothing else'
+      ? 'was not bundled, and a worker can load nothing outside its bundle'
       : undefined
   }
   return isFile(project, edge.path) && !liesInside(project, edge.path)
@@ -114,7 +117,7 @@ function refusal(
     : undefined
 }
 
-/** The bundler's own modules and data: URLs are no files. */
+/** False for the bundler's modules and data: URLs. */
 function isFile({ root }: Project, path: string): boolean {
   return !/^(node|bun|data|functions):/.test(path) || realPath(resolve(root, path)) !== undefined
 }
@@ -148,7 +151,7 @@ function readSource(path: string): string {
   }
 }
 
-/** Where a source imports `specifier`: the bundler's list tells the file, not the line. */
+/** The position where a source imports `specifier`: the bundler's list has the file, but no line. */
 export function findImport(source: string, specifier: string): { line: number; column: number } {
   const literals = source.matchAll(/(['"`])((?:\\.|(?!\1)[^\\\n])*)\1/g)
   const found = [...literals].filter((match) => unescapeLiteral(match[2] ?? '') === specifier)

@@ -4,13 +4,13 @@ import type { Runtime } from '../capabilities/runtime.ts'
 import { useProject } from '../testing/bundle-fixture.ts'
 import { buildBundle } from './build.ts'
 import type { Bundle } from './bundle-store.ts'
-import { MARK } from './globals.ts'
+import { UNDECLARED_MARK } from './globals.ts'
 import { findProject } from './project.ts'
 
 const { build, refused, run, text, write } = useProject()
 
 describe('modules of Node', () => {
-  test('that are not there are named with their line, also those that only some profiles allow', async () => {
+  test('that do not exist are named with their line, also those that only some profiles allow', async () => {
     for (const [name, why] of [
       ['node:worker_threads', 'which quickjs-ng functions do not have'],
       ['http2', 'which quickjs-ng functions do not have'],
@@ -60,7 +60,7 @@ describe('modules of Node', () => {
   })
 })
 
-describe('globals that are not there', () => {
+describe('globals that do not exist', () => {
   const warnings = async (source: string, runtime?: Runtime) =>
     (await build(source, runtime)).warnings
 
@@ -73,7 +73,7 @@ describe('globals that are not there', () => {
       const Intl = { mine: true }
       export default (WebAssembly) => [WebAssembly, p, Intl, typeof document, { document: 1 }.document,
         globalThis.indexedDB, eval('1'), Function.prototype, new Function('a')]`
-    const missing = 'is not there in quickjs-ng functions'
+    const missing = 'is not available in quickjs-ng functions'
     const evals = 'compiles text at run time, which needs a profile with allowEval.'
     expect(await warnings(source)).toEqual([
       {
@@ -81,7 +81,7 @@ describe('globals that are not there', () => {
         ...{ file: 'node_modules/p/index.js', line: 3, column: expect.any(Number) },
       },
       {
-        message: `'document' ${missing}; this bundle only probes for it.`,
+        message: `'document' ${missing}; the bundle only tests whether it exists.`,
         ...{ file: 'index.ts', line: 3, column: expect.any(Number) },
       },
       {
@@ -102,7 +102,7 @@ describe('globals that are not there', () => {
     expect(code.includes('[typeof WebAssembly, Buffer.from("é"), process.env.A, globalThis]')).toBe(
       true,
     )
-    expect(code.includes(MARK)).toBe(false)
+    expect(code.includes(UNDECLARED_MARK)).toBe(false)
   })
 
   test('are those of the profile: eval is none of them where it is allowed', async () => {

@@ -1,13 +1,13 @@
-/** Node's modules that quickjs-ng functions have: what each is made of, and who may import it. */
+/** Node's modules for quickjs-ng functions: the source of each, and the capability that it needs. */
 import type { Capabilities } from '../capabilities/schema.ts'
 
 interface NodeModule {
-  /** In `node/`, without its ending. */
+  /** File in `node/`, without its extension. */
   source: string
   needs?: 'allowFilesystem' | 'allowChildProcess'
 }
 
-/** By name without `node:`. */
+/** By name, without `node:`. */
 export const NODE_MODULES: Readonly<Record<string, NodeModule>> = {
   assert: { source: 'assert' },
   'assert/strict': { source: 'assert-strict' },
@@ -31,13 +31,13 @@ export const NODE_MODULES: Readonly<Record<string, NodeModule>> = {
   'util/types': { source: 'util-types' },
 }
 
-/** `node:fs` of `functions:node:fs`; undefined for what is none of our modules for tenants. */
+/** `fs` for `functions:node:fs`; undefined if the path is not one of NODE_MODULES. */
 export function nodeNameOf(path: string): string | undefined {
   const name = /^functions:(?:require:)?node:(.+)$/.exec(path)?.[1]
   return name !== undefined && Object.hasOwn(NODE_MODULES, name) ? name : undefined
 }
 
-/** Why a function with these capabilities may not import one of them; undefined where it may. */
+/** Why a function with these capabilities must not import the module; undefined if it may. */
 export function nodeRefusal(name: string, capabilities: Capabilities): string | undefined {
   const needs = NODE_MODULES[name]?.needs
   return needs === undefined || capabilities[needs]

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }))
 
 describe('the project root', () => {
-  test('is the folder of the nearest package.json, else that of the entry', () => {
+  test('is the directory of the nearest package.json, else that of the entry', () => {
     const deep = join(root, 'a/b/c.ts')
     writeFileSync(deep, '')
     expect(findProject(deep).root).toBe(root)
@@ -38,7 +38,7 @@ describe('the project root', () => {
 })
 
 describe('an entry', () => {
-  test('that is no script or not there is wrong usage', () => {
+  test('that is not a script or does not exist is wrong usage', () => {
     for (const name of ['nothing.ts', 'package.json', '.']) {
       expect(() => findProject(join(root, name))).toThrow(FunctionError)
     }

@@ -4,11 +4,14 @@ import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 /** A position in a bundle, as both engines write it in a stack. */
 const BUNDLE_POSITION = /(?<=^|[\s(])bundle\.js:(\d{1,9}):(\d{1,9})/gm
 
-/** What is kept beside a bundle. */
+/** Maximum size of the source map that is stored beside a bundle. */
 export const MAX_MAP_BYTES = 80 * 2 ** 20
-/** A larger map would keep the service from its requests while it is read: stacks stay as they are. */
+/**
+ * A larger map is not read, which would block requests: positions in stacks stay those of the
+ * bundle.
+ */
 const MAX_READ_BYTES = 8 * 2 ** 20
-/** Of all maps that are kept in memory, as long as they were on the disk. */
+/** Maximum size of all maps in memory, counted by their size on the disk. */
 const CACHE_BYTES = 32 * 2 ** 20
 
 interface OpenMap {
@@ -16,15 +19,15 @@ interface OpenMap {
   bytes: number
 }
 
-/** The maps that were used last, by their version's mapper. */
+/** An LRU cache of maps, by the mapper of their version. Shared by all services of this process. */
 const cache = new Map<object, OpenMap>()
 let cachedBytes = 0
 
 /**
- * Makes what turns the engine's positions in a stack into the tenant's own. The map is read when
- * the first stack comes; without one that can be read, stacks stay as they are.
+ * Returns a function that maps the positions in a stack from the bundle to the tenant's sources. The
+ * map is read for the first stack. If it cannot be read, stacks stay unchanged.
  *
- * @param readMap throws where there is no map
+ * @param readMap throws if there is no map
  */
 export function stackMapper(readMap: () => Uint8Array): (stack: string) => string {
   const owner = {}
@@ -47,7 +50,7 @@ export function readMapFile(path: string): Uint8Array {
 function cached(owner: object): TraceMap | undefined {
   const found = cache.get(owner)
   if (found !== undefined) {
-    // To the end of the line: what is used least lately goes first.
+    // Move it to the end: the least recently used map is evicted first.
     cache.delete(owner)
     cache.set(owner, found)
   }

@@ -1,32 +1,32 @@
-/** Finds the globals that the bundler marked, says which of them are a problem, and takes the marks off. */
+/** Finds the globals that the bundler marked, removes the marks, and warns about missing globals. */
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import type { SourcePosition } from '../errors.ts'
-import { globalRefusal, MADE_GLOBALS, MARK, marked } from './globals.ts'
+import { globalRefusal, MADE_GLOBALS, marked, UNDECLARED_MARK } from './globals.ts'
 
-/** What a deployment tells of a bundle that it takes nevertheless. */
+/** A warning about a bundle that is accepted. */
 export interface BundleWarning extends SourcePosition {
   message: string
 }
 
 interface Use {
   name: string
-  /** Only asked for by `typeof`, which is no harm. */
+  /** Used only with `typeof`, which is harmless. */
   probe: boolean
-  /** As source maps count: from 1, from 0. */
+  /** As in source maps: lines from 1, columns from 0. */
   line: number
   column: number
 }
 
-/** Every marked global of the bundle, in order, and the bundle as it is to be. */
+/** Returns the marked globals of the bundle in order, and the bundle without the marks. */
 export function takeMarks(
   bundle: Uint8Array,
   watched: readonly string[],
 ): { code: Uint8Array; uses: Use[] } {
-  if (!Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).includes(MARK)) {
+  if (!Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).includes(UNDECLARED_MARK)) {
     return { code: bundle, uses: [] }
   }
   const names = new Map(watched.map((name) => [marked(name), name]))
-  const pattern = new RegExp(`(?<![\\w$])${MARK}[\\w$]+`, 'g')
+  const pattern = new RegExp(`(?<![\\w$])${UNDECLARED_MARK}[\\w$]+`, 'g')
   const text = new TextDecoder().decode(bundle)
   const uses: Use[] = []
   let line = 1
@@ -54,8 +54,8 @@ export function takeMarks(
 }
 
 /**
- * One warning for each global that is not there and that sources of the tenant's name; where some
- * of them do more than probe for it, at the first of those.
+ * Returns one warning for each missing global that the tenant's sources use: at its first real use, or
+ * at its first `typeof` if there is no other use.
  */
 export function globalWarnings(uses: readonly Use[], map: Uint8Array): BundleWarning[] {
   const missing = uses.filter(({ name }) => MADE_GLOBALS[name] === undefined)
@@ -75,7 +75,7 @@ export function globalWarnings(uses: readonly Use[], map: Uint8Array): BundleWar
     }
   }
   return [...found.values()].map(({ use, position }) => ({
-    message: `'${use.name}' ${globalRefusal(use.name)}${use.probe ? '; this bundle only probes for it' : ''}.`,
+    message: `'${use.name}' ${globalRefusal(use.name)}${use.probe ? '; the bundle only tests whether it exists' : ''}.`,
     ...position,
   }))
 }

@@ -4,18 +4,21 @@ import { type Capabilities, normaliseHost } from './schema.ts'
 /** One entry of `allowedPaths`. */
 export interface AllowedPath {
   path: string
-  /** Else it may only be read. */
+  /** False: read-only. */
   write: boolean
 }
 
-/** `/srv/data` may be read and written, `/srv/data:ro` only read. */
+/** Parses an entry: `/srv/data` may be read and written, `/srv/data:ro` only read. */
 export function allowedPath(entry: string): AllowedPath {
   const readOnly = entry.endsWith(':ro')
   const named = normalize(readOnly ? entry.slice(0, -3) : entry)
   return { path: named.length > 1 ? named.replace(/\/$/, '') : named, write: !readOnly }
 }
 
-/** May a function with these capabilities speak to `host`? `*.example.com` excludes `example.com`. */
+/**
+ * Whether a function with these capabilities may connect to `host`. `*.example.com` excludes
+ * `example.com`.
+ */
 export function isDomainAllowed(capabilities: Capabilities, host: string): boolean {
   if (!capabilities.allowNetwork) {
     return false
@@ -28,7 +31,7 @@ export function isDomainAllowed(capabilities: Capabilities, host: string): boole
   return allowedDomains.length === 0 || allowedDomains.some((rule) => matchesDomain(rule, name))
 }
 
-/** Is `path` the folder `root` or below it? Both absolute and free of symbolic links. */
+/** Whether `path` is `root` or below it. Both must be absolute and free of symbolic links. */
 export function isInside(root: string, path: string): boolean {
   return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
 }

@@ -1,12 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 import { lowerLimits, namedProfile, parseCustomProfile } from './profiles.ts'
 import { capabilitiesSchema } from './schema.ts'
 
 const MB = 1024 * 1024
-const units = { size: parseSize, duration: parseDuration }
-const show = { maxMemory: formatSize, maxCpu: formatDuration }
-const custom = (value: unknown) => parseCustomProfile(JSON.stringify(value), 'default', units)
+const custom = (value: unknown) => parseCustomProfile(JSON.stringify(value), 'default')
 
 describe('the named profiles', () => {
   test('have the documented values and validate', () => {
@@ -86,8 +83,8 @@ describe('a custom profile', () => {
     for (const [value, key] of rows) {
       expect(() => custom(value)).toThrow(key)
     }
-    expect(() => parseCustomProfile('{', 'default', units)).toThrow('JSON')
-    expect(() => parseCustomProfile('{"__proto__":{"allowEval":true}}', 'default', units)).toThrow()
+    expect(() => parseCustomProfile('{', 'default')).toThrow('JSON')
+    expect(() => parseCustomProfile('{"__proto__":{"allowEval":true}}', 'default')).toThrow()
   })
 })
 
@@ -95,15 +92,15 @@ describe('lowering', () => {
   const strict = namedProfile('strict', 'default')
 
   test('lowers what a flag names and leaves the profile as it was', () => {
-    const lowered = lowerLimits(strict, { maxMemory: 64 * MB, maxCpu: 500 }, show)
+    const lowered = lowerLimits(strict, { maxMemory: 64 * MB, maxCpu: 500 })
     expect(lowered).toEqual({ ...strict, maxMemory: 64 * MB, maxCpu: 500 })
     expect(strict.maxMemory).toBe(100 * MB)
-    expect(lowerLimits(strict, {}, show)).toEqual(strict)
+    expect(lowerLimits(strict, {})).toEqual(strict)
   })
 
   test('never raises, and names the value of the profile', () => {
-    expect(() => lowerLimits(strict, { maxMemory: 101 * MB }, show)).toThrow('100MB')
-    expect(() => lowerLimits(strict, { maxCpu: 30_001 }, show)).toThrow('30s')
-    expect(() => lowerLimits(strict, { maxMemory: 0 }, show)).toThrow('maxMemory')
+    expect(() => lowerLimits(strict, { maxMemory: 101 * MB })).toThrow('100MB')
+    expect(() => lowerLimits(strict, { maxCpu: 30_001 })).toThrow('30s')
+    expect(() => lowerLimits(strict, { maxMemory: 0 })).toThrow('maxMemory')
   })
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 import { type Capabilities, capabilitiesSchema } from './schema.ts'
 
 const MB = 2 ** 20
@@ -34,7 +35,7 @@ const PERMISSIVE: Profile = {
   maxFileDescriptors: 100,
 }
 
-/** What a custom profile is where its file says nothing. */
+/** The defaults of a custom profile. */
 const CUSTOM: Profile = {
   ...NOTHING_ALLOWED,
   maxMemory: 256 * MB,
@@ -42,10 +43,21 @@ const CUSTOM: Profile = {
   maxFileDescriptors: 50,
 }
 
-/** The profiles that have a name of their own. */
+const { shape } = capabilitiesSchema
+
+/** A custom profile's file: as `Capabilities`, but sizes and durations may have units. */
+const customSchema = z
+  .strictObject({
+    ...shape,
+    maxMemory: withUnit(parseSize, 'a size such as "64MB"').pipe(shape.maxMemory),
+    maxCpu: withUnit(parseDuration, 'a duration such as "500ms"').pipe(shape.maxCpu),
+  })
+  .partial()
+
+/** The profiles that a deployment can choose by name. */
 export const NAMED_PROFILES = { strict: STRICT, permissive: PERMISSIVE } as const
 
-export type ProfileName = keyof typeof NAMED_PROFILES
+type ProfileName = keyof typeof NAMED_PROFILES
 
 export function isProfileName(name: string): name is ProfileName {
   return Object.hasOwn(NAMED_PROFILES, name)
@@ -55,50 +67,29 @@ export function namedProfile(name: ProfileName, projectId: string): Capabilities
   return { ...structuredClone(NAMED_PROFILES[name]), projectId }
 }
 
-/** Reads sizes and durations with units; handed in because this folder stands on its own. */
-export interface UnitParsers {
-  size(text: string): number | undefined
-  duration(text: string): number | undefined
-}
-
 /**
- * A custom profile from the text of its JSON file: everything off but what it names.
+ * Parses the JSON text of a custom profile. Everything that it does not name is off.
  *
- * @throws {Error} whose message names the key that is wrong
- * @example parseCustomProfile('{"allowNetwork":true,"maxMemory":"64MB"}', 'default', units)
+ * @throws {Error} whose message, the rest of a sentence, names the invalid key
+ * @example parseCustomProfile('{"allowNetwork":true,"maxMemory":"64MB"}', 'default')
  */
-export function parseCustomProfile(
-  text: string,
-  projectId: string,
-  units: UnitParsers,
-): Capabilities {
+export function parseCustomProfile(text: string, projectId: string): Capabilities {
   let given: unknown
   try {
     given = JSON.parse(text)
   } catch (cause) {
-    throw new Error('it is not JSON', { cause })
+    throw new Error(`it is not valid JSON (${(cause as Error).message})`, { cause })
   }
-  const parsed = customSchema(units).safeParse(given)
+  const parsed = customSchema.safeParse(given)
   if (!parsed.success) {
     throw new Error(describeIssue(parsed.error))
   }
   const { projectId: named = projectId, ...changes } = parsed.data
   if (named !== projectId) {
-    throw new Error(`projectId: is '${named}', but the function belongs to '${projectId}'`)
+    throw new Error(`projectId is '${named}', but the function belongs to project '${projectId}'`)
   }
   const set = Object.entries(changes).filter(([, value]) => value !== undefined)
   return { ...structuredClone(CUSTOM), ...Object.fromEntries(set), projectId }
-}
-
-function customSchema(units: UnitParsers) {
-  const shape = capabilitiesSchema.shape
-  return z
-    .strictObject({
-      ...shape,
-      maxMemory: withUnit(units.size, 'a size such as "64MB"').pipe(shape.maxMemory),
-      maxCpu: withUnit(units.duration, 'a duration such as "500ms"').pipe(shape.maxCpu),
-    })
-    .partial()
 }
 
 function withUnit(parse: (text: string) => number | undefined, what: string) {
@@ -112,37 +103,35 @@ function withUnit(parse: (text: string) => number | undefined, what: string) {
   })
 }
 
-/** The first thing that is wrong, as `key: what`. */
+/** The first issue, as `key: what`. */
 function describeIssue(error: z.ZodError): string {
   const issue = error.issues[0]
   if (issue === undefined) {
-    return 'it does not validate'
+    return 'it is not a valid profile'
   }
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(capabilitiesSchema.shape).join(', ')
-    return `${issue.keys.join(', ')}: no such key; the keys are ${known}`
+    return `unknown key ${issue.keys.join(', ')}; the keys are ${known}`
   }
   const key = issue.path.join('.')
   return key === '' ? 'it must be one JSON object' : `${key}: ${issue.message}`
 }
 
-/** A limit that a deployment's flag asks to lower. */
-export interface Lowering {
+/** How a limit is written for people. */
+const FORMATS = { maxMemory: formatSize, maxCpu: formatDuration } as const
+
+/** The limits that a deployment can lower: bytes, CPU milliseconds. */
+interface Lowering {
   maxMemory?: number | undefined
   maxCpu?: number | undefined
 }
 
 /**
- * The capabilities with lower limits. A flag never raises what the profile gives.
+ * Returns the capabilities with lower limits. A deployment cannot raise a limit of its profile.
  *
- * @param show writes a limit for people
- * @throws {Error} that names the profile's value
+ * @throws {Error} with the profile's limit
  */
-export function lowerLimits(
-  capabilities: Capabilities,
-  lowering: Lowering,
-  show: { maxMemory(bytes: number): string; maxCpu(ms: number): string },
-): Capabilities {
+export function lowerLimits(capabilities: Capabilities, lowering: Lowering): Capabilities {
   const lowered = { ...capabilities }
   for (const key of ['maxMemory', 'maxCpu'] as const) {
     const wanted = lowering[key]
@@ -151,12 +140,14 @@ export function lowerLimits(
     }
     const limit = capabilities[key]
     if (wanted > limit) {
-      const [asked, most] = [show[key](wanted), show[key](limit)]
-      throw new Error(`${key} ${asked} is above the profile's ${most}: a flag may only lower it`)
+      const [asked, most] = [FORMATS[key](wanted), FORMATS[key](limit)]
+      throw new Error(
+        `${key} ${asked} is above the profile's limit of ${most}: a deployment can only lower it`,
+      )
     }
     const parsed = capabilitiesSchema.shape[key].safeParse(wanted)
     if (!parsed.success) {
-      throw new Error(`${key} ${show[key](wanted)}: ${parsed.error.issues[0]?.message}`)
+      throw new Error(`${key} ${FORMATS[key](wanted)}: ${parsed.error.issues[0]?.message}`)
     }
     lowered[key] = wanted
   }

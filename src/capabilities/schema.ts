@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path'
 import { domainToASCII } from 'node:url'
 import { z } from 'zod'
 
-/** Below this a JavaScript engine cannot load a bundle. */
+/** The least memory with which an engine can load a bundle. */
 const MIN_MEMORY_BYTES = 2 ** 20
 
 const path = z
@@ -13,13 +13,16 @@ const path = z
 const domain = z.string().transform((value, context) => {
   const normalised = normaliseDomain(value)
   if (normalised === undefined) {
-    context.addIssue({ code: 'custom', message: 'must be a host name, or *. and a host name' })
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a host name such as "api.example.com" or "*.example.com"',
+    })
     return z.NEVER
   }
   return normalised
 })
 
-/** What a function may reach and use. An empty allowlist with its flag on means everything. */
+/** What a function may access. An empty list with its flag set allows everything. */
 export const capabilitiesSchema = z.strictObject({
   allowFilesystem: z.boolean(),
   allowedPaths: z.array(path),
@@ -37,8 +40,8 @@ export const capabilitiesSchema = z.strictObject({
 
 export type Capabilities = z.infer<typeof capabilitiesSchema>
 
-/** Lower case, ASCII, no dot at its end; undefined where it is neither `host` nor `*.host`. */
-export function normaliseDomain(value: string): string | undefined {
+/** Lower case, ASCII, without a trailing dot; undefined if it is neither `host` nor `*.host`. */
+function normaliseDomain(value: string): string | undefined {
   const wildcard = value.startsWith('*.')
   const host = normaliseHost(wildcard ? value.slice(2) : value)
   if (host === undefined || (wildcard && isIP(host) !== 0)) {
@@ -47,7 +50,7 @@ export function normaliseDomain(value: string): string | undefined {
   return wildcard ? `*.${host}` : host
 }
 
-/** The one spelling of a host name or an address; undefined where it is none. */
+/** The canonical form of a host name or an IP address; undefined if it is neither. */
 export function normaliseHost(value: string): string | undefined {
   const bare = value.startsWith('[') && value.endsWith(']') ? value.slice(1, -1) : value
   if (isIP(bare) !== 0) {
@@ -56,7 +59,7 @@ export function normaliseHost(value: string): string | undefined {
       '',
     )
   }
-  // A URL parser would cut `a.b/c` or `a.b:80`, and so take the name by its head alone.
+  // A URL parser would accept `a.b/c` or `a.b:80` and use only the beginning.
   if (/[\s/?#@:%\\[\]]/.test(value)) {
     return undefined
   }

@@ -61,7 +61,7 @@ const GOOD = `export default () => new Response('good')\n`
 
 describe('wrong usage is exit 2 and one sentence', () => {
   const rows: [string, string[], string][] = [
-    ['a command that is not there', ['deplyo'], 'deploy'],
+    ['a command that does not exist', ['deplyo'], 'deploy'],
     ['a command far from any', ['frobnicate'], '--help'],
     ['an unknown flag', ['deploy', 'a', 'x.ts', '--fast'], '--fast'],
     ['an argument that is missing', ['deploy', 'a'], 'file'],
@@ -70,14 +70,14 @@ describe('wrong usage is exit 2 and one sentence', () => {
     ['a name with dots', ['show', '../bad'], 'name'],
     ['a version with a slash', ['deploy', 'a', 'x.ts', '--version', 'a/b'], 'version'],
     ['a version with dots', ['rollback', 'a', '..'], 'version'],
-    ['a profile that is not there', ['deploy', 'a', 'x.ts', '--profile', 'lax'], 'lax'],
-    ['a runtime that is not there', ['deploy', 'a', 'x.ts', '--runtime', 'node'], 'node'],
+    ['a profile that does not exist', ['deploy', 'a', 'x.ts', '--profile', 'lax'], 'lax'],
+    ['a runtime that does not exist', ['deploy', 'a', 'x.ts', '--runtime', 'node'], 'node'],
     ['a size without sense', ['deploy', 'a', 'x.ts', '--memory', 'lots'], '--memory'],
     ['a size of nothing', ['deploy', 'a', 'x.ts', '--memory', '0'], '--memory'],
     ['a duration without unit', ['deploy', 'a', 'x.ts', '--timeout', '5'], '--timeout'],
     ['a number without sense', ['deploy', 'a', 'x.ts', '--max-workers', '-1'], '--max-workers'],
     ['more memory than the profile', ['deploy', 'a', 'x.ts', '--memory', '5GB'], '100MB'],
-    ['a file that is not there', ['deploy', 'a', 'nothing-here.ts'], 'nothing-here.ts'],
+    ['a file that does not exist', ['deploy', 'a', 'nothing-here.ts'], 'nothing-here.ts'],
     ['a port without sense', ['serve', '--port', 'many'], '--port'],
     ['bun in a strict profile', ['deploy', 'a', 'x.ts', '--runtime', 'bun'], 'permissive'],
     ['a header without a name', ['invoke', 'a', '-H', 'nonsense'], '-H'],
@@ -119,8 +119,18 @@ describe('wrong usage is exit 2 and one sentence', () => {
 
 describe('help and version', () => {
   const names = [
-    ...['serve', 'deploy', 'list', 'show', 'versions', 'rollback', 'delete', 'invoke'],
-    ...['workers', 'doctor', 'config', 'version'],
+    'serve',
+    'deploy',
+    'list',
+    'show',
+    'versions',
+    'rollback',
+    'delete',
+    'invoke',
+    'workers',
+    'doctor',
+    'config',
+    'version',
   ]
 
   test('of every command shows examples and the flags that all take', async () => {

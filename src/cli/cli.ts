@@ -1,4 +1,4 @@
-/** Arguments in, one command run, an exit status out: 0 done, 1 failed, 2 wrong usage. */
+/** Parses the arguments and runs one command. Exit status: 0 done, 1 failed, 2 wrong usage. */
 import { Command as Commander, CommanderError } from 'commander'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
@@ -35,7 +35,7 @@ const COMMANDS: readonly Command[] = [
   version,
 ]
 
-/** What `functions` alone does. */
+/** The command that `functions` without a command runs. */
 const DEFAULT_COMMAND = serve.name
 
 /** Flags that every command takes. */
@@ -71,10 +71,12 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
   refuseUnknownCommand(argv)
   const written: string[] = []
   const program = new Commander('functions')
-    .description('Runs TypeScript functions of tenants who do not trust each other.')
+    .description(
+      'Runs TypeScript functions, each isolated from the others in sandboxed worker processes.',
+    )
     .helpCommand(false)
     .exitOverride()
-    // Whatever it has to say of an error comes by the exception, in our own form.
+    // Commander also throws its errors; they are printed once, in the form of all other errors.
     .configureOutput({ writeOut: (text) => written.push(text), writeErr: () => {} })
   let status = 0
   for (const command of COMMANDS) {
@@ -98,8 +100,9 @@ function refuseUnknownCommand([first]: readonly string[]): void {
     return
   }
   const near = nearest(first, names)
-  const hint = near === undefined ? 'see functions --help' : `did you mean ${near}?`
-  throw new FunctionError('BAD_REQUEST', `There is no command '${first}': ${hint}`)
+  const hint =
+    near === undefined ? "'functions --help' lists the commands." : `Did you mean '${near}'?`
+  throw new FunctionError('BAD_REQUEST', `Unknown command '${first}'. ${hint}`)
 }
 
 function addCommand(
@@ -127,8 +130,11 @@ function addCommand(
       sub.option(`--${flag} <value>`, `${help} (${env})`)
     }
   }
-  sub.option('--config <file>', 'settings to read; functions.toml unless set (FUNCTIONS_CONFIG)')
-  sub.option('--json', 'print one JSON document')
+  sub.option(
+    '--config <file>',
+    'configuration file (FUNCTIONS_CONFIG; default: functions.toml, if it exists)',
+  )
+  sub.option('--json', 'print the result or the error as one JSON document')
   sub.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as (string | undefined)[]
     await run(args, sub.opts())

@@ -1,8 +1,9 @@
-/** The running service, as commands reach it: by its management socket. */
+/** The client of a running service's management API, for the commands. */
 import type { z } from 'zod'
 import { errorOf } from '../admin/problem.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { isListening } from '../lib/socket-probe.ts'
 import { readServiceFile } from '../service/service-file.ts'
 
 export class ServiceClient {
@@ -12,45 +13,34 @@ export class ServiceClient {
     this.#socket = socket
   }
 
-  /** Does anybody listen there? */
-  async answers(): Promise<boolean> {
-    try {
-      const socket = await Bun.connect({ unix: this.#socket, socket: { data() {} } })
-      socket.end()
-      return true
-    } catch {
-      return false
-    }
-  }
-
   /**
-   * Asks the service and checks its answer.
+   * Sends a request to the service and validates its response.
    *
-   * @throws {FunctionError} what the service answers, or NOT_RUNNING
+   * @throws {FunctionError} the error that the service returns, or NOT_RUNNING
    */
   async request<T>(schema: z.ZodType<T>, path: string, init: RequestInit = {}): Promise<T> {
     const response = await this.#fetch(path, init)
     const text = await response.text()
     if (!response.ok) {
-      const unknown = new FunctionError('INTERNAL', `The service answered ${response.status}.`)
-      throw errorOf(text) ?? unknown
+      const message = `The service at ${this.#socket} responded with HTTP status ${response.status} and no error document: check that the service and this command are of the same release.`
+      throw errorOf(text) ?? new FunctionError('INTERNAL', message)
     }
     return schema.parse(text === '' ? undefined : JSON.parse(text))
   }
 
   async #fetch(path: string, init: RequestInit): Promise<Response> {
     try {
-      // A deployment takes as long as it takes.
+      // A deployment may take minutes: no timeout.
       const options = { ...init, unix: this.#socket, timeout: false } as RequestInit
       return await fetch(`http://functions${path}`, options)
     } catch (cause) {
-      const message = `The service at ${this.#socket} does not answer.`
+      const message = `The service at ${this.#socket} closed the connection before it responded: check its log.`
       throw new FunctionError('NOT_RUNNING', message, { cause })
     }
   }
 }
 
-/** The service on this data directory; undefined when none runs. */
+/** The service that runs on the data directory, or undefined. */
 export async function findService(loaded: LoadedConfig): Promise<ServiceClient | undefined> {
   const { dataDir, socket } = loaded.config.server
   const given = loaded.sources.get('server.socket')?.kind !== 'default'
@@ -58,8 +48,7 @@ export async function findService(loaded: LoadedConfig): Promise<ServiceClient |
   if (path === undefined) {
     return undefined
   }
-  const client = new ServiceClient(path)
-  return (await client.answers()) ? client : undefined
+  return (await isListening(path)) ? new ServiceClient(path) : undefined
 }
 
 /** @throws {FunctionError} NOT_RUNNING */
@@ -74,6 +63,6 @@ export async function needService(loaded: LoadedConfig): Promise<ServiceClient> 
 export function notRunning({ config }: LoadedConfig): FunctionError {
   return new FunctionError(
     'NOT_RUNNING',
-    `No service runs on ${config.server.dataDir}: start one with functions serve.`,
+    `No service is running on the data directory ${config.server.dataDir}: start one with 'functions serve', or set --data-dir or --socket.`,
   )
 }

@@ -1,7 +1,7 @@
-/** What a command is: its words, and what it does with them. */
+/** The interface of a command. */
 import type { LoadedConfig } from '../config/load.ts'
 
-/** The world outside, handed in. */
+/** Environment and output, passed in so that tests can replace them. */
 export interface Io {
   env: Readonly<Record<string, string | undefined>>
   stdout(text: string | Uint8Array): Promise<unknown> | unknown
@@ -11,24 +11,24 @@ export interface Io {
 export interface CommandContext {
   io: Io
   loaded: LoadedConfig
-  /** Documents for programs rather than tables for people. */
+  /** Print JSON documents, not tables. */
   json: boolean
-  /** Prints the document for programs, or the text for people. */
+  /** Prints the document with `--json`, otherwise the text. */
   print(document: unknown, text: () => string): Promise<void>
 }
 
-export interface CommandOption {
-  /** As commander writes them: `--memory <size>`. */
+interface CommandOption {
+  /** In commander's syntax: `--memory <size>`. */
   flags: string
   help: string
 }
 
 export interface Command {
   name: string
-  /** As commander writes them: `<name> [version]`. */
+  /** In commander's syntax: `<name> [version]`. */
   args?: string
   summary: string
-  /** Without the name of the executable. */
+  /** Without `functions` in front. */
   examples: string[]
   options?: CommandOption[]
   /** Takes a flag for every setting, as `serve` does. */
@@ -36,7 +36,7 @@ export interface Command {
   /**
    * @param args in the order of `args`; undefined for an optional one that is not given
    * @param options by name in camelCase
-   * @returns the exit status; 0 where it returns nothing
+   * @returns the exit status; nothing means 0
    */
   run(
     context: CommandContext,

@@ -11,16 +11,17 @@ import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import type { BundleWarning } from '../bundles/undeclared-globals.ts'
-import { isProfileName } from '../capabilities/profiles.ts'
+import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
+import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { parseDuration, parseSize } from '../units.ts'
 import type { ServiceClient } from './client.ts'
 import type { Command } from './command.ts'
 import { printable } from './errors.ts'
 import { change } from './offline.ts'
 
-/** Unlike a function that is registered without a runtime, one that is deployed here is sandboxed. */
+/** `worker.runtime` does not apply here: a deployment without a runtime gets the sandboxed engine. */
 const DEFAULT_RUNTIME = 'quickjs-ng'
 
 type Options = Readonly<Record<string, unknown>>
@@ -35,19 +36,37 @@ export const deploy: Command = {
     'deploy trusted ./job.ts --profile permissive --runtime bun',
   ],
   options: [
-    { flags: '--version <version>', help: 'its name; v1, v2 and so on unless set' },
-    { flags: '--profile <profile>', help: 'strict, permissive, or a JSON file (default: strict)' },
+    {
+      flags: '--version <version>',
+      help: 'name of the version (default: the next of v1, v2 and so on)',
+    },
+    {
+      flags: '--profile <profile>',
+      help: 'strict, permissive, or the path of a JSON file (default: strict)',
+    },
     { flags: '--runtime <runtime>', help: 'quickjs-ng or bun (default: quickjs-ng)' },
-    { flags: '--handler <export>', help: 'the export that handles requests (default: default)' },
-    { flags: '--memory <size>', help: 'lower the memory of a worker, such as 64MB' },
-    { flags: '--cpu <duration>', help: 'lower the CPU time of a request, such as 500ms' },
-    { flags: '--timeout <duration>', help: 'from a request to its response, such as 5s' },
-    { flags: '--max-workers <number>', help: 'workers at once (default: 10)' },
+    {
+      flags: '--handler <export>',
+      help: 'name of the export that handles requests (default: default)',
+    },
+    {
+      flags: '--memory <size>',
+      help: 'memory limit of a worker, such as 64MB, at most that of the profile',
+    },
+    {
+      flags: '--cpu <duration>',
+      help: 'CPU time limit of a request, such as 500ms, at most that of the profile',
+    },
+    {
+      flags: '--timeout <duration>',
+      help: 'maximum time from a request to its response, such as 5s',
+    },
+    { flags: '--max-workers <number>', help: 'maximum number of workers (default: 10)' },
     {
       flags: '--concurrency <number>',
-      help: 'requests that a worker takes at once (default: 32; bun: 1)',
+      help: 'requests that a worker handles at the same time (default: 32; bun: 1)',
     },
-    { flags: '--expose-errors', help: 'show clients what went wrong inside the function' },
+    { flags: '--expose-errors', help: 'show clients the error message when the function fails' },
   ],
   async run({ io, json, loaded, print }, [given = '', file = ''], options) {
     const name = checked(functionNameSchema, given, 'name')
@@ -75,7 +94,10 @@ function describeWarning({ file, line, column, message }: BundleWarning): string
   return `${printable(`warning: ${file}:${line}:${column}: ${message}`)}\n`
 }
 
-/** A bundle that has no handler, or does not come to an end, is wrong in no line of its own. */
+/**
+ * Points an error without a position, such as a missing handler or an endless loop, at the default
+ * export.
+ */
 function atEntry({ root, entry }: Project, error: unknown): unknown {
   const refused = error instanceof FunctionError && error.code === 'BUNDLE_REFUSED'
   if (!refused || error.position !== undefined) {
@@ -135,7 +157,10 @@ function parseCount(text: string): number | undefined {
 function readRuntime(value: unknown): Runtime {
   const runtime = value ?? DEFAULT_RUNTIME
   if (runtime !== 'quickjs-ng' && runtime !== 'bun') {
-    throw new FunctionError('BAD_REQUEST', `There is no runtime '${value}': quickjs-ng or bun.`)
+    throw new FunctionError(
+      'BAD_REQUEST',
+      `Unknown runtime '${value}': --runtime must be quickjs-ng or bun.`,
+    )
   }
   return runtime
 }
@@ -145,14 +170,24 @@ function readProfile(value: unknown): Pick<DeploySettings, 'profile' | 'customPr
   if (isProfileName(name)) {
     return { profile: name }
   }
+  const customProfile = readProfileFile(name)
   try {
-    return { profile: 'custom', customProfile: readFileSync(name, 'utf8') }
+    parseCustomProfile(customProfile, DEFAULT_PROJECT)
   } catch (cause) {
-    throw new FunctionError(
-      'BAD_REQUEST',
-      `There is no profile '${name}': strict, permissive, or a JSON file.`,
-      { cause },
-    )
+    const message = `${name} is not a valid profile: ${(cause as Error).message}.`
+    throw new FunctionError('BAD_REQUEST', message, { cause })
+  }
+  return { profile: 'custom', customProfile }
+}
+
+function readProfileFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    const message = `Profile '${path}' ${why}: --profile must be strict, permissive, or the path of a JSON file.`
+    throw new FunctionError('BAD_REQUEST', message, { cause })
   }
 }
 
@@ -171,6 +206,6 @@ function deployOnline(
 }
 
 function describe({ function: name, version, runtime, profile, size, live }: DeployDocument) {
-  const where = live ? 'live now' : 'not served now'
+  const where = live ? 'live now' : 'not live now'
   return `${name} ${version}: ${runtime}, ${profile} profile, ${size} bytes, ${where}\n`
 }

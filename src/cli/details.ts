@@ -20,7 +20,7 @@ export async function readDetails(loaded: LoadedConfig, given: string): Promise<
     functionDetails(store.show(name), store.versions(name)),
   )
   if (details === undefined) {
-    throw new FunctionError('FUNCTION_NOT_FOUND', `There is no function '${name}'.`)
+    throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${name}' does not exist.`)
   }
   return details
 }

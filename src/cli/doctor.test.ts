@@ -41,7 +41,7 @@ test('a machine that can run functions passes, with a real worker, and nothing i
   expect(existsSync(dataDir)).toBe(false)
 })
 
-test('each layer is told: whether it is to be had, whether it is in use, and why not', async () => {
+test('each layer is listed: whether it is available, whether it is in use, and why not', async () => {
   const { report } = await doctor('--data-dir', join(dir, 'layers'))
   const names = report.layers.map(({ layer }) => layer)
   for (const name of ['uid', 'mount_namespace', 'network_namespace', 'landlock', 'seccomp']) {
@@ -49,7 +49,8 @@ test('each layer is told: whether it is to be had, whether it is in use, and why
   }
   for (const { layer, available, inUse, detail } of report.layers) {
     expect(`${layer}: ${detail}`).toMatch(/: .{8}/)
-    // What is in use is there; what is there for a strict worker is in use, but for what serve takes.
+    // A layer in use is available; an available layer is in use by a strict worker, except those
+    // that only serve sets up.
     if (inUse) expect(`${layer} ${available}`).toBe(`${layer} true`)
     if (available && layer !== 'cgroup') expect(`${layer} ${inUse}`).toBe(`${layer} true`)
   }
@@ -73,7 +74,7 @@ test('a program that is configured and does not run fails', async () => {
   expect(find(report, 'worker')?.result).toBe('fail')
 })
 
-test('a port that is taken is told', async () => {
+test('a port that is in use is reported', async () => {
   const taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
   const { report } = await doctor('--data-dir', join(dir, 'data'), '--port', String(taken.port))
   expect(find(report, 'port')).toMatchObject({ result: 'warn' })

@@ -23,8 +23,8 @@ import type { Command } from './command.ts'
 import { refuseFoundPrograms } from './programs.ts'
 import { table } from './table.ts'
 
-/** A function that only has to load. */
-const TRIAL: WorkerSpec = {
+/** The smallest function: it only has to load. */
+const TEST_FUNCTION: WorkerSpec = {
   functionId: 'func-doctor',
   functionName: 'doctor',
   project: 'default',
@@ -39,14 +39,14 @@ const TRIAL: WorkerSpec = {
 
 interface Check {
   name: string
-  /** `warn`: it works, with less than there could be. */
+  /** `warn`: functions run, but with fewer layers or profiles than the platform offers. */
   result: 'ok' | 'warn' | 'fail'
   detail: string
 }
 
 export const doctor: Command = {
   name: 'doctor',
-  summary: 'Check whether this machine can run functions, and what holds them in',
+  summary: 'Check whether this machine can run functions, and which sandbox layers it offers',
   examples: ['doctor', 'doctor --data-dir /var/lib/functions'],
   takesSettings: true,
   async run({ loaded, print }) {
@@ -72,7 +72,7 @@ export const doctor: Command = {
   },
 }
 
-/** A layer, and whether a strict worker runs under it. */
+/** A sandbox layer, and whether a strict worker runs under it. */
 type Layer = LayerReport & { inUse: boolean }
 
 function checkTable(checks: Check[]): string {
@@ -82,9 +82,9 @@ function checkTable(checks: Check[]): string {
 
 function layerTable(layers: Layer[]): string {
   const word = (yes: boolean) => (yes ? 'yes' : 'no')
-  const rows = layers.map(({ layer, available, inUse, detail }) => [
-    ...[layer, word(available), word(inUse), detail],
-  ])
+  const rows = layers.map(({ layer, available, inUse, detail }) => {
+    return [layer, word(available), word(inUse), detail]
+  })
   return table(['LAYER', 'AVAILABLE', 'IN USE', 'DETAIL'], rows)
 }
 
@@ -99,7 +99,7 @@ async function attempt(name: string, check: () => Finding | Promise<Finding>): P
 }
 
 function checkConfig({ file, warnings }: LoadedConfig): Check {
-  const source = file === undefined ? 'no functions.toml, defaults' : file.path
+  const source = file === undefined ? 'no functions.toml; defaults and environment only' : file.path
   return {
     name: 'configuration',
     result: warnings.length === 0 ? 'ok' : 'warn',
@@ -107,7 +107,7 @@ function checkConfig({ file, warnings }: LoadedConfig): Check {
   }
 }
 
-/** By what the layers found: the kernel's own list of its security modules is not mounted everywhere. */
+/** Judged by the layers' probes: the kernel's list of security modules is not mounted everywhere. */
 function checkKernel(layers: Layer[]): Check {
   const asked = layers.filter(({ layer }) => layer === 'seccomp' || layer === 'landlock')
   const has = asked.map(({ layer, available }) => (available ? layer : `no ${layer}`))
@@ -125,21 +125,21 @@ async function checkProgram(config: Config, name: ProgramName): Promise<Finding>
     if (name === 'functions-launcher') {
       return { result: 'ok', detail: shown }
     }
-    const told = await workerVersion(path)
-    return told === ''
-      ? { result: 'fail', detail: `${shown} does not run` }
-      : { result: 'ok', detail: `${told}, ${shown}` }
+    const version = await workerVersion(path)
+    return version === ''
+      ? { result: 'fail', detail: `${shown} cannot be run: 'quickjs-worker --version' failed` }
+      : { result: 'ok', detail: `${version}, ${shown}` }
   })
 }
 
-/** Starts a real worker, as a strict function would get it, and notes what it runs under. */
+/** Starts a real worker as for a strict function, and records its layers. */
 async function checkWorker(config: Config, layers: Layer[]): Promise<Finding> {
   return await withScratch(config, async (scratch) => {
     const launcher = await startLauncher(scratch, new ServiceLog(() => {}))
     try {
       await launcher.warm()
       const startedAt = performance.now()
-      const worker = await readyWorker(launcher, TRIAL)
+      const worker = await readyWorker(launcher, TEST_FUNCTION)
       for (const layer of layers) layer.inUse = worker.layers.includes(layer.layer)
       const ms = (performance.now() - startedAt).toFixed(1)
       return { result: 'ok', detail: `ready in ${ms} ms; layers: ${worker.layers.join(', ')}` }
@@ -149,7 +149,7 @@ async function checkWorker(config: Config, layers: Layer[]): Promise<Finding> {
   })
 }
 
-/** Asks the launcher for each layer; none where there is no launcher. */
+/** Probes each layer with the launcher; empty if there is no launcher. */
 async function probeAll(config: Config): Promise<Layer[]> {
   try {
     return await withScratch(config, async (scratch) => {
@@ -163,12 +163,12 @@ async function probeAll(config: Config): Promise<Layer[]> {
       return found.map((layer) => ({ ...layer, inUse: false }))
     })
   } catch {
-    // What is wrong with the programs is a check of its own.
+    // The checks of the programs report what is wrong with them.
     return []
   }
 }
 
-/** Profiles beyond the strict one, each with a worker that only has to start. */
+/** Profiles wider than strict. For each of them a worker has to start. */
 const WIDER: [name: string, runtime: WorkerSpec['runtime'], Partial<Capabilities>][] = [
   ['profiles with paths', 'quickjs-ng', { allowFilesystem: true, allowedPaths: ['/usr/share'] }],
   ['profiles with programs', 'quickjs-ng', { allowChildProcess: true }],
@@ -193,8 +193,8 @@ async function checkProfile(
 ): Promise<Finding> {
   const launcher = await startLauncher(scratch, new ServiceLog(() => {}))
   try {
-    const capabilities = { ...TRIAL.capabilities, ...changes }
-    const worker = await readyWorker(launcher, { ...TRIAL, runtime, capabilities })
+    const capabilities = { ...TEST_FUNCTION.capabilities, ...changes }
+    const worker = await readyWorker(launcher, { ...TEST_FUNCTION, runtime, capabilities })
     return { result: 'ok', detail: `layers: ${worker.layers.join(', ')}` }
   } catch (error) {
     const { code, message } = error as FunctionError
@@ -218,10 +218,12 @@ function checkDataDir({ server }: Config): Finding {
     parent = dirname(parent)
   }
   try {
-    // Root may write anywhere, says access(2), also where nothing can be made.
+    // access(2) tells root that every directory is writable, even where no file can be created.
     rmdirSync(mkdtempSync(join(parent, '.functions-')))
   } catch (cause) {
-    throw new FunctionError('STORAGE_UNUSABLE', `Nothing can be made in ${parent}.`, { cause })
+    const { code } = cause as NodeJS.ErrnoException
+    const message = `Cannot create ${path} (${code} in ${parent}): make ${parent} writable for this user, or set another directory with --data-dir.`
+    throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
   }
   return { result: 'ok', detail: `${path} will be created` }
 }
@@ -234,12 +236,16 @@ async function checkPort(loaded: LoadedConfig): Promise<Finding> {
   try {
     Bun.listen({ hostname: host, port, socket: { data() {} } }).stop(true)
     return { result: 'ok', detail: `${host}:${port} is free` }
-  } catch {
-    return { result: 'warn', detail: `${host}:${port} is taken: serve needs another --port` }
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    return {
+      result: 'warn',
+      detail: `cannot listen on ${host}:${port} (${code}): 'functions serve' needs another --host or --port`,
+    }
   }
 }
 
-/** The same settings on a data directory that goes when the check is over. */
+/** Calls `use` with the same settings on a temporary data directory, which is removed afterwards. */
 async function withScratch<T>(config: Config, use: (scratch: Config) => Promise<T>): Promise<T> {
   const dataDir = mkdtempSync(join(tmpdir(), 'functions-doctor-'))
   try {

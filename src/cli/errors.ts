@@ -1,8 +1,8 @@
 import { CommanderError } from 'commander'
 import { FunctionError } from '../errors.ts'
 
-/** What `--json` prints of an error. */
-export interface ErrorDocument {
+/** The error document that `--json` prints. */
+interface ErrorDocument {
   code: string
   message: string
   file?: string
@@ -21,7 +21,7 @@ export function errorDocument(error: unknown): ErrorDocument {
   const message = error instanceof Error ? error.message : String(error)
   return {
     code: 'INTERNAL',
-    message: `Something of functions itself failed: ${printable(message)}`,
+    message: `Internal error (a bug in functions, please report it): ${printable(message)}`,
   }
 }
 
@@ -29,13 +29,16 @@ export function errorDocument(error: unknown): ErrorDocument {
 export function describeError(error: unknown): string {
   const { message, file, line, column } = errorDocument(error)
   const place = file === undefined ? '' : `${printable(file)}:${line}:${column}: `
-  // The message of a wrong configuration begins with its place already.
+  // The message of an invalid configuration already begins with its position.
   return place !== '' && message.startsWith(`${file}:${line}`) ? message : `${place}${message}`
 }
 
-/** Text without what would steer a terminal: messages and names may be a tenant's. */
+/**
+ * Replaces control characters: a message may contain a tenant's text, which must not control a
+ * terminal.
+ */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}').trimEnd()
 }
 

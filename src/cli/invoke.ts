@@ -7,13 +7,13 @@ import type { Command } from './command.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** What `--json` prints. */
+/** The document that `--json` prints. */
 interface InvokeDocument {
   status: number
-  /** One text a name; `set-cookie` is a list. */
+  /** One string per name, except that `set-cookie` is a list. */
   headers: Record<string, string | string[]>
   body: string
-  /** The body is base64, since it is no text. */
+  /** Set if the body is not UTF-8 text. */
   bodyEncoding?: 'base64'
   timing: { queueMs: number; initMs: number; execMs: number }
 }
@@ -27,9 +27,9 @@ export const invoke: Command = {
     "invoke api /items -X POST -H 'content-type: application/json' -d '{\"a\":1}'",
   ],
   options: [
-    { flags: '-X, --request <method>', help: 'its method (default: GET; POST with a body)' },
-    { flags: '-H, --header <header...>', help: "a header, 'name: value'; may be repeated" },
-    { flags: '-d, --data <body>', help: 'its body' },
+    { flags: '-X, --request <method>', help: 'request method (default: GET, or POST with --data)' },
+    { flags: '-H, --header <header...>', help: "request header, 'name: value'; may be repeated" },
+    { flags: '-d, --data <body>', help: 'request body' },
   ],
   async run({ io, loaded, json }, [given = '', path = '/'], options) {
     const name = checked(functionNameSchema, given, 'name')
@@ -43,7 +43,7 @@ export const invoke: Command = {
     }
     const response = await send(functionUrl(service.url, name, path), request)
     const body = await response.bytes()
-    // What the platform says in place of the function is a failure; what the function says is not.
+    // An error of the platform is a failure of the command; an error status from the function is not.
     const error = response.ok ? undefined : platformError(response, body)
     if (error !== undefined) {
       throw error
@@ -59,16 +59,26 @@ function buildRequest(options: Options): RequestInit {
     try {
       headers.append(name ?? '', value ?? '')
     } catch (cause) {
-      throw new FunctionError('BAD_REQUEST', `-H must be 'name: value', not '${line}'.`, { cause })
+      throw new FunctionError(
+        'BAD_REQUEST',
+        `-H must be a header in the form 'name: value', not '${line}'.`,
+        { cause },
+      )
     }
   }
   const body = options.data as string | undefined
   const method = (options.request as string | undefined) ?? (body === undefined ? 'GET' : 'POST')
   if (!/^[A-Za-z]{1,20}$/.test(method)) {
-    throw new FunctionError('BAD_REQUEST', `-X must be a method, not '${method}'.`)
+    throw new FunctionError(
+      'BAD_REQUEST',
+      `-X must be an HTTP method such as POST, not '${method}'.`,
+    )
   }
   if (body !== undefined && /^(get|head)$/i.test(method)) {
-    throw new FunctionError('BAD_REQUEST', `A ${method} request has no body.`)
+    throw new FunctionError(
+      'BAD_REQUEST',
+      `A ${method} request cannot have a body: remove -d, or set another method with -X.`,
+    )
   }
   return { method, headers, ...(body !== undefined && { body }), redirect: 'manual' }
 }
@@ -78,7 +88,8 @@ function functionUrl(base: string, name: string, path: string): URL {
   const prefix = `/functions/${name}`
   const url = new URL(`${prefix}${/^[/?]/.test(path) ? '' : '/'}${path}`, base)
   if (url.pathname !== prefix && !url.pathname.startsWith(`${prefix}/`)) {
-    throw new FunctionError('BAD_REQUEST', `The path '${path}' leads away from the function.`)
+    const message = `The path '${path}' leaves the URL of function '${name}', ${prefix}: give a path below it.`
+    throw new FunctionError('BAD_REQUEST', message)
   }
   return url
 }
@@ -87,7 +98,7 @@ async function send(url: URL, request: RequestInit): Promise<Response> {
   try {
     return await fetch(url, { ...request, timeout: false } as RequestInit)
   } catch (cause) {
-    const message = `The service at ${url.origin} broke the connection.`
+    const message = `The service at ${url.origin} closed the connection before it responded: check its log.`
     throw new FunctionError('NOT_RUNNING', message, { cause })
   }
 }
@@ -109,7 +120,7 @@ function describe(response: Response, bytes: Uint8Array): InvokeDocument {
       ? { body: text }
       : { body: Buffer.from(bytes).toString('base64'), bodyEncoding: 'base64' as const }
   const timing = response.headers.get('server-timing') ?? ''
-  // Ours come last: a function may have added its own.
+  // The platform's entries come last: a function may have added entries with the same names.
   const ms = (part: string) =>
     Number([...timing.matchAll(new RegExp(`\\b${part};dur=([\\d.]+)`, 'g'))].at(-1)?.[1] ?? 0)
   return {
@@ -120,7 +131,7 @@ function describe(response: Response, bytes: Uint8Array): InvokeDocument {
   }
 }
 
-/** The body as text; as it is, where it is none. */
+/** The body as text, or unchanged if it is not UTF-8. */
 function asText(bytes: Uint8Array): string | Uint8Array {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)

@@ -1,7 +1,7 @@
-/** Work on a data directory that no service runs on. */
+/** Reads and changes a data directory on which no service is running. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Trial } from '../admin/offline-control.ts'
+import { OfflineControl } from '../admin/offline-control.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -14,11 +14,11 @@ import { ServiceLog } from '../telemetry/service-log.ts'
 import { findService, type ServiceClient } from './client.ts'
 import { refuseFoundPrograms } from './programs.ts'
 
-/** Another command may have the lock so long, or a service that starts or stops. */
+/** How long to wait for the lock of another command, or of a service that starts or stops, ms. */
 const LOCK_TIMEOUT_MS = 40_000
 const LOCK_RETRY_MS = 50
 
-/** A metadata store to read from; undefined where nothing was ever deployed. */
+/** Reads from the metadata store; undefined if nothing was ever deployed. */
 export function readStore<T>(
   loaded: LoadedConfig,
   read: (store: MetadataStore) => T,
@@ -35,7 +35,7 @@ export function readStore<T>(
   }
 }
 
-/** @throws {FunctionError} STORAGE_UNUSABLE where this user may not know */
+/** @throws {FunctionError} STORAGE_UNUSABLE if this user may not look */
 function isThere(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false }) !== undefined
@@ -45,10 +45,9 @@ function isThere(path: string): boolean {
 }
 
 /**
- * Makes a change by the running service, or in the data directory itself, which then nobody else
- * changes meanwhile.
+ * Makes a change through the running service, or directly in the data directory under its lock.
  *
- * @throws {FunctionError} CONFLICT when another process keeps the data directory
+ * @throws {FunctionError} CONFLICT if another process keeps the lock
  */
 export async function change<T>(
   loaded: LoadedConfig,
@@ -67,7 +66,9 @@ export async function change<T>(
       return await changeOffline(loaded, lock, offline)
     }
     if (performance.now() > end) {
-      throw new FunctionError('CONFLICT', `Another process holds the data directory ${dataDir}.`)
+      const seconds = LOCK_TIMEOUT_MS / 1000
+      const message = `Another process has held the lock of the data directory ${dataDir} for ${seconds} s: wait until that command or service has ended, then try again.`
+      throw new FunctionError('CONFLICT', message)
     }
     await Bun.sleep(LOCK_RETRY_MS)
   }
@@ -79,7 +80,7 @@ async function changeOffline<T>(
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
-  const trial = new Trial(() => startLauncher(config, new ServiceLog(() => {})))
+  const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
   let store: MetadataStore | undefined
   try {
     refuseFoundPrograms(loaded)
@@ -89,14 +90,14 @@ async function changeOffline<T>(
     const operations = new Operations({
       store,
       bundles,
-      control: trial,
+      control,
       serving: false,
       defaultRuntime: config.worker.runtime,
       engine: engineReader(config),
     })
     return await offline(operations)
   } finally {
-    await trial.close()
+    await control.close()
     store?.close()
     lock.release()
   }

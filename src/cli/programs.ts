@@ -1,4 +1,3 @@
-/** The native programs, as commands run them. */
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 
@@ -6,9 +5,9 @@ import { FunctionError } from '../errors.ts'
 const PROGRAM_KEYS = ['worker.quickjs_path', 'worker.launcher_path']
 
 /**
- * A command may be run in a tenant's folder. A functions.toml that merely lies there must not choose
- * a program that is then run with the rights of who deploys; `serve`, which is started where its
- * configuration lies, takes it.
+ * Refuses native programs that are named by a functions.toml which was only found, not asked for. A
+ * command may run in a tenant's directory, and that file must not choose a program that then runs
+ * with the caller's rights. `serve` accepts it, because operators start it beside its configuration.
  *
  * @throws {FunctionError} CONFIG_INVALID
  */
@@ -17,7 +16,7 @@ export function refuseFoundPrograms({ sources, file }: LoadedConfig): void {
   if (key !== undefined && file?.named === false) {
     throw new FunctionError(
       'CONFIG_INVALID',
-      `${sources.get(key)?.label}: ${key} names a program to run; give --config ${file.path} if that is meant.`,
+      `${sources.get(key)?.label}: ${key} names a program to run, and nobody asked for this file: pass --config ${file.path} if you trust it.`,
     )
   }
 }

@@ -21,7 +21,7 @@ export const rollback: Command = {
         }),
       (operations) => operations.rollback(name, version),
     )
-    const where = document.live ? 'live now' : 'not served now'
+    const where = document.live ? 'live now' : 'not live now'
     await print(document, () => `${name} ${document.version}: active again, ${where}\n`)
   },
 }

@@ -6,7 +6,7 @@ import type { Command } from './command.ts'
 
 export const serve: Command = {
   name: 'serve',
-  summary: 'Serve the deployed functions over HTTP; what functions alone does',
+  summary: 'Serve the deployed functions over HTTP (the default command)',
   examples: ['serve', 'serve --port 3000 --data-dir /var/lib/functions', '--data-dir ./data'],
   takesSettings: true,
   async run({ loaded }) {
@@ -15,11 +15,14 @@ export const serve: Command = {
       log.warn(warning)
     }
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
-    return await runService(loaded.config, { log, own: { files, cgroups: takeCgroups() } })
+    return await runService(loaded.config, { log, host: { files, cgroups: takeCgroups() } })
   },
 }
 
-/** The cgroups that were delegated to us; where there are none, which doctor explains, functions are niced. */
+/**
+ * The cgroups that were delegated to this process. Without them (see `functions doctor`) workers
+ * are niced.
+ */
 function takeCgroups(): Cgroups | undefined {
   const cgroups = Cgroups.take()
   return cgroups instanceof Cgroups ? cgroups : undefined

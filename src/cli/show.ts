@@ -37,7 +37,7 @@ export const show: Command = {
   },
 }
 
-/** Those of a running service; none where none runs. */
+/** The live workers; empty if no service is running. */
 async function liveWorkers(loaded: LoadedConfig, name: string): Promise<WorkerDocument[]> {
   const client = await findService(loaded)
   if (client === undefined) return []

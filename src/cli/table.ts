@@ -1,6 +1,6 @@
 import { printable } from './errors.ts'
 
-/** Rows under their titles, in columns as wide as what they hold. */
+/** Formats rows under their titles in aligned columns. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [titles, ...rows].map((row) => row.map((cell) => printable(cell)))
   const widths = titles.map((_, column) =>

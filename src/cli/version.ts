@@ -7,9 +7,9 @@ import { refuseFoundPrograms } from './programs.ts'
 
 export const version: Command = {
   name: 'version',
-  summary: 'Print the release, and those of the runtimes and libraries',
+  summary: 'Print the versions of functions, its runtimes and its libraries',
   examples: ['version', 'version --licenses'],
-  options: [{ flags: '--licenses', help: 'the licences of the software inside' }],
+  options: [{ flags: '--licenses', help: 'print the licences of the software in this executable' }],
   async run({ loaded, print }, _args, { licenses }) {
     if (licenses === true) {
       const text = await Bun.file(notices).text()

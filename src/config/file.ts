@@ -4,14 +4,14 @@ import { FunctionError } from '../errors.ts'
 
 /** One `key = value` of the file. */
 export interface FileEntry {
-  /** All names joined by dots, the table's included; the table alone where it is empty. */
+  /** Table and name, joined by dots; only the table if it is empty. */
   key: string
   value: unknown
   line: number
 }
 
 /**
- * The settings of a configuration file, each with its line; undefined when there is no such file.
+ * Reads the settings of a configuration file with their lines; undefined if the file does not exist.
  *
  * @throws {FunctionError} CONFIG_INVALID with file and line
  */
@@ -24,14 +24,18 @@ export function readConfigFile(path: string): FileEntry[] | undefined {
     if (code === 'ENOENT') {
       return undefined
     }
-    throw new FunctionError('CONFIG_INVALID', `${path} cannot be read (${code}).`, { cause })
+    throw new FunctionError(
+      'CONFIG_INVALID',
+      `The configuration file ${path} cannot be read (${code}): check that it is a file that this user may read.`,
+      { cause },
+    )
   }
   try {
     return parseTOML(text).body[0].body.flatMap(entriesOf)
   } catch (cause) {
     if (cause instanceof ParseError) {
       const line = faultLine(text, cause)
-      const message = `${path}:${line}: this is not TOML: ${cause.message}.`
+      const message = `${path}:${line}: invalid TOML: ${cause.message}.`
       throw new FunctionError('CONFIG_INVALID', message, {
         cause,
         position: { file: path, line, column: 1 },
@@ -41,7 +45,7 @@ export function readConfigFile(path: string): FileEntry[] | undefined {
   }
 }
 
-/** What is not closed is noticed only on the line after it. */
+/** The parser reports something unterminated only on the line after it. */
 function faultLine(text: string, error: ParseError): number {
   const behindText = error.index >= text.trimEnd().length
   const lines = text.slice(0, error.index).trimEnd().split('\n').length
@@ -62,7 +66,7 @@ function entriesOf(node: AST.TOMLTable | AST.TOMLKeyValue): FileEntry[] {
   return pairs.length === 0 ? [{ key: table, value: {}, line: node.loc.start.line }] : pairs
 }
 
-/** `server = { port = 1 }` says the same as `[server]` and `port = 1`. */
+/** `server = { port = 1 }` means the same as `[server]` and `port = 1`. */
 function flatten(key: string, value: AST.TOMLContentNode, line: number): FileEntry[] {
   if (value.type === 'TOMLInlineTable') {
     return value.body.flatMap((pair) =>

@@ -1,24 +1,24 @@
 import { z } from 'zod'
 import { configSchema } from './schema.ts'
 
-/** One setting, and the words that set it. */
+/** One setting with its key, environment variable and flag. */
 export interface ConfigKey {
   section: string
-  /** Its name in `Config`. */
+  /** Name in `Config`. */
   name: string
-  /** In the file: `server.max_body`. */
+  /** Key in the file: `server.max_body`. */
   key: string
   /** `FUNCTIONS_SERVER_MAX_BODY`. */
   env: string
-  /** Without its dashes: `max-body`. */
+  /** Flag without dashes: `max-body`. */
   flag: string
   help: string
-  /** Of its number in `Config`. */
+  /** Unit of the number in `Config`. */
   unit: 'bytes' | 'ms' | undefined
   schema: z.ZodType
 }
 
-/** Settings that every command needs go by their bare name. */
+/** Settings that every command needs have a variable without the section. */
 const GLOBAL_ENV: Record<string, string> = {
   'server.data_dir': 'FUNCTIONS_DATA_DIR',
   'server.socket': 'FUNCTIONS_SOCKET',
@@ -45,7 +45,7 @@ function describeKey(section: string, name: string, schema: z.ZodType): ConfigKe
   }
 }
 
-/** The unit stands on the value's own schema, below the default around it. */
+/** The unit is on the inner schema, below the wrapper that adds the default. */
 function unitOf(schema: z.ZodType): ConfigKey['unit'] {
   const { unit } = schema.meta() ?? {}
   if (unit === 'bytes' || unit === 'ms') {
@@ -54,7 +54,7 @@ function unitOf(schema: z.ZodType): ConfigKey['unit'] {
   return schema instanceof z.ZodDefault ? unitOf(schema.unwrap() as z.ZodType) : undefined
 }
 
-/** The known word nearest to a mistyped one; undefined when none is near. */
+/** The known word that is most similar to a mistyped one; undefined if none is similar. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
@@ -63,7 +63,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best !== undefined && best.distance <= 2 ? best.candidate : undefined
 }
 
-/** Damerau-Levenshtein distance of neighbours: letters added, dropped, changed, or two swapped. */
+/** Damerau-Levenshtein distance: letters inserted, deleted, replaced, or two neighbours swapped. */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   const at = (i: number, j: number) => rows[i]?.[j] ?? Number.POSITIVE_INFINITY

@@ -102,7 +102,7 @@ describe('what is wrong stops, with its name and line', () => {
     ['[server]\n\nport = "many"\n', /functions\.toml:3: server\.port.*"many"/],
     ['[server]\nport = 65536\n', /functions\.toml:2: server\.port/],
     ['[server]\nport = 80.5\n', /functions\.toml:2: server\.port/],
-    ['[server\n', /functions\.toml:1: this is not TOML/],
+    ['[server\n', /functions\.toml:1: invalid TOML/],
     ['[pool]\nmax_workers = -1\n', /functions\.toml:2: pool\.max_workers/],
     ['[server]\nmax_body = "12 parsecs"\n', /functions\.toml:2: server\.max_body/],
     ['[server]\ntimeout = 30\n', /functions\.toml:2: server\.timeout.*duration/],
@@ -140,13 +140,13 @@ describe('what is wrong stops, with its name and line', () => {
     expect(error.message).toMatch(/--port.*must be a whole number/)
   })
 
-  test('where a variable may be another program’s it is told', () => {
+  test('where a variable may belong to another program it is a warning', () => {
     const { warnings } = load('', {}, { FUNCTIONS_SERVICE_HOST: '10.0.0.1', PATH: '/bin' })
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain('FUNCTIONS_SERVICE_HOST')
   })
 
-  test('where the named file is not there or is no file', () => {
+  test('where the named file does not exist or is not a file', () => {
     const missing = () => loadConfig({ flags: { config: join(dir, 'none.toml') }, env: {} })
     expect(failure(missing).message).toContain('none.toml')
     mkdirSync(file)

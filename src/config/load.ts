@@ -4,10 +4,10 @@ import { type FileEntry, readConfigFile } from './file.ts'
 import { CONFIG_KEYS, type ConfigKey, nearest } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 
-/** Where a value came from, strongest first. */
-export type SourceKind = 'flag' | 'environment' | 'file' | 'default'
+/** Where a value came from, in order of precedence. */
+type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 
-export interface ConfigSource {
+interface ConfigSource {
   kind: SourceKind
   /** For people: `--port`, `FUNCTIONS_SERVER_PORT`, `functions.toml:3`, `default`. */
   label: string
@@ -22,14 +22,14 @@ export interface LoadedConfig {
   warnings: string[]
 }
 
-export interface ConfigInput {
+interface ConfigInput {
   /** By flag without its dashes, `config` included. */
   flags: Readonly<Record<string, string>>
   env: Readonly<Record<string, string | undefined>>
 }
 
-/** Read from the working directory when nobody names another. */
-export const DEFAULT_CONFIG_FILE = 'functions.toml'
+/** Read from the working directory unless --config or FUNCTIONS_CONFIG names another file. */
+const DEFAULT_CONFIG_FILE = 'functions.toml'
 
 interface Setting {
   value: unknown
@@ -37,9 +37,9 @@ interface Setting {
 }
 
 /**
- * Every setting: flag before environment before file before default.
+ * Loads every setting: a flag overrides the environment, that the file, that the default.
  *
- * @throws {FunctionError} CONFIG_INVALID names the key or variable, and for the file its line;
+ * @throws {FunctionError} CONFIG_INVALID with the key or variable, and for the file its line;
  * BAD_REQUEST for a flag
  */
 export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
@@ -50,7 +50,7 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
   if (entries === undefined && named !== undefined) {
     throw new FunctionError(
       'CONFIG_INVALID',
-      `The configuration file ${path} does not exist: check the path given with --config.`,
+      `The configuration file ${path} does not exist: check --config or FUNCTIONS_CONFIG.`,
     )
   }
   const fromFile = indexEntries(path, entries ?? [])
@@ -67,7 +67,8 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     Object.assign(values[key.section] as object, { [key.name]: check(key, setting) })
   }
   return {
-    // Each value is already checked, and an output need not be an input again: `64MB` became a number.
+    // Each value was validated by its own schema. The whole is not parsed again: `64MB` is a number
+    // by now.
     config: values as unknown as Config,
     sources,
     file: entries === undefined ? undefined : { path, named: named !== undefined },
@@ -89,7 +90,7 @@ function fromEnvironment(key: ConfigKey, env: ConfigInput['env']): Setting | und
     : { value, source: { kind: 'environment', label: key.env } }
 }
 
-/** `VARIABLE= command` is how a shell unsets one for a command. */
+/** An empty variable counts as unset: `VARIABLE= command` unsets it for one command. */
 function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value
 }
@@ -122,7 +123,7 @@ function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> 
       continue
     }
     if (!known.has(key)) {
-      const message = `${path}:${line}: ${key}: no such key${suggestion(key, [...known])}.`
+      const message = `${path}:${line}: ${key} is not a setting${suggestion(key, [...known])}.`
       throw new FunctionError('CONFIG_INVALID', message, {
         position: { file: path, line, column: 1 },
       })
@@ -137,9 +138,9 @@ function isEmptyTable(value: unknown): boolean {
 }
 
 /**
- * A wrong variable under one of our sections is a mistake of the user's and stops. Any other
- * FUNCTIONS_ name may be another program's (a container platform sets FUNCTIONS_SERVICE_HOST for a
- * service of that name), so it is only told.
+ * Returns a warning for each unknown FUNCTIONS_ variable. It may belong to another program: a
+ * container platform sets FUNCTIONS_SERVICE_HOST for a service of that name. An unknown variable
+ * with the prefix of a section is a mistake and throws.
  */
 function checkEnvironment(env: ConfigInput['env']): string[] {
   const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG']
@@ -149,7 +150,7 @@ function checkEnvironment(env: ConfigInput['env']): string[] {
     if (!name.startsWith('FUNCTIONS_') || known.includes(name)) {
       continue
     }
-    const what = `${name}: no such setting${suggestion(name, known)}`
+    const what = `The environment variable ${name} is not a setting${suggestion(name, known)}`
     if (sections.some((section) => name.startsWith(section))) {
       throw new FunctionError('CONFIG_INVALID', `${what}.`)
     }

@@ -13,7 +13,7 @@ import {
 
 const runtime = z.enum(RUNTIMES, 'must be "quickjs-ng" or "bun"')
 
-/** Not root, and in the range that no distribution gives to anybody. */
+/** An unprivileged ID in a range that distributions do not assign. */
 const DEFAULT_WORKER_UID = 61_000
 
 const server = z.strictObject({
@@ -127,7 +127,7 @@ const retained = (days: number, bytes: number) =>
       .describe('maximum size of the database; the oldest rows are deleted first'),
   })
 
-/** Every setting of the service. Keys are snake_case outside: `server.max_body`. */
+/** Every setting of the service. In the file the keys are snake_case: `server.max_body`. */
 export const configSchema = z.strictObject({
   server,
   worker,

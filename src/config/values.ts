@@ -2,7 +2,7 @@ import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
 import { parseDuration, parseSize } from '../units.ts'
 
-/** A whole number; the environment and flags write it as text. */
+/** A whole number, written as text in the environment and in flags. */
 export function integer(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`
   return z
@@ -11,7 +11,7 @@ export function integer(min: number, max: number) {
     .pipe(z.int(message).min(min, message).max(max, message))
 }
 
-/** Yes or no; the environment and flags write it as text. */
+/** A boolean, written as text in the environment and in flags. */
 export function truth() {
   return z
     .union([z.boolean(), z.enum(['true', 'false'])], 'must be true or false')
@@ -30,27 +30,27 @@ export function duration(minMs: number) {
   })
 }
 
-/** A non-empty text. */
+/** A non-empty string. */
 export function text() {
   return z
-    .string('must be a text')
+    .string('must be a string')
     .min(1, 'must not be empty')
     .refine((value) => {
       return !value.includes('\0')
-    }, 'must not hold NUL')
+    }, 'must not contain a NUL character')
 }
 
-/** A list; the environment and flags write it with commas. */
+/** A list, separated by commas in the environment and in flags. */
 export function list<T extends z.ZodType<string, string>>(item: T) {
   const split = (value: string) => value.split(',').map((part) => part.trim())
   return z
     .union([z.array(z.string()), z.string().transform((value) => split(value).filter(Boolean))], {
-      error: 'must be a list of texts',
+      error: 'must be a list of strings',
     })
     .pipe(z.array(item))
 }
 
-/** `address:port`; IPv6 addresses stand in brackets. */
+/** `address:port`, with IPv6 addresses in brackets. */
 export const socketAddress = z
   .string()
   .refine(isSocketAddress, 'must be an address and a port, such as "10.0.0.1:53" or "[::1]:53"')

@@ -1,5 +1,6 @@
 /** One fetch, from the rules over its redirects to the last byte of its response. */
 
+import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
 import { Hop, type HopHead, type HopReader } from './attempt.ts'
 import type { Connection } from './connection.ts'
 import type { EgressOutcome } from './context.ts'
@@ -61,7 +62,6 @@ export interface EgressCall {
 
 /** Requests that may be sent again when a kept connection turns out to be dead: RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-const WITHOUT_BODY = new Set([204, 205, 304])
 
 export class Fetching implements EgressCall {
   readonly #session: EgressSession
@@ -212,7 +212,7 @@ export class Fetching implements EgressCall {
   }
 
   #deliver(hop: Hop, head: HopHead, plan: HopPlan, wasRedirected: boolean): void {
-    const bodyless = plan.method === 'HEAD' || WITHOUT_BODY.has(head.status)
+    const bodyless = plan.method === 'HEAD' || NULL_BODY_STATUSES.has(head.status)
     const codings = bodyless ? [] : codingsOf(head.headers)
     const reader: HopReader = {
       data: (bytes) => this.#receive(bytes),

@@ -1,4 +1,5 @@
 import { FunctionError } from '../errors.ts'
+import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
 import type { Dispatch } from '../pool/dispatch.ts'
 import type { Job, Waited } from '../pool/pending-request.ts'
 import type { Route } from '../router/route.ts'
@@ -47,7 +48,6 @@ type Phase = 'head' | 'body' | 'after'
 
 /** The client sees nothing of it: it is gone. */
 const CLIENT_GONE = 'CLIENT_GONE'
-const WITHOUT_BODY = new Set([204, 205, 304])
 
 /**
  * One request and its response: the client on one side, an invocation on the other. It is the owner
@@ -128,7 +128,7 @@ export class Exchange implements Job, BodyObserver {
 
   response(head: ResponseHead): void {
     if (this.#phase !== 'head') return
-    this.#discards = this.request.method === 'HEAD' || WITHOUT_BODY.has(head.status)
+    this.#discards = this.request.method === 'HEAD' || NULL_BODY_STATUSES.has(head.status)
     try {
       this.#answer(this.#toResponse(head), head.end || this.#discards)
     } catch (cause) {
@@ -323,7 +323,7 @@ export class Exchange implements Job, BodyObserver {
 
 /** The body of a response that ends with its head. */
 function wholeBody({ status, headers, body, end }: ResponseHead) {
-  if (WITHOUT_BODY.has(status)) return null
+  if (NULL_BODY_STATUSES.has(status)) return null
   if (end) return (body ?? null) as Uint8Array<ArrayBuffer> | null
   // For HEAD, Bun takes the length from the body, of which it sends none: a stream has no length.
   const told = headers.some(([name]) => name.toLowerCase() === 'content-length')

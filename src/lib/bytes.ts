@@ -1,19 +1,19 @@
-/** Memory of bodies on their way through: given back by hand, since there is so much of it. */
+/** Frees the buffers of bodies explicitly, because the garbage collector frees them too late. */
 
-/** Smaller ones are the collector's. */
+/** Smaller buffers are left to the garbage collector. */
 const WORTH_IT_BYTES = 16 * 1024
 
 /**
- * Does this view hold all of a buffer that is large enough to be released? Whoever asks has to know
- * that nobody else looks at it.
+ * Whether this view covers a whole buffer that is large enough to release. The caller must know that
+ * nothing else uses the buffer.
  */
 export function isReleasable(bytes: Uint8Array): boolean {
   return bytes.byteLength >= WORTH_IT_BYTES && bytes.byteLength === bytes.buffer.byteLength
 }
 
 /**
- * Frees a buffer, whose views are empty from then on. The collector, which reckons with its own heap
- * first, would let some 50 MB of such buffers come together while a large body passes.
+ * Frees a buffer; its views are empty afterwards. The garbage collector mainly considers its own heap,
+ * and would let some 50 MB of such buffers accumulate while a large body passes.
  */
 export function release(bytes: Uint8Array): void {
   const { buffer } = bytes

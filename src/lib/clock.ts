@@ -3,7 +3,7 @@
 export interface Clock {
   /** ms, monotonic, on the scale of performance.now(). */
   now(): number
-  /** Calls `task` once after `ms`; what it returns calls that off. */
+  /** Calls `task` once after `ms`. The returned function cancels the call. */
   after(ms: number, task: () => void): () => void
 }
 

@@ -1,7 +1,7 @@
-/** The C libraries that the worker is built from, as third-party/libraries.json locks them. */
+/** The C libraries in the worker, as locked in third-party/libraries.json. */
 import libraries from '../../third-party/libraries.json' with { type: 'json' }
 
-export type LibraryName = keyof typeof libraries
+type LibraryName = keyof typeof libraries
 
 export function libraryVersion(name: LibraryName): string {
   return libraries[name].version

@@ -1,4 +1,4 @@
-/** RFC 9457 problem documents: the one form in which a failure leaves the service. */
+/** RFC 9457 problem documents, the form of every error response. */
 import { ERRORS, FunctionError, type SourcePosition } from '../errors.ts'
 
 export interface Problem {
@@ -13,9 +13,9 @@ export interface Problem {
 }
 
 /** The members of a problem document that do not follow from its error code. */
-export type ProblemDetails = Omit<Problem, 'type' | 'title' | 'status' | 'code'>
+type ProblemDetails = Omit<Problem, 'type' | 'title' | 'status' | 'code'>
 
-/** An error that is not a FunctionError is an internal one, which tells a client nothing. */
+/** An error that is not a FunctionError is internal. Its message is not shown to clients. */
 export function asFunctionError(cause: unknown): FunctionError {
   if (cause instanceof FunctionError) return cause
   return new FunctionError('INTERNAL', 'Internal error. The log of the service has the details.')

@@ -1,17 +1,17 @@
-/** What /proc says about processes (proc(5)). A process may end at any moment: then there is no answer. */
+/** Reads /proc/<pid> (proc(5)). A process may end at any moment; then there is no result. */
 import { readFileSync } from 'node:fs'
 
-/** /proc counts CPU time in these on every architecture (USER_HZ is part of Linux' ABI). */
+/** Unit of CPU time in /proc, the same on every architecture (USER_HZ is part of the Linux ABI). */
 const MS_PER_TICK = 10
 const PAGE_BYTES = 4096
 
 export interface ProcessUse {
-  /** Memory of the process itself: files that it maps are not counted. */
+  /** Anonymous and shared memory; mapped files are not counted. */
   residentBytes: number
   cpuMs: number
 }
 
-/** Undefined if there is no such process any more. */
+/** Undefined if the process has ended. */
 export function readProcessUse(pid: number): ProcessUse | undefined {
   const status = readProc(`${pid}/status`)
   const fields = statFields(pid)
@@ -27,7 +27,7 @@ export function residentBytes(pid: number): number {
   return Number(readProc(`${pid}/statm`)?.split(' ')[1] ?? 0) * PAGE_BYTES
 }
 
-/** Does the process lead a session? The session is field 6 of /proc/<pid>/stat. */
+/** Whether the process leads a session. The session is field 6 of /proc/<pid>/stat. */
 export function leadsSession(pid: number): boolean {
   return Number(statFields(pid)?.[3]) === pid
 }
@@ -35,8 +35,8 @@ export function leadsSession(pid: number): boolean {
 /**
  * The children of a process in another pid namespace: their pid in that namespace -> their pid here.
  *
- * @param known the result of the last call: only children that are new since then are looked at, as
- *   looking at a thousand of them takes longer than starting one
+ * @param known the result of the last call: only newer children are read, because reading a thousand
+ *   children takes longer than starting one
  */
 export function readHostPids(
   parent: number,
@@ -58,8 +58,8 @@ function innerPid(pid: string): number | undefined {
 }
 
 /**
- * The fields of /proc/<pid>/stat from the third on. The second is the name in parentheses, which may
- * contain anything, so they are counted from behind it.
+ * The fields of /proc/<pid>/stat from the third on. The second is the name in parentheses. It may
+ * contain any character, so the fields are counted from the last parenthesis.
  */
 function statFields(pid: number): string[] | undefined {
   const stat = readProc(`${pid}/stat`)

@@ -1,4 +1,4 @@
-/** One timer for many things that are looked at again and again: it runs only while there are some. */
+/** One timer for many objects that are checked periodically. It only runs while there are any. */
 import { type Clock, systemClock } from './clock.ts'
 
 /** A tick that comes this many intervals late means that this process was blocked. */

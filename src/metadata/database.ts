@@ -8,8 +8,8 @@ import { migrate } from './migrate.ts'
 const BUSY_TIMEOUT_MS = 10_000
 
 /**
- * Makes the data directory unless it is there. Only its owner may look into it: it holds tenants'
- * code and their variables.
+ * Creates the data directory if it does not exist. Only its owner may read it: it holds the code and
+ * the variables of tenants.
  *
  * @throws {FunctionError} STORAGE_UNUSABLE
  */
@@ -25,7 +25,7 @@ export function makeDataDir(dataDir: string): void {
 /**
  * Opens `<dataDir>/metadata.db` with this release's tables.
  *
- * @throws {FunctionError} STORAGE_UNUSABLE, in one sentence
+ * @throws {FunctionError} STORAGE_UNUSABLE
  */
 export function openDatabase(dataDir: string): Database {
   makeDataDir(dataDir)
@@ -35,7 +35,7 @@ export function openDatabase(dataDir: string): Database {
     db = new Database(path, { create: true, strict: true })
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     db.run('PRAGMA journal_mode = WAL')
-    // A deployment that was answered for must survive a power cut.
+    // A deployment that was acknowledged must survive a power cut.
     db.run('PRAGMA synchronous = FULL')
     db.run('PRAGMA foreign_keys = ON')
     migrate(db, path)
@@ -46,16 +46,16 @@ export function openDatabase(dataDir: string): Database {
   }
 }
 
-/** What the system says in codes. */
+/** The meaning of system error codes here, and what to do. */
 const REASONS: Record<string, string> = {
-  EACCES: 'this user may not',
-  EEXIST: 'it is no folder',
-  ENOSPC: 'no space is left',
-  ENOTDIR: 'a part of its path is no folder',
-  EROFS: 'its file system is read-only',
+  EACCES: 'permission denied; run as the user that owns it',
+  EEXIST: 'it is not a directory',
+  ENOSPC: 'no space is left on the device',
+  ENOTDIR: 'a part of its path is not a directory',
+  EROFS: 'its file system is mounted read-only',
 }
 
-/** One sentence for a path that the system or SQLite refused. */
+/** The error for a path that the system or SQLite refused. */
 export function unusable(path: string, cause: unknown): FunctionError {
   const { code, message } = cause as NodeJS.ErrnoException
   const why = code?.startsWith('SQLITE') ? message : (REASONS[code ?? ''] ?? code ?? message)

@@ -1,13 +1,16 @@
-/** What runs for each function, read ahead: to ask for one alone is most of what a first request waits for here. */
+/**
+ * A cache of active versions, read ahead: a single query is most of the time that a cold start
+ * spends here.
+ */
 import type { Database, Statement } from 'bun:sqlite'
 
-/** Rows by function id, as long as nobody else writes to the database; then nothing is known any more. */
+/** Rows by function id. The cache is dropped as soon as another process writes to the database. */
 export class KnownVersions<Row> {
   readonly #writes: Statement<{ data_version: number }, []>
   readonly #byFunction: Map<string, Row>
   readonly #seen: number
 
-  /** @param read what is known; what others write from here on is noticed */
+  /** @param read yields the rows to cache; later writes by other processes are noticed */
   constructor(database: Database, read: () => Iterable<[functionId: string, row: Row]>) {
     this.#writes = database.query('PRAGMA data_version')
     this.#seen = this.#otherWrites()
@@ -21,7 +24,7 @@ export class KnownVersions<Row> {
     return undefined
   }
 
-  /** This process changed it. */
+  /** Must be called when this process changes the function. */
   forget(functionId: string): void {
     this.#byFunction.delete(functionId)
   }

@@ -2,14 +2,17 @@ import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { makeDataDir, unusable } from './database.ts'
 
-/** Whoever holds it is the only process that changes the data directory. Keep it: dropped, it is released. */
+/**
+ * Its holder is the only process that changes the data directory. It is released when it is garbage
+ * collected.
+ */
 export interface DataDirLock {
   release(): void
 }
 
 /**
- * Takes the lock of a data directory, or returns undefined when another process has it. The kernel
- * gives it up when its holder dies, however it dies: it is the lock that SQLite takes on a file.
+ * Takes the lock of a data directory, or returns undefined if another process holds it. It is a file
+ * lock (SQLite's), so the kernel releases it when its holder dies.
  *
  * @throws {FunctionError} STORAGE_UNUSABLE when the directory cannot be written
  */
@@ -20,7 +23,7 @@ export function tryLockDataDir(dataDir: string): DataDirLock | undefined {
   try {
     db = new Database(path, { create: true })
     db.run('PRAGMA busy_timeout = 0')
-    // Nothing is ever written to it, so that no journal is left behind by a kill.
+    // Nothing is ever written to the file, so a killed process leaves no journal.
     db.run('BEGIN EXCLUSIVE')
   } catch (cause) {
     db?.close()

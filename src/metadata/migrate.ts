@@ -4,7 +4,10 @@ import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
-/** Every migration's text, by its tag in the journal; text imports travel inside the executable. */
+/**
+ * The text of every migration, by its tag in the journal. Text imports are embedded in the
+ * executable.
+ */
 const SQL: Readonly<Record<string, string>> = {
   '0000_tables': tables,
 }
@@ -17,20 +20,20 @@ interface Applied {
 }
 
 /**
- * Brings a database to this release's tables, whole or not at all. The record of what was applied
- * is Drizzle's own table, so that its tools understand the file.
+ * Migrates a database to this release's tables in one transaction. The applied migrations are
+ * recorded in Drizzle's table, so that its tools understand the file.
  *
  * @throws {FunctionError} STORAGE_UNUSABLE when a newer release has written it
  */
 export function migrate(db: Database, path: string): void {
-  // Immediate: of two processes that open a new data directory at once, one waits for the other.
+  // Immediate: if two processes open a new data directory at once, one waits for the other.
   db.transaction(() => {
     db.run(
       'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id INTEGER PRIMARY KEY, hash TEXT NOT NULL, created_at NUMERIC)',
     )
     const applied = db.query<Applied, []>('SELECT hash, created_at FROM __drizzle_migrations').all()
-    const ours = migrations()
-    const foreign = applied.find(({ hash }) => !ours.some((migration) => migration.hash === hash))
+    const known = migrations()
+    const foreign = applied.find(({ hash }) => !known.some((migration) => migration.hash === hash))
     if (foreign !== undefined) {
       throw new FunctionError(
         'STORAGE_UNUSABLE',
@@ -38,7 +41,7 @@ export function migrate(db: Database, path: string): void {
       )
     }
     const insert = db.query('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
-    for (const { hash, when, statements } of ours) {
+    for (const { hash, when, statements } of known) {
       if (applied.some((row) => row.hash === hash)) {
         continue
       }

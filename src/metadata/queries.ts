@@ -2,10 +2,10 @@ import { and, desc, eq, notExists, sql } from 'drizzle-orm'
 import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
 import { env, functions, functionVersions } from './schema.ts'
 
-/** As many versions are read ahead. */
+/** Maximum number of versions that are read ahead. */
 const MAX_KNOWN = 10_000
 
-/** The queries that requests wait for are compiled once. */
+/** Compiles the queries that requests wait for once. */
 export function prepareQueries(db: BunSQLiteDatabase) {
   const byName = and(
     eq(functions.name, sql.placeholder('name')),
@@ -17,7 +17,8 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .select({
         function: functions,
         version: functionVersions,
-        // Most have none, and one query less is most of what resolving costs.
+        // Most functions have no variables, and a second query would nearly double the cost of
+        // resolving.
         hasEnv: sql<number>`exists (select 1 from ${env} where ${env.functionId} = ${functions.id})`,
       })
       .from(functions)

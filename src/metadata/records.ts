@@ -1,4 +1,4 @@
-/** What the store hands out, and the JSON columns' schemas. */
+/** The records that the store returns, and the schemas of its JSON columns. */
 
 import { z } from 'zod'
 import type { Runtime } from '../capabilities/runtime.ts'
@@ -6,9 +6,9 @@ import type { Capabilities } from '../capabilities/schema.ts'
 
 export const DEFAULT_PROJECT = 'default'
 
-/** Settings of a version beside its capabilities. What is not set is the service's default. */
+/** Settings of a version apart from its capabilities. What is not set is the service's default. */
 export const functionConfigSchema = z.strictObject({
-  /** `strict`, `permissive` or `custom`: for people; the capabilities are what holds. */
+  /** `strict`, `permissive` or `custom`. Only shown to people; the capabilities are enforced. */
   profile: z.string(),
   timeoutMs: z.int().positive().optional(),
   maxWorkers: z.int().positive().optional(),
@@ -28,7 +28,7 @@ export interface VersionSettings {
 }
 
 export interface BundleRecord {
-  /** Below the data directory. */
+  /** Relative to the data directory. */
   path: string
   sha256: string
   /** Bytes. */
@@ -45,7 +45,7 @@ export interface VersionRecord extends VersionSettings {
   createdAt: string
 }
 
-/** All that is needed to run a function's active version. */
+/** Everything that is needed to run a function's active version. */
 export interface ResolvedVersion extends VersionRecord {
   functionName: string
   project: string

@@ -1,4 +1,4 @@
-/** Rows of the tables to what the store hands out; JSON columns are parsed here, and nowhere else. */
+/** Converts table rows to records. JSON columns are parsed only here. */
 
 import { z } from 'zod'
 import { RUNTIMES } from '../capabilities/runtime.ts'
@@ -43,11 +43,14 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
   }
 }
 
-/** Texts that were parsed before, by schema: most functions share theirs, and a cold start waits for it. */
+/**
+ * A cache of parsed JSON columns, by schema: a cold start waits for the parser, and most functions
+ * share their settings.
+ */
 const parsedTexts = new Map<z.ZodType, Map<string, unknown>>()
 const MAX_PARSED_TEXTS = 1000
 
-/** The value of a JSON column; frozen, as many rows may share it. */
+/** Parses a JSON column. The value is frozen because many rows may share it. */
 function parse<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
   const known = parsedTexts.get(schema) ?? new Map<string, unknown>()
   if (known.has(json)) {
@@ -69,13 +72,17 @@ function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** A row that somebody else wrote fails its own function, and no other. */
+/** A row that another program has damaged fails its own function and no other. */
 function parseJson<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
   let value: unknown
   try {
     value = JSON.parse(json)
   } catch (cause) {
-    throw new FunctionError('INTERNAL', `${column} of ${where} is not JSON.`, { cause })
+    throw new FunctionError(
+      'INTERNAL',
+      `metadata.db is damaged: ${column} of ${where} is not valid JSON. Restore it from a backup, or deploy the function again.`,
+      { cause },
+    )
   }
   return check(schema, value, where, column)
 }
@@ -85,7 +92,10 @@ function check<T>(schema: z.ZodType<T>, value: unknown, where: string, column: s
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const key = [column, ...(issue?.path ?? [])].join('.')
-    throw new FunctionError('INTERNAL', `${key} of ${where} does not validate: ${issue?.message}.`)
+    throw new FunctionError(
+      'INTERNAL',
+      `metadata.db is damaged: ${key} of ${where} is invalid (${issue?.message}). Restore it from a backup, or deploy the function again.`,
+    )
   }
   return parsed.data
 }

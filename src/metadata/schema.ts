@@ -1,4 +1,7 @@
-/** The tables of metadata.db. After a change here: `bun drizzle-kit generate`, and name the new file in migrate.ts. */
+/**
+ * The tables of metadata.db. After a change here: `bun drizzle-kit generate`, and name the new file
+ * in migrate.ts.
+ */
 import {
   type AnySQLiteColumn,
   index,
@@ -9,7 +12,7 @@ import {
   unique,
 } from 'drizzle-orm/sqlite-core'
 
-/** A function, and a copy of what its active version runs with, for people who look with sqlite3. */
+/** A function, with a copy of its active version's settings for people who use sqlite3. */
 export const functions = sqliteTable(
   'functions',
   {
@@ -33,7 +36,7 @@ export const functions = sqliteTable(
   (table) => [unique('functions_project_name').on(table.project, table.name)],
 )
 
-/** Immutable: what a version runs with, so that a rollback brings it back. */
+/** Everything that a version runs with. Immutable, so that a rollback restores it. */
 export const functionVersions = sqliteTable(
   'function_versions',
   {
@@ -46,9 +49,9 @@ export const functionVersions = sqliteTable(
     handler: text('handler').notNull(),
     capabilitiesJson: text('capabilities_json').notNull(),
     configJson: text('config_json').notNull(),
-    /** The engine that loaded it at deploy. */
+    /** The engine that loaded it when it was deployed. */
     engine: text('engine').notNull(),
-    /** Below the data directory. */
+    /** Relative to the data directory. */
     bundlePath: text('bundle_path').notNull(),
     bundleSha256: text('bundle_sha256').notNull(),
     /** Bytes of the bundle. */
@@ -58,7 +61,7 @@ export const functionVersions = sqliteTable(
   (table) => [unique('function_versions_version').on(table.functionId, table.version)],
 )
 
-/** Every time a version went live: a stack, whose top is `active` and which a rollback pops. */
+/** Every time that a version went live: a stack, whose top is `active`. A rollback pops it. */
 export const functionDeployments = sqliteTable(
   'function_deployments',
   {

@@ -158,7 +158,7 @@ describe('rollback', () => {
     expect(raw("SELECT id FROM function_deployments WHERE status = 'active'")).toHaveLength(1)
   })
 
-  test('to what is not there changes nothing', () => {
+  test('to a version that does not exist changes nothing', () => {
     expect(codeOf(() => rollback('app', 'v9'))).toBe('VERSION_NOT_FOUND')
     expect(codeOf(() => rollback('other'))).toBe('FUNCTION_NOT_FOUND')
     expect(active('app')).toBe('v3')
@@ -217,7 +217,7 @@ describe('the database', () => {
     expect(codeOf(() => MetadataStore.open(dir))).toBe('STORAGE_UNUSABLE')
   })
 
-  test('that is none, or cannot be made, is refused in one sentence', () => {
+  test('that is not a directory, or cannot be created, is refused in one sentence', () => {
     const file = join(dir, 'file')
     writeFileSync(file, 'no database, but some text of the length that a header would have')
     expect(codeOf(() => MetadataStore.open(file))).toBe('STORAGE_UNUSABLE')

@@ -18,11 +18,11 @@ import {
 import { type FunctionRow, toSummary, toVersion, type VersionRow } from './rows.ts'
 import { functionDeployments, functions, functionVersions } from './schema.ts'
 
-/** The columns of a version in the order of its rows. */
+/** The columns of a version in the order of the table. */
 const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
 const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
 
-/** Everything that lasts about functions and their versions: `<data-dir>/metadata.db`. */
+/** The persistent record of functions and their versions: `<data-dir>/metadata.db`. */
 export class MetadataStore {
   readonly #database: Database
   readonly #db: BunSQLiteDatabase
@@ -35,17 +35,17 @@ export class MetadataStore {
     this.#queries = prepareQueries(this.#db)
   }
 
-  /** @throws {FunctionError} STORAGE_UNUSABLE, also when a newer release has written the database */
+  /** @throws {FunctionError} STORAGE_UNUSABLE, also if a newer release has written the database */
   static open(dataDir: string): MetadataStore {
     return new MetadataStore(openDatabase(dataDir))
   }
 
-  /** Reads ahead what runs for each function, for a process that is going to resolve many. */
+  /** Caches the active versions, for a process that resolves many functions. */
   readAhead(): void {
     this.#known = new KnownVersions(this.#database, () => this.#deployed())
   }
 
-  /** A name to what runs for it. What was not read ahead is read alone. */
+  /** Returns the active version of a function, from the cache or the database. */
   resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
     const known = this.#known?.get(functionId(name, project))
     if (known !== undefined) {
@@ -75,7 +75,7 @@ export class MetadataStore {
   show(name: string, project: string = DEFAULT_PROJECT): FunctionSummary {
     const row = this.#queries.resolve.get({ name, project })
     if (row === undefined) {
-      throw new FunctionError('FUNCTION_NOT_FOUND', `There is no function '${name}'.`)
+      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${name}' does not exist.`)
     }
     return toSummary(row.function, row.version?.version ?? null)
   }
@@ -95,7 +95,7 @@ export class MetadataStore {
     return row === undefined ? undefined : toVersion(row)
   }
 
-  /** A version as it runs, whether it is the active one or not. */
+  /** A version with everything that is needed to run it, active or not. */
   runnable(
     name: string,
     version: VersionRecord,
@@ -104,13 +104,13 @@ export class MetadataStore {
     return { ...version, functionName: name, project, env: this.#env(version.functionId) }
   }
 
-  /** The bundle paths of all versions: what else lies among the bundles belongs to nobody. */
+  /** The bundle paths of all versions. Other files in the directory of bundles are leftovers. */
   bundlePaths(): Set<string> {
     const rows = this.#db.select({ path: functionVersions.bundlePath }).from(functionVersions).all()
     return new Set(rows.map((row) => row.path))
   }
 
-  /** Records a new version and makes it the active one; the function is registered if it is new. */
+  /** Records a new version and makes it active. The function is registered if it is new. */
   addVersion(next: NewVersion): VersionRecord {
     const now = new Date().toISOString()
     const id = functionId(next.name, next.project)
@@ -149,7 +149,7 @@ export class MetadataStore {
   }
 
   /**
-   * What a rollback leads to: `version`, or the one that was active before.
+   * Returns the target of a rollback: `version`, or the one that was active before.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND
    */
@@ -160,13 +160,14 @@ export class MetadataStore {
         ? this.#previous(id)
         : this.#queries.version.get({ functionId: id, version })
     if (row === undefined) {
-      const what = version === undefined ? 'earlier version' : `version '${version}'`
+      const what =
+        version === undefined ? 'earlier version to roll back to' : `version '${version}'`
       throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
     }
     return toVersion(row)
   }
 
-  /** Makes a version that is there the active one: what was deployed above it is rolled back. */
+  /** Makes an existing version active. Deployments above it in the stack are rolled back. */
   rollback(target: VersionRecord): void {
     this.#known?.forget(target.functionId)
     this.#db.transaction(
@@ -179,7 +180,7 @@ export class MetadataStore {
   }
 
   /**
-   * Forgets a function, its versions, deployments and variables.
+   * Deletes a function with its versions, deployments and variables.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
@@ -199,7 +200,10 @@ export class MetadataStore {
     this.#database.close()
   }
 
-  /** The deployed versions of functions without variables: rows as SQLite gives them, as most are not asked for. */
+  /**
+   * The deployed versions of functions without variables, as raw rows: most of them are never
+   * needed.
+   */
   *#deployed(): Iterable<[string, unknown[]]> {
     for (const [name, project, ...row] of this.#queries.deployed.values()) {
       const id = functionId(name as string, project as string)
@@ -234,7 +238,7 @@ export class MetadataStore {
       .run()
   }
 
-  /** Makes the version the top of the stack: what lies above it is rolled back; one not on it is pushed. */
+  /** Pops the stack down to the version, or pushes the version if it is not on the stack. */
   #popTo(functionId: string, versionId: string): void {
     const target = this.#db
       .select({ id: functionDeployments.id, status: functionDeployments.status })

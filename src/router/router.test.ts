@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import type { Job } from '../pool/pending-request.ts'
 import { Fleet } from '../pool/worker-budget.ts'
-import { CounterBook } from '../telemetry/counters.ts'
+import { MetricsRegistry } from '../telemetry/counters.ts'
 import { anySpec, LauncherDouble, TestClock } from '../testing/fake-worker.ts'
 import { type ActiveVersion, Router } from './router.ts'
 
@@ -29,7 +29,7 @@ beforeEach(() => {
     },
     launcher,
     fleet: new Fleet(100, new TestClock()),
-    counters: new CounterBook(),
+    counters: new MetricsRegistry(),
     poolLimits: {
       minWorkers: 0,
       maxWorkers: 10,

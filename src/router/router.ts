@@ -4,7 +4,7 @@ import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import type { SlotState } from '../pool/pooled-worker.ts'
 import type { Fleet } from '../pool/worker-budget.ts'
-import type { CounterBook } from '../telemetry/counters.ts'
+import type { MetricsRegistry } from '../telemetry/counters.ts'
 import { sandboxViolation } from '../worker/session/failures.ts'
 import type { WorkerLauncher, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
@@ -28,7 +28,7 @@ export interface RouterOptions {
   source: FunctionSource
   launcher: WorkerLauncher
   fleet: Fleet
-  counters: CounterBook
+  counters: MetricsRegistry
   /** For every pool; the version's own settings go over it. */
   poolLimits: PoolLimits
   /** Starting a worker for a switch may take so long, a wait for room among all workers included. */

@@ -1,4 +1,4 @@
-/** Finds the native programs: where the operator says, beside the executable, or inside it. */
+/** Finds the native programs: at the configured path, beside the executable, or inside it. */
 import { constants } from 'node:fs'
 import { access, chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -8,22 +8,28 @@ export type ProgramName = 'quickjs-worker' | 'functions-launcher'
 
 export interface BinaryOptions {
   dataDir: string
-  /** Our own executable. */
+  /** This executable. */
   executablePath: string
   /** `worker.quickjs_path`, `worker.launcher_path`. */
   configured: Partial<Record<ProgramName, string>>
-  /** The ones inside, by name: paths that `Bun.file` can read. */
+  /** The embedded programs, by name: paths that `Bun.file` can read. */
   embedded: Readonly<Record<ProgramName, string>>
 }
 
-/** Where the executable's own files seem to lie. */
+/** The setting that replaces each program. */
+const KEYS: Readonly<Record<ProgramName, string>> = {
+  'quickjs-worker': 'worker.quickjs_path',
+  'functions-launcher': 'worker.launcher_path',
+}
+
+/** Bun shows the files embedded in an executable below this directory. */
 const INSIDE = '/$bunfs/'
 
 /**
- * The path of a program that can be executed.
+ * Returns the path of an executable program.
  *
- * @throws {FunctionError} CONFIG_INVALID when the configured one cannot be executed,
- * STORAGE_UNUSABLE when the one inside cannot be unpacked
+ * @throws {FunctionError} CONFIG_INVALID if the configured program cannot be executed,
+ * STORAGE_UNUSABLE if the embedded program cannot be unpacked
  */
 export async function findBinary(name: ProgramName, options: BinaryOptions): Promise<string> {
   const configured = options.configured[name]
@@ -31,7 +37,7 @@ export async function findBinary(name: ProgramName, options: BinaryOptions): Pro
     if (await executable(configured)) return resolve(configured)
     throw new FunctionError(
       'CONFIG_INVALID',
-      `${configured} is configured as ${name} but cannot be executed.`,
+      `${configured} is configured as ${name} but is not a file that this user can execute: check ${KEYS[name]} and the permissions of the file.`,
     )
   }
   const beside = join(dirname(options.executablePath), name)
@@ -49,7 +55,7 @@ async function executable(path: string): Promise<boolean> {
   }
 }
 
-/** Unpacks once: the path names the content, so that releases do not overwrite each other's. */
+/** Unpacks once. The path contains a hash, so that releases do not overwrite each other's programs. */
 async function unpack(name: ProgramName, inside: string, dataDir: string): Promise<string> {
   const bytes = await Bun.file(inside).bytes()
   const hash = new Bun.CryptoHasher('sha256').update(bytes).digest('hex').slice(0, 16)
@@ -60,13 +66,15 @@ async function unpack(name: ProgramName, inside: string, dataDir: string): Promi
   try {
     await mkdir(dir, { recursive: true, mode: 0o700 })
     await writeFile(temporary, bytes)
-    // Executed by the unprivileged user of workers too, from a descriptor: the folder stays closed.
+    // The unprivileged user of workers executes it too, through a descriptor: the directory stays
+    // private.
     await chmod(temporary, 0o755)
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true })
     const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    throw new FunctionError('STORAGE_UNUSABLE', `${path} cannot be written (${why}).`, { cause })
+    const message = `${name} cannot be unpacked to ${path} (${why}): check the permissions of the data directory and the free space.`
+    throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
   }
   return path
 }

@@ -1,4 +1,4 @@
-/** Acquires what a service needs, in order, and joins the rooms. */
+/** Acquires the resources of a service in order and connects its components. */
 import { resolve } from 'node:path'
 import type { Server } from 'bun'
 import { createApi } from '../admin/api.ts'
@@ -12,6 +12,7 @@ import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
+import type { PoolLimits } from '../pool/limits.ts'
 import { Fleet } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
@@ -21,29 +22,34 @@ import type { WorkerLauncher } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
 import { onPort, onSocket } from './listen.ts'
-import { engineReader, type OwnParts, startLauncher } from './native-programs.ts'
-import { poolLimits } from './pool-limits.ts'
+import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import { writeServiceFile } from './service-file.ts'
 import { VersionSource } from './version-source.ts'
 
-/** Starting a version for a switch, a wait for room among all workers included. */
+/**
+ * Maximum time to start a version before it goes live, the wait for a free worker slot included,
+ * ms.
+ */
 const VERSION_START_MS = 60_000
-/** Workers of all functions: most of a start is work of ours, and there is one thread for it. */
+/** Worker starts at the same time, of all functions: most of a start is work on this one thread. */
 const STARTS_AT_ONCE = 1
-/** How long work that a handler passed to `waitUntil` may run on after the end of the response. */
+/** How long promises passed to `waitUntil` may run after the end of the response, ms. */
 const WAIT_UNTIL_MS = 30_000
+/** Time that a retiring worker has after its longest response, for `waitUntil`, ms. */
+const AFTER_RESPONSE_MS = 60_000
+/** How long a retiring worker waits for its responses when `server.max_duration` is unlimited, ms. */
+const LONGEST_DRAIN_MS = 3_600_000
 
-/** What whoever starts a service brings along. */
-export interface ServiceParts {
+export interface ServiceOptions {
   log: ServiceLog
-  /** What this process has of the machine beside its data directory. */
-  own?: OwnParts
-  /** For a test that holds the start of processes in its hand. */
+  /** Host resources beside the data directory. */
+  host?: HostResources
+  /** Replaces the real launcher in tests. */
   launcher?: typeof startLauncher
 }
 
-/** The parts of a running service. */
-export interface Wired {
+/** The components of a running service. */
+export interface Components {
   config: Config
   log: ServiceLog
   lock: DataDirLock
@@ -57,25 +63,29 @@ export interface Wired {
   management: Server<undefined>
 }
 
-/** Steps back, for a start that fails halfway. */
-export type Undo = (() => unknown)[]
+/** Releases what was acquired, in the order of acquisition; a start that fails runs it backwards. */
+export type Rollback = (() => unknown)[]
 
-/** @param undo takes a step for each thing that was taken */
-export async function wire(config: Config, parts: ServiceParts, undo: Undo): Promise<Wired> {
-  const { log } = parts
+/** @param rollback gets one step for each resource that is acquired */
+export async function compose(
+  config: Config,
+  options: ServiceOptions,
+  rollback: Rollback,
+): Promise<Components> {
+  const { log } = options
   const { dataDir, socket } = config.server
   const lock = takeLock(dataDir)
-  undo.push(() => lock.release())
+  rollback.push(() => lock.release())
   const store = MetadataStore.open(dataDir)
-  undo.push(() => store.close())
+  rollback.push(() => store.close())
   const telemetry = newTelemetry(config, log)
-  undo.push(() => telemetry.close())
+  rollback.push(() => telemetry.close())
   const egress = newEgress(config, telemetry.counters)
-  undo.push(() => egress.close())
-  const launcher = await (parts.launcher ?? startLauncher)(config, log, egress, parts.own)
-  undo.push(() => launcher.close())
+  rollback.push(() => egress.close())
+  const launcher = await (options.launcher ?? startLauncher)(config, log, egress, options.host)
+  rollback.push(() => launcher.close())
   const warm = launcher.warm()
-  // Both are waited for further down: until then a failure of theirs is nobody's.
+  // Both promises are awaited below. Until then a rejection must not count as unhandled.
   warm.catch(() => {})
   store.readAhead()
   const bundles = new BundleStore(dataDir)
@@ -85,7 +95,9 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   const router = newRouter(config, versions, launcher, telemetry)
   const { host, port } = config.server
   const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
-  undo.push(() => gateway.stop(new FunctionError('SHUTTING_DOWN', 'The start failed.')))
+  rollback.push(() =>
+    gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
+  )
   const control = serviceControl(router, versions)
   const operations = new Operations({
     store,
@@ -98,15 +110,24 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
   const onBug = (error: unknown) =>
     log.error('internal error while handling a management request', error)
   const answer = createApi({ store, operations, control, onBug })
-  // No deployment may come before it has looked.
+  // A deployment must not begin before the sweep ends, which would delete its bundle.
   await swept
   const management = await onSocket(socket, (unix) => listen(unix, answer))
-  undo.push(() => management.stop(true))
+  rollback.push(() => management.stop(true))
   await warm
   writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
   gateway.ready()
   return {
-    ...{ config, log, lock, store, telemetry, egress, launcher, router, gateway, control },
+    config,
+    log,
+    lock,
+    store,
+    telemetry,
+    egress,
+    launcher,
+    router,
+    gateway,
+    control,
     management,
   }
 }
@@ -114,8 +135,24 @@ export async function wire(config: Config, parts: ServiceParts, undo: Undo): Pro
 function takeLock(dataDir: string): DataDirLock {
   const lock = tryLockDataDir(dataDir)
   if (lock !== undefined) return lock
-  const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it.`
+  const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it, or a command is changing it.`
   throw new FunctionError('CONFLICT', message)
+}
+
+/** Limits of every function's workers, unless its deployment sets others. */
+function poolLimits({ pool, server }: Config): PoolLimits {
+  const longest = server.maxDuration === 0 ? LONGEST_DRAIN_MS : server.maxDuration
+  return {
+    minWorkers: pool.minWorkersPerFunction,
+    maxWorkers: pool.maxWorkersPerFunction,
+    concurrency: pool.concurrency,
+    queue: pool.queue,
+    queueTimeoutMs: pool.queueTimeout,
+    idleTimeoutMs: pool.idleTimeout,
+    recycleAfter: pool.recycleAfter,
+    maxBackoffMs: pool.maxBackoff,
+    drainMs: longest + AFTER_RESPONSE_MS,
+  }
 }
 
 function newTelemetry({ server, logs, metrics }: Config, serviceLog: ServiceLog): Telemetry {
@@ -189,7 +226,7 @@ function listen(
     unix,
     development: false,
     fetch(request, server) {
-      // A deployment may take longer than a silent connection is left open otherwise.
+      // A deployment may take longer than the default idle timeout of a connection.
       server.timeout(request, 0)
       return answer(request)
     },

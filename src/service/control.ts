@@ -1,4 +1,4 @@
-/** What management may ask of the running service. */
+/** The management API's access to the running service. */
 import type { RunnableVersion, ServiceControl, WorkerView } from '../admin/control.ts'
 import { residentBytes } from '../lib/procfs.ts'
 import type { PreparedVersion, Router } from '../router/router.ts'
@@ -16,7 +16,7 @@ export function serviceControl(router: Router, versions: VersionSource): Service
   }
 }
 
-/** Live workers, by function and age. */
+/** The live workers, sorted by function and start time. */
 function workerViews(router: Router): WorkerView[] {
   const views: WorkerView[] = []
   for (const { spec, slots } of router.pools()) {

@@ -1,9 +1,9 @@
 import type { Config } from '../config/schema.ts'
 import { Egress } from '../egress/egress.ts'
-import type { CounterBook } from '../telemetry/counters.ts'
+import type { MetricsRegistry } from '../telemetry/counters.ts'
 
-/** The broker of outbound requests, as the settings want it. */
-export function newEgress({ egress }: Config, counters?: CounterBook): Egress {
+/** Creates the broker of outbound requests from the settings. */
+export function newEgress({ egress }: Config, counters?: MetricsRegistry): Egress {
   return new Egress({
     resolver: egress.resolver,
     allowPrivate: egress.allowPrivate,

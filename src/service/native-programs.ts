@@ -1,5 +1,7 @@
-/** The native programs of this service, and what starts workers with them. */
+/** Finds the native programs and creates the launcher of workers. */
 import { dirname, join, resolve } from 'node:path'
+import functionsLauncher from '../../.build/bin/functions-launcher' with { type: 'file' }
+import quickjsWorker from '../../.build/bin/quickjs-worker' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -8,11 +10,16 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { WorkerLauncher } from '../worker/worker.ts'
 import { createWorkerLauncher } from '../worker/worker-factory.ts'
-import { type BinaryOptions, findBinary } from './binaries.ts'
+import { type BinaryOptions, findBinary, type ProgramName } from './binaries.ts'
 import { newEgress } from './egress.ts'
-import { EMBEDDED } from './embedded.ts'
 
-/** Where this service looks for them. */
+/** The programs inside this executable. In a source tree these are the files that the build made. */
+const EMBEDDED: Readonly<Record<ProgramName, string>> = {
+  'quickjs-worker': quickjsWorker,
+  'functions-launcher': functionsLauncher,
+}
+
+/** Where this service looks for the native programs. */
 export function binaryOptions(config: Config): BinaryOptions {
   const { quickjsPath, launcherPath } = config.worker
   return {
@@ -26,16 +33,16 @@ export function binaryOptions(config: Config): BinaryOptions {
   }
 }
 
-/** The user that workers become; undefined where the service has no right to change it. */
+/** The user ID of workers; undefined if the service is not root and cannot change it. */
 export function workerUser(config: Config): number | undefined {
   return process.getuid?.() === 0 ? config.sandbox.uid : undefined
 }
 
-/** What the service itself has of the machine. */
-export interface OwnParts {
-  /** Files that no worker may see, beside the data directory. */
+/** What the service itself holds of the host. */
+export interface HostResources {
+  /** Files that no worker may see, in addition to the data directory. */
   files?: readonly string[] | undefined
-  /** The cgroups that it may put workers into. */
+  /** The cgroups that workers may be put into. */
   cgroups?: Cgroups | undefined
 }
 
@@ -46,7 +53,7 @@ export async function startLauncher(
   config: Config,
   log: ServiceLog,
   egress: Egress = newEgress(config),
-  { files = [], cgroups }: OwnParts = {},
+  { files = [], cgroups }: HostResources = {},
 ): Promise<WorkerLauncher> {
   const options = binaryOptions(config)
   const [launcherPath, workerPath] = await Promise.all([

@@ -57,7 +57,7 @@ describe('a service', () => {
     expect(existsSync(join(space.dataDir, 'metrics.db'))).toBe(true)
   }, 15_000)
 
-  test('finishes what is open for as long as it may, then says so', async () => {
+  test('finishes running requests within its limit, then says so', async () => {
     const url = await serve('--shutdown-timeout', '500ms')
     const short = fetch(`${url}/functions/slow?ms=400`)
     const long = fetch(`${url}/functions/slow?ms=20000`)

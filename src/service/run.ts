@@ -1,27 +1,27 @@
-/** `functions serve`: a service from its start to the signal that ends it. */
+/** `functions serve`: runs a service until a signal ends it. */
 import type { Config } from '../config/schema.ts'
-import { Service, type ServiceParts } from './service.ts'
+import { Service, type ServiceOptions } from './service.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /**
- * Runs a service until SIGTERM or SIGINT, which lets it finish what is open; a second signal ends it
- * at once. Prints the line that scripts wait for.
+ * Runs a service until SIGTERM or SIGINT, after which it finishes the running requests. A second
+ * signal ends it at once. Prints the line `listening on ...` that scripts wait for.
  *
  * @returns the exit status
- * @throws {FunctionError} when it cannot start
+ * @throws {FunctionError} if it cannot start
  */
-export async function runService(config: Config, parts: ServiceParts): Promise<number> {
+export async function runService(config: Config, options: ServiceOptions): Promise<number> {
   const asked = Promise.withResolvers<void>()
   let signals = 0
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      // Whatever still runs dies with this process.
+      // Workers die with this process.
       if (++signals > 1) process.exit(1)
       asked.resolve()
     })
   }
-  const service = await Service.start(config, parts)
+  const service = await Service.start(config, options)
   process.stdout.write(`listening on ${service.url}\n`)
   await asked.promise
   await service.stop()

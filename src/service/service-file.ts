@@ -7,15 +7,15 @@ const schema = z.object({
   pid: z.int().positive(),
   /** Path of the management socket. */
   socket: z.string(),
-  /** Of the public HTTP. */
+  /** URL of the public HTTP server. */
   url: z.string(),
 })
 
-export type ServiceFile = z.infer<typeof schema>
+type ServiceFile = z.infer<typeof schema>
 
 const pathIn = (dataDir: string) => join(dataDir, 'service.json')
 
-/** Only who holds the data directory's lock writes it. */
+/** The caller must hold the lock of the data directory. */
 export function writeServiceFile(dataDir: string, content: ServiceFile): void {
   const path = pathIn(dataDir)
   const temporary = `${path}.new`
@@ -27,7 +27,7 @@ export function removeServiceFile(dataDir: string): void {
   rmSync(pathIn(dataDir), { force: true })
 }
 
-/** Undefined when there is none, or none that we wrote. It may be of a service that was killed. */
+/** Undefined if the file is missing or invalid. It may be left over from a service that was killed. */
 export function readServiceFile(dataDir: string): ServiceFile | undefined {
   try {
     return schema.parse(JSON.parse(readFileSync(pathIn(dataDir), 'utf8')))

@@ -4,54 +4,56 @@ import type { ServiceControl } from '../admin/control.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { removeProxyVariables } from '../lib/proxy-variables.ts'
+import { withTimeout } from '../lib/with-timeout.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { type ServiceParts, type Undo, type Wired, wire } from './compose.ts'
+import { type Components, compose, type Rollback, type ServiceOptions } from './compose.ts'
 import { removeServiceFile } from './service-file.ts'
 
-export type { ServiceParts } from './compose.ts'
+export type { ServiceOptions } from './compose.ts'
 
-/** What workers without work have left to go by themselves when the service stops. */
-const WORKERS_GO_MS = 1_000
-/** A service, on the data directory that it holds the lock of. */
+/** How long idle workers may take to exit when the service stops, ms; then they are killed. */
+const WORKERS_EXIT_MS = 1_000
+
+/** A running service. It holds the lock of its data directory. */
 export class Service {
   readonly url: string
   readonly store: MetadataStore
   readonly control: ServiceControl
   readonly telemetry: Telemetry
-  readonly #parts: Wired
+  readonly #components: Components
   #stopping: Promise<void> | undefined
 
-  private constructor(parts: Wired) {
-    this.#parts = parts
-    this.url = parts.gateway.url
-    this.store = parts.store
-    this.control = parts.control
-    this.telemetry = parts.telemetry
+  private constructor(components: Components) {
+    this.#components = components
+    this.url = components.gateway.url
+    this.store = components.store
+    this.control = components.control
+    this.telemetry = components.telemetry
   }
 
   /**
-   * Starts a service; it takes requests when this resolves.
+   * Starts a service. It accepts requests when this resolves.
    *
-   * @throws {FunctionError} why it cannot, in one sentence: the data directory, the port, the socket
+   * @throws {FunctionError} when the data directory, the port or the socket cannot be used
    */
-  static async start(config: Config, brought: ServiceParts): Promise<Service> {
+  static async start(config: Config, options: ServiceOptions): Promise<Service> {
     removeProxyVariables(process.env)
-    const undo: Undo = []
+    const rollback: Rollback = []
     try {
-      const parts = await wire(config, brought, undo)
+      const components = await compose(config, options, rollback)
       const dataDir = resolve(config.server.dataDir)
-      parts.log.info('started', { url: parts.gateway.url, dataDir, pid: process.pid })
-      return new Service(parts)
+      components.log.info('started', { url: components.gateway.url, dataDir, pid: process.pid })
+      return new Service(components)
     } catch (error) {
-      for (const step of undo.reverse()) await step()
+      for (const step of rollback.reverse()) await step()
       throw error
     }
   }
 
   /**
-   * Takes no new work, finishes what is open within `server.shutdown_timeout`, ends every process
-   * and writes what waits to be written.
+   * Refuses new requests, waits up to `server.shutdown_timeout` for running ones, ends every process
+   * and flushes the databases.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -59,31 +61,21 @@ export class Service {
   }
 
   async #stop(): Promise<void> {
-    const { config, log, gateway, management, router, launcher, egress } = this.#parts
+    const { config, log, gateway, management, router, launcher, egress } = this.#components
     log.info('stopping', { inFlight: gateway.inFlight })
     const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     const open = Promise.all([gateway.drain(), management.stop()])
-    await within(config.server.shutdownTimeout, open)
+    await withTimeout(config.server.shutdownTimeout, open)
     await gateway.stop(reason)
     await management.stop(true)
-    await within(WORKERS_GO_MS, router.close())
+    await withTimeout(WORKERS_EXIT_MS, router.close())
     router.kill(reason)
     await launcher.close()
     egress.close()
     this.telemetry.close()
     this.store.close()
     removeServiceFile(config.server.dataDir)
-    this.#parts.lock.release()
+    this.#components.lock.release()
     log.info('stopped')
   }
-}
-
-/** Waits for `work`, but no longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((done) => {
-    timer = setTimeout(done, ms)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
 }

@@ -1,4 +1,4 @@
-/** Metadata records as the router wants them. */
+/** Serves the router with active versions from the metadata store. */
 import type { RunnableVersion } from '../admin/control.ts'
 import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { ActiveVersion, FunctionSource } from '../router/router.ts'
 
-/** A Bun worker runs one invocation at a time: nothing can stop one of several. */
+/** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
 const BUN_CONCURRENCY = 1
 
 export class VersionSource implements FunctionSource {
@@ -27,7 +27,7 @@ export class VersionSource implements FunctionSource {
     return this.withDefaults(runnableVersion(resolution.version, this.#bundles))
   }
 
-  /** What the version leaves open is the service's default. */
+  /** What the version does not set is the service's default. */
   withDefaults({ spec, config }: RunnableVersion): ActiveVersion {
     const { server, pool } = this.#config
     const concurrency = spec.runtime === 'bun' ? BUN_CONCURRENCY : pool.concurrency

@@ -1,4 +1,4 @@
-/** Work that is gathered and done at intervals, on a timer that runs only while there is some. */
+/** Delays work so that it is done in batches. The timer only runs while there is work. */
 export class Batch {
   readonly #intervalMs: number
   readonly #flush: () => void
@@ -9,7 +9,7 @@ export class Batch {
     this.#flush = flush
   }
 
-  /** There is something to flush. */
+  /** Schedules a flush. */
   wake(): void {
     this.#timer ??= setTimeout(() => this.now(), this.#intervalMs)
   }

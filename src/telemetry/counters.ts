@@ -1,27 +1,27 @@
-/** What is counted of each function version, since the service started and since the last flush. */
+/** Counters of each function version since the service started. */
 
 /** Upper bounds of the duration histogram's buckets, ms; the last bucket has none. */
 export const DURATION_BUCKETS_MS = [
   1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000,
 ] as const
 
-/** Outcome of an invocation that ended as its handler meant it to. */
+/** Outcome of a successful invocation. */
 export const OK = 'ok'
 
-/** The counts of one function version. Rising only; a flush takes differences. */
+/** The counters of one function version. They only increase; a flush writes differences. */
 export class FunctionCounters {
   readonly functionName: string
   readonly version: string
   invocations = 0
   durationMsSum = 0
   cpuUsSum = 0
-  /** Workers that the kernel killed for a system call that they may not make. */
+  /** Workers that the kernel killed for a forbidden system call. */
   sandboxKills = 0
   /** Invocations by outcome: `ok`, an error code, or CLIENT_GONE. */
   readonly outcomes = new Map<string, number>()
-  /** Outbound requests by how they ended. */
+  /** Outbound requests by outcome. */
   readonly subrequests = new Map<string, number>()
-  /** One more than the bounds; not cumulative. */
+  /** One bucket per bound, and one for longer durations. Not cumulative. */
   readonly buckets: number[] = new Array(DURATION_BUCKETS_MS.length + 1).fill(0)
 
   constructor(functionName: string, version: string) {
@@ -45,7 +45,7 @@ export class FunctionCounters {
     this.subrequests.set(outcome, (this.subrequests.get(outcome) ?? 0) + 1)
   }
 
-  /** The counts of invocations as they are now. */
+  /** A snapshot of the counters of invocations. */
   copy(): FunctionCounters {
     const copy = new FunctionCounters(this.functionName, this.version)
     copy.invocations = this.invocations
@@ -60,8 +60,8 @@ export class FunctionCounters {
   }
 }
 
-/** The counters of all functions that were called, by function and version. */
-export class CounterBook {
+/** The counters of all function versions that were called. */
+export class MetricsRegistry {
   readonly #byVersion = new Map<string, FunctionCounters>()
 
   of(functionName: string, version: string): FunctionCounters {

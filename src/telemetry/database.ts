@@ -1,20 +1,20 @@
-/** What the two telemetry databases have in common: how they are opened, and how they stay small. */
+/** Opens the two telemetry databases and keeps them small. */
 import { Database } from 'bun:sqlite'
 
 export interface Retention {
   /** Older rows are deleted. */
   maxAgeMs: number
-  /** Of the database; the oldest rows go first. */
+  /** Maximum size of the database; the oldest rows are deleted first. */
   maxBytes: number
 }
 
-/** Deleted in one go, beside as many as came in. */
+/** Rows that one pruning may delete, in addition to as many as were written since the last. */
 export const ROWS_AT_ONCE = 2_000
 const PAGES_AT_ONCE = 500
-/** Rows differ in size: a few more than the share that is too much. */
+/** Rows differ in size, so a few more are deleted than the excess suggests. */
 const MARGIN = 1.1
 
-/** Opens a database that may lose its last moments in a power cut, and never its consistency. */
+/** Opens a database that a power cut may rob of its last writes, but not of its consistency. */
 export function openTelemetry(path: string, schema: string): Database {
   const db = new Database(path, { create: true, strict: true })
   db.run('PRAGMA auto_vacuum = INCREMENTAL')
@@ -25,7 +25,7 @@ export function openTelemetry(path: string, schema: string): Database {
   return db
 }
 
-/** Bytes that the database holds, free pages left out. */
+/** Size of the database in bytes, without free pages. */
 export function usedBytes(db: Database): number {
   const pragma = (name: string) =>
     Object.values(db.query(`PRAGMA ${name}`).get() as Record<string, number>)[0] as number
@@ -33,11 +33,11 @@ export function usedBytes(db: Database): number {
 }
 
 /**
- * Deletes some of what is too old or too much, and gives pages back. It runs where requests are
- * served, so that it does a little at a time.
+ * Deletes some of the rows that are too old or exceed the size, and releases pages. It runs on the
+ * thread that serves requests, so one call does only a little.
  *
  * @param time the column of `table` that holds ms since the epoch
- * @param rows how many may go: more than came since the last time, or it never catches up
+ * @param rows maximum to delete: more than were written since the last call, or it never catches up
  * @returns whether there is more to delete
  */
 export function prune(
@@ -60,7 +60,7 @@ export function prune(
   return changes === rows || usedBytes(db) > retention.maxBytes
 }
 
-/** Rows, as far as their ids tell: counting them would read the whole table. */
+/** Number of rows, estimated from their ids: counting them would read the whole table. */
 function roughCount(db: Database, table: string): number {
   const ids = db.query(`SELECT min(rowid) AS first, max(rowid) AS last FROM ${table}`).get()
   const { first, last } = ids as { first: number | null; last: number | null }

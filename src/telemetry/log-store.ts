@@ -4,7 +4,7 @@ import { openTelemetry, prune, type Retention, ROWS_AT_ONCE, usedBytes } from '.
 
 const FLUSH_MS = 500
 const PRUNE_MS = 60_000
-/** Entries that may wait for a flush; more are dropped and counted. */
+/** Maximum number of entries that wait for a flush; more are dropped and counted. */
 const MAX_WAITING = 20_000
 
 const SCHEMA = `
@@ -23,7 +23,7 @@ CREATE INDEX IF NOT EXISTS logs_by_time ON logs (time);
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** One line of a tenant's logs: what the function wrote, or what went wrong in it. */
+/** One entry of a function's log: console output, or an error. */
 export interface LogEntry {
   /** ms since the epoch. */
   time: number
@@ -35,24 +35,24 @@ export interface LogEntry {
 }
 
 /**
- * The tenants' logs, in `logs.db`. Written in batches: what a crash of the machine can lose is the
- * last half second. The database is made with the first entry.
+ * The logs of functions, in `logs.db`. They are written in batches, so a crash of the machine loses at
+ * most the last half second. The first entry creates the database.
  */
 export class LogStore {
   readonly #path: string
   readonly #retention: Retention
-  readonly #broken: (error: unknown) => void
+  readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   #db: Database | undefined
   #waiting: LogEntry[] = []
   #dropped = 0
   #prunedAt = 0
 
-  /** @param broken told when the database cannot be written; the entries are lost */
-  constructor(path: string, retention: Retention, broken: (error: unknown) => void) {
+  /** @param onFailure called if the database cannot be written; the entries are lost */
+  constructor(path: string, retention: Retention, onFailure: (error: unknown) => void) {
     this.#path = path
     this.#retention = retention
-    this.#broken = broken
+    this.#onFailure = onFailure
   }
 
   add(entry: LogEntry): void {
@@ -64,12 +64,12 @@ export class LogStore {
     this.#batch.wake()
   }
 
-  /** Writes what waits. */
+  /** Writes the waiting entries now. */
   flush(): void {
     this.#batch.now()
   }
 
-  /** The latest entries of a function, the newest first. */
+  /** The latest entries of a function, newest first. */
   recent(functionName: string, limit: number): LogEntry[] {
     const select = `SELECT time, function, version, level, request_id AS requestId, message
       FROM logs WHERE function = ? ORDER BY id DESC LIMIT ?`
@@ -104,10 +104,14 @@ export class LogStore {
       })()
       this.#prune(db, entries.length)
     } catch (error) {
-      this.#broken(error)
+      this.#onFailure(error)
     }
     if (this.#dropped > 0) {
-      this.#broken(new Error(`${this.#dropped} log entries were dropped: they came too fast`))
+      this.#onFailure(
+        new Error(
+          `${this.#dropped} log entries were dropped: functions wrote more than ${MAX_WAITING} in ${FLUSH_MS} ms`,
+        ),
+      )
       this.#dropped = 0
     }
   }

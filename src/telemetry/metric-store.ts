@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { Batch } from './batch.ts'
-import { type CounterBook, FunctionCounters, OK } from './counters.ts'
+import { FunctionCounters, type MetricsRegistry, OK } from './counters.ts'
 import { openTelemetry, prune, type Retention, ROWS_AT_ONCE } from './database.ts'
 
 const FLUSH_MS = 5_000
@@ -51,35 +51,35 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
 `
 
 /**
- * Execution statistics by function version and minute, in `metrics.db`: what the counters gained
+ * Execution statistics by function version and minute, in `metrics.db`: the increase of the counters
  * since the last flush. `duration_buckets_json` holds one count for each of DURATION_BUCKETS_MS and
- * one for what took longer.
+ * one for longer durations.
  */
 export class MetricStore {
   readonly #path: string
-  readonly #book: CounterBook
+  readonly #registry: MetricsRegistry
   readonly #retention: Retention
-  readonly #broken: (error: unknown) => void
+  readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
-  /** What was written of each, so that only the difference is added. */
+  /** The values at the last flush, so that only the increase is added. */
   readonly #written = new Map<FunctionCounters, FunctionCounters>()
   #db: Database | undefined
   #prunedAt = 0
 
-  /** @param broken told when the database cannot be written; the counts go with the next flush */
+  /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
   constructor(
     path: string,
-    book: CounterBook,
+    registry: MetricsRegistry,
     retention: Retention,
-    broken: (error: unknown) => void,
+    onFailure: (error: unknown) => void,
   ) {
     this.#path = path
-    this.#book = book
+    this.#registry = registry
     this.#retention = retention
-    this.#broken = broken
+    this.#onFailure = onFailure
   }
 
-  /** Something was counted. */
+  /** Schedules a flush. */
   wake(): void {
     this.#batch.wake()
   }
@@ -95,7 +95,7 @@ export class MetricStore {
   }
 
   #write(): void {
-    const changed = [...this.#book.all()].filter(
+    const changed = [...this.#registry.all()].filter(
       (counters) => counters.invocations !== (this.#written.get(counters)?.invocations ?? 0),
     )
     if (changed.length === 0) return
@@ -115,7 +115,7 @@ export class MetricStore {
       })
       this.#prune(db)
     } catch (error) {
-      this.#broken(error)
+      this.#onFailure(error)
     }
   }
 

@@ -1,8 +1,8 @@
-/** The text of /metrics, in Prometheus' exposition format, version 0.0.4. */
-import { type CounterBook, DURATION_BUCKETS_MS, type FunctionCounters } from './counters.ts'
+/** The text of /metrics in the Prometheus exposition format, version 0.0.4. */
+import { DURATION_BUCKETS_MS, type FunctionCounters, type MetricsRegistry } from './counters.ts'
 
-/** What is shown beside the counters: the state of the service right now. */
-export interface Gauges {
+/** The current state of the service, shown in addition to the counters. */
+interface Gauges {
   workers: Readonly<Record<string, number>>
   queued: number
   inFlight: number
@@ -12,11 +12,11 @@ export interface Gauges {
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-export function prometheusText(book: CounterBook, gauges: Gauges): string {
+export function prometheusText(registry: MetricsRegistry, gauges: Gauges): string {
   const lines: string[] = []
   const family = (name: string, type: string, help: string) =>
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
-  const all = [...book.all()]
+  const all = [...registry.all()]
 
   family('functions_invocations_total', 'counter', 'Invocations by outcome.')
   for (const one of all) {
@@ -37,7 +37,7 @@ export function prometheusText(book: CounterBook, gauges: Gauges): string {
   family(
     'functions_sandbox_kills_total',
     'counter',
-    'Workers killed for a system call that they may not make.',
+    'Workers that the kernel killed for a forbidden system call.',
   )
   for (const one of all) {
     lines.push(`functions_sandbox_kills_total{${labels(one)}} ${one.sandboxKills}`)
@@ -45,7 +45,7 @@ export function prometheusText(book: CounterBook, gauges: Gauges): string {
   family(
     'functions_duration_seconds',
     'histogram',
-    'Time from arrival until nothing runs any more.',
+    'Time from the arrival of a request until all of its work has ended.',
   )
   for (const one of all) lines.push(...histogram(one))
   family('functions_workers', 'gauge', 'Live workers by state.')
@@ -57,13 +57,17 @@ export function prometheusText(book: CounterBook, gauges: Gauges): string {
     lines.push(`${name} ${value}`)
   }
   single('functions_queued', 'Requests that wait for a worker.', gauges.queued)
-  single('functions_in_flight', 'Requests that are open.', gauges.inFlight)
-  single('process_resident_memory_bytes', 'Memory of the control plane.', gauges.residentBytes)
-  single('functions_uptime_seconds', 'Since the service started.', gauges.uptimeSeconds)
+  single('functions_in_flight', 'Requests that are being served.', gauges.inFlight)
+  single(
+    'process_resident_memory_bytes',
+    'Resident memory of the service process, without workers.',
+    gauges.residentBytes,
+  )
+  single('functions_uptime_seconds', 'Time since the service started.', gauges.uptimeSeconds)
   return `${lines.join('\n')}\n`
 }
 
-/** Names and versions are `[a-z0-9.-]`, so that nothing has to be escaped. */
+/** Names and versions consist of `[A-Za-z0-9._-]`, so nothing has to be escaped. */
 function labels(counters: FunctionCounters): string {
   return `function="${counters.functionName}",version="${counters.version}"`
 }

@@ -1,8 +1,11 @@
-/** The service's own log: one JSON object a line, on standard error. Never a secret, never a body. */
+/**
+ * The service's log: one JSON object per line on standard error. It never contains secrets or
+ * bodies.
+ */
 
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** Lines that may be written in one second; the rest is counted. */
+/** Maximum lines per second; more are dropped and counted. */
 const MAX_LINES_PER_SECOND = 50
 
 export class ServiceLog {
@@ -23,7 +26,7 @@ export class ServiceLog {
     this.#line('warn', message, fields)
   }
 
-  /** Something of ours failed; the stack says where. */
+  /** Logs an internal error with its stack. */
   error(message: string, cause: unknown, fields: Fields = {}): void {
     const error = cause instanceof Error ? cause : new Error(String(cause))
     this.#line('error', message, { ...fields, error: error.message, stack: error.stack })
@@ -37,9 +40,9 @@ export class ServiceLog {
       this.#second = second
       this.#lines = 0
       this.#dropped = 0
-      if (dropped > 0) this.#line('warn', 'lines were left out', { count: dropped })
+      if (dropped > 0) this.#line('warn', 'log lines were dropped', { count: dropped })
     }
-    // A tenant whose function fails all the time must not fill the operator's disk.
+    // A function that fails all the time must not fill the operator's disk.
     if (++this.#lines > MAX_LINES_PER_SECOND) {
       this.#dropped++
       return

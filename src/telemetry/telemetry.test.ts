@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
-import { CounterBook, DURATION_BUCKETS_MS } from './counters.ts'
+import { DURATION_BUCKETS_MS, MetricsRegistry } from './counters.ts'
 import { usedBytes } from './database.ts'
 import { type LogEntry, LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
@@ -86,12 +86,12 @@ describe('logs', () => {
     db.close()
   })
 
-  test('that cannot be written are told of, and nothing else breaks', () => {
-    const told: unknown[] = []
-    const store = new LogStore(join(dir, 'no/such/e.db'), RETENTION, (error) => told.push(error))
+  test('that cannot be written are reported, and nothing else breaks', () => {
+    const errors: unknown[] = []
+    const store = new LogStore(join(dir, 'no/such/e.db'), RETENTION, (error) => errors.push(error))
     store.add(entry())
     store.flush()
-    expect(told).toHaveLength(1)
+    expect(errors).toHaveLength(1)
     store.close()
   })
 })
@@ -100,7 +100,7 @@ describe('metrics', () => {
   test('add up over flushes and restarts', () => {
     const path = join(dir, 'm.db')
     for (let life = 0; life < 2; life++) {
-      const book = new CounterBook()
+      const book = new MetricsRegistry()
       const counters = book.of('f', 'v1')
       const store = new MetricStore(path, book, RETENTION, fails)
       counters.record('ok', 3, 500)
@@ -141,7 +141,7 @@ describe('metrics', () => {
   })
 
   test('are shown as Prometheus reads them', () => {
-    const book = new CounterBook()
+    const book = new MetricsRegistry()
     book.of('f', 'v1').record('ok', 3, 1_500_000)
     book.of('f', 'v1').record('TIMEOUT', 60_000, 0)
     const gauges = {
@@ -166,7 +166,7 @@ describe('metrics', () => {
   })
 })
 
-test('the operator is told what is wrong with the data directory, not what the tenant said', () => {
+test('the operator sees what is wrong with the data directory, not what the tenant said', () => {
   const lines: string[] = []
   const dataDir = mkdtempSync(join(dir, 'told-'))
   const serviceLog = new ServiceLog((line) => lines.push(line))
@@ -198,5 +198,5 @@ test('the service log is one JSON object a line, and cannot be flooded', async (
   expect(lines.length).toBeLessThan(150)
   await Bun.sleep(1_001)
   log.info('later')
-  expect(lines.join('')).toMatch(/lines were left out.*"count":\d+/)
+  expect(lines.join('')).toMatch(/log lines were dropped.*"count":\d+/)
 })

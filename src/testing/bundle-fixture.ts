@@ -1,4 +1,4 @@
-/** For tests: a tenant's project in a folder of its own, bundled as a deployment does. */
+/** Test fixture: a tenant's project in a temporary directory, bundled as in a deployment. */
 
 import { afterEach, beforeEach, expect } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -47,7 +47,7 @@ export function useProject() {
     throw new Error('it was not refused')
   }
 
-  /** Runs a bundle here: these tests' sources are our own. */
+  /** Runs a bundle in this process, which is safe because the sources are the tests'. */
   async function run(bundle: Bundle): Promise<unknown> {
     const path = join(dir, `${crypto.randomUUID()}.mjs`)
     writeFileSync(path, bundle.code)

@@ -1,4 +1,7 @@
-/** For unit tests only: workers and time in the test's hand, for faults that a real worker cannot be made to show. */
+/**
+ * For unit tests only: workers and time in the test's hand, for faults that a real worker cannot be
+ * made to show.
+ */
 import type { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type {

@@ -1,4 +1,4 @@
-/** For tests: a real service on a temporary data directory, with functions that skip the bundler. */
+/** Test fixture: a real service on a temporary data directory, with functions that skip the bundler. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -13,13 +13,13 @@ import { MetadataStore } from '../metadata/store.ts'
 import { Service } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 
-export interface TestFunction {
+interface TestFunction {
   version?: string
   runtime?: Runtime
   config?: Partial<FunctionConfig>
 }
 
-/** A data directory that goes with the test. */
+/** A service on a temporary data directory. */
 export class TestService {
   readonly dataDir = mkdtempSync(join(tmpdir(), 'functions-service-'))
   readonly lines: string[] = []
@@ -85,7 +85,10 @@ export class TestService {
     return fetch(`${this.url}${path}`, init)
   }
 
-  /** Sends bytes as they are; resolves with all that comes until the peer closes or `waitMs` passed. */
+  /**
+   * Sends raw bytes. Resolves with everything received until the peer closes or `waitMs` has
+   * passed.
+   */
   raw(bytes: string | Uint8Array, waitMs = 300): Promise<string> {
     return new Promise((resolve, reject) => {
       let text = ''

@@ -1,25 +1,25 @@
 /**
- * What a function of Functions sees: its handler, its context, and exactly the globals of a worker.
- * Written by `functions types`; it is used in place of TypeScript's libraries for the DOM:
+ * The types of a function: its handler, its context, and exactly the globals of a worker. Written by
+ * `functions types`, to be used instead of TypeScript's DOM libraries:
  *     { "compilerOptions": { "target": "ESNext", "lib": ["ESNext"], "types": [] } }
  *
  * The interfaces of the web are those of TypeScript's own library, (c) Microsoft, Apache-2.0.
  */
 
-/** The function's variables. Declare them once more in your own files to name them. */
+/** The function's variables. Declare the interface again in your own files to list their names. */
 interface Env {
   readonly [name: string]: string
 }
 
 interface FunctionContext {
   readonly env: Env
-  /** Keeps the request open behind its response, for up to 30 s. */
+  /** Lets the promise run on after the response, for up to 30 s. */
   waitUntil(promise: PromiseLike<unknown>): void
   readonly requestId: string
   readonly functionName: string
   readonly version: string
   readonly project: string
-  /** When the request is to have its response, in ms since the epoch. */
+  /** Time by which the response must begin, in ms since the epoch. */
   readonly deadline: number
 }
 
@@ -40,7 +40,7 @@ declare var navigator: Navigator
 
 declare var self: typeof globalThis
 
-/** Of the engine: what cannot go on, such as too deep a recursion. */
+/** Thrown by the engine when it cannot continue, for example when recursion is too deep. */
 interface InternalError extends Error {}
 declare var InternalError: { new (message?: string): InternalError; prototype: InternalError }
 

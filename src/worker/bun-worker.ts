@@ -1,8 +1,8 @@
 /** A worker that is a Bun process of its own: this executable again, as bun, with the runner in it. */
 
-import { runnerSource } from '../../guest/bun/source.ts' with { type: 'macro' }
 import { FunctionError } from '../errors.ts'
 import type { ProcessUse } from '../lib/procfs.ts'
+import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
 import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './exec-worker.ts'
 import { cpuLifeMs } from './protocol/start-message.ts'
 import { bunSandbox, type Program } from './sandbox/sandbox.ts'
@@ -10,7 +10,7 @@ import { CpuAllowance } from './session/cpu-budget.ts'
 import type { WorkerServices } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
-const RUNNER = runnerSource()
+const RUNNER = programSource('guest/bun/main.ts', ['bundle.js'])
 /** Of one file that it writes, as any other worker's. */
 const MAX_FILE_BYTES = 2 ** 30
 /** Descriptors that Bun itself holds; a tenant's limit counts beyond them. */

@@ -138,8 +138,8 @@ describe('wrong usage is exit 2 and one sentence', () => {
     ['a name of 64 letters', ['deploy', 'a'.repeat(64), 'x.ts']],
     ['a version with a slash', ['deploy', 'bad', 'x.ts', '--version', 'a/b']],
     ['a version with dots', ['deploy', 'bad', 'x.ts', '--version', '..']],
-    ['a profile that is not there', ['deploy', 'bad', 'x.ts', '--profile', 'lax']],
-    ['a file that is not there', ['deploy', 'bad', 'nothing-here.ts']],
+    ['a profile that does not exist', ['deploy', 'bad', 'x.ts', '--profile', 'lax']],
+    ['a file that does not exist', ['deploy', 'bad', 'nothing-here.ts']],
     ['a size without sense', ['deploy', 'bad', 'x.ts', '--memory', 'lots']],
     ['more memory than the profile', ['deploy', 'bad', 'x.ts', '--memory', '5GB']],
     ['an unknown flag', ['deploy', 'bad', 'x.ts', '--fast']],
@@ -196,7 +196,8 @@ describe('a bundle that is taken', () => {
       `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\n`,
     )
     const warning = {
-      message: "'WebSocket' is not there in quickjs-ng functions; this bundle only probes for it.",
+      message:
+        "'WebSocket' is not available in quickjs-ng functions; the bundle only tests whether it exists.",
       ...{ file: 'node.ts', line: 4, column: 33 },
     }
     const json = await space.command('deploy', 'node', file, '--json')
@@ -204,9 +205,7 @@ describe('a bundle that is taken', () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ function: 'node', warnings: [warning] })
     const table = await space.command('deploy', 'node', file)
     expect(table.stderr).toBe(`warning: node.ts:4:33: ${warning.message}\n`)
-    expect(table.stdout).toMatch(
-      /^node v2: quickjs-ng, strict profile, \d+ bytes, not served now\n$/,
-    )
+    expect(table.stdout).toMatch(/^node v2: quickjs-ng, strict profile, \d+ bytes, not live now\n$/)
     const service = await space.serve()
     expect(await (await service.fetch('/functions/node')).text()).toBe('a/undefined/62')
     await service.stop()

@@ -41,14 +41,14 @@ describe('the start ends with one sentence', () => {
     expect(await service.stop()).toBe(0)
   })
 
-  test('when the host is none of this machine', async () => {
+  test('when the host is not an address of this machine', async () => {
     for (const host of ['203.0.113.1', 'nowhere.invalid']) {
       const flags = ['--host', host, '--port', '0', '--data-dir', space.dataDir]
       await fails(['serve', ...flags], new RegExp(`${host} is not an address of this machine`))
     }
   })
 
-  test('when another service has the data directory, and that one goes on', async () => {
+  test('when another service has the data directory, and that one continues', async () => {
     const service = await space.serve()
     await fails(['serve', '--port', '0', '--data-dir', space.dataDir], /data|running|lock/i)
     expect(await (await service.fetch('/functions/one')).text()).toBe('one')

@@ -1,4 +1,4 @@
-/** Packages as people publish them, each in a function of its own. */
+/** Packages as people publish them, each in a separate function. */
 
 import { describe, expect, test } from 'bun:test'
 import { createHash, createHmac } from 'node:crypto'

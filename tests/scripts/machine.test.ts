@@ -34,7 +34,7 @@ async function build(name: string, tools: string[], python?: string) {
 }
 
 for (const missing of ['node', 'npm', 'flock']) {
-  test(`a machine without ${missing} is told so in one sentence`, async () => {
+  test(`a machine without ${missing} gets an error of one sentence`, async () => {
     const tools = TOOLS.filter((tool) => tool !== missing && tool !== 'python3')
     // A Python that has pip, as far as the check can see: nothing else may be asked of it.
     const { status, said } = await build(missing, tools, '#!/bin/sh\nexit 0\n')
@@ -43,7 +43,7 @@ for (const missing of ['node', 'npm', 'flock']) {
   })
 }
 
-test('a machine without pip is told so', async () => {
+test('a machine without pip gets an error', async () => {
   const tools = TOOLS.filter((tool) => tool !== 'python3')
   const { status, said } = await build('pip', tools, '#!/bin/sh\nexit 1\n')
   expect(said).toBe('This machine lacks pip (python3 -m pip): install it and run this again.\n')

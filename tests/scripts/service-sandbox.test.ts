@@ -116,7 +116,7 @@ describe.skipIf(why !== undefined)(under, () => {
     expect(started.stderr).toBe('')
     const inside: Report = JSON.parse(machine.read('doctor'))
     expect(inside.ok).toBe(true)
-    // Only in there is a cgroup of its own.
+    // Only that machine has its own cgroup.
     const layers = ({ layers }: Report) =>
       layers
         .filter(({ layer }) => layer !== 'cgroup')

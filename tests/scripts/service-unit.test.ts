@@ -35,9 +35,11 @@ test.skipIf(Bun.which('systemd-analyze') === null)('systemd-analyze verify passe
 })
 
 test('the unit starts the service where the settings lie that it speaks of', () => {
-  const told = /settings into[\s#]+(\S+)\/functions\.toml/.exec(unit)?.[1]
-  expect(settings('WorkingDirectory')).toEqual([told ?? 'no folder is told'])
-  expect(settings('ConfigurationDirectory').map((name) => join('/etc', name))).toEqual([told ?? ''])
+  const directory = /settings into[\s#]+(\S+)\/functions\.toml/.exec(unit)?.[1]
+  expect(settings('WorkingDirectory')).toEqual([directory ?? 'the unit names no directory'])
+  expect(settings('ConfigurationDirectory').map((name) => join('/etc', name))).toEqual([
+    directory ?? '',
+  ])
 })
 
 test('the unit takes nothing away that the sandbox is made of', () => {

@@ -33,7 +33,7 @@ function ecmascript(): Set<string> {
   return new Set(files.flatMap((name) => valuesOf(readFileSync(join(lib, name), 'utf8'))))
 }
 
-/** Declared with ECMAScript, but not there. */
+/** Declared with ECMAScript, but missing in a worker. */
 const DECLARED_ONLY = ['Intl', 'Temporal']
 /** Of ECMAScript, but not declared as the others are. */
 const UNDECLARED = ['Iterator', 'globalThis', 'undefined', 'escape', 'unescape']
@@ -80,7 +80,7 @@ test('every example compiles against them, without the DOM', () => {
   expect(compile(sources, { skipLibCheck: true })).toEqual({ said: '', exitCode: 0 })
 })
 
-test('handlers are checked, and what is not there is an error', () => {
+test('handlers are checked, and a missing global is an error', () => {
   const good = join(dir, 'good.ts')
   writeFileSync(
     good,
@@ -97,7 +97,10 @@ test('handlers are checked, and what is not there is an error', () => {
   writeFileSync(bad, 'export default [document, WebSocket, WebAssembly, localStorage]')
   const missing = [...compile([bad]).said.matchAll(/Cannot find name '(\w+)'/g)]
   expect(missing.map((match) => match[1])).toEqual([
-    ...['document', 'WebSocket', 'WebAssembly', 'localStorage'],
+    'document',
+    'WebSocket',
+    'WebAssembly',
+    'localStorage',
   ])
 })
 

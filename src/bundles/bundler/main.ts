@@ -1,4 +1,7 @@
-/** The bundler's own process: one task on standard input, files in its folder, a failure on standard output. */
+/**
+ * The bundler process: reads a task from standard input, writes files, prints a failure on standard
+ * output.
+ */
 import { join } from 'node:path'
 import { nodePlugin } from './plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE } from './task.ts'
@@ -21,14 +24,14 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
     sourcemap: 'external',
     metafile: true,
     env: 'disable',
-    // A macro is the tenant's code, and would run here.
+    // A macro is tenant code and would run in this process.
     macros: false,
     throw: false,
     define: { 'process.env.NODE_ENV': '"production"', ...task.define },
     ...(quickjs
       ? {
           target: 'browser',
-          // As edge platforms do. Not workerd: what packages have for it imports modules of Cloudflare's.
+          // As on edge platforms. Not workerd: packages' code for it imports Cloudflare's modules.
           conditions: ['worker', 'edge-light'],
           external: ['fn:*'],
           plugins: [nodePlugin(task)],
@@ -45,8 +48,8 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
 }
 
 /**
- * What the bundle itself imports. The bundler's own list of imports has also those that nothing
- * needed and that it did not follow; only where there are any, the bundle is looked through.
+ * The imports of the bundle itself. The bundler's list also has imports that nothing needs and that
+ * were not followed. Only if there are any, the bundle is searched.
  */
 async function outsideOf({ metafile, outputs }: Bun.BuildOutput): Promise<string[]> {
   const all = Object.values(metafile?.inputs ?? {}).flatMap(({ imports }) => imports)
@@ -61,7 +64,7 @@ function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure {
   const log = logs.find(({ level }) => level === 'error') ?? logs[0]
   const position = log?.position
   return {
-    message: log?.message ?? 'the bundler does not say why',
+    message: log?.message ?? 'The bundler failed without a message.',
     ...(position && { file: position.file, line: position.line, column: position.column }),
   }
 }

@@ -1,10 +1,10 @@
-/** Serves Node's modules to the bundle of a quickjs-ng function: those of its imports, and no more. */
+/** A bundler plugin that provides Node's modules to a quickjs-ng function. */
 import { readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { BuildTask } from './task.ts'
 
-const OURS = 'functions'
+const NAMESPACE = 'functions'
 /** `require` of a module gives its default export, as Node's own modules do. */
 const REQUIRE = 'require:'
 
@@ -15,14 +15,14 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
   const sourceOf = (file: string): string => {
     sources ??= JSON.parse(readFileSync(task.nodeModules, 'utf8')) as Record<string, string>
     const text = sources[file]
-    if (text === undefined) throw new Error(`there is no source of ${file}`)
+    if (text === undefined) throw new Error(`no source for the module file ${file}`)
     return text
   }
   return {
     name: 'node-modules',
     setup(build) {
       build.onResolve({ filter: /^functions:(?:entry|globals)$/ }, ({ path, importer }) =>
-        importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: OURS },
+        importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
       )
       build.onResolve({ filter }, ({ path, importer, kind }) => {
         const name = path.replace(/^node:/, '')
@@ -30,23 +30,28 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
           return undefined
         }
         if (!Object.hasOwn(task.nodeNames, name)) {
-          return { path: `missing:${path}`, namespace: OURS }
+          return { path: `missing:${path}`, namespace: NAMESPACE }
         }
         const isRequire = kind === 'require-call' && !importer.startsWith(REQUIRE)
-        return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: OURS }
+        return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: NAMESPACE }
       })
-      // Parts that several of our modules share.
+      // Chunks that several of these modules share.
       build.onResolve({ filter: /^\.\/part-[a-z0-9]+\.js$/ }, ({ path, importer }) =>
-        importer.startsWith('/') ? undefined : { path: `part:${path.slice(2)}`, namespace: OURS },
+        importer.startsWith('/')
+          ? undefined
+          : { path: `part:${path.slice(2)}`, namespace: NAMESPACE },
       )
-      build.onLoad({ filter: /.*/, namespace: OURS }, ({ path }) => {
+      build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {
         return { contents: contentsOf(task, path, sourceOf), loader: 'js' }
       })
     },
   }
 }
 
-/** Ours are named by their kind: the entry, the globals, one of Node's, its form for `require`, a part, or what is missing. */
+/**
+ * The source of a virtual module, by kind: entry, globals, Node module, its form for `require`,
+ * part, or missing.
+ */
 function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => string): string {
   if (path === 'entry') {
     return entryOf(task)
@@ -55,7 +60,7 @@ function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => s
     return globalsOf(task)
   }
   if (path.startsWith('missing:')) {
-    // Refused when all imports are known, so that it is named with its line.
+    // `checkImports` refuses it later, with its line.
     return 'module.exports = {}'
   }
   if (path.startsWith(REQUIRE)) {
@@ -65,7 +70,7 @@ function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => s
   return sourceOf(kind === 'part' ? name : `${task.nodeNames[name]}.js`)
 }
 
-/** Before the tenant's entry, what makes the globals that its bundle names. */
+/** An entry that defines the needed globals before it loads the tenant's entry. */
 function entryOf({ entry, exports }: BuildTask): string {
   const names = exports.map((name) => (/^[\w$]+$/.test(name) ? name : JSON.stringify(name)))
   return `import 'functions:globals'\nexport { ${names.join(', ')} } from ${JSON.stringify(entry)}\n`
@@ -81,7 +86,7 @@ function globalsOf({ globals }: BuildTask): string {
   return [...imports, ...makes, ''].join('\n')
 }
 
-/** A package may say what it wants in a browser in place of a module of Node's. */
+/** Whether the importer's package.json replaces a Node module in browsers (field `browser`). */
 function isMapped(importer: string, name: string): boolean {
   if (!importer.startsWith('/')) {
     return false
@@ -91,7 +96,7 @@ function isMapped(importer: string, name: string): boolean {
       const { browser } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))
       return typeof browser === 'object' && browser !== null && Object.hasOwn(browser, name)
     } catch {
-      // none here, or none that can be read: the next folder up
+      // No readable package.json here: try the parent directory.
     }
   }
   return false

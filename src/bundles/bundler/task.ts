@@ -1,19 +1,19 @@
-/** What the service asks of the bundler's process, on its standard input, and what that answers. */
+/** The messages between the caller and the bundler process. */
 import type { Runtime } from '../../capabilities/runtime.ts'
 
 export interface BuildTask {
   entry: string
   out: string
   runtime: Runtime
-  /** Identifiers that no module declares, and what they become. */
+  /** Replacements for identifiers that no module declares. */
   define: Record<string, string>
   /** The file with the sources of Node's modules, a JSON object by name. */
   nodeModules: string
   /** Files in it by the name that is imported. */
   nodeNames: Record<string, string>
-  /** Globals to make before the entry runs, by name: the module of Node's that has each. */
+  /** Globals to define before the entry runs, with the Node module that exports each. */
   globals: Record<string, string>
-  /** Of the entry: known from a build before this one, needed where there are globals to make. */
+  /** Exports of the entry, from an earlier build. Needed if there are globals to define. */
   exports: string[]
 }
 

@@ -1,4 +1,4 @@
-/** Runs the unit under a real systemd, on a machine of its own (machine.sh). */
+/** Runs the unit under a real systemd, on a separate machine (machine.sh). */
 import {
   chmodSync,
   existsSync,
