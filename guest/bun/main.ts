@@ -16,7 +16,7 @@ import {
 import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
 import { captureConsole, captureFailures } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
-import { Fetches } from './fetches.ts'
+import { FetchTable } from './fetch-table.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
@@ -24,7 +24,7 @@ import { Runs } from './runs.ts'
 const BROKERED = 'brokered'
 
 const channel = new Channel()
-const fetches = new Fetches(channel)
+const fetches = new FetchTable(channel)
 const runs = new Runs(channel, (id) => fetches.endOf(id))
 
 const decoder = new FrameDecoder<HostMessage>(

@@ -1,7 +1,7 @@
 /** Tries bundles where no service runs: a worker loads each, and nothing is switched. */
 import { FunctionError } from '../errors.ts'
 import type { PreparedVersion } from '../router/router.ts'
-import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
+import type { Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
 import type { RunnableVersion, ServiceControl } from './control.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { RunnableVersion, ServiceControl } from './control.ts'
  *
  * @throws {FunctionError} why it did not get so far
  */
-export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise<Worker> {
+export function readyWorker(launcher: WorkerFactory, spec: WorkerSpec): Promise<Worker> {
   return new Promise((resolve, reject) => {
     const gone = new FunctionError('WORKER_START_FAILED', 'The worker ended before it was ready.')
     const worker = launcher.start(spec, {
@@ -23,11 +23,11 @@ export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise
 }
 
 export class Trial implements ServiceControl {
-  readonly #start: () => Promise<WorkerLauncher>
-  #launcher: WorkerLauncher | undefined
+  readonly #start: () => Promise<WorkerFactory>
+  #launcher: WorkerFactory | undefined
 
   /** @param start makes the launcher when the first bundle is tried */
-  constructor(start: () => Promise<WorkerLauncher>) {
+  constructor(start: () => Promise<WorkerFactory>) {
     this.#start = start
   }
 

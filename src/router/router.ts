@@ -6,7 +6,7 @@ import type { SlotState } from '../pool/pooled-worker.ts'
 import type { Fleet } from '../pool/worker-budget.ts'
 import type { CounterBook } from '../telemetry/counters.ts'
 import { sandboxViolation } from '../worker/session/failures.ts'
-import type { WorkerLauncher, WorkerLog, WorkerSpec } from '../worker/worker.ts'
+import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 
 /** A function version with all that its requests and workers need. */
@@ -26,7 +26,7 @@ export interface FunctionSource {
 
 export interface RouterOptions {
   source: FunctionSource
-  launcher: WorkerLauncher
+  launcher: WorkerFactory
   fleet: Fleet
   counters: CounterBook
   /** For every pool; the version's own settings go over it. */

@@ -8,7 +8,7 @@ import type {
   ResponseSink,
   Worker,
   WorkerEvents,
-  WorkerLauncher,
+  WorkerFactory,
   WorkerSpec,
   WorkerState,
 } from '../worker/worker.ts'
@@ -48,7 +48,7 @@ export class TestClock implements Clock {
   }
 }
 
-export class InvocationDouble implements Invocation {
+export class FakeInvocation implements Invocation {
   readonly id: number
   readonly request: InvocationRequest
   readonly sink: ResponseSink
@@ -85,7 +85,7 @@ export class InvocationDouble implements Invocation {
   }
 }
 
-export class WorkerDouble implements Worker {
+export class FakeWorker implements Worker {
   readonly id: number
   readonly runtime
   readonly spec: WorkerSpec
@@ -97,10 +97,10 @@ export class WorkerDouble implements Worker {
   silent = false
   /** As if its start had been sent at once. */
   early = false
-  taken: InvocationDouble[] = []
+  taken: FakeInvocation[] = []
   shutdownGraceMs: number | undefined
   killed: FunctionError | undefined
-  #running = new Set<InvocationDouble>()
+  #running = new Set<FakeInvocation>()
   #gone = Promise.withResolvers<void>()
 
   constructor(id: number, spec: WorkerSpec, events: WorkerEvents) {
@@ -122,7 +122,7 @@ export class WorkerDouble implements Worker {
     return this.taken.length
   }
 
-  get last(): InvocationDouble {
+  get last(): FakeInvocation {
     const last = this.taken.at(-1)
     if (last === undefined) throw new Error('nothing was invoked')
     return last
@@ -130,7 +130,7 @@ export class WorkerDouble implements Worker {
 
   invoke(request: InvocationRequest, sink: ResponseSink, completion: Completion): Invocation {
     if (this.state !== 'ready' && !this.takesEarly) throw new Error(`invoke while ${this.state}`)
-    const invocation = new InvocationDouble(this.taken.length + 1, request, sink, completion)
+    const invocation = new FakeInvocation(this.taken.length + 1, request, sink, completion)
     this.taken.push(invocation)
     this.#running.add(invocation)
     return invocation
@@ -158,14 +158,14 @@ export class WorkerDouble implements Worker {
     this.events.silent(silent)
   }
 
-  finish(invocation: InvocationDouble, unsent = false): void {
+  finish(invocation: FakeInvocation, unsent = false): void {
     this.#running.delete(invocation)
     invocation.completion.done({ cpuUs: 10, unsent })
     if (this.state === 'draining' && this.#running.size === 0) this.exit()
   }
 
   /** Goes; `unsent` invocations were not written, the others fail. */
-  exit(error?: FunctionError, unsent: readonly InvocationDouble[] = []): void {
+  exit(error?: FunctionError, unsent: readonly FakeInvocation[] = []): void {
     if (this.state === 'gone') return
     this.state = 'gone'
     for (const invocation of this.#running) {
@@ -178,20 +178,20 @@ export class WorkerDouble implements Worker {
   }
 }
 
-export class LauncherDouble implements WorkerLauncher {
-  readonly started: WorkerDouble[] = []
+export class FakeWorkerFactory implements WorkerFactory {
+  readonly started: FakeWorker[] = []
   /** Workers take one invocation while they start. */
   early = false
 
-  start(spec: WorkerSpec, events: WorkerEvents): WorkerDouble {
-    const worker = new WorkerDouble(this.started.length + 1, spec, events)
+  start(spec: WorkerSpec, events: WorkerEvents): FakeWorker {
+    const worker = new FakeWorker(this.started.length + 1, spec, events)
     worker.early = this.early
     this.started.push(worker)
     return worker
   }
 
   /** The worker that was started as number `index`. */
-  at(index: number): WorkerDouble {
+  at(index: number): FakeWorker {
     const worker = this.started.at(index)
     if (worker === undefined) throw new Error(`no worker ${index} was started`)
     return worker

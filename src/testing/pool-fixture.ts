@@ -6,7 +6,7 @@ import type { Job, Waited } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import { Fleet } from '../pool/worker-budget.ts'
 import type { Invocation, ResponseHead } from '../worker/worker.ts'
-import { anySpec, LauncherDouble, TestClock, type WorkerDouble } from './fake-worker.ts'
+import { anySpec, type FakeWorker, FakeWorkerFactory, TestClock } from './fake-worker.ts'
 
 export const LIMITS: PoolLimits = {
   minWorkers: 0,
@@ -68,9 +68,9 @@ export class Note implements Job {
 }
 
 /** Pools of one fleet, with time and workers in the test's hand. */
-export class Bench {
+export class PoolFixture {
   readonly clock = new TestClock()
-  readonly launcher = new LauncherDouble()
+  readonly launcher = new FakeWorkerFactory()
   readonly fleet: Fleet
   readonly logged: [message: string, requestId: string | undefined][] = []
 
@@ -85,11 +85,11 @@ export class Bench {
   }
 
   /** The worker that was started as number `index`. */
-  at(index: number): WorkerDouble {
+  at(index: number): FakeWorker {
     return this.launcher.at(index)
   }
 
-  get started(): readonly WorkerDouble[] {
+  get started(): readonly FakeWorker[] {
     return this.launcher.started
   }
 
@@ -107,7 +107,7 @@ export class Bench {
 }
 
 /** Ends the oldest invocation that a worker still runs. */
-export function finishOne(worker: WorkerDouble): void {
+export function finishOne(worker: FakeWorker): void {
   const running = worker.taken.find((one) => one.cancelled !== 'finished')
   if (running === undefined) throw new Error('nothing runs')
   running.cancelled = 'finished'

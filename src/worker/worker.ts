@@ -142,7 +142,7 @@ export interface Worker {
 }
 
 /** Starts workers of both runtimes; owns the templates. Closing it ends every process it started. */
-export interface WorkerLauncher {
+export interface WorkerFactory {
   /** Returns at once in state `starting`; failures to start arrive as `events.exit`. */
   start(spec: WorkerSpec, events: WorkerEvents): Worker
   /** Starts what must be warm (the sealed template); resolves when it accepts. */

@@ -2,7 +2,7 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
+import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
 import { type Bench, openLauncher } from './harness.ts'
 
 export const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`
@@ -16,7 +16,7 @@ export interface FakeBench extends Bench {
   script(name: string, body: string): string
 }
 
-export function openFakeLauncher(overrides: Partial<WorkerLauncherOptions> = {}): FakeBench {
+export function openFakeLauncher(overrides: Partial<WorkerFactoryOptions> = {}): FakeBench {
   const dir = mkdtempSync(join(tmpdir(), 'functions-fake-'))
   const script = (name: string, body: string) => {
     const path = join(dir, name)

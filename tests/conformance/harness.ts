@@ -13,14 +13,11 @@ import type {
   ResponseHead,
   ResponseSink,
   Worker,
-  WorkerLauncher,
+  WorkerFactory,
   WorkerLog,
   WorkerSpec,
 } from '../../src/worker/worker.ts'
-import {
-  createWorkerLauncher,
-  type WorkerLauncherOptions,
-} from '../../src/worker/worker-factory.ts'
+import { createWorkerFactory, type WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
 import { makeEgress } from '../egress/harness.ts'
 
 export { eventually as until } from '../../src/testing/eventually.ts'
@@ -33,14 +30,14 @@ const MB = 1024 * 1024
 export const RUNTIMES: Runtime[] = ['quickjs-ng', 'bun']
 
 export interface Bench {
-  launcher: WorkerLauncher
+  launcher: WorkerFactory
   close(): Promise<void>
 }
 
 /** A launcher over a run directory of its own. */
-export function openLauncher(overrides: Partial<WorkerLauncherOptions> = {}): Bench {
+export function openLauncher(overrides: Partial<WorkerFactoryOptions> = {}): Bench {
   const runDir = mkdtempSync(join(tmpdir(), 'functions-conformance-'))
-  const launcher = createWorkerLauncher({
+  const launcher = createWorkerFactory({
     launcherPath: LAUNCHER,
     workerPath: WORKER,
     executablePath: process.execPath,
@@ -108,7 +105,7 @@ export interface Started {
   retirements: string[]
 }
 
-export function begin(launcher: WorkerLauncher, spec: WorkerSpec): Started {
+export function begin(launcher: WorkerFactory, spec: WorkerSpec): Started {
   const ready = Promise.withResolvers<number>()
   const exit = Promise.withResolvers<FunctionError | undefined>()
   ready.promise.catch(() => {})
@@ -130,7 +127,7 @@ export function begin(launcher: WorkerLauncher, spec: WorkerSpec): Started {
 
 /** Starts a worker and waits until it takes invocations. */
 export async function start(
-  launcher: WorkerLauncher,
+  launcher: WorkerFactory,
   runtime: Runtime,
   source: string,
   overrides: SpecOverrides = {},

@@ -13,7 +13,7 @@ import { constants, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
+import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
 import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')
@@ -36,7 +36,7 @@ export interface Stand {
 export function stand(
   runtime: Runtime,
   capabilities: Partial<Capabilities>,
-  overrides: Partial<WorkerLauncherOptions> = {},
+  overrides: Partial<WorkerFactoryOptions> = {},
 ): Stand {
   const bench = openLauncher({
     workerPath: EVIL_WORKER,
@@ -60,7 +60,7 @@ export const WITHOUT_NAMESPACES = [
  * The launcher as an ordinary user starts it: a service that is not root. Where these tests run as
  * root, through a script that gives that up.
  */
-export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerLauncherOptions> {
+export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOptions> {
   const folder = mkdtempSync(join(tmpdir(), 'functions-user-'))
   chmodSync(folder, 0o755)
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))

@@ -6,7 +6,7 @@ import type { Socket, Subprocess } from 'bun'
 import index from '../../protocol/golden/index.json'
 import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { CHANNEL_FD, EXIT_BREACH } from '../../src/worker/protocol/limits.ts'
-import { checkWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
+import { validateWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
 import { Frames, Inbox, type Message, Outbox } from './frames.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'
 
@@ -130,7 +130,7 @@ describe.each([
         expect(answer()).toEqual(expected)
       }
       for (const message of peer.inbox.all) {
-        if (message.type !== 'accepted') checkWorkerMessage(message)
+        if (message.type !== 'accepted') validateWorkerMessage(message)
       }
       if ('exits' in conversation) expect(await peer.exited()).toBe(conversation.exits as number)
       peer.close()

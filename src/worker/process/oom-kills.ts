@@ -1,4 +1,4 @@
-/** Tells the kernel's own kills for lack of memory from other SIGKILLs. */
+/** Distinguishes kills by the kernel's out-of-memory killer from other SIGKILLs. */
 import { readFileSync } from 'node:fs'
 
 const VMSTAT = '/proc/vmstat'

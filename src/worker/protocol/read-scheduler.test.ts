@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FrameDecoder } from './frame-decoder.ts'
-import { Intake } from './read-scheduler.ts'
+import { ReadScheduler } from './read-scheduler.ts'
 
 const LINES = 5000
 
@@ -9,7 +9,7 @@ let calls: string[]
 let broken: unknown[]
 
 /** An intake of numbered lines; every read of one is noted in `read`. */
-function intake(offset = 0): { intake: Intake; decoder: FrameDecoder<number> } {
+function intake(offset = 0): { intake: ReadScheduler; decoder: FrameDecoder<number> } {
   const decoder = new FrameDecoder<number>({
     check: (value) => {
       if (typeof value !== 'number') throw new Error('no number')
@@ -19,7 +19,7 @@ function intake(offset = 0): { intake: Intake; decoder: FrameDecoder<number> } {
     deliver: (n) => read.push(offset + n),
   })
   const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  return { decoder, intake: new Intake(decoder, source, (cause) => broken.push(cause)) }
+  return { decoder, intake: new ReadScheduler(decoder, source, (cause) => broken.push(cause)) }
 }
 
 const lines = (from: number, to: number) =>

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { seeded } from '../../testing/prng.ts'
 import { ProtocolBreach } from './messages.ts'
-import { checkTemplateMessage } from './zygote-messages.ts'
+import { validateZygoteMessage } from './zygote-messages.ts'
 
 const MESSAGES: Record<string, unknown>[] = [
   { type: 'listening', layers: ['seccomp'] },
@@ -53,7 +53,7 @@ test('lines as they are, changed in places, and none at all', () => {
   for (let i = 0; i < 20_000; i++) {
     const value = line(random)
     try {
-      const message = checkTemplateMessage(value) as unknown as Record<string, unknown>
+      const message = validateZygoteMessage(value) as unknown as Record<string, unknown>
       const shape = SHAPES[message.type as string] ?? {}
       const wrong = Object.entries(shape).filter(([key, holds]) => !holds(message[key]))
       expect([seed, value, wrong.map(([key]) => key)]).toEqual([seed, value, []])

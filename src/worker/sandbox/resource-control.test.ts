@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { namedProfile } from '../../capabilities/profiles.ts'
 import type { Worker, WorkerSpec } from '../worker.ts'
 import { Cgroups } from './cgroups.ts'
-import { niceOf, Shares } from './resource-control.ts'
+import { niceOf, ResourceControl } from './resource-control.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'functions-shares-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -35,19 +35,20 @@ beforeEach(() => {
   warnings = []
 })
 
-/** A process stands for a worker's; only what Shares looks at is there. */
+/** A process stands for a worker's; only what ResourceControl looks at is there. */
 function begin(): Worker & { pid: number } {
   const child = Bun.spawn(['sleep', '60'])
   processes.push(child)
   return { pid: child.pid, state: 'ready' } as Worker & { pid: number }
 }
 
-async function placed(shares: Shares, worker: Worker): Promise<void> {
+async function placed(shares: ResourceControl, worker: Worker): Promise<void> {
   shares.place(worker, spec)
   await Bun.sleep(100)
 }
 
-const shares = (cgroups?: Cgroups) => new Shares((_, message) => warnings.push(message), cgroups)
+const shares = (cgroups?: Cgroups) =>
+  new ResourceControl((_, message) => warnings.push(message), cgroups)
 
 test('without cgroups: the more workers, the nicer each', async () => {
   const all = shares()
@@ -65,7 +66,7 @@ test('with one: the process is moved, and shown so once it is', async () => {
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('cgroup')
   expect(readFileSync(join(root, own, 'func-a/cgroup.procs'), 'utf8')).toBe(`${worker.pid}`)
-  expect(getPriority(worker.pid)).toBe(0)
+  expect(getPriority(worker.pid)).toBe(getPriority())
 })
 
 test('where the kernel refuses: niced, shown as niced, and the operator is told', async () => {
@@ -75,7 +76,7 @@ test('where the kernel refuses: niced, shown as niced, and the operator is told'
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('nice')
   expect(getPriority(worker.pid)).toBe(5)
-  expect(warnings.join()).toContain('not held by cgroup')
+  expect(warnings.join()).toContain('not limited by cgroup')
   all.remove(worker, spec)
 })
 

@@ -5,7 +5,7 @@ import { Channel } from '../protocol/channel.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
 import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
 import type { RunningInvocation } from './invocation.ts'
-import { InFlight } from './invocation-table.ts'
+import { InvocationTable } from './invocation-table.ts'
 
 const WINDOW = 256 * 1024
 const PART = Buffer.alloc(64 * 1024, 'x')
@@ -40,7 +40,7 @@ class Sink implements ResponseSink, Completion {
 function setUp() {
   const channel = new Channel()
   let overdue = 0
-  const flying: InFlight = new InFlight(
+  const flying: InvocationTable = new InvocationTable(
     {
       channel,
       fetches: { endOf: () => {} },

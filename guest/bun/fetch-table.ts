@@ -15,7 +15,7 @@ import { OutboundFetch } from './outbound-fetch.ts'
 const LOCAL = /^(?:data|blob|file):/
 const native = globalThis.fetch
 
-export class Fetches {
+export class FetchTable {
   readonly #channel: Channel
   readonly #running = new Map<FetchId, OutboundFetch>()
   #lastId = 0
