@@ -1,11 +1,10 @@
-import { FunctionError } from '../errors.ts'
+import { FunctionError, sandboxViolation } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import type { SlotState } from '../pool/pooled-worker.ts'
 import type { Fleet } from '../pool/worker-budget.ts'
 import type { CounterBook } from '../telemetry/counters.ts'
-import { sandboxViolation } from '../worker/session/failures.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 

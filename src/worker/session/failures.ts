@@ -127,12 +127,6 @@ function explainProcess(
   return new FunctionError('WORKER_CRASHED', `The worker ${how}${when}.`)
 }
 
-/** The SANDBOX_VIOLATION among an error and its causes. */
-export function sandboxViolation(error: unknown): FunctionError | undefined {
-  if (!(error instanceof FunctionError)) return undefined
-  return error.code === 'SANDBOX_VIOLATION' ? error : sandboxViolation(error.cause)
-}
-
 /** The error of a worker that could not start. */
 export function asFunctionError(cause: unknown): FunctionError {
   if (cause instanceof FunctionError) return cause

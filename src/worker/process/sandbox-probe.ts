@@ -1,10 +1,10 @@
 /** Finds out which sandbox layers this machine provides, by asking the launcher for each. */
 
-import { launch, readLines } from '../process/spawn.ts'
 import { validateLaunchMessage } from '../protocol/announcements.ts'
 import { connectFd } from '../protocol/connect-fd.ts'
-import { Cgroups } from './cgroups.ts'
-import { remedy } from './sandbox.ts'
+import { Cgroups } from '../sandbox/cgroups.ts'
+import { remedy } from '../sandbox/sandbox.ts'
+import { launch, readLines } from './spawn.ts'
 
 export interface LayerReport {
   layer: string
