@@ -1,4 +1,4 @@
-/** One fetch that the host makes for this worker: what is sent of its body, and what comes back. */
+/** One fetch that the host makes for this worker: sends its body, and receives the response. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
 import type { FetchId, FetchResponseMessage } from '../../src/worker/protocol/messages.ts'
@@ -10,9 +10,9 @@ const WITHOUT_BODY = new Set([101, 103, 204, 205, 304])
 export class OutboundFetch {
   readonly id: FetchId
   readonly invocation: number
-  /** The request's body. */
+  /** The request body. */
   readonly outgoing: FlowControlledSender
-  /** Of the response. */
+  /** The response body. */
   readonly body: RequestBody
   readonly #channel: Channel
   readonly #onEnd: () => void
@@ -28,12 +28,12 @@ export class OutboundFetch {
     this.#onEnd = onEnd
   }
 
-  /** The response, as soon as its head is there. */
+  /** Resolves with the response when its head has arrived. */
   get answered(): Promise<Response> {
     return this.#answered.promise
   }
 
-  /** Sends the request's body, as fast as the host takes it. */
+  /** Sends the request body, as fast as credit allows. */
   async upload(body: ReadableStream<Uint8Array>): Promise<void> {
     try {
       for await (const chunk of body) {
@@ -61,18 +61,18 @@ export class OutboundFetch {
     this.#answered.resolve(response)
   }
 
-  /** The response is there as a whole. */
+  /** The response is complete. */
   onEnd(): void {
     this.body.end()
     this.#finish()
   }
 
-  /** The host wants no more of the request's body. */
+  /** The host does not want the rest of the request body. */
   onUploadUnwanted(): void {
     this.outgoing.close()
   }
 
-  /** The tenant does not want it any more. */
+  /** The tenant aborted the fetch. */
   abort(reason: unknown): void {
     if (this.#over) return
     this.#channel.sendLine(`{"type":"cancel","id":"${this.id}","reason":"abort"}\n`)

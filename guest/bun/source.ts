@@ -1,8 +1,8 @@
-/** Gives the runner as one text, built when its importer is: a macro, it never runs in the service. */
+/** The runner as one text. This is a macro: it runs when its importer is built, never in the service. */
 
 /** @returns the bundled runner, small enough for one argument of a command line */
 export function runnerSource(): string {
-  // Bun.build would wait for the bundler that waits for this macro: hence a process of its own.
+  // Bun.build would wait for the bundler, which waits for this macro; so it is a separate process.
   const built = Bun.spawnSync(
     [
       process.execPath,
@@ -10,7 +10,7 @@ export function runnerSource(): string {
       `${import.meta.dir}/main.ts`,
       '--target=bun',
       '--format=esm',
-      // Not a file: the runner itself makes a module of that name.
+      // Not a file: the runner defines a module of this name.
       '--external=bundle.js',
       '--minify-syntax',
       '--minify-whitespace',

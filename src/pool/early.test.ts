@@ -7,7 +7,7 @@ let bench: PoolFixture
 
 beforeEach(() => {
   bench = new PoolFixture()
-  bench.launcher.early = true
+  bench.factory.early = true
 })
 
 test('it does not wait in the queue, and what loading took is not its execution', () => {

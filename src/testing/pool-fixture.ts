@@ -70,7 +70,7 @@ export class Note implements Job {
 /** Pools of one fleet, with time and workers in the test's hand. */
 export class PoolFixture {
   readonly clock = new TestClock()
-  readonly launcher = new FakeWorkerFactory()
+  readonly factory = new FakeWorkerFactory()
   readonly fleet: Fleet
   readonly logged: [message: string, requestId: string | undefined][] = []
 
@@ -79,18 +79,18 @@ export class PoolFixture {
   }
 
   pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
-    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.launcher, this.fleet, {
+    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.fleet, {
       log: (entry, requestId) => this.logged.push([entry.message, requestId]),
     })
   }
 
   /** The worker that was started as number `index`. */
   at(index: number): FakeWorker {
-    return this.launcher.at(index)
+    return this.factory.at(index)
   }
 
   get started(): readonly FakeWorker[] {
-    return this.launcher.started
+    return this.factory.started
   }
 
   note(requestId = 'r'): Note {

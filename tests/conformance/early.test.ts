@@ -6,15 +6,15 @@ import {
   call,
   makeSpec,
   open,
-  openLauncher,
+  openFactory,
   parentOf,
   type Started,
   start,
   until,
 } from './harness.ts'
 
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
 const hello = `export default () => new Response('hello')`
 
@@ -26,11 +26,11 @@ function atOnce(source: string): WorkerSpec {
 
 /** A worker whose process was connected before: it takes an invocation at once. */
 async function early(source: string): Promise<Started> {
-  let started = begin(bench.launcher, atOnce(source))
+  let started = begin(fixture.factory, atOnce(source))
   for (let tries = 0; !started.worker.takesEarly && tries < 200; tries++) {
     await Bun.sleep(5)
     await started.worker.shutdown(0)
-    started = begin(bench.launcher, atOnce(source))
+    started = begin(fixture.factory, atOnce(source))
   }
   expect(started.worker.takesEarly).toBe(true)
   expect(started.worker.state).toBe('starting')
@@ -38,7 +38,7 @@ async function early(source: string): Promise<Started> {
 }
 
 test('begins when the bundle is loaded', async () => {
-  await start(bench.launcher, 'quickjs-ng', hello)
+  await start(fixture.factory, 'quickjs-ng', hello)
   const { worker, ready } = await early(`
     await new Promise((resolve) => setTimeout(resolve, 150))
     const loaded = 'loaded'

@@ -29,15 +29,15 @@ const MB = 1024 * 1024
 
 export const RUNTIMES: Runtime[] = ['quickjs-ng', 'bun']
 
-export interface Bench {
-  launcher: WorkerFactory
+export interface FactoryFixture {
+  factory: WorkerFactory
   close(): Promise<void>
 }
 
-/** A launcher over a run directory of its own. */
-export function openLauncher(overrides: Partial<WorkerFactoryOptions> = {}): Bench {
+/** A worker factory with a new run directory. */
+export function openFactory(overrides: Partial<WorkerFactoryOptions> = {}): FactoryFixture {
   const runDir = mkdtempSync(join(tmpdir(), 'functions-conformance-'))
-  const launcher = createWorkerFactory({
+  const factory = createWorkerFactory({
     launcherPath: LAUNCHER,
     workerPath: WORKER,
     executablePath: process.execPath,
@@ -48,9 +48,9 @@ export function openLauncher(overrides: Partial<WorkerFactoryOptions> = {}): Ben
     ...overrides,
   })
   return {
-    launcher,
+    factory,
     close: async () => {
-      await launcher.close()
+      await factory.close()
       rmSync(runDir, { recursive: true, force: true })
     },
   }
@@ -105,14 +105,14 @@ export interface Started {
   retirements: string[]
 }
 
-export function begin(launcher: WorkerFactory, spec: WorkerSpec): Started {
+export function begin(factory: WorkerFactory, spec: WorkerSpec): Started {
   const ready = Promise.withResolvers<number>()
   const exit = Promise.withResolvers<FunctionError | undefined>()
   ready.promise.catch(() => {})
   const logs: WorkerLog[] = []
   const silences: boolean[] = []
   const retirements: string[] = []
-  const worker = launcher.start(spec, {
+  const worker = factory.start(spec, {
     ready: (initUs) => ready.resolve(initUs),
     exit: (error) => {
       ready.reject(error ?? new Error('exited'))
@@ -127,12 +127,12 @@ export function begin(launcher: WorkerFactory, spec: WorkerSpec): Started {
 
 /** Starts a worker and waits until it takes invocations. */
 export async function start(
-  launcher: WorkerFactory,
+  factory: WorkerFactory,
   runtime: Runtime,
   source: string,
   overrides: SpecOverrides = {},
 ): Promise<Started> {
-  const started = begin(launcher, makeSpec(runtime, source, overrides))
+  const started = begin(factory, makeSpec(runtime, source, overrides))
   await started.ready
   return started
 }

@@ -4,7 +4,7 @@ import {
   type Call,
   call,
   open,
-  openLauncher,
+  openFactory,
   RUNTIMES,
   type Started,
   start,
@@ -12,8 +12,8 @@ import {
 } from './harness.ts'
 
 const MB = 1024 * 1024
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
 /** `/slow` answers after a moment; whatever `bad` is, `/bad` does it. */
 function withNeighbour(bad: string): string {
@@ -47,7 +47,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
 
   test('a promise that never settles: TIMEOUT at the deadline, the slot free, the worker well', async () => {
     const source = withNeighbour('await new Promise(() => {})')
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker, { ...bad, deadlineMs: 200 })
     expect(answer.error?.code).toBe('TIMEOUT')
     expect(answer.answeredAfter).toBeGreaterThan(195)
@@ -64,7 +64,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         c.close()
       },
     }))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker, { deadlineMs: 200 })
     expect(answer.error).toBeUndefined()
     expect(answer.body.toString()).toBe('late')
@@ -83,7 +83,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   ])(
     '%s: TIMEOUT within 1 s of its deadline, the neighbour as the runtime can',
     async (_what, code) => {
-      const started = await start(bench.launcher, runtime, withNeighbour(code))
+      const started = await start(fixture.factory, runtime, withNeighbour(code))
       const neighbour = open(started.worker, slow)
       const begun = performance.now()
       const running = open(started.worker, { ...bad, deadlineMs: 300, cpuMs: 20_000 })
@@ -101,7 +101,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   )
 
   test('more CPU than its budget: CPU_LIMIT, the neighbour as the runtime can', async () => {
-    const started = await start(bench.launcher, runtime, withNeighbour('while (1);'), {
+    const started = await start(fixture.factory, runtime, withNeighbour('while (1);'), {
       capabilities: { maxCpu: 200 },
     })
     const neighbour = open(started.worker, { ...slow, cpuMs: 200 })
@@ -118,7 +118,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       setTimeout(() => { for (;;); }, 20)
       return new Response('answered')
     }`
-    const started = await start(bench.launcher, runtime, source)
+    const started = await start(fixture.factory, runtime, source)
     const answer = await call(started.worker)
     // An engine that drops the timers of an ended invocation has nothing left that could burn.
     if (interrupts) {
@@ -141,7 +141,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   ])(
     'allocation %s: MEMORY_LIMIT, and the next worker works',
     async (_what, code) => {
-      const started = await start(bench.launcher, runtime, withNeighbour(code), {
+      const started = await start(fixture.factory, runtime, withNeighbour(code), {
         capabilities: { maxMemory: (interrupts ? 32 : 200) * MB, maxCpu: 20_000 },
       })
       const neighbour = open(started.worker, slow)
@@ -155,7 +155,11 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         expect((await neighbour.done).error?.code).toBe('WORKER_CRASHED')
         expect((await started.exit)?.code).toBe('MEMORY_LIMIT')
       }
-      const next = await start(bench.launcher, runtime, `export default () => new Response('next')`)
+      const next = await start(
+        fixture.factory,
+        runtime,
+        `export default () => new Response('next')`,
+      )
       expect((await call(next.worker)).body.toString()).toBe('next')
     },
     15_000,
@@ -167,7 +171,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       while (Date.now() < end);
       return new Response('back')
     }`
-    const started = await start(bench.launcher, runtime, source)
+    const started = await start(fixture.factory, runtime, source)
     const running = open(started.worker)
     await until('silent', () => started.worker.silent)
     expect((await running.done).body.toString()).toBe('back')
@@ -181,7 +185,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
 
   test('TIMEOUT on time, and the worker is killed and its neighbours answered', async () => {
     const { worker, exit, silences } = await start(
-      bench.launcher,
+      fixture.factory,
       'quickjs-ng',
       withNeighbour(blocker),
     )
@@ -199,7 +203,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
   })
 
   test('what had not left for the blocked worker can be dispatched again', async () => {
-    const { worker } = await start(bench.launcher, 'quickjs-ng', withNeighbour(blocker))
+    const { worker } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker))
     const guilty = open(worker, { ...bad, deadlineMs: 300 })
     await Bun.sleep(20)
     // Bodies fill the socket, which a blocked worker does not read; the last ones wait here.
@@ -220,7 +224,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
   })
 
   test('the CPU watch of the template ends a worker that cannot be interrupted', async () => {
-    const { worker, exit } = await start(bench.launcher, 'quickjs-ng', withNeighbour(blocker), {
+    const { worker, exit } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker), {
       capabilities: { maxCpu: 300 },
     })
     const answer = await call(worker, { ...bad, cpuMs: 300, deadlineMs: 20_000 })

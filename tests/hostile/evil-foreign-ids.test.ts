@@ -9,7 +9,7 @@ import {
   call,
   makeSpec,
   open,
-  openLauncher,
+  openFactory,
   type Started,
   until,
 } from '../conformance/harness.ts'
@@ -41,7 +41,7 @@ const FETCHES = 2
 
 const network = { allowNetwork: true }
 const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'] })
-const bench = openLauncher({
+const fixture = openFactory({
   ...{ workerPath: EVIL_WORKER, executablePath: EVIL_WORKER, log: () => {}, egress },
 })
 const kinds = [
@@ -69,7 +69,7 @@ beforeAll(async () => {
     request.on('end', () => response.end(Buffer.concat(parts)))
   })
   const spec = makeSpec('quickjs-ng', VICTIM, { capabilities: network })
-  victim = begin(bench.launcher, { ...spec, project: 'alpha', functionId: 'func-alpha.victim' })
+  victim = begin(fixture.factory, { ...spec, project: 'alpha', functionId: 'func-alpha.victim' })
   await victim.ready
   for (let i = 0; i < EARLIER; i++) {
     const earlier = await inFlight()
@@ -79,7 +79,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await bench.close()
+  await fixture.close()
   egress.close()
   upstream.close()
 })
@@ -104,7 +104,7 @@ type Kind = (typeof kinds)[number]
 /** Another project's worker that says this once it has an invocation of its own. */
 async function evil([, runtime, capabilities]: Kind, said: string): Promise<Started> {
   const spec = makeSpec(runtime, `say ${said}`, { capabilities })
-  const started = begin(bench.launcher, {
+  const started = begin(fixture.factory, {
     ...spec,
     ...{ project: 'beta', functionId: 'func-beta.evil', functionName: 'evil' },
   })

@@ -30,7 +30,10 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await Promise.all([neighbour.close(), ...Object.values(stands).map(({ bench }) => bench.close())])
+  await Promise.all([
+    neighbour.close(),
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+  ])
 })
 
 /** What its invocation was told, and why the worker had to go. */

@@ -48,7 +48,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   server.close()
-  await Promise.all(Object.values(stands).map(({ bench }) => bench.close()))
+  await Promise.all(Object.values(stands).map(({ fixture }) => fixture.close()))
   rmSync(secrets, { recursive: true, force: true })
 })
 

@@ -25,7 +25,10 @@ beforeAll(async () => {
   neighbour = await Neighbour.start()
 })
 afterAll(async () => {
-  await Promise.all([neighbour.close(), ...Object.values(stands).map(({ bench }) => bench.close())])
+  await Promise.all([
+    neighbour.close(),
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+  ])
 })
 
 for (const kind of ['strict, without user namespaces', ...withThem]) {

@@ -77,7 +77,10 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of servers) server.close()
-  await Promise.all([...Object.values(stands).map(({ bench }) => bench.close()), neighbour.close()])
+  await Promise.all([
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+    neighbour.close(),
+  ])
   rmSync(dir, { recursive: true, force: true })
 })
 

@@ -14,7 +14,13 @@ import { basename, join } from 'node:path'
 import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
-import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
+import {
+  begin,
+  type FactoryFixture,
+  makeSpec,
+  openFactory,
+  type Started,
+} from '../conformance/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')
 const BUILT = join(import.meta.dir, '../../.build/test')
@@ -28,7 +34,7 @@ const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) =
 
 /** A kind of sandbox that the evil worker stands in. */
 export interface Stand {
-  bench: Bench
+  fixture: FactoryFixture
   runtime: Runtime
   capabilities: Partial<Capabilities>
 }
@@ -38,13 +44,13 @@ export function stand(
   capabilities: Partial<Capabilities>,
   overrides: Partial<WorkerFactoryOptions> = {},
 ): Stand {
-  const bench = openLauncher({
+  const fixture = openFactory({
     workerPath: EVIL_WORKER,
     executablePath: EVIL_WORKER,
     log: () => {},
     ...overrides,
   })
-  return { bench, runtime, capabilities }
+  return { fixture, runtime, capabilities }
 }
 
 /** What the tests' ordinary user is called by number; it needs no entry in /etc/passwd. */
@@ -95,8 +101,8 @@ export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOp
   }
 }
 
-export function attack({ bench, runtime, capabilities }: Stand, attempt: string): Started {
-  return begin(bench.launcher, makeSpec(runtime, attempt, { capabilities }))
+export function attack({ fixture, runtime, capabilities }: Stand, attempt: string): Started {
+  return begin(fixture.factory, makeSpec(runtime, attempt, { capabilities }))
 }
 
 /**

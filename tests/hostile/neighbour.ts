@@ -1,7 +1,7 @@
 /** A function of another tenant's, asked one thing after the other while an attacker is at work; it must answer each. */
 import { expect } from 'bun:test'
 import type { Worker } from '../../src/worker/worker.ts'
-import { type Bench, call, openLauncher, start, until } from '../conformance/harness.ts'
+import { call, type FactoryFixture, openFactory, start, until } from '../conformance/harness.ts'
 
 const ECHO = `export default (req) => new Response(new URL(req.url).search)`
 /** So many answers at least, or nothing was running beside the attacker. */
@@ -11,18 +11,18 @@ export class Neighbour {
   sent = 0
   answered = 0
   readonly failures: string[] = []
-  readonly #bench: Bench
+  readonly #fixture: FactoryFixture
   #stopping = false
   #asking: Promise<void> = Promise.resolve()
 
-  private constructor(bench: Bench) {
-    this.#bench = bench
+  private constructor(fixture: FactoryFixture) {
+    this.#fixture = fixture
   }
 
   static async start(): Promise<Neighbour> {
-    const bench = openLauncher()
-    const neighbour = new Neighbour(bench)
-    const { worker } = await start(bench.launcher, 'quickjs-ng', ECHO)
+    const fixture = openFactory()
+    const neighbour = new Neighbour(fixture)
+    const { worker } = await start(fixture.factory, 'quickjs-ng', ECHO)
     neighbour.#asking = neighbour.#ask(worker)
     return neighbour
   }
@@ -50,6 +50,6 @@ export class Neighbour {
   async close(): Promise<void> {
     this.#stopping = true
     await this.#asking
-    await this.#bench.close()
+    await this.#fixture.close()
   }
 }
