@@ -1,4 +1,4 @@
-/** A worker is hostile from the moment it has read a bundle: what it says wrong ends it, and only it. */
+/** A worker is hostile as soon as it has read a bundle. An invalid message ends that worker only. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { onInvoke, openFakeFactory, READY } from './fake-factory.ts'
 import { begin, call, makeSpec, open, openFactory, start, until } from './harness.ts'

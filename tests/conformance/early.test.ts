@@ -1,4 +1,4 @@
-/** An invocation that is sent behind the start of its worker, before that one is ready. */
+/** An invocation that is sent after `start`, before its worker is ready. */
 import { afterAll, expect, test } from 'bun:test'
 import type { WorkerSpec } from '../../src/worker/worker.ts'
 import {
@@ -18,7 +18,7 @@ afterAll(() => fixture.close())
 
 const hello = `export default () => new Response('hello')`
 
-/** The bundle is there at once, as from a small file. */
+/** The bundle is available at once, as from a small file. */
 function atOnce(source: string): WorkerSpec {
   const bytes = new TextEncoder().encode(source)
   return { ...makeSpec('quickjs-ng', source), loadBundle: () => bytes }

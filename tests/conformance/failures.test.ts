@@ -1,4 +1,4 @@
-/** What goes wrong in a tenant's code has its answer, in both runtimes. */
+/** Every failure of a tenant's code has its error, in both runtimes. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { begin, call, makeSpec, open, openFactory, RUNTIMES, start, until } from './harness.ts'
 
@@ -145,7 +145,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     }
   })
 
-  test('that logs without end is cut off, and told so once', async () => {
+  test('that logs without end is cut off, with one notice', async () => {
     const source = `export default () => {
       for (let i = 0; i < 3000; i++) console.log('line ' + i)
       return new Response()

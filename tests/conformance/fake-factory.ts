@@ -7,7 +7,7 @@ import { type FactoryFixture, openFactory } from './harness.ts'
 
 export const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`
 
-/** A worker that says `code` as soon as it has an invocation. */
+/** A worker that runs `code` as soon as it has an invocation. */
 export const onInvoke = (code: string) =>
   `${READY} on((m) => { if (m.type === 'invoke') { ${code} } })`
 

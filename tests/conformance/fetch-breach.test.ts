@@ -1,4 +1,4 @@
-/** What a hostile worker says of fetches: a breach ends it; what is no breach costs a fetch. */
+/** What a hostile worker sends about fetches: a breach ends the worker; other mistakes fail one fetch. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { ServerResponse } from 'node:http'
 import { makeEgress } from '../egress/harness.ts'
@@ -167,7 +167,10 @@ test('fetches of a worker that dies are given up', async () => {
   await until('the request', () => held.length === 1)
   process.kill(worker.pid as number, 'SIGKILL')
   await running.done
-  await until('the upstream hears of it', () => held[0]?.req.socket.destroyed === true)
+  await until(
+    'the upstream sees the end of the request',
+    () => held[0]?.req.socket.destroyed === true,
+  )
 })
 
 test('a response goes no further than the worker gives credit', async () => {

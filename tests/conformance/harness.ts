@@ -95,7 +95,7 @@ export function makeSpec(
   }
 }
 
-/** A worker and what it told its owner so far. */
+/** A worker and its events so far. */
 export interface Started {
   worker: Worker
   ready: Promise<number>
@@ -144,7 +144,7 @@ export interface CallOptions {
   body?: Uint8Array | string
   deadlineMs?: number
   cpuMs?: number
-  /** Takes the response body no further than its first so many bytes, until `resume`. */
+  /** Gives no credit after this many bytes of the response body, until `resume`. */
   pauseAfter?: number
 }
 
@@ -162,7 +162,7 @@ export interface Answer {
 
 export interface Call {
   invocation: Invocation
-  /** The head or the failure is there. */
+  /** The head or the failure has arrived. */
   answered: Promise<void>
   done: Promise<Answer>
   received: () => number
@@ -172,7 +172,7 @@ export interface Call {
 
 const BODY_PART = 256 * 1024
 
-/** Takes what comes of one invocation; gives credit for it until it is to pause. */
+/** Records the response of one invocation, and gives credit for it unless it is paused. */
 class Recorder implements ResponseSink, Completion {
   readonly answered = Promise.withResolvers<void>()
   readonly finished = Promise.withResolvers<Answer>()
@@ -287,7 +287,7 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
 async function writeBody(to: Invocation, body: Uint8Array, recorder: Recorder): Promise<void> {
   for (let at = 0; at < body.length; at += BODY_PART) {
     recorder.drained = Promise.withResolvers<void>()
-    // What is written is the worker's from then on.
+    // The worker owns what was written.
     const part = Buffer.from(body.subarray(at, at + BODY_PART))
     if (!to.write(part)) await recorder.drained.promise
   }

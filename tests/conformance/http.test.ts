@@ -8,7 +8,7 @@ const MB = 1024 * KB
 const fixture = openFactory()
 afterAll(() => fixture.close())
 
-/** Bytes that are nothing like text, the same each time. */
+/** Binary bytes, the same each time. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8)) & 0xff

@@ -21,7 +21,7 @@ const hello = `export default () => new Response('hello')`
 const never = `export default () => new Promise(() => {})`
 
 describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
-  test('that is cancelled hears of it by its signal, and its slot is free', async () => {
+  test('that is cancelled gets an abort event, and its slot is free', async () => {
     const source = `export default (req) => new Promise(() => {
       req.signal.addEventListener('abort', () => console.log('aborted', req.signal.aborted))
     })`
@@ -95,7 +95,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
     }`
     const { worker } = await start(fixture.factory, runtime, source)
     const { cpuUs } = await call(worker)
-    // What the loop takes at the very least, however little of a processor there is to be had.
+    // The least time that the loop takes, even on a busy processor.
     expect(cpuUs).toBeGreaterThan(2_000)
     expect(cpuUs).toBeLessThan(2_000_000)
   })
@@ -266,7 +266,7 @@ describe('the template', () => {
         begin(own.factory, makeSpec('quickjs-ng', hello)),
       )
       await Bun.sleep(100)
-      // Two were connected before, and two spare children take a connection each.
+      // Two were connected before, and each of two spare children takes a connection.
       const starting = all.filter(({ worker }) => worker.state === 'starting')
       expect(starting.length).toBeGreaterThanOrEqual(196)
       expect((await call(first.worker)).body.toString()).toBe('hello')
@@ -290,7 +290,7 @@ describe('the template', () => {
     await Bun.sleep(20)
     await own.close()
     expect((await running.done).error?.code).toBe('SHUTTING_DOWN')
-    // Reaping what the template left is up to whoever is pid 1: none of them may still run.
+    // Pid 1 reaps what the zygote left: none of these processes may still run.
     await until('the processes are gone', () => pids.every((pid) => !runs(pid as number)))
     expect(readdirSync('/proc/self/fd').length).toBeLessThan(200)
   })

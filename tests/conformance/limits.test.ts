@@ -1,4 +1,4 @@
-/** Deadlines, CPU and memory hold whatever a tenant's code does; what Bun cannot keep is marked. */
+/** Deadlines, CPU and memory limits hold for any code. What Bun cannot enforce is marked. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import {
   type Call,
@@ -15,7 +15,7 @@ const MB = 1024 * 1024
 const fixture = openFactory()
 afterAll(() => fixture.close())
 
-/** `/slow` answers after a moment; whatever `bad` is, `/bad` does it. */
+/** `/slow` answers after a moment, and `/bad` runs `bad`. */
 function withNeighbour(bad: string): string {
   return `export default async (req) => {
     if (new URL(req.url).pathname === '/slow') {
@@ -33,7 +33,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   /** Only an engine with an interrupt can stop one invocation and go on with the others. */
   const interrupts = runtime === 'quickjs-ng'
 
-  /** The neighbours of a guilty invocation are answered; with Bun they end with its process. */
+  /** Whether the other invocations are answered. With Bun they end with the process of the guilty one. */
   async function expectNeighbour(neighbour: Call, started: Started): Promise<void> {
     const answer = await neighbour.done
     if (interrupts) {
@@ -92,7 +92,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       expect(performance.now() - begun).toBeLessThan(1300)
       if (interrupts) await expectNeighbour(neighbour, started)
       else {
-        // Silent, it is killed 250 ms after the latest deadline that it holds: the neighbour's.
+        // A silent worker is killed 250 ms after its latest deadline, which is the neighbour's.
         neighbour.invocation.cancel('the client is gone')
         expect((await started.exit)?.code).toBe('WORKER_CRASHED')
       }
@@ -120,7 +120,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     }`
     const started = await start(fixture.factory, runtime, source)
     const answer = await call(started.worker)
-    // An engine that drops the timers of an ended invocation has nothing left that could burn.
+    // An engine that drops the timers of an ended invocation has nothing left that uses CPU time.
     if (interrupts) {
       await Bun.sleep(100)
       expect(answer.body.toString()).toBe('answered')
@@ -206,7 +206,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
     const { worker } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker))
     const guilty = open(worker, { ...bad, deadlineMs: 300 })
     await Bun.sleep(20)
-    // Bodies fill the socket, which a blocked worker does not read; the last ones wait here.
+    // Bodies fill the socket of a blocked worker, and the last ones wait in this process.
     const body = Buffer.alloc(65_536)
     const waiting = Array.from({ length: 20 }, () =>
       open(worker, { ...slow, method: 'POST', body, deadlineMs: 30_000 }),

@@ -1,4 +1,4 @@
-/** Which sandbox a worker gets, what it may not be without, and that it answers requests in there. */
+/** The sandbox of each worker, the layers that it requires, and that it answers requests inside it. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { begin, call, makeSpec, openFactory, start, until } from './harness.ts'
@@ -60,7 +60,7 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
     expect(/^NSpid:.*\t(\d+)$/m.exec(status)?.[1]).toBe('1')
   })
 
-  test('started by exec is a process of its own, in namespaces of its own', async () => {
+  test('started by exec is a separate process, in its own namespaces', async () => {
     const starting = [{}, {}].map(() => start(alone.factory, 'quickjs-ng', OK))
     const workers = (await Promise.all(starting)).map(({ worker }) => worker)
     for (const worker of workers) {
@@ -138,7 +138,7 @@ describe('a Bun worker', () => {
     expect(seen).toMatchObject({ write: 1, cwd: '/' })
     expect(seen.passwd).toStartWith('refused: ENOENT')
     expect(seen.root).toStartWith('refused: EACCES')
-    // Without the right to list /proc, or with it: itself and nobody else.
+    // With or without the right to list /proc, it sees only itself.
     expect([0, 1, 'refused: EACCES']).toContain(seen.processes)
     expect(seen.spawn).toStartWith('refused: ENOSYS')
     expect(Object.keys(seen.env).filter((name) => name !== 'BUN_BE_BUN')).toEqual([])

@@ -1,7 +1,7 @@
-/** The attempts that are one system call each, and what becomes of them behind which filter. */
+/** Attempts of one system call each, and their outcome under each filter. */
 const x64 = process.arch === 'x64'
 
-/** What no filter allows: whoever tries dies. In the wider filters some of it is merely not there. */
+/** What no filter allows: the caller is killed. Wider filters refuse some of it instead. */
 export const CALLS = [
   ...['fork', 'clone-user-namespace', 'clone-all-namespaces', 'clone3', 'execve', 'execveat'],
   ...['unshare-user', 'unshare-network', 'setns', 'mount', 'remount-root', 'umount', 'open_tree'],
@@ -19,7 +19,7 @@ export const CALLS = [
   ...['negative-call', ...(x64 ? ['x32-write', 'x32-execve', 'iopl', 'ioperm', 'modify_ldt'] : [])],
 ]
 
-/** What dies, and what is refused, where the filter is a wide one. */
+/** What is killed, and what is refused, under a wide filter. */
 export const LETHAL = [
   ...['unshare-user', 'setns', 'mount', 'umount', 'open_tree', 'move_mount', 'fsopen', 'chroot'],
   ...['mount_setattr', 'pivot_root', 'ptrace-parent', 'ptrace-me', 'process_vm_writev', 'kcmp'],
@@ -56,7 +56,7 @@ export const REFUSED: [string, RegExp][] = [
   ['no-such-call', /^refused ENOSYS$/],
 ]
 
-/** What a wide filter allows: a JIT makes code out of data, and so do programs when they are loaded. */
+/** What a wide filter allows: a JIT makes code from data, and so does the loader of a program. */
 export const ALLOWED: [string, RegExp][] = [
   ['mmap-exec', /^done \d+$/],
   ['mprotect-exec', /^done 0$/],

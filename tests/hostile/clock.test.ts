@@ -1,4 +1,4 @@
-/** What a strict function may measure time with: coarse clocks, and no counter of its own. */
+/** How a strict function may measure time: with coarse clocks, and without a counter. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from '../worker/harness.ts'
 

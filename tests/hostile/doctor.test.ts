@@ -1,4 +1,4 @@
-/** What `functions doctor` says of the layers, held against what a worker of the same service runs under. */
+/** Compares the layers that `functions doctor` reports with those of a worker of the same service. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ const asUserWithout = [
   ...['/bin/sh', '-c', `exec ${asUser.join(' ')} ${WITHOUT_NAMESPACES} "$@"`, 'sh'],
 ]
 
-/** How a service is started, and whether it is root's and has namespaces. */
+/** How a service is started, whether as root, and whether it has namespaces. */
 const situations: [name: string, command: string[], root: boolean, namespaces: boolean][] = [
   ['an ordinary user without user namespaces', asUserWithout, false, false],
 ]

@@ -1,4 +1,4 @@
-/** The same attacker where the service is an ordinary user's, with user namespaces and without them. */
+/** The same attacker in a service of an ordinary user, with and without user namespaces. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { userNamespaces } from '../launcher/harness.ts'
 import { CALLS, LETHAL, REFUSED } from './attempts.ts'

@@ -41,7 +41,7 @@ const everything = {
   ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
 }
 
-/** Every kind of sandbox, and who stands in it. */
+/** Every kind of sandbox, with the evil worker in it. */
 const stands: Record<string, Stand> = {
   strict: stand('quickjs-ng', {}, { covered }),
   'strict, without namespaces': stand('quickjs-ng', {}, { covered, namespaces: 'off' }),
@@ -86,7 +86,7 @@ afterAll(async () => {
 
 for (const kind of [...SEALED, 'paths', 'all files']) {
   describe(`${kind}: a call that its filter does not have`, () => {
-    // There it is 1 itself.
+    // There the worker itself is pid 1.
     const calls = kind.endsWith('exec') ? CALLS.filter((name) => name !== 'tkill-init') : CALLS
     test.each(calls)('%s', async (attempt) => {
       expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
@@ -123,7 +123,7 @@ for (const kind of SEALED) {
     })
 
     test('descriptors beside its channel', async () => {
-      // A process of its own has its own two that print to its function's log.
+      // A separate process has two descriptors that print to its function's log.
       const printing = kind.endsWith('exec') ? 2 : 0
       expect(await outcome(stands[kind] as Stand, 'other-sockets')).toBe(`done ${printing}`)
     })
@@ -134,7 +134,7 @@ for (const kind of SEALED) {
     })
 
     test('a core file of what it knows', async () => {
-      // By exec it is the init of its pid namespace, which no signal of its own ends.
+      // An executed worker is the init of its pid namespace, so a signal that it sends to itself does not end it.
       expect(await outcome(stands[kind] as Stand, 'dump-core')).toMatch(
         kind === 'strict, by exec' ? /killed/ : /signal 6/,
       )
@@ -151,7 +151,7 @@ for (const kind of SEALED) {
     }, 60_000)
 
     test.if(x64)('the kernel’s 32-bit door', async () => {
-      // SIGSYS where the kernel has the door, SIGSEGV where it has none.
+      // SIGSYS if the kernel has this entry point, else SIGSEGV.
       expect(await outcome(stands[kind] as Stand, 'int80')).toMatch(/killed|signal 11/)
     })
   })
@@ -216,7 +216,7 @@ for (const kind of ['bun', 'programs', 'permissive']) {
       expect(await outcome(at, attempt)).toMatch(wanted)
     })
 
-    test('processes end at a number of its own', async () => {
+    test('processes have their own limit', async () => {
       const said = await outcome(at, 'count-forks')
       // The filter of Bun has threads only.
       if (kind === 'bun') expect(said).toBe('refused ENOSYS')

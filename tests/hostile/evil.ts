@@ -1,4 +1,4 @@
-/** Starts the evil worker through the product's own launcher and says what became of its attempt. */
+/** Starts the evil worker through the real launcher and returns the outcome of its attempt. */
 
 import {
   chmodSync,
@@ -27,12 +27,12 @@ const BUILT = join(import.meta.dir, '../../.build/test')
 export const EVIL_WORKER = join(BUILT, 'evil-worker')
 export const INJECT = join(BUILT, 'inject')
 
-/** How long an attempt may take before it counts as one that came to nothing. */
+/** Time that an attempt may take before it counts as `nothing`, ms. */
 const ATTEMPT_MS = 20_000
 
 const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
 
-/** A kind of sandbox that the evil worker stands in. */
+/** A kind of sandbox, with the evil worker in it. */
 export interface Stand {
   fixture: FactoryFixture
   runtime: Runtime
@@ -53,18 +53,18 @@ export function stand(
   return { fixture, runtime, capabilities }
 }
 
-/** What the tests' ordinary user is called by number; it needs no entry in /etc/passwd. */
+/** The uid of the ordinary user in tests. It needs no entry in /etc/passwd. */
 export const ORDINARY_ID = 61_234
 
-/** A user namespace whose own count of further ones is 0: what some machines do to every user. */
+/** A user namespace that may not create further ones, as some machines configure it for every user. */
 export const WITHOUT_NAMESPACES = [
   ...['unshare', '--user', '--map-user=1000', '--map-group=1000', '--keep-caps', '/bin/sh', '-c'],
   `'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@"' sh`,
 ].join(' ')
 
 /**
- * The launcher as an ordinary user starts it: a service that is not root. Where these tests run as
- * root, through a script that gives that up.
+ * The launcher as an ordinary user starts it, for a service that is not root. If these tests run as
+ * root, a script drops the privileges first.
  */
 export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOptions> {
   const folder = mkdtempSync(join(tmpdir(), 'functions-user-'))
@@ -120,7 +120,7 @@ export async function outcome(at: Stand, attempt: string): Promise<string> {
   while (started.logs.length === 0 && ended === undefined && performance.now() < end) {
     await Bun.sleep(2)
   }
-  // What it said before it died counts, and so does that it died without a word.
+  // What it printed before it died counts; else how it died.
   const said = started.logs[0]?.message
   started.worker.kill(new Error('enough') as never)
   if (said === undefined) return ended ?? 'nothing'

@@ -1,4 +1,4 @@
-/** What holds for the evil worker holds for a live, unmodified one: calls put into it from outside. */
+/** The same limits hold for an unmodified worker: system calls are injected into it from outside. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { constants } from 'node:os'
 import { call, openFactory, start, until } from '../conformance/harness.ts'
@@ -62,7 +62,7 @@ for (const [how, { factory }] of [
 }
 
 const ALL_BUT_OPEN: [string, ...number[]][] = CALLS.filter(([name]) => !name.startsWith('open'))
-/** What their wider filters still kill for; the rest is not there or leads nowhere. */
+/** What their wider filters still kill for. The rest is not available or has no effect. */
 const OUT: [string, ...number[]][] = [
   ...CALLS.filter(([name]) => ['ptrace', 'bpf', 'unshare', 'a call of x32'].includes(name)),
   ...([

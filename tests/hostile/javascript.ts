@@ -1,4 +1,4 @@
-/** Hostile functions, each in a worker of its own, with a neighbour that has to go on answering. */
+/** Hostile functions, each in its own worker, with a neighbour that must keep answering. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from '../worker/harness.ts'
 import type { InvokeResult } from '../worker/running.ts'
@@ -7,14 +7,14 @@ import type { TestWorker } from '../worker/test-worker.ts'
 export interface Attempt {
   /** A handler. What it returns is answered as JSON, or, in `rawAttempts`, as it is. */
   code: string
-  /** What comes of it: that JSON, or the text of a Response, or an error's code. */
+  /** The outcome: the JSON, the text of a Response, or the code of an error. */
   outcome: unknown
-  /** Statements of the module in front of it. */
+  /** Statements of the module before the handler. */
   before?: string
   cpuMs?: number
   memory?: number
   allowEval?: boolean
-  /** It is so ruined, by itself and for itself, that only the neighbour answers then. */
+  /** The function ruins its own worker, so only the neighbour is asked afterwards. */
   ruined?: boolean
 }
 
@@ -33,7 +33,7 @@ const bundleOf = ({ code, before = '' }: Attempt, raw: boolean) => `${HELPERS}
   const attack = ${raw ? code : `async (request, ctx) => json(await (${code})(request, ctx))`}
   export default (request, ctx) => startsWith(getUrl(request), 'http://localhost/alive') ? stillAlive() : attack(request, ctx)`
 
-/** The outcome of a result, in the words of `Attempt`. */
+/** The outcome of a result, as `Attempt` describes it. */
 function outcomeOf(result: InvokeResult): unknown {
   if (result.error !== undefined) return result.error.code
   try {

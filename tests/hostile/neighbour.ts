@@ -1,10 +1,10 @@
-/** A function of another tenant's, asked one thing after the other while an attacker is at work; it must answer each. */
+/** A function of another tenant, which gets one request after the other during an attack, and must answer each. */
 import { expect } from 'bun:test'
 import type { Worker } from '../../src/worker/worker.ts'
 import { call, type FactoryFixture, openFactory, start, until } from '../conformance/harness.ts'
 
 const ECHO = `export default (req) => new Response(new URL(req.url).search)`
-/** So many answers at least, or nothing was running beside the attacker. */
+/** The least number of answers. With fewer, the neighbour did not run beside the attacker. */
 const ENOUGH = 100
 
 export class Neighbour {
@@ -37,7 +37,7 @@ export class Neighbour {
     }
   }
 
-  /** No more is asked from here on: each request that was sent has had its answer, and none failed. */
+  /** Stops sending requests, and expects that each one was answered and none failed. */
   async expectAllAnswered(): Promise<void> {
     await until('its answers', () => this.answered + this.failures.length > ENOUGH)
     this.#stopping = true

@@ -1,4 +1,4 @@
-/** What the kernel keeps a worker from using up, and that it cannot move those limits. */
+/** The limits that the kernel enforces on a worker, and that the worker cannot change them. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { call, openFactory, start } from '../conformance/harness.ts'
 import { outcome, type Stand, stand } from './evil.ts'
 
-/** Of a file. Those here are holes, so that no disk is filled. */
+/** The size of a file. The files here are sparse, so no disk is filled. */
 const LIMIT = 2 ** 30
 const MEMORY_MB = 64
-/** What the worker itself may have beyond its function's memory: stack, buffers, its loop. */
+/** Memory of the worker beyond its function's limit, for stack, buffers and loop. */
 const OWN_MB = 33
 const dir = mkdtempSync(join(tmpdir(), 'functions-limit-'))
 chmodSync(dir, 0o777)

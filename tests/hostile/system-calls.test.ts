@@ -1,4 +1,4 @@
-/** The system calls of a worker, counted: the list of a strict one may not grow unnoticed. */
+/** The system calls of a worker: the list of a strict worker must not grow unnoticed. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ function calls(kind: string): string[] {
   return stdout.toString().trim().split('\n')
 }
 
-/** What the documentation lists, too. */
+/** The list that is also in the documentation. */
 const SEALED = [
   ...['clock_gettime', 'epoll_ctl', 'epoll_pwait', 'exit_group', 'getrandom'],
   ...['mmap (in part)', 'mremap', 'munmap', 'ppoll', 'recvfrom', 'restart_syscall'],
@@ -68,7 +68,7 @@ describe.skipIf(SANITIZED)('a live worker', () => {
       (message) => message.type === 'forked' && message.worker === worker.number,
     )
     const status = readFileSync(`/proc/${forked.pid}/status`, 'latin1')
-    // One is the template's own, which keeps io_uring away from all.
+    // One is the zygote's filter, which keeps io_uring from all workers.
     expect(status).toMatch(/^Seccomp_filters:\t2$/m)
     expect(status).toMatch(/^Seccomp:\t2$/m)
     expect(status).toMatch(/^NoNewPrivs:\t1$/m)

@@ -1,4 +1,4 @@
-/** Whose code runs: budgets and logs follow an invocation through everything that is asynchronous. */
+/** Budgets and logs follow an invocation through everything that is asynchronous. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from './harness.ts'
 

@@ -1,4 +1,4 @@
-/** What an invocation leaves behind its answer: waitUntil, rejections, logs, and nothing after done. */
+/** What an invocation does after its response: waitUntil, rejections and logs, and nothing after `done`. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'

@@ -1,4 +1,4 @@
-/** Bodies and headers both ways: exact, streamed, and never more under way than credit allows. */
+/** Bodies and headers in both directions: exact, streamed, and never more in transit than credit allows. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { HeaderList } from '../../src/worker/worker.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'

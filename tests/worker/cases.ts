@@ -4,7 +4,7 @@ import type { TestWorker, WorkerOptions } from './test-worker.ts'
 
 /**
  * @param code name of a case -> source of its handler
- * @param prelude source in front of all handlers
+ * @param prelude source before all handlers
  */
 export function startCases(
   template: TestTemplate,

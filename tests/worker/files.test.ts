@@ -1,4 +1,4 @@
-/** node:fs in the real worker: what it does, and what a profile's paths keep from it. */
+/** node:fs in the real worker: what it does, and which paths a profile denies. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -42,7 +42,7 @@ const files = (allowedPaths: string[]): Partial<Capabilities> => ({
   ...{ allowFilesystem: true, allowedPaths, maxFileDescriptors: 50 },
 })
 
-/** What `body`, a function of fs/promises, fs and the folder of data, returns as JSON. */
+/** What `body`, a function of fs/promises, fs and the data directory, returns as JSON. */
 async function answer(body: string, allowedPaths = [data]): Promise<unknown> {
   const capabilities = files(allowedPaths)
   const source = `import fs from 'node:fs/promises'

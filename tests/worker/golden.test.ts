@@ -1,4 +1,4 @@
-/** The golden frames, told to real workers of both runtimes: what they answer, and when they end. */
+/** Sends the golden frames to real workers of both runtimes: what they answer, and when they end. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ async function startBun(): Promise<Peer> {
   }
 }
 
-/** What does not depend on the runtime: bodies are joined, measures and wording are left out. */
+/** The part that does not depend on the runtime: bodies are joined, measurements and texts are removed. */
 function essence(messages: { message: Message; bytes: Uint8Array }[]): object[] {
   const bodies = new Map<unknown, { body: string }>()
   const result: object[] = []
@@ -112,7 +112,7 @@ describe.each([
   ['bun', startBun],
 ] as const)('a %s worker', (runtime, start) => {
   test.each(index.conversations.map((conversation) => [conversation.shows, conversation] as const))(
-    'is told %s',
+    'receives %s',
     async (_shows, conversation) => {
       const peer = await start()
       await peer.inbox.find(({ type }) => type === 'ready')

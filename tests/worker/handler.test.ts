@@ -1,4 +1,4 @@
-/** What a handler gets, and what becomes of what it returns, throws or leaves. */
+/** What a handler receives, and what happens with what it returns, throws or leaves open. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'

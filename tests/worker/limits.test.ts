@@ -1,4 +1,4 @@
-/** CPU, time, memory and stack: the one over its limit ends, the others are answered. */
+/** CPU, time, memory and stack: an invocation over its limit ends, and the others are answered. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
 import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
@@ -181,7 +181,7 @@ describe('memory', () => {
     40_000,
   )
 
-  // A sanitized worker has no limit of address space, so that there the engine refuses first.
+  // A worker with sanitizers has no limit on address space, so its engine refuses first.
   test.skipIf(SANITIZED)(
     'that the system itself refuses ends the worker, which says why',
     async () => {

@@ -1,4 +1,4 @@
-/** How a bundle is loaded, and all the ways in which it is not. */
+/** How a bundle is loaded, and how loading fails. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from './harness.ts'
 
@@ -154,7 +154,7 @@ describe('loading', () => {
     expect(error.code).toBe('MEMORY_LIMIT')
   }, 20_000)
 
-  test('what runs on after loading has a budget of its own', async () => {
+  test('what runs on after loading has its own budget', async () => {
     const bundle = `let spun = 0
       setTimeout(() => { for (;;) spun++ }, 1)
       export default () => new Response(String(spun > 0))`

@@ -1,4 +1,4 @@
-/** node:child_process in the real worker: what programs say, and that they end with their request. */
+/** node:child_process in the real worker: the output of programs, and that they end with their request. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -66,7 +66,7 @@ test('programs take no right to files', async () => {
   expect(await answer(body, { allowFilesystem: false })).toBe('answer\n')
 })
 
-/** The pids that scripts of a test wrote down, as this test's own namespace has them. */
+/** The pids that scripts of a test recorded, translated to the namespace of this test. */
 function running(marker: string): number[] {
   const { stdout } = Bun.spawnSync(['pgrep', '-f', marker])
   return stdout.toString().split('\n').filter(Boolean).map(Number)

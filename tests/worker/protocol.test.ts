@@ -1,4 +1,4 @@
-/** The channel itself: frames however they are split, bounds, ids, ping, cancel and shutdown. */
+/** The channel: frames split at any place, bounds, ids, ping, cancel and shutdown. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { startTemplate, type TestTemplate } from './harness.ts'

@@ -1,4 +1,4 @@
-/** The template: every connection is a fork, and nobody outlives what holds it. */
+/** The zygote: every connection is a fork, and no worker outlives the zygote or its connection. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
@@ -28,7 +28,7 @@ async function untilGone(pid: number): Promise<void> {
 }
 
 describe('template', () => {
-  test('names each worker by a number of its own, from 1 on, and says who was forked', async () => {
+  test('gives each worker its own number, from 1 on, and reports each fork', async () => {
     const own = await startTemplate(['--pid-namespace', 'off'])
     const workers = [await own.connect(), await own.connect(), await own.connect()]
     const numbers = workers.map(({ number }) => number)

@@ -1,4 +1,4 @@
-/** Functions live in UTC, and asking for local time is no way out of the sandbox. */
+/** Functions run in UTC, and asking for the local time does not escape the sandbox. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { startTemplate, type TestTemplate } from './harness.ts'
 

@@ -101,7 +101,7 @@ test('a pause holds back what is left and what comes, and then goes on in order'
 })
 
 describe('nothing more is read', () => {
-  test('after a frame that is none: it is told once', async () => {
+  test('after a frame that is not valid: the breach is reported once', async () => {
     const { intake: flooded, decoder } = intake()
     flooded.receive(Buffer.concat([lines(0, LINES), Buffer.from('"x"\n'), lines(0, LINES)]))
     await turns(() => broken.length > 0)

@@ -1,4 +1,4 @@
-/** What is written to a subtree of cgroups. A folder stands for it; whether the kernel heeds it is below. */
+/** What is written to a cgroup subtree. A directory replaces it; the last test uses the kernel's own. */
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -72,7 +72,7 @@ describe('a write that fails', () => {
   /** Root may write any file; no one writes to a folder. */
   const block = (...path: string[]) => mkdirSync(join(root, own, ...path), { recursive: true })
 
-  test('of a limit: the process is not moved, and who asked is told', () => {
+  test('of a limit: the process is not moved, and the caller gets the error', () => {
     const cgroups = Cgroups.take(root, own) as Cgroups
     block('func-a/memory.max')
     expect(() => cgroups.add(spec('func-a'), 7)).toThrow('EISDIR')

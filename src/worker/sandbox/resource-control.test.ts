@@ -69,7 +69,7 @@ test('with one: the process is moved, and shown so once it is', async () => {
   expect(getPriority(worker.pid)).toBe(getPriority())
 })
 
-test('where the kernel refuses: niced, shown as niced, and the operator is told', async () => {
+test('if the kernel refuses: the nice value is set and shown, and a warning is logged', async () => {
   const all = shares(Cgroups.take(root, own) as Cgroups)
   mkdirSync(join(root, own, 'func-a/memory.max'), { recursive: true })
   const worker = begin()
@@ -90,7 +90,7 @@ test('a process that ended meanwhile is no matter', async () => {
   expect(warnings).toEqual([])
 })
 
-test('a limit that cannot be lowered when a worker is gone is told, and ends nothing else', async () => {
+test('a limit that cannot be lowered when a worker is gone is logged, and ends nothing else', async () => {
   const all = shares(Cgroups.take(root, own) as Cgroups)
   const workers = [begin(), begin()]
   for (const worker of workers) await placed(all, worker)
