@@ -142,6 +142,17 @@ export function timingSafeEqual(left: ArrayBufferView, right: ArrayBufferView): 
 }
 
 export default {
-  ...{ Hash, Hmac, createHash, createHmac, getHashes, getRandomValues, randomBytes },
-  ...{ randomFillSync, randomInt, randomUUID, subtle, timingSafeEqual, webcrypto },
+  Hash,
+  Hmac,
+  createHash,
+  createHmac,
+  getHashes,
+  getRandomValues,
+  randomBytes,
+  randomFillSync,
+  randomInt,
+  randomUUID,
+  subtle,
+  timingSafeEqual,
+  webcrypto,
 }

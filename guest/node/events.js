@@ -32,6 +32,9 @@ export function getMaxListeners(emitter) {
 }
 
 export default Object.assign(EventEmitter, {
-  ...{ errorMonitor, captureRejectionSymbol },
-  ...{ getEventListeners, setMaxListeners, getMaxListeners },
+  errorMonitor,
+  captureRejectionSymbol,
+  getEventListeners,
+  setMaxListeners,
+  getMaxListeners,
 })

@@ -128,6 +128,23 @@ export async function mkdtemp(prefix: string): Promise<string> {
 }
 
 export default {
-  ...{ access, appendFile, constants, copyFile, lstat, mkdir, mkdtemp, open, readFile, readdir },
-  ...{ readlink, realpath, rename, rm, rmdir, stat, truncate, unlink, writeFile },
+  access,
+  appendFile,
+  constants,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  truncate,
+  unlink,
+  writeFile,
 }

@@ -12,5 +12,10 @@ export function clearImmediate(id: unknown): void {
 }
 
 export default {
-  ...{ clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout },
+  clearImmediate,
+  clearInterval,
+  clearTimeout,
+  setImmediate,
+  setInterval,
+  setTimeout,
 }

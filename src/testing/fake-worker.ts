@@ -1,4 +1,4 @@
-/** For unit tests only: workers and time in the test's hand, for faults that a real worker cannot be made to show. */
+/** For unit tests only: workers and a clock that the test controls, for faults that a real worker does not show on request. */
 import type { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type {
@@ -13,7 +13,7 @@ import type {
   WorkerState,
 } from '../worker/worker.ts'
 
-/** Time that passes when the test says so. */
+/** A clock that only `advance` moves. */
 export class TestClock implements Clock {
   #now = 0
   #tasks: { at: number; task: () => void }[] = []
@@ -30,7 +30,7 @@ export class TestClock implements Clock {
     }
   }
 
-  /** Tasks that are set. */
+  /** The number of scheduled tasks. */
   get pending(): number {
     return this.#tasks.length
   }
@@ -95,7 +95,7 @@ export class FakeWorker implements Worker {
   readonly layers = []
   state: WorkerState = 'starting'
   silent = false
-  /** As if its start had been sent at once. */
+  /** Whether the worker accepts an invocation while it starts. */
   early = false
   taken: FakeInvocation[] = []
   shutdownGraceMs: number | undefined
@@ -164,7 +164,7 @@ export class FakeWorker implements Worker {
     if (this.state === 'draining' && this.#running.size === 0) this.exit()
   }
 
-  /** Goes; `unsent` invocations were not written, the others fail. */
+  /** Ends the worker. Invocations in `unsent` were not written; the others fail. */
   exit(error?: FunctionError, unsent: readonly FakeInvocation[] = []): void {
     if (this.state === 'gone') return
     this.state = 'gone'
@@ -190,7 +190,7 @@ export class FakeWorkerFactory implements WorkerFactory {
     return worker
   }
 
-  /** The worker that was started as number `index`. */
+  /** The worker that was started at this index. */
   at(index: number): FakeWorker {
     const worker = this.started.at(index)
     if (worker === undefined) throw new Error(`no worker ${index} was started`)
@@ -202,7 +202,7 @@ export class FakeWorkerFactory implements WorkerFactory {
   async close(): Promise<void> {}
 }
 
-/** A spec of no particular function. */
+/** A spec of some function. */
 export function anySpec(name = 'any'): WorkerSpec {
   return {
     functionId: `func-${name}`,

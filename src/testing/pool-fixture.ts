@@ -1,4 +1,4 @@
-/** For unit tests only: a pool of doubles, and jobs that note what happens to them. */
+/** For unit tests only: a pool of fake workers, and requests that record what happens to them. */
 import { expect } from 'bun:test'
 import type { FunctionError } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
@@ -67,7 +67,7 @@ export class Note implements Job {
   }
 }
 
-/** Pools of one fleet, with time and workers in the test's hand. */
+/** Pools of one fleet, with time and workers that the test controls. */
 export class PoolFixture {
   readonly clock = new TestClock()
   readonly factory = new FakeWorkerFactory()

@@ -185,8 +185,14 @@ class Recorder implements ResponseSink, Completion {
   #pauseAfter: number
   #held = 0
   readonly #answer: Answer = {
-    ...{ status: 0, headers: [], body: Buffer.alloc(0), error: undefined },
-    ...{ cpuUs: 0, unsent: false, answeredAfter: 0, doneAfter: 0 },
+    status: 0,
+    headers: [],
+    body: Buffer.alloc(0),
+    error: undefined,
+    cpuUs: 0,
+    unsent: false,
+    answeredAfter: 0,
+    doneAfter: 0,
   }
 
   constructor(pauseAfter: number) {

@@ -54,9 +54,13 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     )
     const got = JSON.parse(answer.body.toString())
     expect(got).toMatchObject({
-      ...{ env: { KEY: 'välue\0\u{1f600}' }, requestId: 'req-1', functionName: 'probe' },
-      ...{ version: 'v1', project: 'default', types: ['function', 'boolean'] },
-      ...{ url: 'http://h.test/a?b=c' },
+      env: { KEY: 'välue\0\u{1f600}' },
+      requestId: 'req-1',
+      functionName: 'probe',
+      version: 'v1',
+      project: 'default',
+      types: ['function', 'boolean'],
+      url: 'http://h.test/a?b=c',
     })
     expect(got.deadline).toBeGreaterThan(before + 3000)
     expect(got.deadline).toBeLessThan(Date.now() + 5001)

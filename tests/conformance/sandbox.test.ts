@@ -158,7 +158,10 @@ describe('a Bun worker', () => {
 
   test('with everything has the host’s files, programs and network', async () => {
     const capabilities = {
-      ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+      allowFilesystem: true,
+      allowNetwork: true,
+      allowChildProcess: true,
+      allowEval: true,
     }
     const { worker } = await start(fixture.factory, 'bun', PROBE, { capabilities })
     const seen = JSON.parse((await call(worker)).body.toString())

@@ -117,7 +117,9 @@ for (const [who, possible, starter] of STARTERS) {
       expect(check('worker')?.result).toBe('ok')
       const walled = layer('mount_namespace')?.available === true
       for (const name of [
-        ...['profiles with paths', 'profiles with programs', 'the permissive profile'],
+        'profiles with paths',
+        'profiles with programs',
+        'the permissive profile',
         'bun workers',
       ]) {
         expect(`${name}: ${check(name)?.result}`).toBe(`${name}: ${walled ? 'ok' : 'warn'}`)

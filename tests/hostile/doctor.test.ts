@@ -18,9 +18,7 @@ const asUser = isRoot
   ? ['setpriv', `--reuid=${ORDINARY_ID}`, `--regid=${ORDINARY_ID}`, '--clear-groups', '--']
   : []
 
-const asUserWithout = [
-  ...['/bin/sh', '-c', `exec ${asUser.join(' ')} ${WITHOUT_NAMESPACES} "$@"`, 'sh'],
-]
+const asUserWithout = ['/bin/sh', '-c', `exec ${asUser.join(' ')} ${WITHOUT_NAMESPACES} "$@"`, 'sh']
 
 /** How a service is started, whether as root, and whether it has namespaces. */
 const situations: [name: string, command: string[], root: boolean, namespaces: boolean][] = [
@@ -88,8 +86,11 @@ describe.each(situations)('%s', (name, command, root, namespaces) => {
     const flags = ['--data-dir', data(), '--socket', socket()]
     expect(run(command, 'deploy', 'hello', 'hello.ts', '--data-dir', data()).exitCode).toBe(0)
     const service = Bun.spawn([...command, executable, 'serve', '--port', '0', ...flags], {
-      ...{ cwd: dir, env: { PATH: process.env.PATH ?? '', HOME: dir } },
-      ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'ignore' },
+      cwd: dir,
+      env: { PATH: process.env.PATH ?? '', HOME: dir },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
     })
     try {
       const { value } = await service.stdout.getReader().read()

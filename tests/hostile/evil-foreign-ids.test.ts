@@ -42,7 +42,10 @@ const FETCHES = 2
 const network = { allowNetwork: true }
 const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'] })
 const fixture = openFactory({
-  ...{ workerPath: EVIL_WORKER, executablePath: EVIL_WORKER, log: () => {}, egress },
+  workerPath: EVIL_WORKER,
+  executablePath: EVIL_WORKER,
+  log: () => {},
+  egress,
 })
 const kinds = [
   ['strict', 'quickjs-ng', {}],
@@ -106,7 +109,9 @@ async function evil([, runtime, capabilities]: Kind, said: string): Promise<Star
   const spec = makeSpec(runtime, `say ${said}`, { capabilities })
   const started = begin(fixture.factory, {
     ...spec,
-    ...{ project: 'beta', functionId: 'func-beta.evil', functionName: 'evil' },
+    project: 'beta',
+    functionId: 'func-beta.evil',
+    functionName: 'evil',
   })
   await started.ready
   return started

@@ -24,7 +24,10 @@ if (process.getuid?.() === 0)
 
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 const user = (namespaces: boolean) => ({ ...asOrdinaryUser(namespaces), covered: [secrets] })
 const without = 'strict, without user namespaces'

@@ -38,7 +38,10 @@ for (const path of [allowed, readable, secrets]) {
 const covered = [secrets]
 const paths = { allowFilesystem: true, allowedPaths: [allowed, `${readable}:ro`] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 
 /** Every kind of sandbox, with the evil worker in it. */
@@ -101,9 +104,19 @@ for (const kind of [...SEALED, 'paths', 'all files']) {
 for (const kind of SEALED) {
   describe(`${kind}: files, networks, processes`, () => {
     test.each([
-      ...['open-read /etc/passwd', 'open-read /proc/self/mem', 'open-write /tmp/evil', 'list /'],
-      ...['list /proc', 'stat /etc/passwd', 'link /etc/passwd', 'device /tmp/device'],
-      ...['other-processes', 'signal-others', 'tcp6', 'listen', 'fill-disk /tmp/evil'],
+      'open-read /etc/passwd',
+      'open-read /proc/self/mem',
+      'open-write /tmp/evil',
+      'list /',
+      'list /proc',
+      'stat /etc/passwd',
+      'link /etc/passwd',
+      'device /tmp/device',
+      'other-processes',
+      'signal-others',
+      'tcp6',
+      'listen',
+      'fill-disk /tmp/evil',
     ])('%s', async (attempt) => {
       expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
     })
@@ -294,8 +307,13 @@ for (const kind of ['paths', 'all files', 'programs', 'permissive', 'bun']) {
 
 describe.each(['paths', 'all files'])('%s: networks and processes', (kind) => {
   test.each([
-    ...['tcp 127.0.0.1 80', 'udp 127.0.0.1 53', 'tcp6', 'listen', `unix ${unixPath}`],
-    ...[`abstract ${abstractName}`, 'signal-others'],
+    'tcp 127.0.0.1 80',
+    'udp 127.0.0.1 53',
+    'tcp6',
+    'listen',
+    `unix ${unixPath}`,
+    `abstract ${abstractName}`,
+    'signal-others',
   ])('%s', async (attempt) => {
     expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
   })

@@ -58,7 +58,13 @@ export const ORDINARY_ID = 61_234
 
 /** A user namespace that may not create further ones, as some machines configure it for every user. */
 export const WITHOUT_NAMESPACES = [
-  ...['unshare', '--user', '--map-user=1000', '--map-group=1000', '--keep-caps', '/bin/sh', '-c'],
+  'unshare',
+  '--user',
+  '--map-user=1000',
+  '--map-group=1000',
+  '--keep-caps',
+  '/bin/sh',
+  '-c',
   `'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@"' sh`,
 ].join(' ')
 
@@ -97,7 +103,10 @@ export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOp
   const worker = copy(EVIL_WORKER)
   return {
     launcherPath: script,
-    ...{ workerPath: worker, executablePath: worker, runDir, sandboxUid: undefined },
+    workerPath: worker,
+    executablePath: worker,
+    runDir,
+    sandboxUid: undefined,
   }
 }
 

@@ -73,7 +73,10 @@ const OUT: [string, ...number[]][] = [
 ]
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 
 describe.if(possible).each([

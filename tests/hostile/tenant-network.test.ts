@@ -23,7 +23,10 @@ beforeAll(async () => {
     response.end('hello')
   })
   await tenants.start([
-    ...['--egress-resolver', dns.address, '--egress-allow-private', upstream.address],
+    '--egress-resolver',
+    dns.address,
+    '--egress-allow-private',
+    upstream.address,
   ])
 }, 120_000)
 

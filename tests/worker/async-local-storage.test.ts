@@ -35,7 +35,14 @@ describe('AsyncLocalStorage', () => {
     const all = await Promise.all(['/a', '/b', '/c', '/d'].map((path) => worker.json(path)))
     for (const [i, path] of ['/a', '/b', '/c', '/d'].entries()) {
       expect(all[i]).toEqual([
-        ...[path, null, path, `${path}two`, 'microtask two', null, null, 'timer two'],
+        path,
+        null,
+        path,
+        `${path}two`,
+        'microtask two',
+        null,
+        null,
+        'timer two',
       ])
     }
   })
@@ -55,7 +62,12 @@ describe('AsyncLocalStorage', () => {
       }`
     const worker = await template.worker({ bundle: await bundleOf(source) })
     expect(await worker.json()).toEqual([
-      ...['none', 'bound', 'snapshot', 'resource', 'entered', 'entered'],
+      'none',
+      'bound',
+      'snapshot',
+      'resource',
+      'entered',
+      'entered',
     ])
   })
 

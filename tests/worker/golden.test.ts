@@ -36,7 +36,9 @@ async function startQuickJS(): Promise<Peer> {
   worker.watch((message, bytes) => payloads.set(message, bytes))
   worker.sendRaw(read('host/start.frames'))
   return {
-    ...{ inbox: worker.inbox, payloads, send: (bytes) => worker.sendRaw(bytes) },
+    inbox: worker.inbox,
+    payloads,
+    send: (bytes) => worker.sendRaw(bytes),
     exited: async () => (await template.exited(worker)).status as number,
     close: () => worker.close(),
   }
@@ -66,7 +68,10 @@ async function startBun(): Promise<Peer> {
   outbox.attach(socket)
   outbox.send(read('host/start.frames'))
   return {
-    ...{ inbox, payloads, send: (bytes) => outbox.send(bytes), exited: () => process.exited },
+    inbox,
+    payloads,
+    send: (bytes) => outbox.send(bytes),
+    exited: () => process.exited,
     close: () => socket.terminate(),
   }
 }

@@ -55,9 +55,7 @@ describe('modules of Node', () => {
         Buffer.concat([Buffer.alloc(1, 65), Buffer.from([66])]).toString('latin1'),
         Buffer.from([1, 2]).readUInt16BE(0), Buffer.byteLength('é'), B === Blob,
         isUtf8(new Uint8Array([255]))])`
-    expect(await answer(source)).toEqual([
-      ...[true, true, 'hi', '68c3a9', 'AB', 258, 2, true, false],
-    ])
+    expect(await answer(source)).toEqual([true, true, 'hi', '68c3a9', 'AB', 258, 2, true, false])
   })
 
   test('util, assert', async () => {
@@ -77,7 +75,13 @@ describe('modules of Node', () => {
           isMap(new Map()), util.stripVTControlCharacters('\\x1b[31mred\\x1b[0m'), failed])
       }`
     expect(await answer(source)).toEqual([
-      ...['a 1 {"b":2}', '{ a: [ 1, { b: 2 } ] }', 2, true, false, true, 'red'],
+      'a 1 {"b":2}',
+      '{ a: [ 1, { b: 2 } ] }',
+      2,
+      true,
+      false,
+      true,
+      'red',
       [true, true, false, false, true],
     ])
   })
@@ -97,7 +101,13 @@ describe('modules of Node', () => {
           decoder.write(new Uint8Array([0xc3])) + decoder.write(new Uint8Array([0xa9])), parts.join('')])
       }`
     expect(await answer(source)).toEqual([
-      ...[true, 'c=d', '/x/y', 'xn--espaol-zwa.com', { a: ['1', '2'], b: ' ' }, 'c=x&c=y', 'é'],
+      true,
+      'c=d',
+      '/x/y',
+      'xn--espaol-zwa.com',
+      { a: ['1', '2'], b: ' ' },
+      'c=x&c=y',
+      'é',
       'AB',
     ])
   })
@@ -121,12 +131,20 @@ describe('modules of Node', () => {
     expect(await answer(source)).toEqual([
       createHash('sha256').update('abc').digest('hex'),
       createHash('sha512').update('é').digest('base64'),
-      ...[20, createHmac('sha256', 'key').update('x').digest('base64url')],
+      20,
+      createHmac('sha256', 'key').update('x').digest('base64url'),
       [
-        ...['ERR_CRYPTO_INVALID_DIGEST', 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH', 'TypeError'],
+        'ERR_CRYPTO_INVALID_DIGEST',
+        'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH',
+        'TypeError',
         'RangeError',
       ],
-      ...[100_000, 2, true, false, [-1, 0, 1], true],
+      100_000,
+      2,
+      true,
+      false,
+      [-1, 0, 1],
+      true,
     ])
   })
 
@@ -154,8 +172,14 @@ describe('globals of Node', () => {
           process.cwd(), typeof process.hrtime.bigint(), global === globalThis, process.env.NODE_ENV])
       }`
     expect(await answer(source, { TOKEN: 't' })).toEqual([
-      ...[{ TOKEN: 't', MORE: 'x' }, true, null, ['sync', 'tick', 'immediate']],
-      ...['/', 'bigint', true, 'production'],
+      { TOKEN: 't', MORE: 'x' },
+      true,
+      null,
+      ['sync', 'tick', 'immediate'],
+      '/',
+      'bigint',
+      true,
+      'production',
     ])
   })
 

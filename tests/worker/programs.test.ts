@@ -31,7 +31,9 @@ afterAll(async () => {
 })
 
 const ALL: Partial<Capabilities> = {
-  ...{ allowFilesystem: true, allowChildProcess: true, maxFileDescriptors: 100 },
+  allowFilesystem: true,
+  allowChildProcess: true,
+  maxFileDescriptors: 100,
 }
 
 async function start(body: string, more: Partial<Capabilities> = {}): Promise<TestWorker> {
@@ -117,8 +119,14 @@ describe('node:child_process', () => {
       const raw = await exec('printf', ['x'], { encoding: 'buffer' })
       return [good, bad.code, bad.stdout, bad.stderr, none.code, none.syscall, much.code, raw.stdout instanceof Uint8Array]`)
     expect(seen).toEqual([
-      ...[{ stdout: 'a b c\n', stderr: '' }, 7, 'out\n', 'err\n', 'ENOENT', 'spawn'],
-      ...['ERR_CHILD_PROCESS_STDIO_MAXBUFFER', true],
+      { stdout: 'a b c\n', stderr: '' },
+      7,
+      'out\n',
+      'err\n',
+      'ENOENT',
+      'spawn',
+      'ERR_CHILD_PROCESS_STDIO_MAXBUFFER',
+      true,
     ])
   })
 
@@ -207,7 +215,13 @@ describe('programs', () => {
       { allowedPaths: [join(dir, 'in')] },
     )
     expect(seen).toEqual([
-      ...['ran\n', 'EACCES', 'EACCES', 'of the system\n', 'EACCES', 'EACCES', 'ran\n'],
+      'ran\n',
+      'EACCES',
+      'EACCES',
+      'of the system\n',
+      'EACCES',
+      'EACCES',
+      'ran\n',
     ])
   })
 

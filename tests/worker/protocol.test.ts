@@ -30,8 +30,15 @@ const at = (path: string) => ({ url: `http://localhost${path}` })
 
 function invokeFrame(id: number, body: string): Buffer {
   const message = {
-    ...{ type: 'invoke', id, method: 'POST', url: 'http://localhost/', headers: [] },
-    ...{ deadline_ms: 5000, cpu_ms: 1000, bytes: body.length, end: true },
+    type: 'invoke',
+    id,
+    method: 'POST',
+    url: 'http://localhost/',
+    headers: [],
+    deadline_ms: 5000,
+    cpu_ms: 1000,
+    bytes: body.length,
+    end: true,
   }
   return Buffer.from(encodeLine(message) + body, 'latin1')
 }

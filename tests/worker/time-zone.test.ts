@@ -17,7 +17,10 @@ test('local time is UTC, whatever the machine has', async () => {
   const worker = await template.worker({ bundle })
   const [offset, hours, text, , start, parsed] = (await worker.json()) as unknown[]
   expect([offset, hours, start, parsed]).toEqual([
-    ...[0, 12, '2026-01-01T00:00:00.000Z', Date.UTC(2026, 0, 1)],
+    0,
+    12,
+    '2026-01-01T00:00:00.000Z',
+    Date.UTC(2026, 0, 1),
   ])
   expect(text).toBe('Wed Jul 01 2026 12:00:00 GMT+0000')
 })

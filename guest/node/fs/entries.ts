@@ -67,7 +67,9 @@ export function removeEntry(path: PathLike, { recursive = false, force = false }
       native.rmdir(target)
     } else {
       throw Object.assign(new Error(`Path is a directory: rm returned EISDIR ${target}`), {
-        ...{ code: 'ERR_FS_EISDIR', path: target, syscall: 'rm' },
+        code: 'ERR_FS_EISDIR',
+        path: target,
+        syscall: 'rm',
       })
     }
   } catch (error) {

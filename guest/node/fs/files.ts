@@ -11,8 +11,15 @@ export const CHUNK_BYTES = 1024 * 1024
 const DEFAULT_MODE = 0o666
 
 export const constants = {
-  ...{ F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4, COPYFILE_EXCL: 1 },
-  ...{ S_IFMT: 0o170000, S_IFREG: 0o100000, S_IFDIR: 0o040000, S_IFLNK: 0o120000 },
+  F_OK: 0,
+  X_OK: 1,
+  W_OK: 2,
+  R_OK: 4,
+  COPYFILE_EXCL: 1,
+  S_IFMT: 0o170000,
+  S_IFREG: 0o100000,
+  S_IFDIR: 0o040000,
+  S_IFLNK: 0o120000,
 }
 
 export function toPath(path: PathLike): string {
@@ -150,8 +157,19 @@ export class Stats {
 }
 
 type Values = [
-  ...[number, number, number, number, number, number, number],
-  ...[number, number, number, number, number, number],
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
 ]
 
 export class Dirent {

@@ -62,7 +62,7 @@ export class FileHandle {
     const given: ReadOptions<T> = ArrayBuffer.isView(first)
       ? typeof offset === 'object'
         ? { buffer: first, ...offset }
-        : { buffer: first, ...{ offset: offset ?? 0, length: length as number, position } }
+        : { buffer: first, offset: offset ?? 0, length: length as number, position }
       : (first ?? {})
     const buffer = given.buffer ?? (Buffer.alloc(16_384) as unknown as T)
     const target = part(buffer, given.offset, given.length)

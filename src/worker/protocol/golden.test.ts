@@ -73,8 +73,11 @@ test('encodes the golden start byte for byte', () => {
   const spec = {
     functionName: details.function,
     functionId: details.function_id,
-    ...{ project: details.project, version: details.version, handler: details.handler },
-    ...{ env: details.env, capabilities: message.capabilities },
+    project: details.project,
+    version: details.version,
+    handler: details.handler,
+    env: details.env,
+    capabilities: message.capabilities,
   }
   const load = { loadMs: message.limits.load_ms, loadCpuMs: message.limits.load_cpu_ms }
   const bundle = payload.subarray(payload.indexOf(10) + 1)

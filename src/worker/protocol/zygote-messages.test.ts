@@ -1,4 +1,4 @@
-/** Random lines, near and far of a template's: each is a message of a known shape, or a breach. */
+/** Random lines, similar to messages of the zygote or not: each is a valid message or a breach. */
 import { expect, test } from 'bun:test'
 import { seeded } from '../../testing/prng.ts'
 import { ProtocolBreach } from './messages.ts'
@@ -12,8 +12,25 @@ const MESSAGES: Record<string, unknown>[] = [
   { type: 'launch-failed', what: 'root', errno: 'EPERM' },
 ]
 const VALUES: unknown[] = [
-  ...[null, true, -1, 1.5, 2 ** 60, 0, 9, '', 'x', '__proto__', [], ['x'], [1], [['x']], {}],
-  ...[{ toString: 1 }, { length: 3 }, Number.NaN, 'toString'],
+  null,
+  true,
+  -1,
+  1.5,
+  2 ** 60,
+  0,
+  9,
+  '',
+  'x',
+  '__proto__',
+  [],
+  ['x'],
+  [1],
+  [['x']],
+  {},
+  { toString: 1 },
+  { length: 3 },
+  Number.NaN,
+  'toString',
 ]
 const SHAPES: Record<string, Record<string, (value: unknown) => boolean>> = {
   listening: { layers: isNames },

@@ -14,9 +14,16 @@ const root = mkdtempSync(join(tmpdir(), 'functions-cgroups-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const spec = (functionId: string, changes: Partial<WorkerSpec> = {}): WorkerSpec => ({
-  ...{ functionId, functionName: 'a', project: 'default', version: 'v1', handler: 'default' },
-  ...{ runtime: 'quickjs-ng', env: {}, capabilities: namedProfile('strict', 'default') },
-  ...{ loadBundle: async () => new Uint8Array(), mapStack: (stack: string) => stack },
+  functionId,
+  functionName: 'a',
+  project: 'default',
+  version: 'v1',
+  handler: 'default',
+  runtime: 'quickjs-ng',
+  env: {},
+  capabilities: namedProfile('strict', 'default'),
+  loadBundle: async () => new Uint8Array(),
+  mapStack: (stack: string) => stack,
   ...changes,
 })
 

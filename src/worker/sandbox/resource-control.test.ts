@@ -12,10 +12,16 @@ const root = mkdtempSync(join(tmpdir(), 'functions-shares-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const spec: WorkerSpec = {
-  ...{ functionId: 'func-a', functionName: 'a', project: 'default', version: 'v1' },
-  ...{ handler: 'default', runtime: 'quickjs-ng', env: {} },
-  ...{ capabilities: namedProfile('strict', 'default') },
-  ...{ loadBundle: async () => new Uint8Array(), mapStack: (stack: string) => stack },
+  functionId: 'func-a',
+  functionName: 'a',
+  project: 'default',
+  version: 'v1',
+  handler: 'default',
+  runtime: 'quickjs-ng',
+  env: {},
+  capabilities: namedProfile('strict', 'default'),
+  loadBundle: async () => new Uint8Array(),
+  mapStack: (stack: string) => stack,
 }
 
 let count = 0

@@ -54,8 +54,14 @@ function setUp() {
   const begin = (request: Partial<InvocationRequest> = {}) => {
     const sink = new Sink()
     const whole = {
-      ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
-      ...{ deadline: performance.now() + 1000, cpuMs: 100, ...request },
+      method: 'GET',
+      url: 'http://h.test/',
+      headers: [],
+      body: undefined,
+      end: true,
+      deadline: performance.now() + 1000,
+      cpuMs: 100,
+      ...request,
     }
     const invocation = invocations.begin(whole, sink, sink)
     invocation.begin(whole)
@@ -66,7 +72,11 @@ function setUp() {
 }
 
 const response = (id: number, end: boolean): ResponseMessage => ({
-  ...{ type: 'response', id, status: 200, headers: [], end },
+  type: 'response',
+  id,
+  status: 200,
+  headers: [],
+  end,
 })
 const chunk = (id: number, bytes: number) => ({ type: 'chunk', id, bytes }) as const
 const done = (id: number) => ({ type: 'done', id, cpu_us: 5, heap_bytes: 6 }) as const
@@ -238,7 +248,9 @@ describe('the end of a worker', () => {
     const error = new FunctionError('MEMORY_LIMIT', 'too much')
     invocations.abandonAll(error, { guilty: invocations.newest() })
     expect(all.map(({ sink }) => sink.heard[1])).toEqual([
-      ...['fail WORKER_CRASHED', 'fail WORKER_CRASHED', 'fail MEMORY_LIMIT'],
+      'fail WORKER_CRASHED',
+      'fail WORKER_CRASHED',
+      'fail MEMORY_LIMIT',
     ])
   })
 
