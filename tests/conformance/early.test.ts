@@ -112,7 +112,7 @@ test('of a bundle that does not load fails with the reason', async () => {
   expect(answer.unsent).toBe(false)
 })
 
-test('of a worker whose template dies before it is ready is handed back', async () => {
+test('of a worker whose zygote dies before it is ready is returned as unsent', async () => {
   const { worker } = await early(`await new Promise(() => {}); ${hello}`)
   const running = open(worker)
   await until('its pid', () => worker.pid !== undefined)

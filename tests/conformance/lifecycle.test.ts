@@ -190,7 +190,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 })
 
-describe('the template', () => {
+describe('the zygote', () => {
   test('dies: its workers with it, and the next start works', async () => {
     const own = openFactory()
     try {
@@ -233,12 +233,12 @@ describe('the template', () => {
     try {
       const first = await start(own.factory, 'quickjs-ng', hello)
       await until('its pid', () => first.worker.pid !== undefined)
-      const template = parentOf(first.worker.pid as number)
+      const zygote = parentOf(first.worker.pid as number)
       const all = Array.from({ length: 300 }, () =>
         begin(own.factory, makeSpec('quickjs-ng', hello)),
       )
       await until('some are there', () => all.some(({ worker }) => worker.state === 'ready'))
-      process.kill(template, 'SIGKILL')
+      process.kill(zygote, 'SIGKILL')
       const ends = await Promise.all(
         all.map(({ ready, exit }) => Promise.race([exit, ready.then(() => 'ready' as const)])),
       )
@@ -260,8 +260,8 @@ describe('the template', () => {
     try {
       const first = await start(own.factory, 'quickjs-ng', hello)
       await until('its pid', () => first.worker.pid !== undefined)
-      const template = parentOf(first.worker.pid as number)
-      process.kill(template, 'SIGSTOP')
+      const zygote = parentOf(first.worker.pid as number)
+      process.kill(zygote, 'SIGSTOP')
       const all = Array.from({ length: 200 }, () =>
         begin(own.factory, makeSpec('quickjs-ng', hello)),
       )
@@ -270,7 +270,7 @@ describe('the template', () => {
       const starting = all.filter(({ worker }) => worker.state === 'starting')
       expect(starting.length).toBeGreaterThanOrEqual(196)
       expect((await call(first.worker)).body.toString()).toBe('hello')
-      process.kill(template, 'SIGCONT')
+      process.kill(zygote, 'SIGCONT')
       await Promise.all(all.map(({ ready }) => ready))
     } finally {
       await own.close()

@@ -223,7 +223,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
     }
   })
 
-  test('the CPU watch of the template ends a worker that cannot be interrupted', async () => {
+  test('the CPU watch of the zygote ends a worker that cannot be interrupted', async () => {
     const { worker, exit } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker), {
       capabilities: { maxCpu: 300 },
     })

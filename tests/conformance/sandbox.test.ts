@@ -47,7 +47,7 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
     worker.kill(new Error('enough') as never)
   })
 
-  test('that may start programs has a pid namespace to itself; others share that of their template', async () => {
+  test('that may start programs has its own pid namespace; others share that of their zygote', async () => {
     const starting = [{}, {}, PROGRAMS, PROGRAMS].map((capabilities) =>
       start(fixture.factory, 'quickjs-ng', OK, { capabilities }),
     )

@@ -14,7 +14,7 @@ const PRINT_PAUSE_MS = 50
 /** What the launcher starts. It sets up the sandbox as well. */
 export interface LaunchOptions {
   launcherPath: string
-  /** The unprivileged user to become; undefined where the service itself has no privileges. */
+  /** The unprivileged user to become; undefined if the service itself has no privileges. */
   sandboxUid: number | undefined
   /** An empty directory. */
   cwd: string

@@ -76,7 +76,7 @@ describe('a delegated subtree', () => {
 })
 
 describe('a write that fails', () => {
-  /** Root may write any file; no one writes to a folder. */
+  /** Root may write to any file, but nobody can write to a directory. */
   const block = (...path: string[]) => mkdirSync(join(root, own, ...path), { recursive: true })
 
   test('of a limit: the process is not moved, and the caller gets the error', () => {
@@ -106,7 +106,7 @@ describe('a write that fails', () => {
     expect(read('func-a/pids.max')).toBe('1')
   })
 
-  test('when the subtree is taken: there is none, and it says who delegates', () => {
+  test('when the subtree is taken: there is none, and the reason names the unit that delegates', () => {
     rmSync(join(root, own, 'cgroup.subtree_control'))
     block('cgroup.subtree_control')
     expect(Cgroups.take(root, own)).toMatch(
@@ -114,7 +114,7 @@ describe('a write that fails', () => {
     )
   })
 
-  test('of the leaf: no controllers are handed down while processes are in the way', () => {
+  test('of the leaf: no controllers are enabled while processes are in the group', () => {
     block('service/cgroup.procs')
     expect(Cgroups.take(root, own)).toContain('not delegated')
     expect(read('cgroup.subtree_control')).toBe('')
@@ -143,7 +143,7 @@ test('the more workers a function has, the less each counts', () => {
 
 const delegated = kernelGroup()
 
-/** Our own cgroup, where the kernel would let us make groups with limits in it. */
+/** The cgroup of this process, if the kernel allows to make groups with limits in it. */
 function kernelGroup(): string {
   try {
     const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? ''

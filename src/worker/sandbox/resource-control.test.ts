@@ -1,4 +1,4 @@
-/** What holds a worker: its function's cgroup, or its nice where the kernel does not take it in. */
+/** What limits a worker: the cgroup of its function, or its nice value if the kernel refuses the cgroup. */
 import { afterAll, beforeEach, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { getPriority, tmpdir } from 'node:os'
@@ -107,7 +107,7 @@ test('a limit that cannot be lowered when a worker is gone is logged, and ends n
   expect(warnings).toEqual([expect.stringContaining('EISDIR')])
 })
 
-test('no worker goes before its service, whatever the priority of that', () => {
+test('no worker has a higher priority than its service', () => {
   expect([1, 2, 100].map((workers) => niceOf(workers, 10))).toEqual([10, 13, 19])
   expect(niceOf(1, 19)).toBe(19)
   expect(niceOf(1, -5)).toBe(5)

@@ -131,7 +131,7 @@ describe('credit for a response', () => {
 })
 
 describe('credit for a request', () => {
-  test('no more than the window leaves; the writer hears when the rest has left', () => {
+  test('no more than the window is sent; the writer is notified when the rest was sent', () => {
     const { invocations, begin, sent } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     const before = sent()
@@ -151,7 +151,7 @@ describe('credit for a request', () => {
     )
   })
 
-  test('a body that is not wanted is dropped, and writing it goes nowhere', () => {
+  test('a body that is not wanted is dropped, and more of it is ignored', () => {
     const { invocations, begin, sent } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(WINDOW + 1000))
@@ -209,7 +209,7 @@ describe('time', () => {
 })
 
 describe('the end of a worker', () => {
-  test('what never left is handed back, also without its error', () => {
+  test('what was never sent is returned as unsent, without an error', () => {
     const { invocations, begin } = setUp()
     const { sink } = begin()
     invocations.abandonAll(crash)
@@ -217,7 +217,7 @@ describe('the end of a worker', () => {
     expect(invocations.size).toBe(0)
   })
 
-  test('what it was sent before it got ready is handed back', () => {
+  test('what was sent before the worker became ready is returned as unsent', () => {
     const { invocations, begin, channel } = setUp()
     const { sink } = begin()
     channel.flush()
@@ -225,7 +225,7 @@ describe('the end of a worker', () => {
     expect(sink.heard).toEqual(['unsent'])
   })
 
-  test('a request whose body was being written is not handed back', () => {
+  test('a request whose body was being written is not returned as unsent', () => {
     const { invocations, begin } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(10))

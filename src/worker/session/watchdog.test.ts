@@ -132,7 +132,7 @@ describe('the position of an error', () => {
     expect(firstPosition(stack)).toEqual({ file, line, column })
   })
 
-  test('is unknown where no frame is the tenant’s', () => {
+  test('is unknown if no frame is in the tenant’s files', () => {
     expect(firstPosition('Error: x\n    at bundle.js:1:1\n    at f (native)')).toBeUndefined()
     expect(firstPosition('')).toBeUndefined()
   })
@@ -167,7 +167,7 @@ describe('what a process uses', () => {
     expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeGreaterThanOrEqual(50)
   })
 
-  test('is unknown where there is no process', () => {
+  test('is unknown if there is no process', () => {
     expect(readProcessUse(2 ** 30)).toBeUndefined()
   })
 })

@@ -17,7 +17,7 @@ const MAX_UNREAD_MS = 5000
 export class Liveness {
   #heardAt = 0
   #pings = 0
-  /** When the ping that awaits its answer was sent; 0 if none does. */
+  /** When the ping without an answer was sent; 0 if every ping was answered. */
   #pingedAt = 0
   silent = false
 
