@@ -1,6 +1,6 @@
 /** Hostile functions, each in its own worker, with a neighbour that must keep answering. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import type { InvokeResult } from '../worker/running.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
@@ -48,9 +48,9 @@ const isAlive = async (worker: TestWorker) => {
   return error?.code ?? text
 }
 
-async function run(template: TestTemplate, one: Attempt, raw: boolean): Promise<void> {
+async function run(zygote: TestZygote, one: Attempt, raw: boolean): Promise<void> {
   const { cpuMs = 5000, memory = 64, allowEval = false } = one
-  const worker = await template.worker({
+  const worker = await zygote.worker({
     bundle: bundleOf(one, raw),
     capabilities: { maxMemory: memory * 2 ** 20, allowEval },
   })
@@ -62,16 +62,16 @@ async function run(template: TestTemplate, one: Attempt, raw: boolean): Promise<
 
 /** One test for each. The handler runs once; then its worker and the neighbour are asked. */
 function define(table: Record<string, Attempt>, raw: boolean): void {
-  let template: TestTemplate
+  let zygote: TestZygote
   let neighbour: TestWorker
   beforeAll(async () => {
-    template = await startTemplate()
-    neighbour = await template.worker({ bundle: bundleOf({ code: '() => 1', outcome: 1 }, true) })
+    zygote = await startZygote()
+    neighbour = await zygote.worker({ bundle: bundleOf({ code: '() => 1', outcome: 1 }, true) })
   })
-  afterAll(() => template.close())
+  afterAll(() => zygote.close())
   for (const [name, one] of Object.entries(table)) {
     test(name, async () => {
-      await run(template, one, raw)
+      await run(zygote, one, raw)
       expect(await isAlive(neighbour)).toBe('alive')
     })
   }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SANITIZED, startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from '../worker/harness.ts'
 
 const WORKER =
   process.env.FUNCTIONS_TEST_WORKER ?? join(import.meta.dir, '../../.build/bin/quickjs-worker')
@@ -82,11 +82,11 @@ test('a filter that is not there is not listed', () => {
 })
 
 describe.skipIf(SANITIZED)('a live worker', () => {
-  let template: TestTemplate
+  let zygote: TestZygote
   beforeAll(async () => {
-    template = await startTemplate(['--pid-namespace', 'off'])
+    zygote = await startZygote(['--pid-namespace', 'off'])
   })
-  afterAll(() => template.close())
+  afterAll(() => zygote.close())
 
   test.each([
     ['strict', {}],
@@ -94,8 +94,8 @@ describe.skipIf(SANITIZED)('a live worker', () => {
     ['with programs', { allowFilesystem: true, allowChildProcess: true }],
   ])('%s is behind its filter and cannot gain privileges', async (_profile, capabilities) => {
     const bundle = 'export default () => new Response("ok")'
-    const worker = await template.worker({ bundle, capabilities })
-    const forked = await template.inbox.find(
+    const worker = await zygote.worker({ bundle, capabilities })
+    const forked = await zygote.inbox.find(
       (message) => message.type === 'forked' && message.worker === worker.number,
     )
     const status = readFileSync(`/proc/${forked.pid}/status`, 'latin1')

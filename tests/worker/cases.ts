@@ -1,5 +1,5 @@
 /** A worker with one handler for each case, chosen by the path of the request. */
-import type { TestTemplate } from './harness.ts'
+import type { TestZygote } from './harness.ts'
 import type { TestWorker, WorkerOptions } from './test-worker.ts'
 
 /**
@@ -7,7 +7,7 @@ import type { TestWorker, WorkerOptions } from './test-worker.ts'
  * @param prelude source before all handlers
  */
 export function startCases(
-  template: TestTemplate,
+  zygote: TestZygote,
   code: Record<string, string>,
   prelude = '',
   options: Omit<WorkerOptions, 'bundle'> = {},
@@ -16,7 +16,7 @@ export function startCases(
   const bundle = `${prelude}
     const cases = {${table.join(',\n')}}
     export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
-  return template.worker({ ...options, bundle })
+  return zygote.worker({ ...options, bundle })
 }
 
 /** The request for a case. */

@@ -15,14 +15,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 let dir: string
 let data: string
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'functions-files-')))
   data = join(dir, 'data')
   mkdirSync(data)
@@ -34,7 +34,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await template.close()
+  await zygote.close()
   rmSync(dir, { recursive: true })
 })
 
@@ -54,7 +54,7 @@ async function answer(body: string, allowedPaths = [data]): Promise<unknown> {
       try { return ['allowed', await call()] } catch (error) { return error.code ?? String(error) }
     }
     export default async () => Response.json((await (async () => { ${body} })()) ?? null)`
-  const worker = await template.worker({
+  const worker = await zygote.worker({
     bundle: await bundleOf(source, capabilities),
     capabilities,
   })
@@ -285,7 +285,7 @@ describe('a strict function', () => {
     const bundle = `export default async () => {
       try { await import('fn:fs') } catch (error) { return new Response(error.message) }
     }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect((await worker.invoke()).text).toBe(
       "cannot import 'fn:fs': the function's profile does not allow it",
     )

@@ -8,7 +8,7 @@ import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { CHANNEL_FD, EXIT_BREACH } from '../../src/worker/protocol/limits.ts'
 import { validateWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
 import { Frames, Inbox, type Message, Outbox } from './frames.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
 const GOLDEN = join(import.meta.dir, '../../protocol/golden')
 const RUNNER = join(import.meta.dir, '../../guest/bun/main.ts')
@@ -24,14 +24,14 @@ interface Peer {
   close(): void
 }
 
-let template: TestTemplate
+let zygote: TestZygote
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 async function startQuickJS(): Promise<Peer> {
-  const worker = await template.connect()
+  const worker = await zygote.connect()
   const payloads = new Map<Message, Uint8Array>()
   worker.watch((message, bytes) => payloads.set(message, bytes))
   worker.sendRaw(read('host/start.frames'))
@@ -39,7 +39,7 @@ async function startQuickJS(): Promise<Peer> {
     inbox: worker.inbox,
     payloads,
     send: (bytes) => worker.sendRaw(bytes),
-    exited: async () => (await template.exited(worker)).status as number,
+    exited: async () => (await zygote.exited(worker)).status as number,
     close: () => worker.close(),
   }
 }

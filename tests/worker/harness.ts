@@ -21,7 +21,7 @@ export const SANITIZED = process.env.FUNCTIONS_TEST_SANITIZED === '1'
 const SANITIZED_CPU_MS = 600_000
 
 /** A zygote (`quickjs-worker --template`) started by the launcher, and its control channel. */
-export class TestTemplate {
+export class TestZygote {
   readonly inbox = new Inbox()
   readonly process: Subprocess
   readonly socketPath: string
@@ -33,10 +33,10 @@ export class TestTemplate {
     this.process = process
     this.#directory = directory
     this.#channel = channel
-    this.socketPath = join(directory, 'template.sock')
+    this.socketPath = join(directory, 'zygote.sock')
   }
 
-  static async start(flags: string[] = []): Promise<TestTemplate> {
+  static async start(flags: string[] = []): Promise<TestZygote> {
     if (!existsSync(WORKER)) throw new Error(`${WORKER} is missing: run scripts/build.sh`)
     const directory = mkdtempSync(join(tmpdir(), 'functions-worker-'))
     const process = Bun.spawn(
@@ -46,7 +46,7 @@ export class TestTemplate {
         '--listen-dir',
         directory,
         '--listen-name',
-        'template.sock',
+        'zygote.sock',
         ...flags,
         '--',
         WORKER,
@@ -56,20 +56,20 @@ export class TestTemplate {
       ],
       { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'socket-fd'] },
     )
-    let template: TestTemplate | undefined
+    let zygote: TestZygote | undefined
     const early: Uint8Array[] = []
-    const frames = new Frames((message) => template?.inbox.push(message))
+    const frames = new Frames((message) => zygote?.inbox.push(message))
     const channel = await connectFd(process.stdio[3] as number, undefined, {
       data(_socket, data) {
-        if (template === undefined) early.push(new Uint8Array(data))
+        if (zygote === undefined) early.push(new Uint8Array(data))
         else frames.push(data)
       },
-      close: () => template?.inbox.close(),
+      close: () => zygote?.inbox.close(),
     })
-    template = new TestTemplate(process, directory, channel)
+    zygote = new TestZygote(process, directory, channel)
     for (const data of early) frames.push(data)
-    await template.inbox.find(({ type }) => type === 'listening')
-    return template
+    await zygote.inbox.find(({ type }) => type === 'listening')
+    return zygote
   }
 
   /** The zygote's own pid on the host; the launcher is its parent. */
@@ -124,6 +124,6 @@ export class TestTemplate {
   }
 }
 
-export function startTemplate(flags?: string[]): Promise<TestTemplate> {
-  return TestTemplate.start(flags)
+export function startZygote(flags?: string[]): Promise<TestZygote> {
+  return TestZygote.start(flags)
 }

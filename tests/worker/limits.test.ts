@@ -1,18 +1,18 @@
 /** CPU, time, memory and stack: an invocation over its limit ends, and the others are answered. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
-import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const cases = (code: Record<string, string>, prelude = '') =>
-  startCases(template, code, prelude, { capabilities: { maxMemory: 32 << 20 } })
+  startCases(zygote, code, prelude, { capabilities: { maxMemory: 32 << 20 } })
 
 const SPINS: Record<string, string> = {
   loop: '() => { for (;;); }',

@@ -7,7 +7,7 @@ import { findProject } from '../../src/bundles/project.ts'
 import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 
-export { startTemplate, type TestTemplate } from './harness.ts'
+export { startZygote, type TestZygote } from './harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'functions-node-'))
 writeFileSync(join(folder, 'package.json'), '{}')

@@ -2,19 +2,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, createHmac } from 'node:crypto'
 import { MISSING_GLOBALS } from '../../src/bundles/globals.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 /** What a function of this source answers, as JSON. */
 async function answer(source: string, env: Record<string, string> = {}): Promise<unknown> {
-  const worker = await template.worker({ bundle: await bundleOf(source), env })
+  const worker = await zygote.worker({ bundle: await bundleOf(source), env })
   try {
     return await worker.json()
   } finally {
@@ -198,14 +198,14 @@ describe('what is not there', () => {
       export default () => Response.json(names.map((name, i) => {
         try { uses[i](); return name + ' is there' } catch (error) { return error.name + ': ' + error.message }
       }))`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect(await worker.json()).toEqual(
       MISSING_GLOBALS.map(
         (name) => `ReferenceError: ${name} is not defined: quickjs-ng functions do not have it`,
       ),
     )
     const probes = MISSING_GLOBALS.map((name) => `typeof ${name}`)
-    const asking = await template.worker({
+    const asking = await zygote.worker({
       bundle: `export default () => Response.json([${probes}, typeof nothing])`,
     })
     const all = (await asking.json()) as string[]
@@ -215,14 +215,14 @@ describe('what is not there', () => {
   test('is eval, in words that name the profile', async () => {
     const bundle = `const uses = [() => eval('1'), () => (0, eval)('1'), () => new Function('1')]
       export default () => Response.json(uses.map((use) => { try { use() } catch (e) { return e.message } }))`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect(await worker.json()).toEqual(
       Array(3).fill("eval is not supported: the function's profile does not allow it"),
     )
   })
 
   test('a name of the tenant’s own stays as the engine says it', async () => {
-    const worker = await template.worker({
+    const worker = await zygote.worker({
       bundle:
         'export default () => { try { nothing } catch (e) { return new Response(e.message) } }',
     })
@@ -238,7 +238,7 @@ describe('native modules', () => {
         try { await import(name); said.push(name) } catch (error) { said.push(error.message) }
       return Response.json(said)
     }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const why = 'a bundle has to hold all that it imports'
     expect(await worker.json()).toEqual(
       ['fn:web', 'fn:nothing', 'web.js', './primordials.js'].map(

@@ -13,20 +13,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import { eventually } from '../../src/testing/eventually.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 let dir: string
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'functions-programs-')))
   chmodSync(dir, 0o777)
 })
 
 afterAll(async () => {
-  await template.close()
+  await zygote.close()
   rmSync(dir, { recursive: true })
 })
 
@@ -51,7 +51,7 @@ async function start(body: string, more: Partial<Capabilities> = {}): Promise<Te
       return Response.json((await (async () => { ${body} })()) ?? null)
     }`
   const bundle = await bundleOf(source, capabilities)
-  return await template.worker({ bundle, capabilities })
+  return await zygote.worker({ bundle, capabilities })
 }
 
 async function answer(body: string, more?: Partial<Capabilities>): Promise<unknown> {
@@ -230,7 +230,7 @@ describe('programs', () => {
       "'node:child_process' needs a profile with allowChildProcess, which this one does not give.",
     )
     const bundle = `export default () => import('fn:process').then(() => new Response('there'), (e) => new Response(e.message))`
-    const worker = await template.worker({ bundle, capabilities: { allowFilesystem: true } })
+    const worker = await zygote.worker({ bundle, capabilities: { allowFilesystem: true } })
     expect((await worker.invoke()).text).toBe(
       "cannot import 'fn:process': the function's profile does not allow it",
     )
