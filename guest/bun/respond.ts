@@ -99,7 +99,7 @@ function checkedHead(id: number, status: number, headers: HeaderList): string {
   const line = encodeLine({ type: 'response', id, status, headers }).slice(0, -2)
   if (!fitsLine(line, headers)) {
     throw new InvalidResponse(
-      'the headers of the response are too large: at most 2,000 headers and 64 KiB are allowed',
+      'the response has more than 2,000 headers, or more than 64 KiB of them',
     )
   }
   return line
