@@ -100,7 +100,7 @@ describe('a layer that a profile requires and the machine does not give', () => 
       const error = await begin(bare.factory, spec).exit
       const why = error?.code === 'SANDBOX_UNAVAILABLE' ? error : (error?.cause as typeof error)
       expect(why?.code).toBe('SANDBOX_UNAVAILABLE')
-      expect(why?.message).toContain(SANITIZED ? 'needs the layer' : `requires the layer ${layer}`)
+      expect(why?.message).toContain(SANITIZED ? 'requires the layer' : `requires the layer ${layer}`)
       expect(why?.message).toContain('allow user namespaces')
       expect(why?.message).toContain('sandbox.allow_degraded')
     },
