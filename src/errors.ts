@@ -69,3 +69,9 @@ export class FunctionError extends Error {
     return ERRORS[this.code].status
   }
 }
+
+/** Finds the SANDBOX_VIOLATION among an error and its causes: what a tenant tried that the kernel refused. */
+export function sandboxViolation(error: unknown): FunctionError | undefined {
+  if (!(error instanceof FunctionError)) return undefined
+  return error.code === 'SANDBOX_VIOLATION' ? error : sandboxViolation(error.cause)
+}

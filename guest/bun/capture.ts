@@ -1,4 +1,4 @@
-/** What tenant code prints, and what it fails to catch, goes to the log of its invocation. */
+/** Sends what tenant code prints, and errors that it does not catch, to the log of its invocation. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Console } from 'node:console'
 import { Writable } from 'node:stream'
@@ -12,9 +12,9 @@ import { describeError, errorText } from './errors.ts'
 /** Carries the running invocation through promises, timers and callbacks. */
 export const current = new AsyncLocalStorage<{ readonly id: number; readonly done: boolean }>()
 
-/** What is needed to say whose a failure is that carries no invocation with it. */
+/** Finds the invocation of an error that was thrown outside of an async context. */
 export interface Running {
-  /** The one invocation that runs; undefined where there are several, or none. */
+  /** The only invocation that runs; undefined if there are several or none. */
   readonly only: { readonly id: number; readonly done: boolean } | undefined
 }
 
@@ -41,7 +41,7 @@ export function captureConsole(channel: Channel): void {
       },
     })
   }
-  // Tables, counters and groups are the library's; what they print comes out of these streams.
+  // Bun's Console makes tables, counters and groups, and prints them to these streams.
   const rest = new Console({ stdout: lines('info'), stderr: lines('error') })
   Object.assign(console, rest, {
     debug: at('debug'),
@@ -59,10 +59,10 @@ export function captureConsole(channel: Channel): void {
   redirect(process.stderr, lines('error'))
 }
 
-/** Logs what nobody caught; the worker lives on. */
+/** Logs errors that were not caught. The worker keeps running. */
 export function captureFailures(channel: Channel, running: Running): void {
   const report = (what: string, thrown: unknown) => {
-    // Bun tells of a rejection outside of its context. With one invocation running it is that one's.
+    // Bun reports a rejection outside of its async context. If one invocation runs, it is its.
     const run = current.getStore() ?? running.only
     const error = describeError(thrown)
     const id = run?.done === false ? run.id : undefined

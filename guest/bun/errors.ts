@@ -1,30 +1,30 @@
-/** What a tenant threw, as the protocol carries it. */
+/** Describes what a tenant threw, as the protocol carries it. */
 import { inspect } from 'node:util'
 import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../../src/worker/protocol/limits.ts'
 
 export interface Described {
   message: string
-  /** Its frames alone. */
+  /** The frames only, without the message. */
   stack: string | undefined
 }
 
-/** Where Bun's own parser refuses a bundle, it throws one of these in place of a SyntaxError. */
+/** Bun's parser throws one of these instead of a SyntaxError. */
 interface BuildMessage {
   name: string
   message: string
   position: { line: number; column: number } | null
 }
 
-/** Takes whatever was thrown. Looking at it runs the tenant's code, which may throw once more. */
+/** Accepts any value. Reading it may run the tenant's code, which may throw again. */
 export function describeError(thrown: unknown): Described {
   try {
     return describe(thrown)
   } catch {
-    return { message: 'an error that cannot be read was thrown', stack: undefined }
+    return { message: 'The function threw an error that cannot be read', stack: undefined }
   }
 }
 
-/** As it is logged. */
+/** The text for a log line. */
 export function errorText({ message, stack }: Described): string {
   return stack ? `${message}\n${stack}` : message
 }
@@ -59,7 +59,7 @@ function isBuild(thrown: unknown): thrown is BuildMessage {
   )
 }
 
-/** Leaves out the message, which goes by itself, and the frames of this runner. */
+/** Removes the message, which has its own field, and the frames of this runner. */
 function tenantFrames(message: string, stack: string): string {
   const frames = stack.startsWith(`${message}\n`) ? stack.slice(message.length + 1) : stack
   const lines = frames.split('\n')

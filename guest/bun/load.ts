@@ -1,7 +1,7 @@
-/** Brings a bundle to life from memory and finds its handler. */
+/** Loads a bundle from memory and finds its handler. */
 import type { StartDetails } from '../../src/worker/protocol/messages.ts'
 
-/** What a handler is told beside its request. */
+/** What a handler gets besides its request. */
 export interface InvocationContext {
   env: Readonly<Record<string, string>>
   waitUntil(promise: unknown): void
@@ -18,7 +18,7 @@ export type Handler = (request: Request, context: InvocationContext) => unknown
 /** The name that positions in stacks carry; the host maps them from there. */
 const BUNDLE = 'bundle.js'
 
-/** @throws what the bundle throws while it loads, or where it exports no such handler */
+/** @throws what the bundle throws while it loads, or a TypeError if it does not export the handler */
 export async function loadHandler(source: string, details: StartDetails): Promise<Handler> {
   Bun.plugin({
     name: 'bundle',
@@ -37,7 +37,7 @@ export async function loadHandler(source: string, details: StartDetails): Promis
     }
   }
   throw new TypeError(
-    `no handler: the export '${details.handler}' is neither a function nor an object with fetch`,
+    `no handler: the export '${details.handler}' is neither a function nor an object with a fetch method`,
   )
 }
 

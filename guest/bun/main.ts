@@ -16,15 +16,15 @@ import {
 import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
 import { captureConsole, captureFailures } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
-import { Fetches } from './fetches.ts'
+import { FetchTable } from './fetch-table.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
-/** The argument of a worker without a network of its own: the host makes its fetches. */
+/** The argument of a worker without the host's network: the host makes its fetches. */
 const BROKERED = 'brokered'
 
 const channel = new Channel()
-const fetches = new Fetches(channel)
+const fetches = new FetchTable(channel)
 const runs = new Runs(channel, (id) => fetches.endOf(id))
 
 const decoder = new FrameDecoder<HostMessage>(
@@ -37,7 +37,7 @@ const decoder = new FrameDecoder<HostMessage>(
   MAX_LINE_BYTES,
 )
 
-/** What arrives for a body: an invocation's, or a fetch's. */
+/** Delivers a message about the body of an invocation or of a fetch. */
 function deliverBody(message: BodyMessage, payload: Buffer | undefined): void {
   const { id } = message
   const fetch = typeof id === 'string' ? fetches.get(id) : undefined

@@ -9,9 +9,9 @@ import { RequestBody } from './request-body.ts'
 export class OutboundFetch {
   readonly id: FetchId
   readonly invocation: number
-  /** The request's body. */
+  /** The request body. */
   readonly outgoing: FlowControlledSender
-  /** Of the response. */
+  /** The response body. */
   readonly body: RequestBody
   readonly #channel: Channel
   readonly #onEnd: () => void
@@ -27,12 +27,12 @@ export class OutboundFetch {
     this.#onEnd = onEnd
   }
 
-  /** The response, as soon as its head is there. */
+  /** Resolves with the response when its head has arrived. */
   get answered(): Promise<Response> {
     return this.#answered.promise
   }
 
-  /** Sends the request's body, as fast as the host takes it. */
+  /** Sends the request body, as fast as credit allows. */
   async upload(body: ReadableStream<Uint8Array>): Promise<void> {
     try {
       for await (const chunk of body) {
@@ -60,18 +60,18 @@ export class OutboundFetch {
     this.#answered.resolve(response)
   }
 
-  /** The response is there as a whole. */
+  /** The response is complete. */
   onEnd(): void {
     this.body.end()
     this.#finish()
   }
 
-  /** The host wants no more of the request's body. */
+  /** The host does not want the rest of the request body. */
   onUploadUnwanted(): void {
     this.outgoing.close()
   }
 
-  /** The tenant does not want it any more. */
+  /** The tenant aborted the fetch. */
   abort(reason: unknown): void {
     if (this.#over) return
     this.#channel.sendLine(`{"type":"cancel","id":"${this.id}","reason":"abort"}\n`)

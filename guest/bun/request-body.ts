@@ -1,4 +1,4 @@
-/** A body as the tenant reads it, a request's or a fetched response's: chunks from the host, credit back to it. */
+/** The body of a request or of a fetched response, as the tenant reads it: chunks arrive, credit is given. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { FlowControlledReceiver } from '../../src/worker/protocol/flow-control.ts'
 import type { BodyId } from '../../src/worker/protocol/messages.ts'
@@ -48,7 +48,7 @@ export class RequestBody {
     this.#release()
   }
 
-  /** Nobody reads any more: the host need not send the rest. */
+  /** Nobody reads the rest, so the host need not send it. */
   unwanted(): void {
     if (this.#dropped) return
     this.#drop()
@@ -56,14 +56,14 @@ export class RequestBody {
     this.#channel.sendLine(`{"type":"cancel","id":${this.#id},"reason":"body"}\n`)
   }
 
-  /** The invocation was cancelled: a reader gets `reason` as its error. */
+  /** The invocation was cancelled: a reader fails with `reason`. */
   abort(reason: unknown): void {
     if (this.#dropped) return
     this.#drop()
     try {
       this.#controller?.error(reason)
     } catch {
-      // The stream was closed or errored before: its reader knows.
+      // The stream was closed or errored before.
     }
   }
 

@@ -1,4 +1,4 @@
-/** Sends a Response: its head at once, its body as fast as it comes and credit allows. */
+/** Sends a Response: its head at once, and its body as fast as it is produced and credit allows. */
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import type { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
@@ -6,29 +6,30 @@ import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/limits.ts'
 import type { HeaderList } from '../../src/worker/worker.ts'
 import { fitsLine } from './heads.ts'
 
-/** The handler returned something that is no response. */
+/** The handler returned something that is not a valid response. */
 export class InvalidResponse extends Error {}
 
-/** What sending needs of its invocation. */
+/** What sending a response needs from its invocation. */
 export interface Sender {
   readonly id: number
   readonly outgoing: FlowControlledSender
   readonly done: boolean
-  /** Where the body comes from, to be cancelled with the invocation. */
+  /** The source of the body, which is cancelled with the invocation. */
   source: ReadableStreamDefaultReader<unknown> | undefined
 }
 
 type Read = { done: boolean; value?: unknown }
 
-/** @throws {InvalidResponse} and what the response's own stream throws */
+/** @throws {InvalidResponse}, or what the stream of the response throws */
 export async function sendResponse(run: Sender, channel: Channel, response: unknown) {
   if (!(response instanceof Response)) {
     throw new InvalidResponse('the handler returned no Response')
   }
   const { status, body } = response
-  if (status < 200 || status > 599) throw new InvalidResponse(`a response of status ${status}`)
+  if (status < 200 || status > 599)
+    throw new InvalidResponse(`the status of the response is ${status}; it must be 200 to 599`)
   if (response.bodyUsed || body?.locked) {
-    throw new InvalidResponse('the body of the response is in use or was read before')
+    throw new InvalidResponse('the body of the response is locked or was read before')
   }
   const head = checkedHead(run.id, status, [...response.headers] as HeaderList)
   if (body === null) {
@@ -42,10 +43,10 @@ export async function sendResponse(run: Sender, channel: Channel, response: unkn
 }
 
 /**
- * Sends the head, with the body where that is small and there. A stream that takes its time gets its
- * head out before its first byte.
+ * Sends the head, together with the body if that is small and available. The head of a slow stream is
+ * sent before its first byte.
  *
- * @returns what was read and not sent; undefined when the response is complete
+ * @returns what was read but not sent; undefined when the response is complete
  */
 async function sendStartOfBody(
   run: Sender,
@@ -93,23 +94,25 @@ async function sendRest(
   run.outgoing.end()
 }
 
-/** The line of the head, open for `bytes` and `end`. */
+/** The line of the head, without `bytes`, `end` and its closing brace. */
 function checkedHead(id: number, status: number, headers: HeaderList): string {
   const line = encodeLine({ type: 'response', id, status, headers }).slice(0, -2)
   if (!fitsLine(line, headers)) {
-    throw new InvalidResponse('the headers of the response are more than 2,000, or pass 64 KiB')
+    throw new InvalidResponse(
+      'the response has more than 2,000 headers, or more than 64 KiB of them',
+    )
   }
   return line
 }
 
 function read(reader: ReadableStreamDefaultReader<unknown>): Promise<Read> {
   const reading = reader.read() as Promise<Read>
-  // An invocation that ends meanwhile leaves nobody to await it.
+  // Nobody awaits it if the invocation ends first.
   reading.catch(() => {})
   return reading
 }
 
-/** What the promise gives before the event loop turns; undefined where it takes longer. */
+/** Resolves with the value of the promise, or with undefined if that takes longer than one turn of the event loop. */
 function soon<T>(promise: Promise<T>): Promise<T | undefined> {
   const turn = new Promise<undefined>((resolve) => setImmediate(resolve, undefined))
   return Promise.race([promise, turn])

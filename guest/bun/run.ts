@@ -1,4 +1,4 @@
-/** One invocation: a Request in, its Response out, then what it left for `waitUntil`. */
+/** One invocation: runs the handler, sends its Response, then waits for `waitUntil`. */
 import { heapSize } from 'bun:jsc'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
@@ -15,8 +15,8 @@ import { RequestBody } from './request-body.ts'
 import { InvalidResponse, sendResponse } from './respond.ts'
 
 /**
- * The size of Bun's heap is that of its last collection, and garbage makes a process grow as well: each
- * time it grew by so much, it is collected before its heap is reported.
+ * Bun reports its heap size as of the last collection, and garbage makes the process grow as well. Each
+ * time the process has grown by this much, garbage is collected before the heap is reported.
  */
 const COLLECT_AFTER_BYTES = 16 * 1024 * 1024
 let collectedAtBytes = process.memoryUsage.rss()
@@ -24,7 +24,7 @@ let collectedAtBytes = process.memoryUsage.rss()
 export class Run {
   readonly id: number
   readonly body: RequestBody
-  /** The response's body. */
+  /** The response body. */
   readonly outgoing: FlowControlledSender
   done = false
   source: ReadableStreamDefaultReader<unknown> | undefined
@@ -42,7 +42,7 @@ export class Run {
     this.#onDone = onDone
   }
 
-  /** Runs it to its end. Never rejects. */
+  /** Runs the invocation to its end. Never rejects. */
   async handle(
     handler: Handler,
     details: StartDetails,
@@ -57,7 +57,7 @@ export class Run {
       this.#fail(thrown instanceof InvalidResponse ? 'INVALID_RESPONSE' : 'HANDLER_ERROR', thrown)
     }
     this.body.unwanted()
-    // A promise that settles may have registered the next one.
+    // A promise may register another one before it settles.
     while (this.#waiting.length > 0 && !this.done) {
       const waiting = this.#waiting
       this.#waiting = []
@@ -66,7 +66,7 @@ export class Run {
     this.#finish()
   }
 
-  /** The host wants no more of it. Its code cannot be stopped here, but nobody hears it any more. */
+  /** The host cancelled the invocation. Its code cannot be stopped here, but its messages are dropped. */
   cancel(reason: string): void {
     const error = new DOMException(`The invocation was cancelled: ${reason}`, 'AbortError')
     this.body.abort(error)
@@ -93,7 +93,7 @@ export class Run {
     else if (!message.end) init.body = this.body.stream(payload)
     else if (payload !== undefined) init.body = payload
     const request = new Request(message.url, init)
-    // Bun turns a method it does not know into GET.
+    // Bun changes a method that it does not know to GET.
     if (request.method !== method) Object.defineProperty(request, 'method', { value: method })
     return request
   }

@@ -13,7 +13,7 @@ export class Runs {
   readonly #onEnd: (id: number) => void
   #whenEmpty: (() => void) | undefined
 
-  /** @param onEnd told of each invocation that is over */
+  /** @param onEnd called when an invocation has ended */
   constructor(channel: Channel, onEnd: (id: number) => void) {
     this.#channel = channel
     this.#onEnd = onEnd
@@ -46,7 +46,7 @@ export class Runs {
     if (run !== undefined) current.run(run, () => run.cancel(reason))
   }
 
-  /** Ends this process when nothing runs any more, or when the grace is over. */
+  /** Ends this process when no invocation runs, or after the grace. */
   shutdown(graceMs: number, exit: (status: number) => void): void {
     this.#whenEmpty = () => exit(0)
     if (this.#running.size === 0) exit(0)

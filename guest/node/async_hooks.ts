@@ -1,7 +1,7 @@
 /** AsyncLocalStorage on the async context that the engine carries: https://nodejs.org/api/async_context.html */
 import { current, enter, run } from 'fn:async'
 
-/** What is in force at a point of the program: never changed, only replaced by a copy. */
+/** The values in effect at a point of the program. A map is never changed, only replaced by a copy. */
 type Frame = ReadonlyMap<object, unknown> | undefined
 
 function frameWith(storage: object, store: unknown): Frame {

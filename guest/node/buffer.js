@@ -44,5 +44,12 @@ export function isAscii(input) {
 }
 
 export default Object.assign(buffer, {
-  ...{ Blob, File, atob, btoa, kStringMaxLength, constants, isUtf8, isAscii },
+  Blob,
+  File,
+  atob,
+  btoa,
+  kStringMaxLength,
+  constants,
+  isUtf8,
+  isAscii,
 })

@@ -1,4 +1,4 @@
-/** node:child_process: spawn and execFile. What a function starts ends with the request that started it. */
+/** node:child_process: spawn and execFile. A child process ends with the request that started it. */
 
 import * as native from 'fn:process'
 import { Buffer } from 'node:buffer'
@@ -18,9 +18,23 @@ interface SpawnOptions {
 }
 
 const SIGNALS: Record<string, number> = {
-  ...{ SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGUSR1: 10, SIGSEGV: 11 },
-  ...{ SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15, SIGCHLD: 17, SIGCONT: 18, SIGSTOP: 19 },
-  ...{ SIGXCPU: 24, SIGXFSZ: 25, SIGSYS: 31 },
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGSEGV: 11,
+  SIGUSR2: 12,
+  SIGPIPE: 13,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGCHLD: 17,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGXCPU: 24,
+  SIGXFSZ: 25,
+  SIGSYS: 31,
 }
 const DEFAULT_ENV = { PATH: '/usr/local/bin:/usr/bin:/bin' }
 const MAX_BUFFER_BYTES = 1024 * 1024
@@ -45,7 +59,7 @@ export class ChildProcess extends EventEmitter {
   signalCode: string | null = null
   killed = false
   #program: native.Program | undefined
-  /** The two outputs and the exit: `close` comes after all of them. */
+  /** The two outputs and the exit: `close` is emitted after all of them. */
   #open = 3
   readonly #written: ((error?: Error) => void)[] = []
   readonly #outputs: [Readable | undefined, Readable | undefined] = [undefined, undefined]
@@ -56,7 +70,7 @@ export class ChildProcess extends EventEmitter {
     this.spawnargs = args
   }
 
-  /** @throws as the system does: `spawn` makes an event of it */
+  /** @throws the error of the system, which `spawn` turns into an event */
   start(options: SpawnOptions): void {
     const env = Object.entries(options.env ?? DEFAULT_ENV)
       .filter(([, value]) => value !== undefined)
@@ -110,7 +124,7 @@ export class ChildProcess extends EventEmitter {
         done(error)
       },
     })
-    // A program that ends before it has read all is no failure of its own.
+    // It is not an error if a program ends before it has read all of its input.
     input.on('error', (error) => {
       if ((error as { code?: string }).code !== 'EPIPE') this.emit('error', error)
     })
@@ -128,7 +142,7 @@ export class ChildProcess extends EventEmitter {
       this.exitCode = signal === 0 ? (first as number) : null
       this.signalCode = signal === 0 ? null : nameOf(signal)
       this.emit('exit', this.exitCode, this.signalCode)
-      // What nobody reads must not keep it from being closed.
+      // An output that nobody reads must not keep the process from closing.
       for (const output of this.#outputs) {
         if (output?.readableFlowing === null && output.listenerCount('readable') === 0) {
           output.resume()
@@ -174,7 +188,8 @@ export function spawn(
   given?: SpawnOptions,
 ): ChildProcess {
   const [words, options] = toArgs(args, given)
-  if ('shell' in options && options.shell) throw new TypeError('spawn: there is no option shell')
+  if ('shell' in options && options.shell)
+    throw new TypeError('spawn: the option shell is not supported')
   const child = new ChildProcess(file, words)
   const stop = () => child.kill(options.killSignal)
   options.signal?.throwIfAborted()
@@ -227,7 +242,7 @@ export function execFile(
         parts[i as 0 | 1].push(chunk)
       } else if (failure === undefined) {
         const code = 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER'
-        failure = Object.assign(new RangeError('an output is longer than maxBuffer'), { code })
+        failure = Object.assign(new RangeError('An output is longer than maxBuffer'), { code })
         child.kill('SIGKILL')
       }
     })

@@ -1,4 +1,4 @@
-/** node:crypto on the worker's hashes: what packages use beside the Web's own crypto. */
+/** node:crypto on the worker's hashes: what packages use besides Web Crypto. */
 
 import * as native from 'fn:hash'
 import { Buffer } from 'node:buffer'
@@ -19,9 +19,12 @@ export const getRandomValues = <T extends ArrayBufferView>(view: T): T =>
 function algorithmOf(name: string): string {
   const plain = name.toLowerCase().replace('-', '')
   if (!ALGORITHMS.includes(plain)) {
-    throw Object.assign(new Error(`There is no hash ${name}: ${ALGORITHMS.join(', ')}`), {
-      code: 'ERR_CRYPTO_INVALID_DIGEST',
-    })
+    throw Object.assign(
+      new Error(`The hash ${name} is not supported. Supported are: ${ALGORITHMS.join(', ')}`),
+      {
+        code: 'ERR_CRYPTO_INVALID_DIGEST',
+      },
+    )
   }
   return plain
 }
@@ -113,12 +116,12 @@ export function randomBytes(
   return undefined
 }
 
-/** A whole number from `min` to below `max`, each as likely as any other. */
+/** A uniformly distributed integer from `min` up to, but not including, `max`. */
 export function randomInt(min: number, max?: number): number {
   const [low, high] = max === undefined ? [0, min] : [min, max]
   const range = high - low
   if (!(Number.isSafeInteger(low) && Number.isSafeInteger(high) && range > 0 && range < 2 ** 48)) {
-    throw new RangeError('randomInt: the range must hold 1 to 2^48 - 1 whole numbers')
+    throw new RangeError('randomInt: max - min must be 1 to 2^48 - 1')
   }
   const limit = 2 ** 48 - (2 ** 48 % range)
   for (;;) {
@@ -127,7 +130,7 @@ export function randomInt(min: number, max?: number): number {
   }
 }
 
-/** In a time that does not depend on where they differ. */
+/** Compares in constant time. */
 export function timingSafeEqual(left: ArrayBufferView, right: ArrayBufferView): boolean {
   const [one, other] = [bytesOf(left), bytesOf(right)]
   if (one.length !== other.length) {
@@ -139,6 +142,17 @@ export function timingSafeEqual(left: ArrayBufferView, right: ArrayBufferView): 
 }
 
 export default {
-  ...{ Hash, Hmac, createHash, createHmac, getHashes, getRandomValues, randomBytes },
-  ...{ randomFillSync, randomInt, randomUUID, subtle, timingSafeEqual, webcrypto },
+  Hash,
+  Hmac,
+  createHash,
+  createHmac,
+  getHashes,
+  getRandomValues,
+  randomBytes,
+  randomFillSync,
+  randomInt,
+  randomUUID,
+  subtle,
+  timingSafeEqual,
+  webcrypto,
 }

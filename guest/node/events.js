@@ -6,7 +6,7 @@ export const errorMonitor = Symbol('events.errorMonitor')
 export const captureRejectionSymbol = Symbol.for('nodejs.rejection')
 
 const { emit } = EventEmitter.prototype
-// Whoever only watches errors must not count as who handles them.
+// A listener that only monitors errors does not count as one that handles them.
 EventEmitter.prototype.emit = function (type, ...args) {
   if (type === 'error' && this.listenerCount(errorMonitor) > 0) {
     emit.call(this, errorMonitor, ...args)
@@ -32,6 +32,9 @@ export function getMaxListeners(emitter) {
 }
 
 export default Object.assign(EventEmitter, {
-  ...{ errorMonitor, captureRejectionSymbol },
-  ...{ getEventListeners, setMaxListeners, getMaxListeners },
+  errorMonitor,
+  captureRejectionSymbol,
+  getEventListeners,
+  setMaxListeners,
+  getMaxListeners,
 })

@@ -1,4 +1,4 @@
-/** node:fs/promises on the worker's own calls, each of which checks the function's allowed paths. */
+/** node:fs/promises on native functions of the worker, each of which checks the allowed paths. */
 import * as native from 'fn:fs'
 import {
   checkAccess,
@@ -120,7 +120,7 @@ export async function readlink(path: PathLike): Promise<string> {
   return linkTarget(path)
 }
 
-/** A folder of its own: six letters that are not taken yet behind the prefix. */
+/** Makes a new directory whose name is the prefix and six letters. */
 export async function mkdtemp(prefix: string): Promise<string> {
   const path = prefix + crypto.randomUUID().slice(0, 6)
   native.mkdir(path, 0o700)
@@ -128,6 +128,23 @@ export async function mkdtemp(prefix: string): Promise<string> {
 }
 
 export default {
-  ...{ access, appendFile, constants, copyFile, lstat, mkdir, mkdtemp, open, readFile, readdir },
-  ...{ readlink, realpath, rename, rm, rmdir, stat, truncate, unlink, writeFile },
+  access,
+  appendFile,
+  constants,
+  copyFile,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  truncate,
+  unlink,
+  writeFile,
 }

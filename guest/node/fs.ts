@@ -1,4 +1,4 @@
-/** node:fs: its promises, and the calls that are over when they return. */
+/** node:fs: the promises, the synchronous calls and the calls with a callback. */
 import * as native from 'fn:fs'
 import promises from 'node:fs/promises'
 import {
@@ -94,11 +94,11 @@ export const renameSync = renameEntry
 export const realpathSync = realPath
 export const readlinkSync = linkTarget
 
-/** The form with a callback at its end. */
+/** Makes the form of a call with a callback as its last argument. */
 function withCallback<A extends unknown[], T>(call: (...args: A) => Promise<T>) {
   return (...args: unknown[]): void => {
     const done = args.pop() as (error: unknown, result?: T) => void
-    if (typeof done !== 'function') throw new TypeError('the callback is not a function')
+    if (typeof done !== 'function') throw new TypeError('The callback is not a function')
     call(...(args as A)).then(
       (result) => queueMicrotask(() => done(null, result)),
       (error) => queueMicrotask(() => done(error)),
@@ -122,8 +122,37 @@ export const unlink = withCallback(promises.unlink)
 export const writeFile = withCallback(promises.writeFile)
 
 export default {
-  ...{ constants, Dirent, promises, Stats, access, accessSync, appendFile, appendFileSync },
-  ...{ copyFile, existsSync, lstat, lstatSync, mkdir, mkdirSync, readFile, readFileSync },
-  ...{ readdir, readdirSync, readlinkSync, realpath, realpathSync, rename, renameSync, rm, rmSync },
-  ...{ rmdir, rmdirSync, stat, statSync, unlink, unlinkSync, writeFile, writeFileSync },
+  constants,
+  Dirent,
+  promises,
+  Stats,
+  access,
+  accessSync,
+  appendFile,
+  appendFileSync,
+  copyFile,
+  existsSync,
+  lstat,
+  lstatSync,
+  mkdir,
+  mkdirSync,
+  readFile,
+  readFileSync,
+  readdir,
+  readdirSync,
+  readlinkSync,
+  realpath,
+  realpathSync,
+  rename,
+  renameSync,
+  rm,
+  rmSync,
+  rmdir,
+  rmdirSync,
+  stat,
+  statSync,
+  unlink,
+  unlinkSync,
+  writeFile,
+  writeFileSync,
 }

@@ -1,12 +1,12 @@
 /**
- * What packages ask `process` for. It says of itself that it is no Node: a package that has a way
- * for the web takes that.
+ * The parts of `process` that packages use. It does not claim to be Node, so that a package uses its
+ * code for the Web if it has any.
  */
 
 import { env as given } from 'fn:worker'
 import { EventEmitter } from 'node:events'
 
-/** A copy: packages write to it, and the function's own `env` stays as it is. */
+/** A copy, because packages write to it and the function's `env` must not change. */
 export const env: Record<string, string> = { ...given }
 export const argv: string[] = ['functions']
 export const argv0 = 'functions'
@@ -47,10 +47,10 @@ export function emitWarning(warning: unknown): void {
 }
 
 export function exit(): never {
-  throw new Error('process.exit: a function does not end its worker')
+  throw new Error('process.exit: a function cannot end its worker')
 }
 
-/** Text goes to the function's log, a line at a time. */
+/** Writes text to the function's log, line by line. */
 function writer(log: (line: string) => void) {
   return {
     isTTY: false,
@@ -77,22 +77,38 @@ export const listeners = emitter.listeners.bind(emitter)
 export const listenerCount = emitter.listenerCount.bind(emitter)
 
 const process = {
-  ...{ env, argv, argv0, execArgv, execPath, title, version, versions, platform, arch, pid, ppid },
-  ...{
-    release,
-    features,
-    config,
-    nextTick,
-    cwd,
-    hrtime,
-    uptime,
-    emitWarning,
-    exit,
-    stdout,
-    stderr,
-  },
-  ...{ on, once, off, emit, addListener, removeListener, removeAllListeners },
-  ...{ listeners, listenerCount },
+  env,
+  argv,
+  argv0,
+  execArgv,
+  execPath,
+  title,
+  version,
+  versions,
+  platform,
+  arch,
+  pid,
+  ppid,
+  release,
+  features,
+  config,
+  nextTick,
+  cwd,
+  hrtime,
+  uptime,
+  emitWarning,
+  exit,
+  stdout,
+  stderr,
+  on,
+  once,
+  off,
+  emit,
+  addListener,
+  removeListener,
+  removeAllListeners,
+  listeners,
+  listenerCount,
   [Symbol.toStringTag]: 'process',
 }
 

@@ -1,4 +1,4 @@
-/** setImmediate on the worker's timers: a tick of 0 ms. */
+/** setImmediate on the worker's timers: a timeout of 0 ms. */
 const { clearInterval, clearTimeout, setInterval, setTimeout } = globalThis
 
 export { clearInterval, clearTimeout, setInterval, setTimeout }
@@ -12,5 +12,10 @@ export function clearImmediate(id: unknown): void {
 }
 
 export default {
-  ...{ clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout },
+  clearImmediate,
+  clearInterval,
+  clearTimeout,
+  setImmediate,
+  setInterval,
+  setTimeout,
 }

@@ -12,7 +12,12 @@ export function domainToASCII(domain) {
 export function urlToHttpOptions(from) {
   const { protocol, hostname, hash, search, pathname, href, port, username, password } = from
   return {
-    ...{ protocol, hash, search, pathname, href, path: pathname + search },
+    protocol,
+    hash,
+    search,
+    pathname,
+    href,
+    path: pathname + search,
     hostname: hostname.startsWith('[') ? hostname.slice(1, -1) : hostname,
     ...(port !== '' && { port: Number(port) }),
     ...((username !== '' || password !== '') && {

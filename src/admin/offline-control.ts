@@ -4,7 +4,7 @@
  */
 import { FunctionError } from '../errors.ts'
 import type { PreparedVersion } from '../router/router.ts'
-import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
+import type { Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
 import type { RunnableVersion, ServiceControl } from './control.ts'
 
 /**
@@ -12,7 +12,7 @@ import type { RunnableVersion, ServiceControl } from './control.ts'
  *
  * @throws {FunctionError} if it does not become ready
  */
-export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise<Worker> {
+export function readyWorker(launcher: WorkerFactory, spec: WorkerSpec): Promise<Worker> {
   return new Promise((resolve, reject) => {
     const gone = new FunctionError('WORKER_START_FAILED', 'The worker ended before it was ready.')
     const worker = launcher.start(spec, {
@@ -26,11 +26,11 @@ export function readyWorker(launcher: WorkerLauncher, spec: WorkerSpec): Promise
 }
 
 export class OfflineControl implements ServiceControl {
-  readonly #start: () => Promise<WorkerLauncher>
-  #launcher: WorkerLauncher | undefined
+  readonly #start: () => Promise<WorkerFactory>
+  #launcher: WorkerFactory | undefined
 
   /** @param start creates the launcher when the first bundle is prepared */
-  constructor(start: () => Promise<WorkerLauncher>) {
+  constructor(start: () => Promise<WorkerFactory>) {
     this.#start = start
   }
 

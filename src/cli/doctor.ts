@@ -16,7 +16,7 @@ import {
   workerVersion,
 } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import { type LayerReport, probeLayers } from '../worker/sandbox/sandbox-probe.ts'
+import { type LayerReport, probeLayers } from '../worker/process/sandbox-probe.ts'
 import type { WorkerSpec } from '../worker/worker.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'

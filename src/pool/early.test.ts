@@ -1,13 +1,13 @@
 /** The first job of a pool goes to its first worker behind that one's start. */
 import { beforeEach, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from '../testing/pool-fixture.ts'
+import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 
-let bench: Bench
+let bench: PoolFixture
 
 beforeEach(() => {
-  bench = new Bench()
-  bench.launcher.early = true
+  bench = new PoolFixture()
+  bench.factory.early = true
 })
 
 test('it does not wait in the queue, and what loading took is not its execution', () => {

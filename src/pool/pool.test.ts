@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from '../testing/pool-fixture.ts'
+import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 
-let bench: Bench
+let bench: PoolFixture
 
 beforeEach(() => {
-  bench = new Bench()
+  bench = new PoolFixture()
 })
 
 describe('scaling', () => {
@@ -185,7 +185,7 @@ describe('closing', () => {
 
 describe('the cap on live workers', () => {
   test('ends the worker that idled longest, of whatever function', () => {
-    bench = new Bench(2)
+    bench = new PoolFixture(2)
     const [a, b, c] = [bench.pool({}, 'a'), bench.pool({}, 'b'), bench.pool({}, 'c')]
     for (const pool of [a, b]) {
       bench.submit(pool, 1)
@@ -201,7 +201,7 @@ describe('the cap on live workers', () => {
   })
 
   test('with all busy, waits for the first that goes idle', () => {
-    bench = new Bench(1)
+    bench = new PoolFixture(1)
     const [a, b] = [bench.pool({}, 'a'), bench.pool({}, 'b')]
     bench.submit(a, 2)
     bench.at(0).becomeReady()

@@ -1,5 +1,5 @@
 import { FunctionError } from '../errors.ts'
-import type { Worker, WorkerLauncher, WorkerSpec } from '../worker/worker.ts'
+import type { Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
 import { Dispatch, type DispatchOwner } from './dispatch.ts'
 import type { PoolLimits } from './limits.ts'
 import type { Job, PoolEvents } from './pending-request.ts'
@@ -19,7 +19,7 @@ const START_TRIES = 3
 export class Pool implements FleetMember, DispatchOwner {
   readonly spec: WorkerSpec
   readonly limits: PoolLimits
-  readonly #launcher: WorkerLauncher
+  readonly #launcher: WorkerFactory
   readonly #fleet: Fleet
   readonly #events: PoolEvents
   readonly #restarts: Restarts
@@ -33,7 +33,7 @@ export class Pool implements FleetMember, DispatchOwner {
   constructor(
     spec: WorkerSpec,
     limits: PoolLimits,
-    launcher: WorkerLauncher,
+    launcher: WorkerFactory,
     fleet: Fleet,
     events: PoolEvents,
   ) {

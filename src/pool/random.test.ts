@@ -1,8 +1,8 @@
 /** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import type { WorkerDouble } from '../testing/fake-worker.ts'
-import { Bench, finishOne, type Note } from '../testing/pool-fixture.ts'
+import type { FakeWorker } from '../testing/fake-worker.ts'
+import { finishOne, type Note, PoolFixture } from '../testing/pool-fixture.ts'
 import { seeded } from '../testing/prng.ts'
 import type { Pool } from './pool.ts'
 
@@ -13,13 +13,13 @@ const PATIENT = { queue: 100, queueTimeoutMs: 1e9, idleTimeoutMs: 5_000, maxBack
 
 class Play {
   readonly roll: (end: number) => number
-  readonly bench: Bench
+  readonly bench: PoolFixture
   readonly notes: Note[] = []
   #open: Pool[]
 
   constructor(seed: number) {
     this.roll = seeded(seed)
-    this.bench = new Bench(2 + this.roll(5), 1)
+    this.bench = new PoolFixture(2 + this.roll(5), 1)
     this.#open = Array.from({ length: POOLS }, (_, i) => {
       const limits = { concurrency: 1 + this.roll(2), minWorkers: this.roll(4) === 0 ? 1 : 0 }
       return this.bench.pool({ ...PATIENT, ...limits }, `p${i}`)
@@ -57,15 +57,15 @@ class Play {
     if (pool !== undefined) this.notes.push(...this.bench.submit(pool, 1 + this.roll(3)))
   }
 
-  #finish(worker: WorkerDouble | undefined): void {
+  #finish(worker: FakeWorker | undefined): void {
     if (worker !== undefined && worker.inFlight > 0) finishOne(worker)
   }
 
-  #end(worker: WorkerDouble | undefined): void {
+  #end(worker: FakeWorker | undefined): void {
     worker?.exit(new FunctionError(ENDS[this.roll(ENDS.length)] as 'WORKER_CRASHED', 'gone'))
   }
 
-  #one(state: string): WorkerDouble | undefined {
+  #one(state: string): FakeWorker | undefined {
     const some = this.bench.started.filter((worker) => worker.state === state)
     return some[this.roll(some.length || 1)]
   }

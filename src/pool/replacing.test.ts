@@ -1,12 +1,12 @@
 /** Workers that die, that do not start, and that have to go. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne, LIMITS } from '../testing/pool-fixture.ts'
+import { finishOne, LIMITS, PoolFixture } from '../testing/pool-fixture.ts'
 
-let bench: Bench
+let bench: PoolFixture
 
 beforeEach(() => {
-  bench = new Bench()
+  bench = new PoolFixture()
 })
 
 const CRASH = new FunctionError('WORKER_CRASHED', 'gone')

@@ -1,7 +1,7 @@
 /** How long a pool waits after workers that did not last. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench } from '../testing/pool-fixture.ts'
+import { PoolFixture } from '../testing/pool-fixture.ts'
 import { Restarts } from './restart-backoff.ts'
 
 const CRASH = new FunctionError('WORKER_CRASHED', 'gone')
@@ -32,7 +32,7 @@ test('a worker that served a while, or many, was no failure', () => {
 })
 
 test('a function whose workers break the protocol one by one is answered at once, without a start', () => {
-  const bench = new Bench()
+  const bench = new PoolFixture()
   const pool = bench.pool()
   for (let i = 0; i < 5; i++) {
     bench.submit(pool)
@@ -49,7 +49,7 @@ test('a function whose workers break the protocol one by one is answered at once
 })
 
 test('workers that get ready in the meantime do not end the wait after crashes', () => {
-  const bench = new Bench()
+  const bench = new PoolFixture()
   const pool = bench.pool({ concurrency: 1, queue: 50, maxWorkers: 50 })
   bench.submit(pool, 20)
   const started = bench.started.length

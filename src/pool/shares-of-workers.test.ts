@@ -1,15 +1,15 @@
 /** At the cap on workers, busy functions give up what is more than their share. */
 import { beforeEach, expect, test } from 'bun:test'
-import { Bench, finishOne } from '../testing/pool-fixture.ts'
+import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 import type { Pool } from './pool.ts'
 
 const MAX = 6
-let bench: Bench
+let bench: PoolFixture
 let busy: Pool[]
 
 /** Two functions hold all workers, and more of their jobs wait than are ever done. */
 beforeEach(() => {
-  bench = new Bench(MAX)
+  bench = new PoolFixture(MAX)
   busy = ['a', 'b'].map((name) => bench.pool({ concurrency: 1, maxWorkers: 3, queue: 100 }, name))
   for (const pool of busy) bench.submit(pool, 20)
   for (let i = 0; i < MAX; i++) bench.at(i).becomeReady()
@@ -43,7 +43,7 @@ test('nobody yields to one that has its share', () => {
 })
 
 test('a worker that runs other jobs too finishes them first', () => {
-  bench = new Bench(2)
+  bench = new PoolFixture(2)
   const many = bench.pool({ concurrency: 2, maxWorkers: 2, queue: 100 }, 'many')
   bench.submit(many, 6)
   bench.at(0).becomeReady()
@@ -58,7 +58,7 @@ test('a worker that runs other jobs too finishes them first', () => {
 })
 
 test('one that is still finishing counts as given up: a function keeps its share', () => {
-  bench = new Bench(MAX)
+  bench = new PoolFixture(MAX)
   const [few, many] = [2, 4].map((maxWorkers) =>
     bench.pool({ concurrency: 2, maxWorkers, queue: 100 }),
   ) as [Pool, Pool]

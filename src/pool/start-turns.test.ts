@@ -1,10 +1,10 @@
 /** Workers of all pools start one after the other. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { Bench, finishOne } from '../testing/pool-fixture.ts'
+import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 
 test('the next start waits for the one before, in the order of asking', () => {
-  const bench = new Bench(1_000, 1)
+  const bench = new PoolFixture(1_000, 1)
   const pools = ['a', 'b', 'c'].map((name) => bench.pool({}, name))
   for (const pool of pools) bench.submit(pool)
   expect(bench.started).toHaveLength(1)
@@ -18,7 +18,7 @@ test('the next start waits for the one before, in the order of asking', () => {
 })
 
 test('a bundle that takes its time to load holds nobody up for long', () => {
-  const bench = new Bench(1_000, 1)
+  const bench = new PoolFixture(1_000, 1)
   bench.submit(bench.pool({}, 'slow'))
   bench.submit(bench.pool({}, 'next'))
   bench.clock.advance(4)
@@ -28,7 +28,7 @@ test('a bundle that takes its time to load holds nobody up for long', () => {
 })
 
 test('a pool that wants several gets them in turn with the others', () => {
-  const bench = new Bench(1_000, 1)
+  const bench = new PoolFixture(1_000, 1)
   const many = bench.pool({ concurrency: 1 }, 'many')
   bench.submit(many, 3)
   bench.submit(bench.pool({}, 'one'))
@@ -45,7 +45,7 @@ test('a pool that wants several gets them in turn with the others', () => {
 })
 
 test('room goes to whoever waited for it, not to those who asked for their turn since', () => {
-  const bench = new Bench(2, 1)
+  const bench = new PoolFixture(2, 1)
   for (const [i, name] of ['a', 'b'].entries()) {
     bench.submit(bench.pool({}, name))
     bench.at(i).becomeReady()
@@ -63,7 +63,7 @@ test('room goes to whoever waited for it, not to those who asked for their turn 
 })
 
 test('no more idle workers end than there are that wait for their room', () => {
-  const bench = new Bench(4, 1)
+  const bench = new PoolFixture(4, 1)
   for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
     bench.submit(bench.pool({}, name))
     bench.at(i).becomeReady()

@@ -3,10 +3,10 @@ import { FunctionError } from '../errors.ts'
 import type { Job } from '../pool/pending-request.ts'
 import { Fleet } from '../pool/worker-budget.ts'
 import { MetricsRegistry } from '../telemetry/counters.ts'
-import { anySpec, LauncherDouble, TestClock } from '../testing/fake-worker.ts'
+import { anySpec, FakeWorkerFactory, TestClock } from '../testing/fake-worker.ts'
 import { type ActiveVersion, Router } from './router.ts'
 
-let launcher: LauncherDouble
+let launcher: FakeWorkerFactory
 let functions: Map<string, ActiveVersion | 'undeployed'>
 let asked: string[]
 let router: Router
@@ -17,7 +17,7 @@ function version(name: string, versionName: string): ActiveVersion {
 }
 
 beforeEach(() => {
-  launcher = new LauncherDouble()
+  launcher = new FakeWorkerFactory()
   functions = new Map()
   asked = []
   router = new Router({

@@ -1,12 +1,11 @@
-import { FunctionError } from '../errors.ts'
+import { FunctionError, sandboxViolation } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import type { SlotState } from '../pool/pooled-worker.ts'
 import type { Fleet } from '../pool/worker-budget.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
-import { sandboxViolation } from '../worker/session/failures.ts'
-import type { WorkerLauncher, WorkerLog, WorkerSpec } from '../worker/worker.ts'
+import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 
 /** A function version with all that its requests and workers need. */
@@ -26,7 +25,7 @@ export interface FunctionSource {
 
 export interface RouterOptions {
   source: FunctionSource
-  launcher: WorkerLauncher
+  launcher: WorkerFactory
   fleet: Fleet
   counters: MetricsRegistry
   /** For every pool; the version's own settings go over it. */

@@ -18,7 +18,7 @@ import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
-import type { WorkerLauncher } from '../worker/worker.ts'
+import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
 import { onPort, onSocket } from './listen.ts'
@@ -56,7 +56,7 @@ export interface Components {
   store: MetadataStore
   telemetry: Telemetry
   egress: Egress
-  launcher: WorkerLauncher
+  launcher: WorkerFactory
   router: Router
   gateway: Gateway
   control: ServiceControl
@@ -167,7 +167,7 @@ function newTelemetry({ server, logs, metrics }: Config, serviceLog: ServiceLog)
 function newRouter(
   config: Config,
   source: VersionSource,
-  launcher: WorkerLauncher,
+  launcher: WorkerFactory,
   telemetry: Telemetry,
 ): Router {
   return new Router({

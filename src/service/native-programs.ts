@@ -8,8 +8,8 @@ import type { Egress } from '../egress/egress.ts'
 import { libraryVersion } from '../lib/libraries.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Cgroups } from '../worker/sandbox/cgroups.ts'
-import type { WorkerLauncher } from '../worker/worker.ts'
-import { createWorkerLauncher } from '../worker/worker-factory.ts'
+import type { WorkerFactory } from '../worker/worker.ts'
+import { createWorkerFactory } from '../worker/worker-factory.ts'
 import { type BinaryOptions, findBinary, type ProgramName } from './binaries.ts'
 import { newEgress } from './egress.ts'
 
@@ -54,13 +54,13 @@ export async function startLauncher(
   log: ServiceLog,
   egress: Egress = newEgress(config),
   { files = [], cgroups }: HostResources = {},
-): Promise<WorkerLauncher> {
+): Promise<WorkerFactory> {
   const options = binaryOptions(config)
   const [launcherPath, workerPath] = await Promise.all([
     findBinary('functions-launcher', options),
     findBinary('quickjs-worker', options),
   ])
-  return createWorkerLauncher({
+  return createWorkerFactory({
     launcherPath,
     workerPath,
     executablePath: process.execPath,

@@ -11,12 +11,12 @@ import type {
   ResponseSink,
   Worker,
   WorkerEvents,
-  WorkerLauncher,
+  WorkerFactory,
   WorkerSpec,
   WorkerState,
 } from '../worker/worker.ts'
 
-/** Time that passes when the test says so. */
+/** A clock that only `advance` moves. */
 export class TestClock implements Clock {
   #now = 0
   #tasks: { at: number; task: () => void }[] = []
@@ -33,7 +33,7 @@ export class TestClock implements Clock {
     }
   }
 
-  /** Tasks that are set. */
+  /** The number of scheduled tasks. */
   get pending(): number {
     return this.#tasks.length
   }
@@ -51,7 +51,7 @@ export class TestClock implements Clock {
   }
 }
 
-export class InvocationDouble implements Invocation {
+export class FakeInvocation implements Invocation {
   readonly id: number
   readonly request: InvocationRequest
   readonly sink: ResponseSink
@@ -88,7 +88,7 @@ export class InvocationDouble implements Invocation {
   }
 }
 
-export class WorkerDouble implements Worker {
+export class FakeWorker implements Worker {
   readonly id: number
   readonly runtime
   readonly spec: WorkerSpec
@@ -98,12 +98,12 @@ export class WorkerDouble implements Worker {
   readonly layers = []
   state: WorkerState = 'starting'
   silent = false
-  /** As if its start had been sent at once. */
+  /** Whether the worker accepts an invocation while it starts. */
   early = false
-  taken: InvocationDouble[] = []
+  taken: FakeInvocation[] = []
   shutdownGraceMs: number | undefined
   killed: FunctionError | undefined
-  #running = new Set<InvocationDouble>()
+  #running = new Set<FakeInvocation>()
   #gone = Promise.withResolvers<void>()
 
   constructor(id: number, spec: WorkerSpec, events: WorkerEvents) {
@@ -125,7 +125,7 @@ export class WorkerDouble implements Worker {
     return this.taken.length
   }
 
-  get last(): InvocationDouble {
+  get last(): FakeInvocation {
     const last = this.taken.at(-1)
     if (last === undefined) throw new Error('nothing was invoked')
     return last
@@ -133,7 +133,7 @@ export class WorkerDouble implements Worker {
 
   invoke(request: InvocationRequest, sink: ResponseSink, completion: Completion): Invocation {
     if (this.state !== 'ready' && !this.takesEarly) throw new Error(`invoke while ${this.state}`)
-    const invocation = new InvocationDouble(this.taken.length + 1, request, sink, completion)
+    const invocation = new FakeInvocation(this.taken.length + 1, request, sink, completion)
     this.taken.push(invocation)
     this.#running.add(invocation)
     return invocation
@@ -161,14 +161,14 @@ export class WorkerDouble implements Worker {
     this.events.silent(silent)
   }
 
-  finish(invocation: InvocationDouble, unsent = false): void {
+  finish(invocation: FakeInvocation, unsent = false): void {
     this.#running.delete(invocation)
     invocation.completion.done({ cpuUs: 10, unsent })
     if (this.state === 'draining' && this.#running.size === 0) this.exit()
   }
 
-  /** Goes; `unsent` invocations were not written, the others fail. */
-  exit(error?: FunctionError, unsent: readonly InvocationDouble[] = []): void {
+  /** Ends the worker. Invocations in `unsent` were not written; the others fail. */
+  exit(error?: FunctionError, unsent: readonly FakeInvocation[] = []): void {
     if (this.state === 'gone') return
     this.state = 'gone'
     for (const invocation of this.#running) {
@@ -181,20 +181,20 @@ export class WorkerDouble implements Worker {
   }
 }
 
-export class LauncherDouble implements WorkerLauncher {
-  readonly started: WorkerDouble[] = []
+export class FakeWorkerFactory implements WorkerFactory {
+  readonly started: FakeWorker[] = []
   /** Workers take one invocation while they start. */
   early = false
 
-  start(spec: WorkerSpec, events: WorkerEvents): WorkerDouble {
-    const worker = new WorkerDouble(this.started.length + 1, spec, events)
+  start(spec: WorkerSpec, events: WorkerEvents): FakeWorker {
+    const worker = new FakeWorker(this.started.length + 1, spec, events)
     worker.early = this.early
     this.started.push(worker)
     return worker
   }
 
-  /** The worker that was started as number `index`. */
-  at(index: number): WorkerDouble {
+  /** The worker that was started at this index. */
+  at(index: number): FakeWorker {
     const worker = this.started.at(index)
     if (worker === undefined) throw new Error(`no worker ${index} was started`)
     return worker
@@ -205,7 +205,7 @@ export class LauncherDouble implements WorkerLauncher {
   async close(): Promise<void> {}
 }
 
-/** A spec of no particular function. */
+/** A spec of some function. */
 export function anySpec(name = 'any'): WorkerSpec {
   return {
     functionId: `func-${name}`,

@@ -1,4 +1,4 @@
-/** For unit tests only: a pool of doubles, and jobs that note what happens to them. */
+/** For unit tests only: a pool of fake workers, and requests that record what happens to them. */
 import { expect } from 'bun:test'
 import type { FunctionError } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
@@ -6,7 +6,7 @@ import type { Job, Waited } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import { Fleet } from '../pool/worker-budget.ts'
 import type { Invocation, ResponseHead } from '../worker/worker.ts'
-import { anySpec, LauncherDouble, TestClock, type WorkerDouble } from './fake-worker.ts'
+import { anySpec, type FakeWorker, FakeWorkerFactory, TestClock } from './fake-worker.ts'
 
 export const LIMITS: PoolLimits = {
   minWorkers: 0,
@@ -67,10 +67,10 @@ export class Note implements Job {
   }
 }
 
-/** Pools of one fleet, with time and workers in the test's hand. */
-export class Bench {
+/** Pools of one fleet, with time and workers that the test controls. */
+export class PoolFixture {
   readonly clock = new TestClock()
-  readonly launcher = new LauncherDouble()
+  readonly factory = new FakeWorkerFactory()
   readonly fleet: Fleet
   readonly logged: [message: string, requestId: string | undefined][] = []
 
@@ -79,18 +79,18 @@ export class Bench {
   }
 
   pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
-    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.launcher, this.fleet, {
+    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.fleet, {
       log: (entry, requestId) => this.logged.push([entry.message, requestId]),
     })
   }
 
   /** The worker that was started as number `index`. */
-  at(index: number): WorkerDouble {
-    return this.launcher.at(index)
+  at(index: number): FakeWorker {
+    return this.factory.at(index)
   }
 
-  get started(): readonly WorkerDouble[] {
-    return this.launcher.started
+  get started(): readonly FakeWorker[] {
+    return this.factory.started
   }
 
   note(requestId = 'r'): Note {
@@ -107,7 +107,7 @@ export class Bench {
 }
 
 /** Ends the oldest invocation that a worker still runs. */
-export function finishOne(worker: WorkerDouble): void {
+export function finishOne(worker: FakeWorker): void {
   const running = worker.taken.find((one) => one.cancelled !== 'finished')
   if (running === undefined) throw new Error('nothing runs')
   running.cancelled = 'finished'

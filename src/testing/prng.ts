@@ -1,4 +1,4 @@
-/** For tests only: numbers that look random, the same each time for a seed. */
+/** For tests only: pseudo-random numbers, which a seed repeats. */
 
 /** mulberry32. @returns a whole number from 0 to below `below` */
 export function seeded(seed: number): (below: number) => number {

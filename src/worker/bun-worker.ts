@@ -1,55 +1,57 @@
-/** A worker that is a Bun process of its own: this executable again, as bun, with the runner in it. */
+/** A worker that is a Bun process: this executable again, started as bun, with the runner from guest/bun. */
 
 import { FunctionError } from '../errors.ts'
 import type { ProcessUse } from '../lib/procfs.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
-import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './exec-worker.ts'
+import { type ExecOptions, ExecWorker, type LaunchPlan } from './exec-worker.ts'
 import { cpuLifeMs } from './protocol/start-message.ts'
 import { bunSandbox, type Program } from './sandbox/sandbox.ts'
-import { CpuAllowance } from './session/cpu-budget.ts'
-import type { WorkerServices } from './session/worker-context.ts'
+import { CpuBudget } from './session/cpu-budget.ts'
+import type { WorkerContext } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
 const RUNNER = programSource('guest/bun/main.ts', ['bundle.js'])
 /** Of one file that it writes, as any other worker's. */
 const MAX_FILE_BYTES = 2 ** 30
-/** Descriptors that Bun itself holds; a tenant's limit counts beyond them. */
+/** Descriptors that Bun itself holds. They are added to the function's limit. */
 const OWN_DESCRIPTORS = 32
-/** Bun's helper threads burn a little without being asked to. */
+/** CPU time beyond the budgets of what runs: Bun's helper threads use some for themselves. */
 const CPU_SLACK_MS = 500
-/** With nothing in flight, it may burn the slack once in so long. */
+/** A worker without invocations may use the slack once in this time. */
 const IDLE_RENEW_MS = 10_000
 
-export class BunWorker extends LaunchedWorker {
+export class BunWorker extends ExecWorker {
   readonly runtime = 'bun'
-  protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
   readonly #program: Program
-  /** What its runner is told. */
-  readonly #told: string[]
+  readonly #runnerArguments: string[]
   #idleSince = 0
 
-  /** @param program our own executable, which is bun too */
+  /** @param program this executable, which is also bun */
   constructor(
     id: number,
     spec: WorkerSpec,
     events: WorkerEvents,
-    services: WorkerServices,
-    parts: LaunchParts,
+    context: WorkerContext,
+    options: ExecOptions,
     program: Program,
   ) {
-    const sandbox = bunSandbox(spec.capabilities, parts.sandbox, program)
-    super(id, spec, events, services, parts, sandbox)
+    const sandbox = bunSandbox(spec.capabilities, options.sandbox, program)
+    super(id, spec, events, context, options, sandbox)
     this.#program = program
-    this.#told = sandbox.network ? [] : ['brokered']
+    this.#runnerArguments = sandbox.network ? [] : ['brokered']
   }
 
-  /** Judges what the process used of memory, too: Bun itself keeps no limit. */
+  /** Enforces the memory limit as well: Bun itself has none. */
   override used(use: ProcessUse): void {
     const { maxMemory } = this.spec.capabilities
     if (use.residentBytes > maxMemory) {
       this.cpuMs = use.cpuMs
-      const error = new FunctionError('MEMORY_LIMIT', 'the function used more memory than it may')
-      this.endFor(error, this.flying.newest())
+      const error = new FunctionError(
+        'MEMORY_LIMIT',
+        `The worker was killed: it used more than ${maxMemory / 2 ** 20} MiB of memory (maxMemory).`,
+      )
+      this.endFor(error, this.invocationTable.newest())
       return
     }
     super.used(use)
@@ -69,12 +71,16 @@ export class BunWorker extends LaunchedWorker {
   protected override async plan(): Promise<LaunchPlan> {
     const { maxCpu, maxFileDescriptors } = this.spec.capabilities
     return {
-      // No limit on address space, data or processes: Bun needs much of the first and threads.
+      // No limit on address space, data or processes: Bun reserves much address space and has threads.
       flags: [
-        ...['--nofile', `${maxFileDescriptors + OWN_DESCRIPTORS}`],
-        ...['--fsize', `${MAX_FILE_BYTES}`],
-        ...['--cpu', `${Math.ceil(cpuLifeMs(maxCpu) / 1000)}`],
-        ...['--env', 'BUN_BE_BUN=1'],
+        '--nofile',
+        `${maxFileDescriptors + OWN_DESCRIPTORS}`,
+        '--fsize',
+        `${MAX_FILE_BYTES}`,
+        '--cpu',
+        `${Math.ceil(cpuLifeMs(maxCpu) / 1000)}`,
+        '--env',
+        'BUN_BE_BUN=1',
       ],
       program: [
         this.#program.path,
@@ -82,7 +88,7 @@ export class BunWorker extends LaunchedWorker {
         '--config=/dev/null',
         '-e',
         RUNNER,
-        ...this.#told,
+        ...this.#runnerArguments,
       ],
     }
   }

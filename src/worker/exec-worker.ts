@@ -1,19 +1,26 @@
-/** A worker that the launcher executes as a process of its own, and that is watched from outside. */
+/** A worker whose process the launcher executes. Its use of CPU and memory is measured through /proc. */
 import { FunctionError } from '../errors.ts'
 import type { ProcessUse } from '../lib/procfs.ts'
 import type { ProcessWatch, WatchedProcess } from './process/process-watch.ts'
-import { endProcess, type Launched, launch, launchFailure, readLines } from './process/spawn.ts'
-import { checkLaunchMessage, type LaunchMessage } from './protocol/announcements.ts'
+import {
+  endProcess,
+  type Launched,
+  launch,
+  launcherMissing,
+  launchFailure,
+  readLines,
+} from './process/spawn.ts'
+import { type LaunchMessage, validateLaunchMessage } from './protocol/announcements.ts'
 import { connectFd } from './protocol/connect-fd.ts'
 import { workerSocket } from './protocol/worker-socket.ts'
-import { checkLayers, type Sandbox, type SandboxSettings } from './sandbox/sandbox.ts'
-import type { Announcement } from './session/message-handler.ts'
+import { type Sandbox, type SandboxSettings, validateLayers } from './sandbox/sandbox.ts'
+import type { Announcement } from './session/message-reader.ts'
 import { ProtocolWorker } from './session/protocol-worker.ts'
-import type { WorkerServices } from './session/worker-context.ts'
+import type { WorkerContext } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
-/** Where the parts of such a worker lie, and how it is launched. */
-export interface LaunchParts {
+/** What every worker needs that the launcher executes. */
+export interface ExecOptions {
   launcherPath: string
   sandboxUid: number | undefined
   emptyDir: string
@@ -21,66 +28,69 @@ export interface LaunchParts {
   processWatch: ProcessWatch
 }
 
-/** What the launcher is to execute. */
+/** What the launcher executes for one worker. */
 export interface LaunchPlan {
   flags: string[]
   program: string[]
 }
 
-export abstract class LaunchedWorker
+export abstract class ExecWorker
   extends ProtocolWorker<LaunchMessage & Announcement>
   implements WatchedProcess
 {
   pid: number | undefined
   protected cpuMs = 0
-  /** Of its whole life: beyond it, it is ended. */
+  /** CPU time of the whole process, ms. Beyond it, the worker is killed. */
   protected maxCpuMs: number
-  readonly #parts: LaunchParts
+  readonly #options: ExecOptions
   readonly #sandbox: Sandbox
   #launched: Launched | undefined
   #running = true
-  #held: readonly string[] = []
+  #layers: readonly string[] = []
   readonly #gone = Promise.withResolvers<void>()
 
   constructor(
     id: number,
     spec: WorkerSpec,
     events: WorkerEvents,
-    services: WorkerServices,
-    parts: LaunchParts,
+    context: WorkerContext,
+    options: ExecOptions,
     sandbox: Sandbox,
   ) {
-    super(id, spec, events, services)
-    this.#parts = parts
+    super(id, spec, events, context)
+    this.#options = options
     this.#sandbox = sandbox
-    this.maxCpuMs = services.loadCpuMs
-    // Not now: how it fails must not be told before its owner has it.
+    this.maxCpuMs = context.loadCpuMs
+    // Later, because the owner must have the worker before it is notified of a failure.
     queueMicrotask(() => void this.#open())
   }
 
   get layers(): readonly string[] {
-    return this.#held.length === 0 ? [] : [...this.#held, this.services.shareOf(this)]
+    return this.#layers.length === 0 ? [] : [...this.#layers, this.context.resourceLayerOf(this)]
   }
 
   protected abstract plan(): Promise<LaunchPlan>
-  /** What the program closes behind itself, before it reads a byte of the tenant's. */
+  /** The layers that the program applies to itself before it reads a byte of the tenant. */
   protected abstract ownLayers(): readonly string[]
 
-  /** Resolves when its process is gone, or when there never was one. */
+  /** Resolves when the process is gone, or when there never was one. */
   get processGone(): Promise<void> {
     return this.#gone.promise
   }
 
-  /** Judges what the process used of CPU time. */
+  /** Enforces the CPU time limit. */
   used(use: ProcessUse): void {
     this.cpuMs = use.cpuMs
     if (use.cpuMs <= this.maxCpuMs) return
-    const error = new FunctionError('CPU_LIMIT', 'the function used more CPU time than it may')
-    this.endFor(error, this.flying.overCpu(performance.now()))
+    const error = new FunctionError(
+      'CPU_LIMIT',
+      'The worker was killed: the function used more CPU time than its limit (maxCpu). Do less work in one request, or raise the limit.',
+    )
+    this.endFor(error, this.invocationTable.overCpu(performance.now()))
   }
 
-  override checkAnnouncement(value: unknown): LaunchMessage {
-    return checkLaunchMessage(value)
+  override validateAnnouncement(value: unknown): LaunchMessage {
+    return validateLaunchMessage(value)
   }
 
   override announced(message: LaunchMessage): void {
@@ -89,24 +99,24 @@ export abstract class LaunchedWorker
       return
     }
     this.pid = message.pid
-    this.#held = [...message.layers, ...this.ownLayers()]
+    this.#layers = [...message.layers, ...this.ownLayers()]
     try {
-      checkLayers(this.#sandbox, this.#held, this.#parts.sandbox)
+      validateLayers(this.#sandbox, this.#layers, this.#options.sandbox)
     } catch (error) {
       this.kill(error as FunctionError)
       return
     }
-    this.#parts.processWatch.add(this)
+    this.#options.processWatch.add(this)
     this.beginLoading()
     this.sendStart(1)
   }
 
   protected override terminate(): void {
-    this.#parts.processWatch.delete(this)
+    this.#options.processWatch.delete(this)
     if (this.#running && this.#launched) endProcess(this.#launched, this.pid)
   }
 
-  /** It may burn so much more from now on. */
+  /** The process may use `cpuMs` more from now on. */
   protected allow(cpuMs: number): void {
     this.maxCpuMs = this.cpuMs + cpuMs
   }
@@ -120,21 +130,19 @@ export abstract class LaunchedWorker
       }
       const launched = this.#launch(plan)
       this.#launched = launched
-      // What the process prints past its console: its engine's own words, or a child's of its.
+      // What is printed past `console`: messages of the engine, or the output of a child process.
       const print = (line: string) => this.logs.pass(undefined, 'info', line, performance.now())
       void readLines(launched.process.stdout, print)
       void readLines(launched.process.stderr, print)
       this.attach(await connectFd(launched.channelFd, this, workerSocket))
     } catch (cause) {
       if (this.#launched === undefined) this.#gone.resolve()
-      const message = 'the launcher does not start'
-      const started = cause instanceof FunctionError
-      this.kill(started ? cause : new FunctionError('WORKER_START_FAILED', message, { cause }))
+      this.kill(cause instanceof FunctionError ? cause : launcherMissing(cause))
     }
   }
 
   #launch({ flags, program }: LaunchPlan): Launched {
-    const { launcherPath, sandboxUid, emptyDir } = this.#parts
+    const { launcherPath, sandboxUid, emptyDir } = this.#options
     return launch({
       launcherPath,
       sandboxUid,

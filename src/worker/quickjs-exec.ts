@@ -1,48 +1,51 @@
-/** A quickjs worker that is a process of its own from the start, not a fork: it shares nothing. */
+/** A quickjs-ng worker that is executed, not forked, so that it shares no memory with other workers. */
 
-import { LaunchedWorker, type LaunchParts, type LaunchPlan } from './exec-worker.ts'
-import type { Template } from './process/zygote.ts'
+import { type ExecOptions, ExecWorker, type LaunchPlan } from './exec-worker.ts'
+import type { Zygote } from './process/zygote.ts'
 import { OWN_LAYERS } from './quickjs-forked.ts'
 import type { Sandbox } from './sandbox/sandbox.ts'
-import { CpuAllowance } from './session/cpu-budget.ts'
-import type { WorkerServices } from './session/worker-context.ts'
+import { CpuBudget } from './session/cpu-budget.ts'
+import type { WorkerContext } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
-/** It may burn so much beyond the budgets of what runs in it, and is told of new ones so often. */
+/**
+ * CPU time beyond the budgets of what runs, and the minimum interval between budget updates. The
+ * interval is shorter, so that work whose budget is not counted yet cannot use up the slack.
+ */
 const CPU_SLACK_MS = 1000
 const CPU_RENEW_MS = 500
 
-export interface ProcessParts extends LaunchParts {
+export interface ExecQuickJSOptions extends ExecOptions {
   workerPath: string
-  /** Made of the same program, it knows what each worker closes behind itself. */
-  sealed: Template
+  /** The zygote of the same program: it knows which layers each worker applies to itself. */
+  zygote: Zygote
 }
 
-export class QuickJSProcess extends LaunchedWorker {
+export class ExecQuickJSWorker extends ExecWorker {
   readonly runtime = 'quickjs-ng'
-  protected readonly cpu = new CpuAllowance(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.allow(ms))
-  readonly #parts: ProcessParts
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.allow(ms))
+  readonly #options: ExecQuickJSOptions
   readonly #workerFlags: readonly string[]
 
   constructor(
     id: number,
     spec: WorkerSpec,
     events: WorkerEvents,
-    services: WorkerServices,
-    parts: ProcessParts,
+    context: WorkerContext,
+    options: ExecQuickJSOptions,
     sandbox: Sandbox,
   ) {
-    super(id, spec, events, services, parts, sandbox)
-    this.#parts = parts
+    super(id, spec, events, context, options, sandbox)
+    this.#options = options
     this.#workerFlags = sandbox.workerFlags
   }
 
   protected override ownLayers(): readonly string[] {
-    return [...this.#parts.sealed.workerLayers, ...OWN_LAYERS]
+    return [...this.#options.zygote.workerLayers, ...OWN_LAYERS]
   }
 
   protected override async plan(): Promise<LaunchPlan> {
-    await this.#parts.sealed.warm()
-    return { flags: [], program: [this.#parts.workerPath, '--worker', ...this.#workerFlags] }
+    await this.#options.zygote.warm()
+    return { flags: [], program: [this.#options.workerPath, '--worker', ...this.#workerFlags] }
   }
 }

@@ -1,4 +1,4 @@
-/** Makes workers of both runtimes and owns every process behind them. */
+/** Makes workers of both runtimes, and owns every process of them. */
 import { mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { namedProfile } from '../capabilities/profiles.ts'
@@ -6,15 +6,15 @@ import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { Ticker } from '../lib/ticker.ts'
 import { BunWorker } from './bun-worker.ts'
-import type { LaunchParts } from './exec-worker.ts'
+import type { ExecOptions } from './exec-worker.ts'
 import { findProgram } from './process/bun-program.ts'
 import { OomKills } from './process/oom-kills.ts'
 import { ProcessWatch } from './process/process-watch.ts'
-import { Template } from './process/zygote.ts'
-import { type ProcessParts, QuickJSProcess } from './quickjs-exec.ts'
-import { QuickJSWorker } from './quickjs-forked.ts'
+import { Zygote } from './process/zygote.ts'
+import { type ExecQuickJSOptions, ExecQuickJSWorker } from './quickjs-exec.ts'
+import { ForkedQuickJSWorker } from './quickjs-forked.ts'
 import type { Cgroups } from './sandbox/cgroups.ts'
-import { Shares } from './sandbox/resource-control.ts'
+import { ResourceControl } from './sandbox/resource-control.ts'
 import {
   type NamespaceMode,
   type Program,
@@ -22,42 +22,42 @@ import {
   type Sandbox,
   type SandboxSettings,
 } from './sandbox/sandbox.ts'
-import type { WorkerServices } from './session/worker-context.ts'
-import type { LogLevel, Worker, WorkerEvents, WorkerLauncher, WorkerSpec } from './worker.ts'
+import type { WorkerContext } from './session/worker-context.ts'
+import type { LogLevel, Worker, WorkerEvents, WorkerFactory, WorkerSpec } from './worker.ts'
 
-/** What the template that is always there is for. */
+/** The capabilities of the workers whose zygote always runs. */
 const NOTHING_ALLOWED = namedProfile('strict', 'default')
 
 const DEFAULT_PROCESS_START_MS = 30_000
 const DEFAULT_LOAD_MS = 10_000
 const DEFAULT_LOAD_CPU_MS = 5_000
-/** How often workers that have something to watch are looked at, and so how late it is noticed, ms. */
+/** How often workers with work or a deadline are checked, ms. An event is noticed this late. */
 const WATCH_INTERVAL_MS = 10
 
-export interface WorkerLauncherOptions {
+export interface WorkerFactoryOptions {
   /** The binaries: functions-launcher, quickjs-worker, and this executable itself (for bun). */
   launcherPath: string
   workerPath: string
   executablePath: string
-  /** A directory of ours (0700 is enough) for sockets; made where it is missing. */
+  /** A directory for sockets (mode 0700 is enough). It is created if it is missing. */
   runDir: string
-  /** The unprivileged user that processes become; undefined where the service is no root. */
+  /** The unprivileged user that processes become; undefined if the service does not run as root. */
   sandboxUid: number | undefined
-  /** `fork` unless set: how quickjs workers come to be. */
+  /** How quickjs-ng workers are made. The default is `fork`. */
   start?: 'fork' | 'exec'
-  /** `preferred` unless set: without a pid namespace, workers die by PDEATHSIG. */
+  /** The default is `preferred`: without a pid namespace, workers are ended by PDEATHSIG. */
   namespaces?: NamespaceMode
-  /** Run workers also without layers that their profile requires. */
+  /** Run workers even without layers that their profile requires. */
   allowDegraded?: boolean
-  /** Files and folders of the service's own, which no worker may see. */
+  /** Files and directories of the service, which no worker may see. */
   covered?: readonly string[]
-  /** The broker of outbound requests; closing it stays its owner's. */
+  /** The broker of outbound requests. The factory does not close it. */
   egress: Egress
-  /** The subtree that is ours; without one, workers are niced. */
+  /** The delegated cgroup subtree. Without one, workers are limited by their nice value. */
   cgroups?: Cgroups | undefined
-  /** For the operator's log. */
+  /** Writes to the service log. */
   log: (level: LogLevel, message: string) => void
-  /** From the start of a process until it takes a bundle, ms. */
+  /** From the start of a process until it reads its bundle, ms. */
   processStartMs?: number
   /** Wall and CPU time that a bundle has to load, ms. */
   loadMs?: number
@@ -65,18 +65,27 @@ export interface WorkerLauncherOptions {
 }
 
 /**
+ * Makes the factory of a service. It starts no process before `warm` or `start`.
+ *
  * @example
- * const launcher = createWorkerLauncher({ launcherPath, workerPath, executablePath, runDir,
- *   sandboxUid: 65534, log: (level, message) => console.error(level, message) })
- * await launcher.warm()
- * const worker = launcher.start(spec, events)
+ * const factory = createWorkerFactory({
+ *   launcherPath: '/usr/lib/functions/functions-launcher',
+ *   workerPath: '/usr/lib/functions/quickjs-worker',
+ *   executablePath: process.execPath,
+ *   runDir: '/run/functions',
+ *   sandboxUid: 65534,
+ *   egress,
+ *   log: (level, message) => console.error(level, message),
+ * })
+ * await factory.warm()
+ * const worker = factory.start(spec, events)
  */
-export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLauncher {
+export function createWorkerFactory(options: WorkerFactoryOptions): WorkerFactory {
   const emptyDir = `${options.runDir}/empty`
   mkdirSync(emptyDir, { recursive: true, mode: 0o700 })
-  const shares = new Shares(options.log, options.cgroups)
-  const services: WorkerServices = {
-    shareOf: (worker) => shares.layerOf(worker),
+  const resources = new ResourceControl(options.log, options.cgroups)
+  const context: WorkerContext = {
+    resourceLayerOf: (worker) => resources.layerOf(worker),
     ticker: new Ticker(WATCH_INTERVAL_MS),
     oomKills: new OomKills(),
     egress: options.egress,
@@ -85,55 +94,59 @@ export function createWorkerLauncher(options: WorkerLauncherOptions): WorkerLaun
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,
     loadCpuMs: options.loadCpuMs ?? DEFAULT_LOAD_CPU_MS,
   }
-  return new Workers(services, options, emptyDir, shares)
+  return new Factory(context, options, emptyDir, resources)
 }
 
-class Workers implements WorkerLauncher {
-  readonly #services: WorkerServices
-  readonly #options: WorkerLauncherOptions
+class Factory implements WorkerFactory {
+  readonly #context: WorkerContext
+  readonly #options: WorkerFactoryOptions
   readonly #settings: SandboxSettings
   readonly #emptyDir: string
-  readonly #sealed: Template
+  readonly #sealed: Zygote
   /** By the key of their sandbox. */
-  readonly #templates = new Map<string, Template>()
-  readonly #launchParts: LaunchParts
-  readonly #processParts: ProcessParts
+  readonly #zygotes = new Map<string, Zygote>()
+  readonly #execOptions: ExecOptions
+  readonly #execQuickJSOptions: ExecQuickJSOptions
   #program: Program | undefined
-  readonly #shares: Shares
+  readonly #resources: ResourceControl
   readonly #live = new Set<Worker>()
-  /** Launched processes that are not gone yet, also those whose worker is. */
+  /** Launched processes that have not exited yet, even if their worker has ended. */
   readonly #processes = new Set<Promise<void>>()
   #lastId = 0
   #closed = false
 
   constructor(
-    services: WorkerServices,
-    options: WorkerLauncherOptions,
+    context: WorkerContext,
+    options: WorkerFactoryOptions,
     emptyDir: string,
-    shares: Shares,
+    resources: ResourceControl,
   ) {
-    this.#shares = shares
-    this.#services = services
+    this.#resources = resources
+    this.#context = context
     this.#options = options
     this.#emptyDir = emptyDir
     const { namespaces = 'preferred', allowDegraded = false, covered = [] } = options
     this.#settings = { namespaces, allowDegraded, covered: realPaths(covered) }
-    this.#sealed = this.#template(quickjsSandbox(NOTHING_ALLOWED, this.#settings))
+    this.#sealed = this.#zygoteFor(quickjsSandbox(NOTHING_ALLOWED, this.#settings))
     const { launcherPath, sandboxUid, workerPath } = options
     const processWatch = new ProcessWatch()
-    this.#launchParts = {
-      ...{ launcherPath, sandboxUid, emptyDir, sandbox: this.#settings, processWatch },
+    this.#execOptions = {
+      launcherPath,
+      sandboxUid,
+      emptyDir,
+      sandbox: this.#settings,
+      processWatch,
     }
-    this.#processParts = { ...this.#launchParts, workerPath, sealed: this.#sealed }
+    this.#execQuickJSOptions = { ...this.#execOptions, workerPath, zygote: this.#sealed }
   }
 
   start(spec: WorkerSpec, events: WorkerEvents): Worker {
-    if (this.#closed) throw new FunctionError('SHUTTING_DOWN', 'the service stops')
+    if (this.#closed) throw new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     this.#lastId++
     const id = this.#lastId
     const watched: WorkerEvents = {
       ready: (initUs) => {
-        this.#shares.place(worker, spec)
+        this.#resources.place(worker, spec)
         events.ready(initUs)
       },
       log: (entry) => events.log(entry),
@@ -141,7 +154,7 @@ class Workers implements WorkerLauncher {
       retire: (reason) => events.retire(reason),
       exit: (error) => {
         this.#live.delete(worker)
-        this.#shares.remove(worker, spec)
+        this.#resources.remove(worker, spec)
         events.exit(error)
       },
     }
@@ -151,27 +164,34 @@ class Workers implements WorkerLauncher {
   }
 
   #start(id: number, spec: WorkerSpec, events: WorkerEvents): Worker {
-    const services = this.#services
+    const context = this.#context
     if (spec.runtime === 'bun') {
-      const worker = new BunWorker(id, spec, events, services, this.#launchParts, this.#bun())
+      const worker = new BunWorker(id, spec, events, context, this.#execOptions, this.#bun())
       return this.#follow(worker)
     }
     const sandbox = quickjsSandbox(spec.capabilities, this.#settings)
     if (sandbox.ownProcess || this.#options.start === 'exec') {
-      const worker = new QuickJSProcess(id, spec, events, services, this.#processParts, sandbox)
+      const worker = new ExecQuickJSWorker(
+        id,
+        spec,
+        events,
+        context,
+        this.#execQuickJSOptions,
+        sandbox,
+      )
       return this.#follow(worker)
     }
-    return new QuickJSWorker(id, spec, events, services, this.#template(sandbox))
+    return new ForkedQuickJSWorker(id, spec, events, context, this.#zygoteFor(sandbox))
   }
 
-  /** Our own executable, found when the first Bun worker needs it. */
+  /** This executable, found when the first Bun worker needs it. */
   #bun(): Program {
     if (this.#program !== undefined) return this.#program
     const { executablePath } = this.#options
     try {
       this.#program = findProgram(executablePath)
     } catch (error) {
-      this.#services.log('error', `Bun workers: ${(error as Error).message}`)
+      this.#context.log('error', `Bun workers may not start: ${(error as Error).message}`)
       this.#program = { path: executablePath, libraries: [] }
     }
     return this.#program
@@ -183,21 +203,26 @@ class Workers implements WorkerLauncher {
     return worker
   }
 
-  /** The one that workers of this sandbox are forked off; made when it is first asked for. */
-  #template(sandbox: Sandbox): Template {
-    let template = this.#templates.get(sandbox.key)
-    if (template === undefined) {
-      const count = this.#templates.size
+  /** The zygote for workers of this sandbox, made when it is first needed. */
+  #zygoteFor(sandbox: Sandbox): Zygote {
+    let zygote = this.#zygotes.get(sandbox.key)
+    if (zygote === undefined) {
+      const count = this.#zygotes.size
       const name = sandbox.kind === 'sealed' ? sandbox.kind : `${sandbox.kind}${count}`
       const { launcherPath, workerPath, sandboxUid, runDir } = this.#options
-      const parts = {
-        ...{ launcherPath, workerPath, sandboxUid, runDir },
-        ...{ emptyDir: this.#emptyDir, sandbox, settings: this.#settings },
+      const options = {
+        launcherPath,
+        workerPath,
+        sandboxUid,
+        runDir,
+        emptyDir: this.#emptyDir,
+        sandbox,
+        settings: this.#settings,
       }
-      template = new Template(name, parts, this.#services.log)
-      this.#templates.set(sandbox.key, template)
+      zygote = new Zygote(name, options, this.#context.log)
+      this.#zygotes.set(sandbox.key, zygote)
     }
-    return template
+    return zygote
   }
 
   warm(): Promise<void> {
@@ -206,19 +231,19 @@ class Workers implements WorkerLauncher {
 
   async close(): Promise<void> {
     this.#closed = true
-    const error = new FunctionError('SHUTTING_DOWN', 'the service stops')
+    const error = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     for (const worker of this.#live) worker.kill(error)
-    this.#services.ticker.close()
-    const templates = [...this.#templates.values()].map((template) => template.close())
-    await Promise.all([...templates, ...this.#processes])
+    this.#context.ticker.close()
+    const zygotes = [...this.#zygotes.values()].map((zygote) => zygote.close())
+    await Promise.all([...zygotes, ...this.#processes])
   }
 }
 
-/** Without symbolic links, as mounts want them; the last name may not be there yet. */
+/** Resolves symbolic links, as mounts need it. The last name of a path may not exist yet. */
 function realPaths(paths: readonly string[]): string[] {
   return paths.flatMap((path) => {
-    const folder = realPath(dirname(resolve(path)))
-    return realPath(path) ?? (folder === undefined ? [] : join(folder, basename(path)))
+    const directory = realPath(dirname(resolve(path)))
+    return realPath(path) ?? (directory === undefined ? [] : join(directory, basename(path)))
   })
 }
 

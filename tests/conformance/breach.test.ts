@@ -1,11 +1,11 @@
-/** A worker is hostile from the moment it has read a bundle: what it says wrong ends it, and only it. */
+/** A worker is hostile as soon as it has read a bundle. An invalid message ends that worker only. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import { onInvoke, openFakeLauncher, READY } from './fake-launcher.ts'
-import { begin, call, makeSpec, open, openLauncher, start, until } from './harness.ts'
+import { onInvoke, openFakeFactory, READY } from './fake-factory.ts'
+import { begin, call, makeSpec, open, openFactory, start, until } from './harness.ts'
 
-const bench = openFakeLauncher()
-const { script } = bench
-afterAll(() => bench.close())
+const fixture = openFakeFactory()
+const { script } = fixture
+afterAll(() => fixture.close())
 
 const HEAD = `{ type: 'response', id: 1, status: 200, headers: [], end: false }`
 const WHOLE = `{ type: 'response', id: 1, status: 200, headers: [], end: true }`
@@ -60,7 +60,7 @@ describe('said of an invocation, it is a breach:', () => {
       `send({ type: 'error', id: 1, code: 'SHUTTING_DOWN', message: '' })`,
     ],
   ])('%s', async (_what, code) => {
-    const { worker, exit } = await start(bench.launcher, 'bun', onInvoke(code))
+    const { worker, exit } = await start(fixture.factory, 'bun', onInvoke(code))
     const [answer, reason] = await Promise.all([call(worker, { pauseAfter: 0 }), exit])
     expect(answer.error?.code).toBe('WORKER_PROTOCOL')
     expect(reason?.code).toBe('WORKER_PROTOCOL')
@@ -74,7 +74,11 @@ describe('said of an invocation, it is a breach:', () => {
     ['done twice', `send(${DONE}); send(${DONE})`],
     ['a response after done', `send(${DONE}); send(${WHOLE})`],
   ])('%s, when it was answered', async (_what, code) => {
-    const { worker, exit } = await start(bench.launcher, 'bun', onInvoke(`send(${WHOLE}); ${code}`))
+    const { worker, exit } = await start(
+      fixture.factory,
+      'bun',
+      onInvoke(`send(${WHOLE}); ${code}`),
+    )
     const answer = await call(worker)
     expect(answer.error).toBeUndefined()
     expect(answer.status).toBe(200)
@@ -90,7 +94,7 @@ describe('said while it loads, it is a breach:', () => {
     ['an error of an invocation', `send({ type: 'error', id: 1, code: 'TIMEOUT', message: '' })`],
     ['a log of an invocation', `send({ type: 'log', id: 1, level: 'info', message: '' })`],
   ])('%s', async (_what, code) => {
-    expect((await begin(bench.launcher, makeSpec('bun', code)).exit)?.code).toBe('WORKER_PROTOCOL')
+    expect((await begin(fixture.factory, makeSpec('bun', code)).exit)?.code).toBe('WORKER_PROTOCOL')
   })
 })
 
@@ -103,7 +107,7 @@ describe('no breach:', () => {
     const source = onInvoke(
       `send({ ...${WHOLE}, id: m.id }); send({ ...${DONE}, id: m.id }); ${late}`,
     )
-    const { worker, logs } = await start(bench.launcher, 'bun', source)
+    const { worker, logs } = await start(fixture.factory, 'bun', source)
     expect((await call(worker)).status).toBe(200)
     expect((await call(worker)).status).toBe(200)
     await until('the logs', () => logs.length === 2)
@@ -117,7 +121,7 @@ describe('no breach:', () => {
       send(${HEAD}); send(${HEAD}); send({ type: 'end', id: 1 })
       send({ type: 'error', id: 1, code: 'HANDLER_ERROR', message: '' }); send(${DONE})
     })`
-    const { worker } = await start(bench.launcher, 'bun', source)
+    const { worker } = await start(fixture.factory, 'bun', source)
     const running = open(worker)
     await Bun.sleep(5)
     running.invocation.cancel('client gone')
@@ -133,7 +137,7 @@ describe('no breach:', () => {
       let at = 0
       const step = () => { if (at < bytes.length) { raw(bytes.subarray(at, ++at)); setTimeout(step) } }
       step()`
-    const { worker } = await start(bench.launcher, 'bun', onInvoke(pieces))
+    const { worker } = await start(fixture.factory, 'bun', onInvoke(pieces))
     expect((await call(worker)).body.toString()).toBe('ok')
   })
 })
@@ -143,7 +147,7 @@ describe('a worker is ended', () => {
 
   test('that goes away amid a frame: WORKER_CRASHED', async () => {
     const { worker } = await start(
-      bench.launcher,
+      fixture.factory,
       'bun',
       onInvoke(`raw('{"type":"respon'); setTimeout(() => process.exit(3), 20)`),
     )
@@ -154,7 +158,7 @@ describe('a worker is ended', () => {
 
   test('that answers pings, but sends no done within 250 ms after cancel', async () => {
     const { worker, exit, silences } = await start(
-      bench.launcher,
+      fixture.factory,
       'bun',
       `${READY} on((m) => { ${answering} })`,
     )
@@ -172,7 +176,7 @@ describe('a worker is ended', () => {
   })
 
   test('that is silent, 250 ms after the latest deadline that it holds', async () => {
-    const { worker, exit, silences } = await start(bench.launcher, 'bun', READY)
+    const { worker, exit, silences } = await start(fixture.factory, 'bun', READY)
     const first = open(worker, { deadlineMs: 200 })
     const second = open(worker, { deadlineMs: 600 })
     const begun = performance.now()
@@ -187,18 +191,18 @@ describe('a worker is ended', () => {
   })
 
   test('that leaves 4 MiB unread for 5 s', async () => {
-    const { worker, exit } = await start(bench.launcher, 'bun', `${READY} socket.pause()`)
+    const { worker, exit } = await start(fixture.factory, 'bun', `${READY} socket.pause()`)
     const body = Buffer.alloc(65_536)
     for (let i = 0; i < 80; i++) open(worker, { method: 'POST', body, deadlineMs: 60_000 })
     const begun = performance.now()
-    expect((await exit)?.message).toContain('does not read')
+    expect((await exit)?.message).toContain('did not read')
     expect(performance.now() - begun).toBeGreaterThan(4900)
     expect(performance.now() - begun).toBeLessThan(8000)
   }, 15_000)
 
   test('that is not ready within its load time', async () => {
-    const own = openLauncher({ launcherPath: script('mute', 'exec sleep 60'), processStartMs: 200 })
-    const error = await begin(own.launcher, makeSpec('bun', '')).exit
+    const own = openFactory({ launcherPath: script('mute', 'exec sleep 60'), processStartMs: 200 })
+    const error = await begin(own.factory, makeSpec('bun', '')).exit
     expect(error?.code).toBe('WORKER_START_FAILED')
     await own.close()
   })
@@ -227,11 +231,11 @@ describe('a launcher', () => {
       'WORKER_PROTOCOL',
     ],
   ])('%s fails the start of a worker, of both runtimes', async (_what, launcherPath, code) => {
-    const own = openLauncher({ launcherPath, log: () => {} })
-    expect((await begin(own.launcher, makeSpec('bun', '')).exit)?.code).toBe(code as never)
-    const forked = await begin(own.launcher, makeSpec('quickjs-ng', '')).exit
+    const own = openFactory({ launcherPath, log: () => {} })
+    expect((await begin(own.factory, makeSpec('bun', '')).exit)?.code).toBe(code as never)
+    const forked = await begin(own.factory, makeSpec('quickjs-ng', '')).exit
     expect(['WORKER_START_FAILED', 'SANDBOX_UNAVAILABLE']).toContain(forked?.code as string)
-    await expect(own.launcher.warm()).rejects.toThrow()
+    await expect(own.factory.warm()).rejects.toThrow()
     await own.close()
   })
 })

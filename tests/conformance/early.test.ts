@@ -1,4 +1,4 @@
-/** An invocation that is sent behind the start of its worker, before that one is ready. */
+/** An invocation that is sent after `start`, before its worker is ready. */
 import { afterAll, expect, test } from 'bun:test'
 import type { WorkerSpec } from '../../src/worker/worker.ts'
 import {
@@ -6,19 +6,19 @@ import {
   call,
   makeSpec,
   open,
-  openLauncher,
+  openFactory,
   parentOf,
   type Started,
   start,
   until,
 } from './harness.ts'
 
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
 const hello = `export default () => new Response('hello')`
 
-/** The bundle is there at once, as from a small file. */
+/** The bundle is available at once, as from a small file. */
 function atOnce(source: string): WorkerSpec {
   const bytes = new TextEncoder().encode(source)
   return { ...makeSpec('quickjs-ng', source), loadBundle: () => bytes }
@@ -26,11 +26,11 @@ function atOnce(source: string): WorkerSpec {
 
 /** A worker whose process was connected before: it takes an invocation at once. */
 async function early(source: string): Promise<Started> {
-  let started = begin(bench.launcher, atOnce(source))
+  let started = begin(fixture.factory, atOnce(source))
   for (let tries = 0; !started.worker.takesEarly && tries < 200; tries++) {
     await Bun.sleep(5)
     await started.worker.shutdown(0)
-    started = begin(bench.launcher, atOnce(source))
+    started = begin(fixture.factory, atOnce(source))
   }
   expect(started.worker.takesEarly).toBe(true)
   expect(started.worker.state).toBe('starting')
@@ -38,7 +38,7 @@ async function early(source: string): Promise<Started> {
 }
 
 test('begins when the bundle is loaded', async () => {
-  await start(bench.launcher, 'quickjs-ng', hello)
+  await start(fixture.factory, 'quickjs-ng', hello)
   const { worker, ready } = await early(`
     await new Promise((resolve) => setTimeout(resolve, 150))
     const loaded = 'loaded'
@@ -112,7 +112,7 @@ test('of a bundle that does not load fails with the reason', async () => {
   expect(answer.unsent).toBe(false)
 })
 
-test('of a worker whose template dies before it is ready is handed back', async () => {
+test('of a worker whose zygote dies before it is ready is returned as unsent', async () => {
   const { worker } = await early(`await new Promise(() => {}); ${hello}`)
   const running = open(worker)
   await until('its pid', () => worker.pid !== undefined)

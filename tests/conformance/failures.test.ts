@@ -1,14 +1,14 @@
-/** What goes wrong in a tenant's code has its answer, in both runtimes. */
+/** Every failure of a tenant's code has its error, in both runtimes. */
 import { afterAll, describe, expect, test } from 'bun:test'
-import { begin, call, makeSpec, open, openLauncher, RUNTIMES, start, until } from './harness.ts'
+import { begin, call, makeSpec, open, openFactory, RUNTIMES, start, until } from './harness.ts'
 
-const bench = openLauncher({ loadMs: 1000, loadCpuMs: 1000 })
-afterAll(() => bench.close())
+const fixture = openFactory({ loadMs: 1000, loadCpuMs: 1000 })
+afterAll(() => fixture.close())
 
 describe.each(RUNTIMES)('%s: a handler', (runtime) => {
   test('that throws: HANDLER_ERROR, the stack mapped by the tenant’s source map', async () => {
     const source = `function deep() {\n  throw new TypeError('boom')\n}\nexport default async () => deep()`
-    const { worker } = await start(bench.launcher, runtime, source, {
+    const { worker } = await start(fixture.factory, runtime, source, {
       mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
     })
     const { error } = await call(worker)
@@ -24,7 +24,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
 
   test('whose body is no bytes: the stack begins with the tenant’s own frames', async () => {
     const source = `export default () => new Response(new ReadableStream({\n  pull(controller) { controller.enqueue(1) },\n}))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const { error } = await call(worker)
     expect(error?.tenantStack ?? '').not.toContain('<null>')
     expect(error?.position?.file).not.toBe('<null>')
@@ -38,7 +38,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     ['an object whose text throws', `{ toString() { throw 1 }, get message() { throw 2 } }`, ''],
   ])('that throws %s: HANDLER_ERROR', async (_what, thrown, text) => {
     const { worker } = await start(
-      bench.launcher,
+      fixture.factory,
       runtime,
       `export default () => { throw ${thrown} }`,
     )
@@ -58,7 +58,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     ],
     ['a network error', `Response.error()`],
   ])('that returns %s: INVALID_RESPONSE', async (_what, returned) => {
-    const { worker } = await start(bench.launcher, runtime, `export default () => ${returned}`)
+    const { worker } = await start(fixture.factory, runtime, `export default () => ${returned}`)
     expect((await call(worker)).error?.code).toBe('INVALID_RESPONSE')
   })
 
@@ -66,7 +66,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     const source = `export default (req) => new Response(null, {
       headers: { 'x-large': (new URL(req.url).searchParams.get('c') ?? 'x').repeat(70_000) },
     })`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     expect((await call(worker)).error?.code).toBe('INVALID_RESPONSE')
     const bytes = await call(worker, { url: 'http://h.test/?c=%C3%BF' })
     expect(bytes.error?.code).toBe('INVALID_RESPONSE')
@@ -79,7 +79,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
       for (let i = 0; i < Number(new URL(req.url).search.slice(1)); i++) headers.append('x-' + i, '')
       return new Response(null, { headers })
     }`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     expect((await call(worker, { url: 'http://h.test/?2000' })).headers).toHaveLength(2000)
     const { error } = await call(worker, { url: 'http://h.test/?2001' })
     expect([error?.code, error?.message]).toEqual([
@@ -103,7 +103,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
   ])('that fetches with %s: fetch refuses it, and the worker lives', async (_what, how) => {
     const source = `const go = (init, more = '') => fetch('http://upstream.test/' + more, init)
       export default () => go(${how}).catch((error) => new Response(error.name))`
-    const { worker } = await start(bench.launcher, runtime, source, {
+    const { worker } = await start(fixture.factory, runtime, source, {
       capabilities: { allowNetwork: true, allowedDomains: ['upstream.test'] },
     })
     expect((await call(worker)).body.toString()).toBe('TypeError')
@@ -119,7 +119,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
         await new Promise((r) => setTimeout(r, 20))
       },
     }))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker)
     expect(answer.status).toBe(200)
     expect(answer.body.toString()).toBe('part')
@@ -135,7 +135,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
         console.warn('w'); console.error('e')
         return new Response()
       }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     await Promise.all([call(worker), call(worker)])
     expect(logs[0]).toEqual({ invocation: undefined, level: 'info', message: 'at load' })
     for (const id of [1, 2]) {
@@ -145,12 +145,12 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     }
   })
 
-  test('that logs without end is cut off, and told so once', async () => {
+  test('that logs without end is cut off, with one notice', async () => {
     const source = `export default () => {
       for (let i = 0; i < 3000; i++) console.log('line ' + i)
       return new Response()
     }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     expect((await call(worker)).status).toBe(200)
     await until('the note', () => logs.some((entry) => entry.message.includes('dropped')))
     expect(logs.length).toBeLessThan(1010)
@@ -165,7 +165,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
       await new Promise((r) => setTimeout(r, 5))
       return new Response('fine')
     }`
-    const { worker, logs } = await start(bench.launcher, runtime, source, {
+    const { worker, logs } = await start(fixture.factory, runtime, source, {
       mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
     })
     expect((await call(worker)).body.toString()).toBe('fine')
@@ -180,7 +180,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
       await new Promise((r) => setTimeout(r, 20))
       return new Response('fine')
     }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     expect((await call(worker)).body.toString()).toBe('fine')
     const entry = logs.find((log) => log.message.includes('from a timer'))
     expect(entry).toMatchObject({ invocation: 1, level: 'error' })
@@ -189,7 +189,7 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
 
   test('whose process crashes: WORKER_CRASHED for what was in flight, the rest untouched', async () => {
     const never = `export default () => new Promise(() => {})`
-    const { worker, exit } = await start(bench.launcher, runtime, never)
+    const { worker, exit } = await start(fixture.factory, runtime, never)
     const running = [open(worker), open(worker)]
     await until('both are there', () => worker.inFlight === 2 && worker.pid !== undefined)
     await Bun.sleep(30)
@@ -202,14 +202,14 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     }
     expect((await exit)?.code).toBe('WORKER_CRASHED')
     expect(worker.state).toBe('gone')
-    const next = await start(bench.launcher, runtime, `export default () => new Response('next')`)
+    const next = await start(fixture.factory, runtime, `export default () => new Response('next')`)
     expect((await call(next.worker)).body.toString()).toBe('next')
   })
 })
 
 describe.each(RUNTIMES)('%s: a bundle', (runtime) => {
   const load = async (source: string, overrides = {}) => {
-    const started = begin(bench.launcher, makeSpec(runtime, source, overrides))
+    const started = begin(fixture.factory, makeSpec(runtime, source, overrides))
     const error = await started.exit
     expect(started.worker.state).toBe('gone')
     expect(error?.code).toBe('BUNDLE_LOAD_ERROR')
@@ -251,7 +251,7 @@ describe.each(RUNTIMES)('%s: a bundle', (runtime) => {
   test('that waits a moment at its top level loads', async () => {
     const source = `const v = await new Promise((r) => setTimeout(r, 20, 'later'))
       export default () => new Response(v)`
-    const { worker, ready } = await start(bench.launcher, runtime, source)
+    const { worker, ready } = await start(fixture.factory, runtime, source)
     expect(await ready).toBeGreaterThan(15_000)
     expect((await call(worker)).body.toString()).toBe('later')
   })
@@ -260,7 +260,7 @@ describe.each(RUNTIMES)('%s: a bundle', (runtime) => {
     const spec = makeSpec(runtime, '')
     const { FunctionError } = await import('../../src/errors.ts')
     const gone = new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle file is gone')
-    const started = begin(bench.launcher, { ...spec, loadBundle: () => Promise.reject(gone) })
+    const started = begin(fixture.factory, { ...spec, loadBundle: () => Promise.reject(gone) })
     expect(await started.exit).toBe(gone)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * A worker that does what its bundle says, on the wire: it stands in the launcher's place, announces
- * itself, and runs the bundle as code with `send`, `raw` and `on` to break the protocol with.
+ * A worker that sends what its bundle says. It replaces the launcher, announces itself, and runs the
+ * bundle as code with `send`, `raw` and `on`, with which the bundle can break the protocol.
  */
 
 import { Channel } from '../../src/worker/protocol/channel.ts'
@@ -23,7 +23,7 @@ const socket = await connectFd(3, undefined, {
 channel.attach(socket)
 const raw = (data: string | Buffer) => channel.sendBytes(Buffer.from(data as string))
 const send = (message: object, bytes = '') => raw(`${JSON.stringify(message)}\n${bytes}`)
-/** Answers what every worker answers, then shows it to the bundle. */
+/** Answers as every worker does, then gives the message to the bundle. */
 const on = (heard: typeof listener) => {
   listener = heard
 }

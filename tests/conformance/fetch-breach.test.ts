@@ -1,13 +1,13 @@
-/** What a hostile worker says of fetches: a breach ends it; what is no breach costs a fetch. */
+/** What a hostile worker sends about fetches: a breach ends the worker; other mistakes fail one fetch. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { ServerResponse } from 'node:http'
 import { makeEgress } from '../egress/harness.ts'
 import { httpUpstream, type Upstream } from '../egress/upstream.ts'
-import { type FakeBench, onInvoke, openFakeLauncher } from './fake-launcher.ts'
+import { type FakeFixture, onInvoke, openFakeFactory } from './fake-factory.ts'
 import { call, open, start, until } from './harness.ts'
 
 let upstream: Upstream
-let bench: FakeBench
+let fixture: FakeFixture
 let held: ServerResponse[] = []
 let bodies: Buffer[] = []
 const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'], maxSubrequests: 1000 })
@@ -21,11 +21,11 @@ beforeAll(async () => {
     else if (request.url === '/big') response.end(Buffer.alloc(2 ** 20))
     else request.on('end', () => response.end('fine'))
   })
-  bench = openFakeLauncher({ egress })
+  fixture = openFakeFactory({ egress })
 })
 
 afterAll(async () => {
-  await bench.close()
+  await fixture.close()
   egress.close()
   upstream.close()
 })
@@ -41,7 +41,7 @@ const ask = (
 const WHOLE = `send({ type: 'response', id: 1, status: 200, headers: [], end: true });`
 const DONE = `send({ type: 'done', id: 1, cpu_us: 1, heap_bytes: 1 });`
 const capabilities = { allowNetwork: true }
-const run = (code: string) => start(bench.launcher, 'bun', onInvoke(code), { capabilities })
+const run = (code: string) => start(fixture.factory, 'bun', onInvoke(code), { capabilities })
 
 describe('said of a fetch, it is a breach:', () => {
   const cases: [what: string, code: () => string][] = [
@@ -112,7 +112,7 @@ describe('no breach:', () => {
   test('a fetch for an invocation that was cancelled meanwhile is not made', async () => {
     held = []
     const { worker } = await start(
-      bench.launcher,
+      fixture.factory,
       'bun',
       `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 })
       on((m) => { if (m.type === 'cancel') { ${ask('', '/hold')} ${DONE} } })`,
@@ -167,7 +167,10 @@ test('fetches of a worker that dies are given up', async () => {
   await until('the request', () => held.length === 1)
   process.kill(worker.pid as number, 'SIGKILL')
   await running.done
-  await until('the upstream hears of it', () => held[0]?.req.socket.destroyed === true)
+  await until(
+    'the upstream sees the end of the request',
+    () => held[0]?.req.socket.destroyed === true,
+  )
 })
 
 test('a response goes no further than the worker gives credit', async () => {

@@ -13,14 +13,11 @@ import type {
   ResponseHead,
   ResponseSink,
   Worker,
-  WorkerLauncher,
+  WorkerFactory,
   WorkerLog,
   WorkerSpec,
 } from '../../src/worker/worker.ts'
-import {
-  createWorkerLauncher,
-  type WorkerLauncherOptions,
-} from '../../src/worker/worker-factory.ts'
+import { createWorkerFactory, type WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
 import { makeEgress } from '../egress/harness.ts'
 
 export { eventually as until } from '../../src/testing/eventually.ts'
@@ -32,15 +29,15 @@ const MB = 1024 * 1024
 
 export const RUNTIMES: Runtime[] = ['quickjs-ng', 'bun']
 
-export interface Bench {
-  launcher: WorkerLauncher
+export interface FactoryFixture {
+  factory: WorkerFactory
   close(): Promise<void>
 }
 
-/** A launcher over a run directory of its own. */
-export function openLauncher(overrides: Partial<WorkerLauncherOptions> = {}): Bench {
+/** A worker factory with a new run directory. */
+export function openFactory(overrides: Partial<WorkerFactoryOptions> = {}): FactoryFixture {
   const runDir = mkdtempSync(join(tmpdir(), 'functions-conformance-'))
-  const launcher = createWorkerLauncher({
+  const factory = createWorkerFactory({
     launcherPath: LAUNCHER,
     workerPath: WORKER,
     executablePath: process.execPath,
@@ -51,9 +48,9 @@ export function openLauncher(overrides: Partial<WorkerLauncherOptions> = {}): Be
     ...overrides,
   })
   return {
-    launcher,
+    factory,
     close: async () => {
-      await launcher.close()
+      await factory.close()
       rmSync(runDir, { recursive: true, force: true })
     },
   }
@@ -98,7 +95,7 @@ export function makeSpec(
   }
 }
 
-/** A worker and what it told its owner so far. */
+/** A worker and its events so far. */
 export interface Started {
   worker: Worker
   ready: Promise<number>
@@ -108,14 +105,14 @@ export interface Started {
   retirements: string[]
 }
 
-export function begin(launcher: WorkerLauncher, spec: WorkerSpec): Started {
+export function begin(factory: WorkerFactory, spec: WorkerSpec): Started {
   const ready = Promise.withResolvers<number>()
   const exit = Promise.withResolvers<FunctionError | undefined>()
   ready.promise.catch(() => {})
   const logs: WorkerLog[] = []
   const silences: boolean[] = []
   const retirements: string[] = []
-  const worker = launcher.start(spec, {
+  const worker = factory.start(spec, {
     ready: (initUs) => ready.resolve(initUs),
     exit: (error) => {
       ready.reject(error ?? new Error('exited'))
@@ -130,12 +127,12 @@ export function begin(launcher: WorkerLauncher, spec: WorkerSpec): Started {
 
 /** Starts a worker and waits until it takes invocations. */
 export async function start(
-  launcher: WorkerLauncher,
+  factory: WorkerFactory,
   runtime: Runtime,
   source: string,
   overrides: SpecOverrides = {},
 ): Promise<Started> {
-  const started = begin(launcher, makeSpec(runtime, source, overrides))
+  const started = begin(factory, makeSpec(runtime, source, overrides))
   await started.ready
   return started
 }
@@ -147,7 +144,7 @@ export interface CallOptions {
   body?: Uint8Array | string
   deadlineMs?: number
   cpuMs?: number
-  /** Takes the response body no further than its first so many bytes, until `resume`. */
+  /** Gives no credit after this many bytes of the response body, until `resume`. */
   pauseAfter?: number
 }
 
@@ -165,7 +162,7 @@ export interface Answer {
 
 export interface Call {
   invocation: Invocation
-  /** The head or the failure is there. */
+  /** The head or the failure has arrived. */
   answered: Promise<void>
   done: Promise<Answer>
   received: () => number
@@ -175,7 +172,7 @@ export interface Call {
 
 const BODY_PART = 256 * 1024
 
-/** Takes what comes of one invocation; gives credit for it until it is to pause. */
+/** Records the response of one invocation, and gives credit for it unless it is paused. */
 class Recorder implements ResponseSink, Completion {
   readonly answered = Promise.withResolvers<void>()
   readonly finished = Promise.withResolvers<Answer>()
@@ -188,8 +185,14 @@ class Recorder implements ResponseSink, Completion {
   #pauseAfter: number
   #held = 0
   readonly #answer: Answer = {
-    ...{ status: 0, headers: [], body: Buffer.alloc(0), error: undefined },
-    ...{ cpuUs: 0, unsent: false, answeredAfter: 0, doneAfter: 0 },
+    status: 0,
+    headers: [],
+    body: Buffer.alloc(0),
+    error: undefined,
+    cpuUs: 0,
+    unsent: false,
+    answeredAfter: 0,
+    doneAfter: 0,
   }
 
   constructor(pauseAfter: number) {
@@ -290,7 +293,7 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
 async function writeBody(to: Invocation, body: Uint8Array, recorder: Recorder): Promise<void> {
   for (let at = 0; at < body.length; at += BODY_PART) {
     recorder.drained = Promise.withResolvers<void>()
-    // What is written is the worker's from then on.
+    // The worker owns what was written.
     const part = Buffer.from(body.subarray(at, at + BODY_PART))
     if (!to.write(part)) await recorder.drained.promise
   }

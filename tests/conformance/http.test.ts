@@ -1,14 +1,14 @@
 /** Requests and responses pass through exactly, in both runtimes. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import type { HeaderList } from '../../src/worker/worker.ts'
-import { type CallOptions, call, open, openLauncher, RUNTIMES, start, until } from './harness.ts'
+import { type CallOptions, call, open, openFactory, RUNTIMES, start, until } from './harness.ts'
 
 const KB = 1024
 const MB = 1024 * KB
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
-/** Bytes that are nothing like text, the same each time. */
+/** Binary bytes, the same each time. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length)
   for (let i = 0; i < length; i++) bytes[i] = (i * 31 + (i >> 8)) & 0xff
@@ -17,7 +17,7 @@ function pattern(length: number): Buffer {
 
 describe.each(RUNTIMES)('%s', (runtime) => {
   const run = async (source: string, options: CallOptions = {}, overrides = {}) => {
-    const { worker } = await start(bench.launcher, runtime, source, overrides)
+    const { worker } = await start(fixture.factory, runtime, source, overrides)
     const answer = await call(worker, options)
     expect(worker.inFlight).toBe(0)
     worker.kill(new Error('over') as never)
@@ -54,9 +54,13 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     )
     const got = JSON.parse(answer.body.toString())
     expect(got).toMatchObject({
-      ...{ env: { KEY: 'välue\0\u{1f600}' }, requestId: 'req-1', functionName: 'probe' },
-      ...{ version: 'v1', project: 'default', types: ['function', 'boolean'] },
-      ...{ url: 'http://h.test/a?b=c' },
+      env: { KEY: 'välue\0\u{1f600}' },
+      requestId: 'req-1',
+      functionName: 'probe',
+      version: 'v1',
+      project: 'default',
+      types: ['function', 'boolean'],
+      url: 'http://h.test/a?b=c',
     })
     expect(got.deadline).toBeGreaterThan(before + 3000)
     expect(got.deadline).toBeLessThan(Date.now() + 5001)
@@ -177,7 +181,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
 
   test('NUL and astral characters pass through a log exactly', async () => {
     const source = `export default () => { console.log('a\\0b\\u{1f600}\\x7f\\u2028'); return new Response() }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     await call(worker)
     expect(logs.map((entry) => entry.message)).toEqual(['a\0b\u{1f600}\x7f\u2028'])
   })
@@ -193,7 +197,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   }))`
 
   test('the first byte is out as soon as the handler produced it', async () => {
-    const { worker } = await start(bench.launcher, runtime, ticking)
+    const { worker } = await start(fixture.factory, runtime, ticking)
     const running = open(worker)
     await until('first part', () => running.received() === 3)
     expect(worker.inFlight).toBe(1)
@@ -210,7 +214,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         c.close()
       },
     }))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const running = open(worker)
     await running.answered
     expect(running.received()).toBe(0)
@@ -228,7 +232,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   }`
 
   test('a slow reader holds the sender back at 256 KiB, and gets all of it in the end', async () => {
-    const { worker } = await start(bench.launcher, runtime, flood)
+    const { worker } = await start(fixture.factory, runtime, flood)
     const running = open(worker, { pauseAfter: 100 * KB })
     await running.answered
     await Bun.sleep(300)
@@ -250,7 +254,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         bytes += value.length
       }
     }`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker, { method: 'POST', body: pattern(5 * MB) })
     expect(answer.body.toString()).toBe(String(5 * MB))
     expect(answer.doneAfter).toBeGreaterThan(190)
@@ -258,7 +262,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
 
   test('a body that nobody reads is not wanted, and does not hold up the answer', async () => {
     const { worker } = await start(
-      bench.launcher,
+      fixture.factory,
       runtime,
       `export default () => new Response('ok')`,
     )
@@ -274,7 +278,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         waiting.push(() => resolve(new Response(new URL(req.url).pathname)))
         if (waiting.length === 20) for (const go of waiting) go()
       })`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const calls = Array.from({ length: 20 }, (_, i) => call(worker, { url: `http://h.test/${i}` }))
     const answers = await Promise.all(calls)
     expect(answers.map((a) => a.body.toString())).toEqual(answers.map((_, i) => `/${i}`))

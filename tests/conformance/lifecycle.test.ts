@@ -7,25 +7,25 @@ import {
   call,
   makeSpec,
   open,
-  openLauncher,
+  openFactory,
   parentOf,
   RUNTIMES,
   start,
   until,
 } from './harness.ts'
 
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
 const hello = `export default () => new Response('hello')`
 const never = `export default () => new Promise(() => {})`
 
 describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
-  test('that is cancelled hears of it by its signal, and its slot is free', async () => {
+  test('that is cancelled gets an abort event, and its slot is free', async () => {
     const source = `export default (req) => new Promise(() => {
       req.signal.addEventListener('abort', () => console.log('aborted', req.signal.aborted))
     })`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     const running = open(worker)
     await Bun.sleep(30)
     running.invocation.cancel('client gone')
@@ -44,7 +44,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
         c.enqueue(new Uint8Array(100))
       },
     }))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const running = open(worker)
     await until('a part', () => running.received() > 200)
     running.invocation.cancel('client gone')
@@ -66,7 +66,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
         })())
         return new Response('now')
       }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     const answer = await call(worker)
     expect(answer.doneAfter).toBeGreaterThan(190)
     expect(answer.doneAfter - answer.answeredAfter).toBeGreaterThan(150)
@@ -81,7 +81,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
       ctx.waitUntil(Promise.reject(new Error('in the background')))
       return new Response('now')
     }`
-    const { worker, logs } = await start(bench.launcher, runtime, source)
+    const { worker, logs } = await start(fixture.factory, runtime, source)
     expect((await call(worker)).body.toString()).toBe('now')
     const entry = logs.find((log) => log.message.includes('in the background'))
     expect(entry).toMatchObject({ invocation: 1, level: 'error' })
@@ -93,9 +93,9 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
       for (let i = 0; i < 4e6; i++) sum = (sum + i * i) % 1000003
       return new Response(String(sum))
     }`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const { cpuUs } = await call(worker)
-    // What the loop takes at the very least, however little of a processor there is to be had.
+    // The least time that the loop takes, even on a busy processor.
     expect(cpuUs).toBeGreaterThan(2_000)
     expect(cpuUs).toBeLessThan(2_000_000)
   })
@@ -103,7 +103,7 @@ describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
 
 describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   test('names its process, its layers and its start', async () => {
-    const { worker } = await start(bench.launcher, runtime, hello)
+    const { worker } = await start(fixture.factory, runtime, hello)
     await call(worker)
     expect(worker.runtime).toBe(runtime)
     expect(worker.layers).toContain('no_new_privs')
@@ -120,7 +120,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
       await new Promise((r) => setTimeout(r, 150))
       return new Response('finished')
     }`
-    const { worker, exit } = await start(bench.launcher, runtime, source)
+    const { worker, exit } = await start(fixture.factory, runtime, source)
     const running = open(worker)
     await Bun.sleep(20)
     const gone = worker.shutdown(5000)
@@ -133,7 +133,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 
   test('that does not finish within its grace is ended', async () => {
-    const { worker, exit } = await start(bench.launcher, runtime, never)
+    const { worker, exit } = await start(fixture.factory, runtime, never)
     const running = open(worker)
     await Bun.sleep(20)
     const begun = performance.now()
@@ -144,7 +144,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 
   test('that is killed answers for what was in flight with the reason', async () => {
-    const { worker, exit } = await start(bench.launcher, runtime, never)
+    const { worker, exit } = await start(fixture.factory, runtime, never)
     const running = open(worker)
     await Bun.sleep(20)
     const reason = new FunctionError('OVERLOADED', 'make room')
@@ -157,13 +157,13 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
 
   test('may be killed or shut down while it starts', async () => {
     const reason = new FunctionError('SHUTTING_DOWN', 'not any more')
-    const first = begin(bench.launcher, makeSpec(runtime, hello))
+    const first = begin(fixture.factory, makeSpec(runtime, hello))
     first.worker.kill(reason)
     expect(await first.exit).toBe(reason)
-    const second = begin(bench.launcher, makeSpec(runtime, hello))
+    const second = begin(fixture.factory, makeSpec(runtime, hello))
     await second.worker.shutdown(1000)
     expect(await second.exit).toBeUndefined()
-    const third = await start(bench.launcher, runtime, hello)
+    const third = await start(fixture.factory, runtime, hello)
     expect((await call(third.worker)).body.toString()).toBe('hello')
   })
 
@@ -173,7 +173,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
         for (let i = 0; i < 12; i++) kept.push(new Array(131_072).fill(i + 0.5))
         return new Response()
       }`
-    const { worker, retirements } = await start(bench.launcher, runtime, source, {
+    const { worker, retirements } = await start(fixture.factory, runtime, source, {
       capabilities: { maxMemory: 512 * 1024 * 1024 },
     })
     for (let i = 0; i < 6; i++) await call(worker)
@@ -182,7 +182,7 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 
   test('takes a request whose headers do not fit a line as its sender’s fault', async () => {
-    const { worker } = await start(bench.launcher, runtime, hello)
+    const { worker } = await start(fixture.factory, runtime, hello)
     const answer = await call(worker, { headers: [['x-bytes', '\xff'.repeat(60_000)]] })
     expect(answer.error?.code).toBe('HEADERS_TOO_LARGE')
     expect(worker.inFlight).toBe(0)
@@ -190,12 +190,12 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 })
 
-describe('the template', () => {
+describe('the zygote', () => {
   test('dies: its workers with it, and the next start works', async () => {
-    const own = openLauncher()
+    const own = openFactory()
     try {
-      const first = await start(own.launcher, 'quickjs-ng', never)
-      const idle = await start(own.launcher, 'quickjs-ng', hello)
+      const first = await start(own.factory, 'quickjs-ng', never)
+      const idle = await start(own.factory, 'quickjs-ng', hello)
       const running = open(first.worker)
       await Bun.sleep(30)
       const { pid } = idle.worker
@@ -204,7 +204,7 @@ describe('the template', () => {
       expect((await first.exit)?.code).toBe('WORKER_CRASHED')
       expect((await idle.exit)?.code).toBe('WORKER_CRASHED')
       await until('its workers are gone', () => !existsSync(`/proc/${pid}`))
-      const next = await start(own.launcher, 'quickjs-ng', hello)
+      const next = await start(own.factory, 'quickjs-ng', hello)
       expect((await call(next.worker)).body.toString()).toBe('hello')
     } finally {
       await own.close()
@@ -212,13 +212,13 @@ describe('the template', () => {
   })
 
   test('forks 1,000 workers that are asked for at once, and each answers', async () => {
-    const own = openLauncher()
+    const own = openFactory()
     try {
-      await own.launcher.warm()
+      await own.factory.warm()
       const answers = await Promise.all(
         Array.from({ length: 1000 }, async (_, i) => {
           const source = `export default () => new Response('${i}')`
-          const { worker } = await start(own.launcher, 'quickjs-ng', source)
+          const { worker } = await start(own.factory, 'quickjs-ng', source)
           return (await call(worker)).body.toString()
         }),
       )
@@ -229,16 +229,16 @@ describe('the template', () => {
   }, 60_000)
 
   test('that dies in a burst of starts leaves none of them hanging', async () => {
-    const own = openLauncher({ log: () => {} })
+    const own = openFactory({ log: () => {} })
     try {
-      const first = await start(own.launcher, 'quickjs-ng', hello)
+      const first = await start(own.factory, 'quickjs-ng', hello)
       await until('its pid', () => first.worker.pid !== undefined)
-      const template = parentOf(first.worker.pid as number)
+      const zygote = parentOf(first.worker.pid as number)
       const all = Array.from({ length: 300 }, () =>
-        begin(own.launcher, makeSpec('quickjs-ng', hello)),
+        begin(own.factory, makeSpec('quickjs-ng', hello)),
       )
       await until('some are there', () => all.some(({ worker }) => worker.state === 'ready'))
-      process.kill(template, 'SIGKILL')
+      process.kill(zygote, 'SIGKILL')
       const ends = await Promise.all(
         all.map(({ ready, exit }) => Promise.race([exit, ready.then(() => 'ready' as const)])),
       )
@@ -248,7 +248,7 @@ describe('the template', () => {
           end?.code as string,
         )
       }
-      const next = await start(own.launcher, 'quickjs-ng', hello)
+      const next = await start(own.factory, 'quickjs-ng', hello)
       expect((await call(next.worker)).body.toString()).toBe('hello')
     } finally {
       await own.close()
@@ -256,21 +256,21 @@ describe('the template', () => {
   })
 
   test('that is held up answers when it goes on', async () => {
-    const own = openLauncher()
+    const own = openFactory()
     try {
-      const first = await start(own.launcher, 'quickjs-ng', hello)
+      const first = await start(own.factory, 'quickjs-ng', hello)
       await until('its pid', () => first.worker.pid !== undefined)
-      const template = parentOf(first.worker.pid as number)
-      process.kill(template, 'SIGSTOP')
+      const zygote = parentOf(first.worker.pid as number)
+      process.kill(zygote, 'SIGSTOP')
       const all = Array.from({ length: 200 }, () =>
-        begin(own.launcher, makeSpec('quickjs-ng', hello)),
+        begin(own.factory, makeSpec('quickjs-ng', hello)),
       )
       await Bun.sleep(100)
-      // Two were connected before, and two spare children take a connection each.
+      // Two were connected before, and each of two spare children takes a connection.
       const starting = all.filter(({ worker }) => worker.state === 'starting')
       expect(starting.length).toBeGreaterThanOrEqual(196)
       expect((await call(first.worker)).body.toString()).toBe('hello')
-      process.kill(template, 'SIGCONT')
+      process.kill(zygote, 'SIGCONT')
       await Promise.all(all.map(({ ready }) => ready))
     } finally {
       await own.close()
@@ -278,11 +278,11 @@ describe('the template', () => {
   })
 
   test('leaves nothing behind when the launcher is closed', async () => {
-    const own = openLauncher()
+    const own = openFactory()
     const started = await Promise.all([
-      start(own.launcher, 'quickjs-ng', hello),
-      start(own.launcher, 'quickjs-ng', never),
-      start(own.launcher, 'bun', hello),
+      start(own.factory, 'quickjs-ng', hello),
+      start(own.factory, 'quickjs-ng', never),
+      start(own.factory, 'bun', hello),
     ])
     await until('all pids', () => started.every(({ worker }) => worker.pid !== undefined))
     const pids = started.map(({ worker }) => worker.pid)
@@ -290,7 +290,7 @@ describe('the template', () => {
     await Bun.sleep(20)
     await own.close()
     expect((await running.done).error?.code).toBe('SHUTTING_DOWN')
-    // Reaping what the template left is up to whoever is pid 1: none of them may still run.
+    // Pid 1 reaps what the zygote left: none of these processes may still run.
     await until('the processes are gone', () => pids.every((pid) => !runs(pid as number)))
     expect(readdirSync('/proc/self/fd').length).toBeLessThan(200)
   })

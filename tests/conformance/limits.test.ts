@@ -1,10 +1,10 @@
-/** Deadlines, CPU and memory hold whatever a tenant's code does; what Bun cannot keep is marked. */
+/** Deadlines, CPU and memory limits hold for any code. What Bun cannot enforce is marked. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import {
   type Call,
   call,
   open,
-  openLauncher,
+  openFactory,
   RUNTIMES,
   type Started,
   start,
@@ -12,10 +12,10 @@ import {
 } from './harness.ts'
 
 const MB = 1024 * 1024
-const bench = openLauncher()
-afterAll(() => bench.close())
+const fixture = openFactory()
+afterAll(() => fixture.close())
 
-/** `/slow` answers after a moment; whatever `bad` is, `/bad` does it. */
+/** `/slow` answers after a moment, and `/bad` runs `bad`. */
 function withNeighbour(bad: string): string {
   return `export default async (req) => {
     if (new URL(req.url).pathname === '/slow') {
@@ -33,7 +33,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   /** Only an engine with an interrupt can stop one invocation and go on with the others. */
   const interrupts = runtime === 'quickjs-ng'
 
-  /** The neighbours of a guilty invocation are answered; with Bun they end with its process. */
+  /** Whether the other invocations are answered. With Bun they end with the process of the guilty one. */
   async function expectNeighbour(neighbour: Call, started: Started): Promise<void> {
     const answer = await neighbour.done
     if (interrupts) {
@@ -47,7 +47,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
 
   test('a promise that never settles: TIMEOUT at the deadline, the slot free, the worker well', async () => {
     const source = withNeighbour('await new Promise(() => {})')
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker, { ...bad, deadlineMs: 200 })
     expect(answer.error?.code).toBe('TIMEOUT')
     expect(answer.answeredAfter).toBeGreaterThan(195)
@@ -64,7 +64,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         c.close()
       },
     }))`
-    const { worker } = await start(bench.launcher, runtime, source)
+    const { worker } = await start(fixture.factory, runtime, source)
     const answer = await call(worker, { deadlineMs: 200 })
     expect(answer.error).toBeUndefined()
     expect(answer.body.toString()).toBe('late')
@@ -83,7 +83,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   ])(
     '%s: TIMEOUT within 1 s of its deadline, the neighbour as the runtime can',
     async (_what, code) => {
-      const started = await start(bench.launcher, runtime, withNeighbour(code))
+      const started = await start(fixture.factory, runtime, withNeighbour(code))
       const neighbour = open(started.worker, slow)
       const begun = performance.now()
       const running = open(started.worker, { ...bad, deadlineMs: 300, cpuMs: 20_000 })
@@ -92,7 +92,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       expect(performance.now() - begun).toBeLessThan(1300)
       if (interrupts) await expectNeighbour(neighbour, started)
       else {
-        // Silent, it is killed 250 ms after the latest deadline that it holds: the neighbour's.
+        // A silent worker is killed 250 ms after its latest deadline, which is the neighbour's.
         neighbour.invocation.cancel('the client is gone')
         expect((await started.exit)?.code).toBe('WORKER_CRASHED')
       }
@@ -101,7 +101,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   )
 
   test('more CPU than its budget: CPU_LIMIT, the neighbour as the runtime can', async () => {
-    const started = await start(bench.launcher, runtime, withNeighbour('while (1);'), {
+    const started = await start(fixture.factory, runtime, withNeighbour('while (1);'), {
       capabilities: { maxCpu: 200 },
     })
     const neighbour = open(started.worker, { ...slow, cpuMs: 200 })
@@ -118,9 +118,9 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       setTimeout(() => { for (;;); }, 20)
       return new Response('answered')
     }`
-    const started = await start(bench.launcher, runtime, source)
+    const started = await start(fixture.factory, runtime, source)
     const answer = await call(started.worker)
-    // An engine that drops the timers of an ended invocation has nothing left that could burn.
+    // An engine that drops the timers of an ended invocation has nothing left that uses CPU time.
     if (interrupts) {
       await Bun.sleep(100)
       expect(answer.body.toString()).toBe('answered')
@@ -141,7 +141,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
   ])(
     'allocation %s: MEMORY_LIMIT, and the next worker works',
     async (_what, code) => {
-      const started = await start(bench.launcher, runtime, withNeighbour(code), {
+      const started = await start(fixture.factory, runtime, withNeighbour(code), {
         capabilities: { maxMemory: (interrupts ? 32 : 200) * MB, maxCpu: 20_000 },
       })
       const neighbour = open(started.worker, slow)
@@ -155,7 +155,11 @@ describe.each(RUNTIMES)('%s', (runtime) => {
         expect((await neighbour.done).error?.code).toBe('WORKER_CRASHED')
         expect((await started.exit)?.code).toBe('MEMORY_LIMIT')
       }
-      const next = await start(bench.launcher, runtime, `export default () => new Response('next')`)
+      const next = await start(
+        fixture.factory,
+        runtime,
+        `export default () => new Response('next')`,
+      )
       expect((await call(next.worker)).body.toString()).toBe('next')
     },
     15_000,
@@ -167,7 +171,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       while (Date.now() < end);
       return new Response('back')
     }`
-    const started = await start(bench.launcher, runtime, source)
+    const started = await start(fixture.factory, runtime, source)
     const running = open(started.worker)
     await until('silent', () => started.worker.silent)
     expect((await running.done).body.toString()).toBe('back')
@@ -181,7 +185,7 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
 
   test('TIMEOUT on time, and the worker is killed and its neighbours answered', async () => {
     const { worker, exit, silences } = await start(
-      bench.launcher,
+      fixture.factory,
       'quickjs-ng',
       withNeighbour(blocker),
     )
@@ -199,10 +203,10 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
   })
 
   test('what had not left for the blocked worker can be dispatched again', async () => {
-    const { worker } = await start(bench.launcher, 'quickjs-ng', withNeighbour(blocker))
+    const { worker } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker))
     const guilty = open(worker, { ...bad, deadlineMs: 300 })
     await Bun.sleep(20)
-    // Bodies fill the socket, which a blocked worker does not read; the last ones wait here.
+    // Bodies fill the socket of a blocked worker, and the last ones wait in this process.
     const body = Buffer.alloc(65_536)
     const waiting = Array.from({ length: 20 }, () =>
       open(worker, { ...slow, method: 'POST', body, deadlineMs: 30_000 }),
@@ -219,8 +223,8 @@ describe('quickjs-ng alone: built-ins that the interrupt never reaches', () => {
     }
   })
 
-  test('the CPU watch of the template ends a worker that cannot be interrupted', async () => {
-    const { worker, exit } = await start(bench.launcher, 'quickjs-ng', withNeighbour(blocker), {
+  test('the CPU watch of the zygote ends a worker that cannot be interrupted', async () => {
+    const { worker, exit } = await start(fixture.factory, 'quickjs-ng', withNeighbour(blocker), {
       capabilities: { maxCpu: 300 },
     })
     const answer = await call(worker, { ...bad, cpuMs: 300, deadlineMs: 20_000 })

@@ -1,19 +1,19 @@
-/** Which sandbox a worker gets, what it may not be without, and that it answers requests in there. */
+/** The sandbox of each worker, the layers that it requires, and that it answers requests inside it. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { begin, call, makeSpec, openLauncher, start, until } from './harness.ts'
+import { begin, call, makeSpec, openFactory, start, until } from './harness.ts'
 
 const SANITIZED = process.env.FUNCTIONS_TEST_SANITIZED === '1'
 const OK = `export default () => new Response('ok')`
 const NAMESPACES = ['mount', 'network', 'ipc', 'uts', 'pid']
 const everyNamespace = NAMESPACES.map((name) => `${name}_namespace`)
 
-const bench = openLauncher()
-const alone = openLauncher({ start: 'exec' })
-const bare = openLauncher({ namespaces: 'off', log: () => {} })
-const degraded = openLauncher({ namespaces: 'off', allowDegraded: true })
+const fixture = openFactory()
+const alone = openFactory({ start: 'exec' })
+const bare = openFactory({ namespaces: 'off', log: () => {} })
+const degraded = openFactory({ namespaces: 'off', allowDegraded: true })
 afterAll(async () => {
-  await Promise.all([bench, alone, bare, degraded].map((one) => one.close()))
+  await Promise.all([fixture, alone, bare, degraded].map((one) => one.close()))
 })
 
 const FILES = { allowFilesystem: true, allowedPaths: ['/usr/share', '/tmp:ro'] }
@@ -35,7 +35,7 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
       everyNamespace.filter((name) => name !== 'network_namespace'),
     ],
   ])('%s answers behind all layers of its kind', async (_what, capabilities, layers) => {
-    const { worker } = await start(bench.launcher, 'quickjs-ng', OK, { capabilities })
+    const { worker } = await start(fixture.factory, 'quickjs-ng', OK, { capabilities })
     expect((await call(worker)).body.toString()).toBe('ok')
     expect(worker.layers).toEqual(expect.arrayContaining([...layers, 'landlock', 'seccomp']))
     await until('its pid', () => worker.pid !== undefined)
@@ -47,9 +47,9 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
     worker.kill(new Error('enough') as never)
   })
 
-  test('that may start programs has a pid namespace to itself; others share that of their template', async () => {
+  test('that may start programs has its own pid namespace; others share that of their zygote', async () => {
     const starting = [{}, {}, PROGRAMS, PROGRAMS].map((capabilities) =>
-      start(bench.launcher, 'quickjs-ng', OK, { capabilities }),
+      start(fixture.factory, 'quickjs-ng', OK, { capabilities }),
     )
     const workers = (await Promise.all(starting)).map(({ worker }) => worker)
     await until('their pids', () => workers.every(({ pid }) => pid !== undefined))
@@ -60,8 +60,8 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
     expect(/^NSpid:.*\t(\d+)$/m.exec(status)?.[1]).toBe('1')
   })
 
-  test('started by exec is a process of its own, in namespaces of its own', async () => {
-    const starting = [{}, {}].map(() => start(alone.launcher, 'quickjs-ng', OK))
+  test('started by exec is a separate process, in its own namespaces', async () => {
+    const starting = [{}, {}].map(() => start(alone.factory, 'quickjs-ng', OK))
     const workers = (await Promise.all(starting)).map(({ worker }) => worker)
     for (const worker of workers) {
       expect((await call(worker)).body.toString()).toBe('ok')
@@ -75,7 +75,7 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
 
   test('started by exec keeps its CPU budget', async () => {
     const spin = `export default () => { for (;;); }`
-    const { worker } = await start(alone.launcher, 'quickjs-ng', spin)
+    const { worker } = await start(alone.factory, 'quickjs-ng', spin)
     const { error } = await call(worker, { cpuMs: 200 })
     expect(error?.code).toBe('CPU_LIMIT')
   })
@@ -83,7 +83,7 @@ describe.skipIf(SANITIZED)('a quickjs worker', () => {
 
 describe('a layer that a profile requires and the machine does not give', () => {
   test('strict does without namespaces: its filter has no call for files or network', async () => {
-    const { worker } = await start(bare.launcher, 'quickjs-ng', OK)
+    const { worker } = await start(bare.factory, 'quickjs-ng', OK)
     expect((await call(worker)).body.toString()).toBe('ok')
     expect(worker.layers).not.toContain('mount_namespace')
   })
@@ -97,10 +97,12 @@ describe('a layer that a profile requires and the machine does not give', () => 
     '%s in %s is refused, with the layer and what to do',
     async (_what, runtime, capabilities, layer) => {
       const spec = makeSpec(runtime, OK, { capabilities: capabilities as never })
-      const error = await begin(bare.launcher, spec).exit
+      const error = await begin(bare.factory, spec).exit
       const why = error?.code === 'SANDBOX_UNAVAILABLE' ? error : (error?.cause as typeof error)
       expect(why?.code).toBe('SANDBOX_UNAVAILABLE')
-      expect(why?.message).toContain(SANITIZED ? 'needs the layer' : `needs the layer ${layer}`)
+      expect(why?.message).toContain(
+        SANITIZED ? 'requires the layer' : `requires the layer ${layer}`,
+      )
       expect(why?.message).toContain('allow user namespaces')
       expect(why?.message).toContain('sandbox.allow_degraded')
     },
@@ -111,7 +113,7 @@ describe('a layer that a profile requires and the machine does not give', () => 
     ['quickjs-ng', PROGRAMS],
     ['bun', {}],
   ] as const)('%s with %j runs where the operator allows that', async (runtime, capabilities) => {
-    const { worker } = await start(degraded.launcher, runtime, OK, {
+    const { worker } = await start(degraded.factory, runtime, OK, {
       capabilities: capabilities as never,
     })
     expect((await call(worker)).body.toString()).toBe('ok')
@@ -133,12 +135,12 @@ describe('a Bun worker', () => {
     })`
 
   test('strict: no files, no processes, nobody else’s memory, an empty environment', async () => {
-    const { worker } = await start(bench.launcher, 'bun', PROBE)
+    const { worker } = await start(fixture.factory, 'bun', PROBE)
     const seen = JSON.parse((await call(worker)).body.toString())
     expect(seen).toMatchObject({ write: 1, cwd: '/' })
     expect(seen.passwd).toStartWith('refused: ENOENT')
     expect(seen.root).toStartWith('refused: EACCES')
-    // Without the right to list /proc, or with it: itself and nobody else.
+    // With or without the right to list /proc, it sees only itself.
     expect([0, 1, 'refused: EACCES']).toContain(seen.processes)
     expect(seen.spawn).toStartWith('refused: ENOSYS')
     expect(Object.keys(seen.env).filter((name) => name !== 'BUN_BE_BUN')).toEqual([])
@@ -148,16 +150,22 @@ describe('a Bun worker', () => {
   })
 
   test('two of them share no pid namespace, so neither sees the other’s memory', async () => {
-    const workers = [await start(bench.launcher, 'bun', OK), await start(bench.launcher, 'bun', OK)]
+    const workers = [
+      await start(fixture.factory, 'bun', OK),
+      await start(fixture.factory, 'bun', OK),
+    ]
     const [a, b] = workers.map(({ worker }) => namespace(worker.pid as number, 'pid'))
     expect(a).not.toBe(b as string)
   })
 
   test('with everything has the host’s files, programs and network', async () => {
     const capabilities = {
-      ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+      allowFilesystem: true,
+      allowNetwork: true,
+      allowChildProcess: true,
+      allowEval: true,
     }
-    const { worker } = await start(bench.launcher, 'bun', PROBE, { capabilities })
+    const { worker } = await start(fixture.factory, 'bun', PROBE, { capabilities })
     const seen = JSON.parse((await call(worker)).body.toString())
     expect(seen.passwd).toContain('root')
     expect(seen.spawn).toBe(0)

@@ -121,6 +121,6 @@ test('what leaves nothing is answered in the worker', async () => {
 
 test('there is none while the bundle loads', async () => {
   expect(await ask('early', '')).toBe(
-    'TypeError: fetch: there is no request in which it could be made',
+    'TypeError: fetch: it can only be called while a request is handled',
   )
 })

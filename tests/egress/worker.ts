@@ -2,7 +2,7 @@
 import { afterAll, beforeAll } from 'bun:test'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { Egress } from '../../src/egress/egress.ts'
-import { type Bench, openLauncher, type Started, start } from '../conformance/harness.ts'
+import { type FactoryFixture, openFactory, type Started, start } from '../conformance/harness.ts'
 
 /** Runs the case that the path names, and answers with what it gives as JSON. */
 export function bundleOf(cases: Record<string, string>, prelude = ''): string {
@@ -21,15 +21,15 @@ export function bundleOf(cases: Record<string, string>, prelude = ''): string {
 export function useLauncher(egress: () => Egress): {
   start(bundle: string, capabilities?: Partial<Capabilities>): Promise<Started>
 } {
-  let bench: Bench | undefined
+  let fixture: FactoryFixture | undefined
   beforeAll(() => {
-    bench = openLauncher({ egress: egress() })
+    fixture = openFactory({ egress: egress() })
   })
-  afterAll(() => bench?.close())
+  afterAll(() => fixture?.close())
   return {
     start: (bundle, capabilities = {}) => {
       const all = { allowNetwork: true, ...capabilities }
-      return start((bench as Bench).launcher, 'quickjs-ng', bundle, { capabilities: all })
+      return start((fixture as FactoryFixture).factory, 'quickjs-ng', bundle, { capabilities: all })
     },
   }
 }

@@ -5,17 +5,17 @@ import { join } from 'node:path'
 import { buildBundle } from '../../src/bundles/build.ts'
 import { findProject } from '../../src/bundles/project.ts'
 import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import type { InvokeOptions } from '../worker/running.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
 const EXAMPLES = join(import.meta.dir, '../../examples')
 const capabilities = { ...NAMED_PROFILES.strict, projectId: 'default' }
 
-let template: TestTemplate
+let template: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  template = await startZygote()
 })
 
 afterAll(() => template.close())

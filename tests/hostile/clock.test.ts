@@ -1,12 +1,12 @@
-/** What a strict function may measure time with: coarse clocks, and no counter of its own. */
+/** How a strict function may measure time: with coarse clocks, and without a counter. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 beforeAll(async () => {
-  template = await startTemplate(['--pid-namespace', 'off'])
+  zygote = await startZygote(['--pid-namespace', 'off'])
 })
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const CLOCKS = `export default () => {
   const readings = []
@@ -20,7 +20,7 @@ const CLOCKS = `export default () => {
 const steps = (readings: number[]) => readings.map((reading) => Math.round(reading * 1000))
 
 test('performance.now goes in steps of 100 µs, Date.now in those of 1 ms', async () => {
-  const worker = await template.worker({ bundle: CLOCKS })
+  const worker = await zygote.worker({ bundle: CLOCKS })
   const { readings, wall } = (await worker.json()) as { readings: number[]; wall: number[] }
   expect(steps(readings).filter((us) => us % 100 !== 0)).toEqual([])
   expect(wall.filter((ms) => !Number.isInteger(ms))).toEqual([])
@@ -28,7 +28,7 @@ test('performance.now goes in steps of 100 µs, Date.now in those of 1 ms', asyn
 
 test('with files it may look closer', async () => {
   const capabilities = { allowFilesystem: true }
-  const worker = await template.worker({ bundle: CLOCKS, capabilities })
+  const worker = await zygote.worker({ bundle: CLOCKS, capabilities })
   const { readings } = (await worker.json()) as { readings: number[] }
   expect(steps(readings).some((us) => us % 100 !== 0)).toBe(true)
 })
@@ -43,6 +43,6 @@ test('nothing waits on shared memory, and no thread counts in it', async () => {
     }
     return Response.json(seen)
   }`
-  const worker = await template.worker({ bundle })
+  const worker = await zygote.worker({ bundle })
   expect(await worker.json()).toEqual(['TypeError'])
 })

@@ -1,4 +1,4 @@
-/** What doctor says against what the kernel gives, for each who may start the service: none is told of a wall that is not there. */
+/** Compares doctor's report with the kernel, for each user that may start the service: it reports no layer that is missing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,12 +19,12 @@ const ORDINARY = isRoot
   : ''
 /** Ids that a user namespace of root's own has: those of the workers are among them. */
 const IDS = 70_000
-/** Root, by all its ids, where no further user namespace may be made. It says when its ids may be mapped. */
+/** Root with all its ids, where no further user namespace can be made. It prints a line when its ids can be mapped. */
 const ROOT_WITHOUT = `unshare --user /bin/sh -c 'echo; read -r mapped; echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"' sh`
 
 interface Starter {
   through: string
-  /** Of one namespace: how this starter would get it without the product. */
+  /** How this user would create one namespace without the product. */
   unshare: string
   mapped?: boolean
 }
@@ -51,7 +51,7 @@ const NAMESPACES = { mount: '--mount', network: '--net', ipc: '--ipc', uts: '--u
 
 const folder = mkdtempSync(join(tmpdir(), 'functions-doctor-'))
 chmodSync(folder, 0o777)
-// A copy where every user may read it: the project may lie in a folder that only root may enter.
+// A copy that every user may read: the project may be in a directory that only root may enter.
 const executable = join(folder, 'functions')
 beforeAll(() => {
   copyFileSync(EXECUTABLE, executable)
@@ -59,7 +59,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Runs a command as that starter would; its exit status, and what it printed. */
+/** Runs a command as this user. @returns its exit status and output */
 async function as(starter: Starter, command: string): Promise<{ status: number; text: string }> {
   const child = Bun.spawn(['/bin/sh', '-c', `exec ${starter.through} ${command}`], {
     env: { PATH: process.env.PATH ?? '', TMPDIR: folder },
@@ -117,12 +117,14 @@ for (const [who, possible, starter] of STARTERS) {
       expect(check('worker')?.result).toBe('ok')
       const walled = layer('mount_namespace')?.available === true
       for (const name of [
-        ...['profiles with paths', 'profiles with programs', 'the permissive profile'],
+        'profiles with paths',
+        'profiles with programs',
+        'the permissive profile',
         'bun workers',
       ]) {
         expect(`${name}: ${check(name)?.result}`).toBe(`${name}: ${walled ? 'ok' : 'warn'}`)
         if (!walled)
-          expect(check(name)?.detail).toMatch(/^refused: .* needs the layer \w+_namespace/)
+          expect(check(name)?.detail).toMatch(/^refused: .* requires the layer \w+_namespace/)
       }
     })
 

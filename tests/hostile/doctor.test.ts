@@ -1,4 +1,4 @@
-/** What `functions doctor` says of the layers, held against what a worker of the same service runs under. */
+/** Compares the layers that `functions doctor` reports with those of a worker of the same service. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,11 +18,9 @@ const asUser = isRoot
   ? ['setpriv', `--reuid=${ORDINARY_ID}`, `--regid=${ORDINARY_ID}`, '--clear-groups', '--']
   : []
 
-const asUserWithout = [
-  ...['/bin/sh', '-c', `exec ${asUser.join(' ')} ${WITHOUT_NAMESPACES} "$@"`, 'sh'],
-]
+const asUserWithout = ['/bin/sh', '-c', `exec ${asUser.join(' ')} ${WITHOUT_NAMESPACES} "$@"`, 'sh']
 
-/** How a service is started, and whether it is root's and has namespaces. */
+/** How a service is started, whether as root, and whether it has namespaces. */
 const situations: [name: string, command: string[], root: boolean, namespaces: boolean][] = [
   ['an ordinary user without user namespaces', asUserWithout, false, false],
 ]
@@ -88,8 +86,11 @@ describe.each(situations)('%s', (name, command, root, namespaces) => {
     const flags = ['--data-dir', data(), '--socket', socket()]
     expect(run(command, 'deploy', 'hello', 'hello.ts', '--data-dir', data()).exitCode).toBe(0)
     const service = Bun.spawn([...command, executable, 'serve', '--port', '0', ...flags], {
-      ...{ cwd: dir, env: { PATH: process.env.PATH ?? '', HOME: dir } },
-      ...{ stdin: 'ignore', stdout: 'pipe', stderr: 'ignore' },
+      cwd: dir,
+      env: { PATH: process.env.PATH ?? '', HOME: dir },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'ignore',
     })
     try {
       const { value } = await service.stdout.getReader().read()

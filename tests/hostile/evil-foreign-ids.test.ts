@@ -1,6 +1,6 @@
 /**
  * An attacker at its end of the channel names the invocations and fetches of another tenant's worker.
- * Ids are one worker's own: to the attacker's host they are ids that were never issued, and no more.
+ * Ids belong to one worker: for the attacker's channel they are ids that were never issued.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { ServerResponse } from 'node:http'
@@ -9,7 +9,7 @@ import {
   call,
   makeSpec,
   open,
-  openLauncher,
+  openFactory,
   type Started,
   until,
 } from '../conformance/harness.ts'
@@ -17,7 +17,7 @@ import { makeEgress } from '../egress/harness.ts'
 import { httpUpstream, type Upstream } from '../egress/upstream.ts'
 import { EVIL_WORKER } from './evil.ts'
 
-/** Two fetches at once: one whose body stays open until the other is answered, and then its answer. */
+/** Two fetches at once: the body of one stays open until the other is answered. */
 const VICTIM = `export default async (request) => {
   const upstream = new URL(request.url).searchParams.get('upstream')
   console.log('begun')
@@ -34,15 +34,18 @@ const VICTIM = `export default async (request) => {
   return new Response('echo ' + (await echo.text()))
 }`
 
-/** What the victim had before, so that the ids of its next are none that the attacker's worker has. */
+/** Invocations of the victim before the attack, so that its next ids differ from those of the attacker. */
 const EARLIER = 2
 /** Fetches of one invocation. */
 const FETCHES = 2
 
 const network = { allowNetwork: true }
 const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'] })
-const bench = openLauncher({
-  ...{ workerPath: EVIL_WORKER, executablePath: EVIL_WORKER, log: () => {}, egress },
+const fixture = openFactory({
+  workerPath: EVIL_WORKER,
+  executablePath: EVIL_WORKER,
+  log: () => {},
+  egress,
 })
 const kinds = [
   ['strict', 'quickjs-ng', {}],
@@ -51,7 +54,7 @@ const kinds = [
 ] as const
 
 let upstream: Upstream
-/** Answers that the victim waits for, and the request bodies that wait for their rest. */
+/** Responses that the victim waits for, and request bodies that are not complete. */
 let gates: ServerResponse[] = []
 let uploads = 0
 let victim: Started
@@ -69,7 +72,7 @@ beforeAll(async () => {
     request.on('end', () => response.end(Buffer.concat(parts)))
   })
   const spec = makeSpec('quickjs-ng', VICTIM, { capabilities: network })
-  victim = begin(bench.launcher, { ...spec, project: 'alpha', functionId: 'func-alpha.victim' })
+  victim = begin(fixture.factory, { ...spec, project: 'alpha', functionId: 'func-alpha.victim' })
   await victim.ready
   for (let i = 0; i < EARLIER; i++) {
     const earlier = await inFlight()
@@ -79,12 +82,12 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await bench.close()
+  await fixture.close()
   egress.close()
   upstream.close()
 })
 
-/** The victim's next invocation, with both of its fetches on their way. */
+/** The victim's next invocation, with both of its fetches in progress. */
 async function inFlight() {
   gates = []
   uploads = 0
@@ -101,12 +104,14 @@ function release(text: string): void {
 
 type Kind = (typeof kinds)[number]
 
-/** Another project's worker that says this once it has an invocation of its own. */
+/** A worker of another project that sends this text when it has an invocation. */
 async function evil([, runtime, capabilities]: Kind, said: string): Promise<Started> {
   const spec = makeSpec(runtime, `say ${said}`, { capabilities })
-  const started = begin(bench.launcher, {
+  const started = begin(fixture.factory, {
     ...spec,
-    ...{ project: 'beta', functionId: 'func-beta.evil', functionName: 'evil' },
+    project: 'beta',
+    functionId: 'func-beta.evil',
+    functionName: 'evil',
   })
   await started.ready
   return started
@@ -117,7 +122,7 @@ const RESPONSE = { type: 'response', status: 200, headers: [], end: true }
 const DONE = { type: 'done', cpu_us: 1, heap_bytes: 1 }
 const LOG = { type: 'log', level: 'info', message: 'forged' }
 
-/** Of an invocation. */
+/** Messages about an invocation. */
 const INVOCATION: [string, (id: number) => string][] = [
   ['response', (id) => line({ ...RESPONSE, id })],
   ['a head', (id) => line({ ...RESPONSE, end: false, id })],
@@ -130,7 +135,7 @@ const INVOCATION: [string, (id: number) => string][] = [
   ['log', (id) => line({ ...LOG, id })],
   ['fetch', (id) => line(fetchOf(id))],
 ]
-/** Of a fetch. */
+/** Messages about a fetch. */
 const FETCH: [string, (id: string) => string][] = [
   ['chunk', (id) => line({ type: 'chunk', id, bytes: 6 }, 'forged')],
   ['end', (id) => line({ type: 'end', id })],
@@ -144,7 +149,7 @@ function fetchOf(invocation: number) {
   return { type: 'fetch', id: 'f1', invocation, ...rest }
 }
 
-/** The attacker says this while the victim's invocation and its fetches run; those go on, and end well. */
+/** The attacker sends this while the victim's invocation and its fetches run, which then succeed. */
 async function expectBreach(
   kind: Kind,
   say: (invocation: number, fetches: string[]) => string,
@@ -177,11 +182,11 @@ describe.each([...kinds])('%s', (...kind) => {
   test.each(FETCH)('%s for the victim’s fetches is a breach', async (_what, say) => {
     for (const which of [0, 1]) {
       const ofFetch = (_invocation: number, fetches: string[]) => say(fetches[which] as string)
-      await expectBreach(kind, ofFetch, 'a fetch that was never asked for')
+      await expectBreach(kind, ofFetch, 'a fetch that was never requested')
     }
   })
 
-  test('the same words of its own are none', async () => {
+  test('the same messages about its own ids are no breach', async () => {
     const own = [line({ ...LOG, id: 1 }), line(fetchOf(1))]
     const ofFetch = line({ type: 'cancel', id: 'f1', reason: 'enough' })
     const end = [line({ ...RESPONSE, id: 1 }), line({ ...DONE, id: 1 })]

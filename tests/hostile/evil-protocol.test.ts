@@ -1,4 +1,4 @@
-/** An attacker at the worker's end of the channel: floods and lies, while a neighbour is answered. */
+/** An attacker at the worker's end of the channel sends floods and lies, while a neighbour is answered. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { open } from '../conformance/harness.ts'
 import { userNamespaces } from '../launcher/harness.ts'
@@ -9,7 +9,7 @@ const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = { allowFilesystem: true, allowNetwork: true, allowChildProcess: true }
 const isRoot = process.getuid?.() === 0
 
-/** Every kind of worker has its own launch and channel; what is said over it is one parser's. */
+/** Every kind of worker has its own launch and channel, but one parser reads all of them. */
 const stands: Record<string, Stand> = {
   'strict, a user’s without user namespaces': stand('quickjs-ng', {}, asOrdinaryUser(false)),
 }
@@ -30,10 +30,13 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await Promise.all([neighbour.close(), ...Object.values(stands).map(({ bench }) => bench.close())])
+  await Promise.all([
+    neighbour.close(),
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+  ])
 })
 
-/** What its invocation was told, and why the worker had to go. */
+/** The result of its invocation, and the reason for the end of the worker. */
 async function attempt(evil: Stand, name: string, cancelAfterMs?: number, deadlineMs = 5_000) {
   const started = attack(evil, name)
   await started.ready
@@ -47,7 +50,7 @@ async function attempt(evil: Stand, name: string, cancelAfterMs?: number, deadli
 
 describe.each(Object.entries(stands))('%s', (_kind, evil) => {
   test.each(['garbage', 'huge-line', 'nested', 'foreign-id', 'ready-twice', 'endless-body'])(
-    '%s is a breach: the request is told, the worker is gone',
+    '%s is a breach: the request fails, the worker is gone',
     async (name) => {
       const { started, answer } = await attempt(evil, name)
       expect(answer.error?.code).toBe('WORKER_PROTOCOL')

@@ -1,6 +1,6 @@
 /**
- * An ordinary user's service: its workers are of the same user, and yet get nothing of its own files and sockets,
- * and no more of the machine than is theirs.
+ * A service of an ordinary user: its workers run as the same user, but cannot reach the files and
+ * sockets of that user, and cannot use more of the machine than their limits allow.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { userNamespaces } from '../launcher/harness.ts'
 import { asOrdinaryUser, ORDINARY_ID, outcome, type Stand, stand } from './evil.ts'
 
 const MEMORY_MB = 64
-/** Stack, buffers, the loop: beyond the function's own. */
+/** Memory beyond the function's limit, for stack, buffers and loop. */
 const OWN_MB = 33
 
 const secrets = mkdtempSync(join(tmpdir(), 'functions-own-'))
@@ -24,7 +24,10 @@ if (process.getuid?.() === 0)
 
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 const user = (namespaces: boolean) => ({ ...asOrdinaryUser(namespaces), covered: [secrets] })
 const without = 'strict, without user namespaces'
@@ -48,7 +51,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   server.close()
-  await Promise.all(Object.values(stands).map(({ bench }) => bench.close()))
+  await Promise.all(Object.values(stands).map(({ fixture }) => fixture.close()))
   rmSync(secrets, { recursive: true, force: true })
 })
 
@@ -72,7 +75,7 @@ describe.each(Object.entries(stands))('%s', (kind, at) => {
   })
 
   test('descriptors that it did not make', async () => {
-    // A process of its own has two that print to its function's log.
+    // A separate process has two descriptors that print to its function's log.
     const printing = isWide(kind) ? 2 : 0
     expect(await outcome(at, 'other-sockets')).toBe(`done ${printing}`)
   })
@@ -86,14 +89,14 @@ describe.each(Object.entries(stands))('%s', (kind, at) => {
     expect(readdirSync('/').filter((name) => name.startsWith('core'))).toEqual([])
   })
 
-  // One of each way to count it: by the worker itself, by the launcher's limit, from outside.
+  // One of each kind: counted by the worker itself, by the launcher's limit, and from outside.
   if ([without, 'programs', 'bun'].includes(kind)) {
     test('the CPU, for ever', async () => {
       expect(await outcome(at, 'spin')).toMatch(/CPU_LIMIT|BUNDLE_LOAD_ERROR/)
     }, 60_000)
   }
 
-  // Bun cannot live under a limit on address space: its memory is watched from outside.
+  // Bun cannot run with a limit on address space: its memory is measured from outside.
   if (kind !== 'bun') {
     test('more memory than it may', async () => {
       const [, megabytes] = (await outcome(at, 'fill-memory')).split(' ')

@@ -1,4 +1,4 @@
-/** The same attacker where the service is an ordinary user's, with user namespaces and without them. */
+/** The same attacker in a service of an ordinary user, with and without user namespaces. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { userNamespaces } from '../launcher/harness.ts'
 import { CALLS, LETHAL, REFUSED } from './attempts.ts'
@@ -7,7 +7,10 @@ import { Neighbour } from './neighbour.ts'
 
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 const stands: Record<string, Stand> = {
   'strict, without user namespaces': stand('quickjs-ng', {}, asOrdinaryUser(false)),
@@ -25,7 +28,10 @@ beforeAll(async () => {
   neighbour = await Neighbour.start()
 })
 afterAll(async () => {
-  await Promise.all([neighbour.close(), ...Object.values(stands).map(({ bench }) => bench.close())])
+  await Promise.all([
+    neighbour.close(),
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+  ])
 })
 
 for (const kind of ['strict, without user namespaces', ...withThem]) {
@@ -39,9 +45,17 @@ for (const kind of ['strict, without user namespaces', ...withThem]) {
 
 describe('strict, without user namespaces', () => {
   test.each([
-    ...['open-read /etc/passwd', 'open-read /proc/self/mem', 'open-write /tmp/evil', 'list /proc'],
-    ...['tcp 127.0.0.1 80', 'udp 127.0.0.1 53', 'unix /run/socket', 'abstract evil'],
-    ...['signal-others', 'other-processes', 'fill-disk /tmp/evil'],
+    'open-read /etc/passwd',
+    'open-read /proc/self/mem',
+    'open-write /tmp/evil',
+    'list /proc',
+    'tcp 127.0.0.1 80',
+    'udp 127.0.0.1 53',
+    'unix /run/socket',
+    'abstract evil',
+    'signal-others',
+    'other-processes',
+    'fill-disk /tmp/evil',
   ])('%s', async (attempt) => {
     expect(await outcome(without, attempt)).toBe('killed')
   })

@@ -38,10 +38,13 @@ for (const path of [allowed, readable, secrets]) {
 const covered = [secrets]
 const paths = { allowFilesystem: true, allowedPaths: [allowed, `${readable}:ro`] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 
-/** Every kind of sandbox, and who stands in it. */
+/** Every kind of sandbox, with the evil worker in it. */
 const stands: Record<string, Stand> = {
   strict: stand('quickjs-ng', {}, { covered }),
   'strict, without namespaces': stand('quickjs-ng', {}, { covered, namespaces: 'off' }),
@@ -77,13 +80,16 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const server of servers) server.close()
-  await Promise.all([...Object.values(stands).map(({ bench }) => bench.close()), neighbour.close()])
+  await Promise.all([
+    ...Object.values(stands).map(({ fixture }) => fixture.close()),
+    neighbour.close(),
+  ])
   rmSync(dir, { recursive: true, force: true })
 })
 
 for (const kind of [...SEALED, 'paths', 'all files']) {
   describe(`${kind}: a call that its filter does not have`, () => {
-    // There it is 1 itself.
+    // There the worker itself is pid 1.
     const calls = kind.endsWith('exec') ? CALLS.filter((name) => name !== 'tkill-init') : CALLS
     test.each(calls)('%s', async (attempt) => {
       expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
@@ -98,9 +104,19 @@ for (const kind of [...SEALED, 'paths', 'all files']) {
 for (const kind of SEALED) {
   describe(`${kind}: files, networks, processes`, () => {
     test.each([
-      ...['open-read /etc/passwd', 'open-read /proc/self/mem', 'open-write /tmp/evil', 'list /'],
-      ...['list /proc', 'stat /etc/passwd', 'link /etc/passwd', 'device /tmp/device'],
-      ...['other-processes', 'signal-others', 'tcp6', 'listen', 'fill-disk /tmp/evil'],
+      'open-read /etc/passwd',
+      'open-read /proc/self/mem',
+      'open-write /tmp/evil',
+      'list /',
+      'list /proc',
+      'stat /etc/passwd',
+      'link /etc/passwd',
+      'device /tmp/device',
+      'other-processes',
+      'signal-others',
+      'tcp6',
+      'listen',
+      'fill-disk /tmp/evil',
     ])('%s', async (attempt) => {
       expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
     })
@@ -120,7 +136,7 @@ for (const kind of SEALED) {
     })
 
     test('descriptors beside its channel', async () => {
-      // A process of its own has its own two that print to its function's log.
+      // A separate process has two descriptors that print to its function's log.
       const printing = kind.endsWith('exec') ? 2 : 0
       expect(await outcome(stands[kind] as Stand, 'other-sockets')).toBe(`done ${printing}`)
     })
@@ -131,7 +147,7 @@ for (const kind of SEALED) {
     })
 
     test('a core file of what it knows', async () => {
-      // By exec it is the init of its pid namespace, which no signal of its own ends.
+      // An executed worker is the init of its pid namespace, so a signal that it sends to itself does not end it.
       expect(await outcome(stands[kind] as Stand, 'dump-core')).toMatch(
         kind === 'strict, by exec' ? /killed/ : /signal 6/,
       )
@@ -148,7 +164,7 @@ for (const kind of SEALED) {
     }, 60_000)
 
     test.if(x64)('the kernel’s 32-bit door', async () => {
-      // SIGSYS where the kernel has the door, SIGSEGV where it has none.
+      // SIGSYS if the kernel has this entry point, else SIGSEGV.
       expect(await outcome(stands[kind] as Stand, 'int80')).toMatch(/killed|signal 11/)
     })
   })
@@ -213,7 +229,7 @@ for (const kind of ['bun', 'programs', 'permissive']) {
       expect(await outcome(at, attempt)).toMatch(wanted)
     })
 
-    test('processes end at a number of its own', async () => {
+    test('processes have their own limit', async () => {
       const said = await outcome(at, 'count-forks')
       // The filter of Bun has threads only.
       if (kind === 'bun') expect(said).toBe('refused ENOSYS')
@@ -291,8 +307,13 @@ for (const kind of ['paths', 'all files', 'programs', 'permissive', 'bun']) {
 
 describe.each(['paths', 'all files'])('%s: networks and processes', (kind) => {
   test.each([
-    ...['tcp 127.0.0.1 80', 'udp 127.0.0.1 53', 'tcp6', 'listen', `unix ${unixPath}`],
-    ...[`abstract ${abstractName}`, 'signal-others'],
+    'tcp 127.0.0.1 80',
+    'udp 127.0.0.1 53',
+    'tcp6',
+    'listen',
+    `unix ${unixPath}`,
+    `abstract ${abstractName}`,
+    'signal-others',
   ])('%s', async (attempt) => {
     expect(await outcome(stands[kind] as Stand, attempt)).toBe('killed')
   })

@@ -1,4 +1,4 @@
-/** Starts the evil worker through the product's own launcher and says what became of its attempt. */
+/** Starts the evil worker through the real launcher and returns the outcome of its attempt. */
 
 import {
   chmodSync,
@@ -13,22 +13,28 @@ import { constants, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
-import { type Bench, begin, makeSpec, openLauncher, type Started } from '../conformance/harness.ts'
+import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
+import {
+  begin,
+  type FactoryFixture,
+  makeSpec,
+  openFactory,
+  type Started,
+} from '../conformance/harness.ts'
 
 const BIN = join(import.meta.dir, '../../.build/bin')
 const BUILT = join(import.meta.dir, '../../.build/test')
 export const EVIL_WORKER = join(BUILT, 'evil-worker')
 export const INJECT = join(BUILT, 'inject')
 
-/** How long an attempt may take before it counts as one that came to nothing. */
+/** Time that an attempt may take before it counts as `nothing`, ms. */
 const ATTEMPT_MS = 20_000
 
 const errnoNames = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]))
 
-/** A kind of sandbox that the evil worker stands in. */
+/** A kind of sandbox, with the evil worker in it. */
 export interface Stand {
-  bench: Bench
+  fixture: FactoryFixture
   runtime: Runtime
   capabilities: Partial<Capabilities>
 }
@@ -36,31 +42,37 @@ export interface Stand {
 export function stand(
   runtime: Runtime,
   capabilities: Partial<Capabilities>,
-  overrides: Partial<WorkerLauncherOptions> = {},
+  overrides: Partial<WorkerFactoryOptions> = {},
 ): Stand {
-  const bench = openLauncher({
+  const fixture = openFactory({
     workerPath: EVIL_WORKER,
     executablePath: EVIL_WORKER,
     log: () => {},
     ...overrides,
   })
-  return { bench, runtime, capabilities }
+  return { fixture, runtime, capabilities }
 }
 
-/** What the tests' ordinary user is called by number; it needs no entry in /etc/passwd. */
+/** The uid of the ordinary user in tests. It needs no entry in /etc/passwd. */
 export const ORDINARY_ID = 61_234
 
-/** A user namespace whose own count of further ones is 0: what some machines do to every user. */
+/** A user namespace that may not create further ones, as some machines configure it for every user. */
 export const WITHOUT_NAMESPACES = [
-  ...['unshare', '--user', '--map-user=1000', '--map-group=1000', '--keep-caps', '/bin/sh', '-c'],
+  'unshare',
+  '--user',
+  '--map-user=1000',
+  '--map-group=1000',
+  '--keep-caps',
+  '/bin/sh',
+  '-c',
   `'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --ambient-caps=-all --inh-caps=-all -- "$@"' sh`,
 ].join(' ')
 
 /**
- * The launcher as an ordinary user starts it: a service that is not root. Where these tests run as
- * root, through a script that gives that up.
+ * The launcher as an ordinary user starts it, for a service that is not root. If these tests run as
+ * root, a script drops the privileges first.
  */
-export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerLauncherOptions> {
+export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOptions> {
   const folder = mkdtempSync(join(tmpdir(), 'functions-user-'))
   chmodSync(folder, 0o755)
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
@@ -91,12 +103,15 @@ export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerLauncherO
   const worker = copy(EVIL_WORKER)
   return {
     launcherPath: script,
-    ...{ workerPath: worker, executablePath: worker, runDir, sandboxUid: undefined },
+    workerPath: worker,
+    executablePath: worker,
+    runDir,
+    sandboxUid: undefined,
   }
 }
 
-export function attack({ bench, runtime, capabilities }: Stand, attempt: string): Started {
-  return begin(bench.launcher, makeSpec(runtime, attempt, { capabilities }))
+export function attack({ fixture, runtime, capabilities }: Stand, attempt: string): Started {
+  return begin(fixture.factory, makeSpec(runtime, attempt, { capabilities }))
 }
 
 /**
@@ -114,7 +129,7 @@ export async function outcome(at: Stand, attempt: string): Promise<string> {
   while (started.logs.length === 0 && ended === undefined && performance.now() < end) {
     await Bun.sleep(2)
   }
-  // What it said before it died counts, and so does that it died without a word.
+  // What it printed before it died counts; else how it died.
   const said = started.logs[0]?.message
   started.worker.kill(new Error('enough') as never)
   if (said === undefined) return ended ?? 'nothing'

@@ -1,13 +1,13 @@
-/** What holds for the evil worker holds for a live, unmodified one: calls put into it from outside. */
+/** The same limits hold for an unmodified worker: system calls are injected into it from outside. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { constants } from 'node:os'
-import { call, openLauncher, start, until } from '../conformance/harness.ts'
+import { call, openFactory, start, until } from '../conformance/harness.ts'
 import { INJECT } from './evil.ts'
 
-const bench = openLauncher()
-const alone = openLauncher({ start: 'exec' })
+const fixture = openFactory()
+const alone = openFactory({ start: 'exec' })
 afterAll(async () => {
-  await Promise.all([bench.close(), alone.close()])
+  await Promise.all([fixture.close(), alone.close()])
 })
 
 const possible = process.getuid?.() === 0 && process.arch === 'x64'
@@ -43,15 +43,15 @@ async function inject(pid: number, numbers: number[]): Promise<string> {
   return `${said}${wrong}`.trim()
 }
 
-for (const [how, { launcher }] of [
-  ['forked', bench],
+for (const [how, { factory }] of [
+  ['forked', fixture],
   ['executed', alone],
 ] as const) {
   test.if(possible).each(CALLS)(
     `%s in a strict worker that was ${how} kills it`,
     async (...args) => {
       const [, ...numbers] = args
-      const { worker, exit } = await start(launcher, 'quickjs-ng', OK)
+      const { worker, exit } = await start(factory, 'quickjs-ng', OK)
       await until('its pid', () => worker.pid !== undefined)
       expect(await inject(worker.pid as number, numbers)).toBe(`killed ${constants.signals.SIGSYS}`)
       const error = await exit
@@ -62,7 +62,7 @@ for (const [how, { launcher }] of [
 }
 
 const ALL_BUT_OPEN: [string, ...number[]][] = CALLS.filter(([name]) => !name.startsWith('open'))
-/** What their wider filters still kill for; the rest is not there or leads nowhere. */
+/** What their wider filters still kill for. The rest is not available or has no effect. */
 const OUT: [string, ...number[]][] = [
   ...CALLS.filter(([name]) => ['ptrace', 'bpf', 'unshare', 'a call of x32'].includes(name)),
   ...([
@@ -73,7 +73,10 @@ const OUT: [string, ...number[]][] = [
 ]
 const paths = { allowFilesystem: true, allowedPaths: ['/usr/share'] }
 const everything = {
-  ...{ allowFilesystem: true, allowNetwork: true, allowChildProcess: true, allowEval: true },
+  allowFilesystem: true,
+  allowNetwork: true,
+  allowChildProcess: true,
+  allowEval: true,
 }
 
 describe.if(possible).each([
@@ -85,7 +88,7 @@ describe.if(possible).each([
   test.each(calls as [string, ...number[]][])('%s kills it', async (...args) => {
     const [, ...numbers] = args
     const overrides = { capabilities: capabilities as never }
-    const { worker, exit } = await start(bench.launcher, runtime, OK, overrides)
+    const { worker, exit } = await start(fixture.factory, runtime, OK, overrides)
     await until('its pid', () => worker.pid !== undefined)
     expect(await inject(worker.pid as number, numbers)).toBe(`killed ${constants.signals.SIGSYS}`)
     expect((await exit)?.code).toBe('SANDBOX_VIOLATION')
@@ -93,7 +96,7 @@ describe.if(possible).each([
 })
 
 test.if(possible)('a call that it has is answered, and the worker goes on', async () => {
-  const { worker } = await start(bench.launcher, 'quickjs-ng', OK)
+  const { worker } = await start(fixture.factory, 'quickjs-ng', OK)
   await until('its pid', () => worker.pid !== undefined)
   const CLOCK_GETTIME = 228
   expect(await inject(worker.pid as number, [CLOCK_GETTIME, 99, 0])).toBe('answered -22')
@@ -101,7 +104,7 @@ test.if(possible)('a call that it has is answered, and the worker goes on', asyn
 })
 
 test.if(possible)('io_uring is answered as not there', async () => {
-  const { worker } = await start(bench.launcher, 'quickjs-ng', OK)
+  const { worker } = await start(fixture.factory, 'quickjs-ng', OK)
   await until('its pid', () => worker.pid !== undefined)
   expect(await inject(worker.pid as number, [425, 8, 0])).toBe('answered -38')
   expect((await call(worker)).body.toString()).toBe('ok')

@@ -1,4 +1,4 @@
-/** Roads to eval, and to code that was not deployed: all closed, unless the profile opens them. */
+/** Every way to eval, and to code that was not deployed, is refused unless the profile allows it. */
 import { attempts } from './javascript.ts'
 
 const ROADS = `[

@@ -1,4 +1,4 @@
-/** Memory by every road: the invocation ends with MEMORY_LIMIT, or the call is refused; the worker lives on. */
+/** Every way to use up memory ends the invocation with MEMORY_LIMIT, or the call is refused. The worker keeps running. */
 import { describe } from 'bun:test'
 import { SANITIZED } from '../worker/harness.ts'
 import { type Attempt, attempts } from './javascript.ts'

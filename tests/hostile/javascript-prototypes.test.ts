@@ -1,4 +1,4 @@
-/** A function that pollutes what the worker's own JavaScript could rely on: the host still reads what is there. */
+/** A function that pollutes the prototypes that the worker's JavaScript uses. The host still gets valid messages. */
 import { rawAttempts } from './javascript.ts'
 
 /** Makes `list` of objects throw at every method they have. */

@@ -1,4 +1,4 @@
-/** Recursion to the end of the stack, by every road: an exception, never a crash. */
+/** Every kind of recursion to the end of the stack is an exception, never a crash. */
 import { attempts } from './javascript.ts'
 
 const DEEP = 'let deep = []; for (let i = 0; i < 2e5; i++) deep = [deep];'

@@ -1,4 +1,4 @@
-/** Time by every road: the invocation ends at its budget; what never asks ends with its worker. */
+/** Every way to use up time ends the invocation at its budget, or ends the worker if the engine is not interrupted. */
 import { describe } from 'bun:test'
 import { type Attempt, attempts } from './javascript.ts'
 

@@ -1,20 +1,20 @@
-/** Hostile functions, each in a worker of its own, with a neighbour that has to go on answering. */
+/** Hostile functions, each in its own worker, with a neighbour that must keep answering. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import type { InvokeResult } from '../worker/running.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
 export interface Attempt {
   /** A handler. What it returns is answered as JSON, or, in `rawAttempts`, as it is. */
   code: string
-  /** What comes of it: that JSON, or the text of a Response, or an error's code. */
+  /** The outcome: the JSON, the text of a Response, or the code of an error. */
   outcome: unknown
-  /** Statements of the module in front of it. */
+  /** Statements of the module before the handler. */
   before?: string
   cpuMs?: number
   memory?: number
   allowEval?: boolean
-  /** It is so ruined, by itself and for itself, that only the neighbour answers then. */
+  /** The function ruins its own worker, so only the neighbour is asked afterwards. */
   ruined?: boolean
 }
 
@@ -33,7 +33,7 @@ const bundleOf = ({ code, before = '' }: Attempt, raw: boolean) => `${HELPERS}
   const attack = ${raw ? code : `async (request, ctx) => json(await (${code})(request, ctx))`}
   export default (request, ctx) => startsWith(getUrl(request), 'http://localhost/alive') ? stillAlive() : attack(request, ctx)`
 
-/** The outcome of a result, in the words of `Attempt`. */
+/** The outcome of a result, as `Attempt` describes it. */
 function outcomeOf(result: InvokeResult): unknown {
   if (result.error !== undefined) return result.error.code
   try {
@@ -48,9 +48,9 @@ const isAlive = async (worker: TestWorker) => {
   return error?.code ?? text
 }
 
-async function run(template: TestTemplate, one: Attempt, raw: boolean): Promise<void> {
+async function run(zygote: TestZygote, one: Attempt, raw: boolean): Promise<void> {
   const { cpuMs = 5000, memory = 64, allowEval = false } = one
-  const worker = await template.worker({
+  const worker = await zygote.worker({
     bundle: bundleOf(one, raw),
     capabilities: { maxMemory: memory * 2 ** 20, allowEval },
   })
@@ -62,16 +62,16 @@ async function run(template: TestTemplate, one: Attempt, raw: boolean): Promise<
 
 /** One test for each. The handler runs once; then its worker and the neighbour are asked. */
 function define(table: Record<string, Attempt>, raw: boolean): void {
-  let template: TestTemplate
+  let zygote: TestZygote
   let neighbour: TestWorker
   beforeAll(async () => {
-    template = await startTemplate()
-    neighbour = await template.worker({ bundle: bundleOf({ code: '() => 1', outcome: 1 }, true) })
+    zygote = await startZygote()
+    neighbour = await zygote.worker({ bundle: bundleOf({ code: '() => 1', outcome: 1 }, true) })
   })
-  afterAll(() => template.close())
+  afterAll(() => zygote.close())
   for (const [name, one] of Object.entries(table)) {
     test(name, async () => {
-      await run(template, one, raw)
+      await run(zygote, one, raw)
       expect(await isAlive(neighbour)).toBe('alive')
     })
   }

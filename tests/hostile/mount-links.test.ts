@@ -1,4 +1,4 @@
-/** A link that one worker puts in the place of another's folder leads nowhere. */
+/** A link that one worker puts in the place of another worker's directory is not followed. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ export default async (req: Request) => {
   const path = new URL(req.url).searchParams.get('a')
   try { return new Response(await fs.readFile(path, 'utf8')) } catch (error) { return new Response(String(error)) }
 }`
-/** Puts a link to what it is told in the place of its folder \`sub\`. */
+/** Replaces its directory \`sub\` by a link to the given path. */
 const SWAP = (folder: string) => `import * as fs from 'node:fs'
 export default (req: Request) => {
   const target = new URL(req.url).searchParams.get('a')

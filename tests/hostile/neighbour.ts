@@ -1,28 +1,28 @@
-/** A function of another tenant's, asked one thing after the other while an attacker is at work; it must answer each. */
+/** A function of another tenant, which gets one request after the other during an attack, and must answer each. */
 import { expect } from 'bun:test'
 import type { Worker } from '../../src/worker/worker.ts'
-import { type Bench, call, openLauncher, start, until } from '../conformance/harness.ts'
+import { call, type FactoryFixture, openFactory, start, until } from '../conformance/harness.ts'
 
 const ECHO = `export default (req) => new Response(new URL(req.url).search)`
-/** So many answers at least, or nothing was running beside the attacker. */
+/** The least number of answers. With fewer, the neighbour did not run beside the attacker. */
 const ENOUGH = 100
 
 export class Neighbour {
   sent = 0
   answered = 0
   readonly failures: string[] = []
-  readonly #bench: Bench
+  readonly #fixture: FactoryFixture
   #stopping = false
   #asking: Promise<void> = Promise.resolve()
 
-  private constructor(bench: Bench) {
-    this.#bench = bench
+  private constructor(fixture: FactoryFixture) {
+    this.#fixture = fixture
   }
 
   static async start(): Promise<Neighbour> {
-    const bench = openLauncher()
-    const neighbour = new Neighbour(bench)
-    const { worker } = await start(bench.launcher, 'quickjs-ng', ECHO)
+    const fixture = openFactory()
+    const neighbour = new Neighbour(fixture)
+    const { worker } = await start(fixture.factory, 'quickjs-ng', ECHO)
     neighbour.#asking = neighbour.#ask(worker)
     return neighbour
   }
@@ -37,7 +37,7 @@ export class Neighbour {
     }
   }
 
-  /** No more is asked from here on: each request that was sent has had its answer, and none failed. */
+  /** Stops sending requests, and expects that each one was answered and none failed. */
   async expectAllAnswered(): Promise<void> {
     await until('its answers', () => this.answered + this.failures.length > ENOUGH)
     this.#stopping = true
@@ -50,6 +50,6 @@ export class Neighbour {
   async close(): Promise<void> {
     this.#stopping = true
     await this.#asking
-    await this.#bench.close()
+    await this.#fixture.close()
   }
 }

@@ -1,4 +1,4 @@
-/** Workers come behind the service, whatever its own priority, and without a word of complaint. */
+/** Workers have a lower priority than the service, whatever its priority is, and nothing is logged about it. */
 import { afterAll, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -23,7 +23,7 @@ writeFileSync(join(dir, 'hello.ts'), "export default () => new Response('hello')
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
 const isRoot = process.getuid?.() === 0
-/** An ordinary user cannot go back to a better one. */
+/** An ordinary user cannot raise the priority again. */
 const own = isRoot ? 15 : Math.max(15, getPriority())
 const grouped = existsSync('/proc/self/autogroup')
 const second = Math.min(19, own + 3)
@@ -50,7 +50,7 @@ function niceOfProcess(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
 }
 
-/** Of its whole session, where the kernel groups processes by that (sched(7)). */
+/** The nice value of the whole session, if the kernel groups processes by session (sched(7)). */
 function niceOfSession(pid: number): number {
   return Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, 'latin1'))?.[1])
 }
@@ -76,11 +76,11 @@ test.each(situations)('a service of %s, worker.start = %s', async (name, start, 
       return (JSON.parse(text) as { pid: number }[]).map(({ pid }) => pid)
     }
     let found: number[]
-    // The second worker of a function is placed behind the first.
+    // The second worker of a function has a lower priority than the first.
     do found = (await pids()).map(niceOfProcess)
     while (found.length < 2 || !found.includes(second))
     expect(found.toSorted((a, b) => a - b)).toEqual([own, second])
-    // An ordinary user may lower ten a second on the whole machine: the next deployment may have to do.
+    // An ordinary user may lower ten a second on the whole machine, so this may need another deployment.
     while (start === 'exec' && grouped && !(await pids()).some((pid) => niceOfSession(pid) >= 10)) {
       expect(await run('deploy', 'hello', join(dir, 'hello.ts')).exited).toBe(0)
     }

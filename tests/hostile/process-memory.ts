@@ -1,4 +1,4 @@
-/** What another process holds in its memory, read from outside; root alone may. */
+/** Reads the memory of another process. Only root may. */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 
 const PAGE = 4096
@@ -17,13 +17,13 @@ function readableRegions(pid: number): Region[] {
   const lines = readFileSync(`/proc/${pid}/maps`, 'latin1').trim().split('\n')
   return lines.flatMap((line) => {
     const match = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(line)
-    // The kernel's own pages cannot be read in this way, and are the same for all.
+    // Pages of the kernel cannot be read like this, and are the same for all processes.
     if (match === null || /\[v(sys)?(call|var|dso).*\]$/.test(line)) return []
     return [{ start: Number(`0x${match[1]}`), end: Number(`0x${match[2]}`) }]
   })
 }
 
-/** Of the region's pages those that hold anything, as runs. */
+/** The pages of a region that are in memory, as runs. */
 function* filledRuns(pagemap: number, { start, end }: Region): Generator<Region> {
   const entries = Buffer.alloc(PIECE_PAGES * ENTRY)
   let run: Region | undefined
@@ -43,11 +43,11 @@ function* filledRuns(pagemap: number, { start, end }: Region): Generator<Region>
 
 export interface Search {
   found: string[]
-  /** Bytes that were looked through. */
+  /** Bytes that were searched. */
   bytes: number
 }
 
-/** Which of these words stand in the process's memory, as bytes or as UTF-16. */
+/** Which of these words are in the memory of the process, as bytes or as UTF-16. */
 export function searchMemory(pid: number, words: readonly string[]): Search {
   const found = new Set<string>()
   let bytes = 0

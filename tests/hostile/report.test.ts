@@ -1,4 +1,4 @@
-/** A strict worker that seccomp killed: its tenant reads of it, the metrics count it, requests go on. */
+/** A strict worker that seccomp killed: the tenant's log and the metrics report it, and requests are answered. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
@@ -54,7 +54,7 @@ async function counted(): Promise<number> {
 }
 
 test.if(possible)(
-  'idle: the log and the metrics tell of it',
+  'idle: the log and the metrics report it',
   async () => {
     await breakOut()
     await eventually('it is counted', async () => (await counted()) === 1)
@@ -69,7 +69,7 @@ test.if(possible)(
 )
 
 test.if(possible)(
-  'with a request in it: that one is told, the next is answered',
+  'with a request in it: that one fails, the next is answered',
   async () => {
     expect(await (await service.fetch('/functions/app')).text()).toBe('answer')
     const waiting = service.fetch('/functions/app/wait')

@@ -1,15 +1,15 @@
-/** What the kernel keeps a worker from using up, and that it cannot move those limits. */
+/** The limits that the kernel enforces on a worker, and that the worker cannot change them. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { call, openLauncher, start } from '../conformance/harness.ts'
+import { call, openFactory, start } from '../conformance/harness.ts'
 import { outcome, type Stand, stand } from './evil.ts'
 
-/** Of a file. Those here are holes, so that no disk is filled. */
+/** The size of a file. The files here are sparse, so no disk is filled. */
 const LIMIT = 2 ** 30
 const MEMORY_MB = 64
-/** What the worker itself may have beyond its function's memory: stack, buffers, its loop. */
+/** Memory of the worker beyond its function's limit, for stack, buffers and loop. */
 const OWN_MB = 33
 const dir = mkdtempSync(join(tmpdir(), 'functions-limit-'))
 chmodSync(dir, 0o777)
@@ -22,10 +22,10 @@ const stands: [string, Stand][] = [
   ['programs', stand('quickjs-ng', { ...paths, allowChildProcess: true })],
   ['permissive', stand('quickjs-ng', everything)],
 ]
-const bench = openLauncher()
+const fixture = openFactory()
 
 afterAll(async () => {
-  await Promise.all([bench.close(), ...stands.map(([, { bench }]) => bench.close())])
+  await Promise.all([fixture.close(), ...stands.map(([, { fixture }]) => fixture.close())])
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -68,7 +68,7 @@ describe.each([
   ['permissive', { ...everything, allowEval: true }],
 ])('a Bun worker (%s)', (kind, capabilities) => {
   test('writes up to 1 GiB, is refused the rest, and goes on', async () => {
-    const { worker } = await start(bench.launcher, 'bun', AT_LIMIT, { capabilities })
+    const { worker } = await start(fixture.factory, 'bun', AT_LIMIT, { capabilities })
     const path = join(dir, `bun-${kind}`)
     for (let i = 0; i < 2; i++) {
       const answer = await call(worker, { url: `http://probe.test/?path=${path}` })
@@ -79,7 +79,7 @@ describe.each([
   })
 
   test('has these limits, soft and hard alike', async () => {
-    const { worker } = await start(bench.launcher, 'bun', AT_LIMIT, { capabilities })
+    const { worker } = await start(fixture.factory, 'bun', AT_LIMIT, { capabilities })
     const limits = readFileSync(`/proc/${worker.pid}/limits`, 'latin1')
     expect(limits).toMatch(new RegExp(`^Max file size +${LIMIT} +${LIMIT} `, 'm'))
     expect(limits).toMatch(/^Max core file size +0 +0 /m)

@@ -1,8 +1,8 @@
-/** The system calls of a worker, counted: the list of a strict one may not grow unnoticed. */
+/** The system calls of a worker: the list of a strict worker must not grow unnoticed. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SANITIZED, startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from '../worker/harness.ts'
 
 const WORKER =
   process.env.FUNCTIONS_TEST_WORKER ?? join(import.meta.dir, '../../.build/bin/quickjs-worker')
@@ -12,20 +12,51 @@ function calls(kind: string): string[] {
   return stdout.toString().trim().split('\n')
 }
 
-/** What the documentation lists, too. */
+/** The list that is also in the documentation. */
 const SEALED = [
-  ...['clock_gettime', 'epoll_ctl', 'epoll_pwait', 'exit_group', 'getrandom'],
-  ...['mmap (in part)', 'mremap', 'munmap', 'ppoll', 'recvfrom', 'restart_syscall'],
-  ...['rt_sigprocmask', 'rt_sigreturn', 'sendto', 'writev'],
+  'clock_gettime',
+  'epoll_ctl',
+  'epoll_pwait',
+  'exit_group',
+  'getrandom',
+  'mmap (in part)',
+  'mremap',
+  'munmap',
+  'ppoll',
+  'recvfrom',
+  'restart_syscall',
+  'rt_sigprocmask',
+  'rt_sigreturn',
+  'sendto',
+  'writev',
   // aarch64 has no other than ppoll.
   ...(process.arch === 'x64' ? ['poll'] : []),
 ].sort()
 
 const NEVER = [
-  ...['ptrace', 'process_vm_readv', 'process_vm_writev', 'mount', 'umount2', 'pivot_root'],
-  ...['unshare', 'setns', 'bpf', 'userfaultfd', 'keyctl', 'add_key', 'perf_event_open'],
-  ...['io_uring_setup', 'io_uring_enter', 'io_uring_register', 'init_module', 'kexec_load'],
-  ...['clone3', 'open_by_handle_at', 'pidfd_getfd', 'reboot', 'chroot'],
+  'ptrace',
+  'process_vm_readv',
+  'process_vm_writev',
+  'mount',
+  'umount2',
+  'pivot_root',
+  'unshare',
+  'setns',
+  'bpf',
+  'userfaultfd',
+  'keyctl',
+  'add_key',
+  'perf_event_open',
+  'io_uring_setup',
+  'io_uring_enter',
+  'io_uring_register',
+  'init_module',
+  'kexec_load',
+  'clone3',
+  'open_by_handle_at',
+  'pidfd_getfd',
+  'reboot',
+  'chroot',
 ]
 
 describe('the filter of a strict worker', () => {
@@ -51,11 +82,11 @@ test('a filter that is not there is not listed', () => {
 })
 
 describe.skipIf(SANITIZED)('a live worker', () => {
-  let template: TestTemplate
+  let zygote: TestZygote
   beforeAll(async () => {
-    template = await startTemplate(['--pid-namespace', 'off'])
+    zygote = await startZygote(['--pid-namespace', 'off'])
   })
-  afterAll(() => template.close())
+  afterAll(() => zygote.close())
 
   test.each([
     ['strict', {}],
@@ -63,12 +94,12 @@ describe.skipIf(SANITIZED)('a live worker', () => {
     ['with programs', { allowFilesystem: true, allowChildProcess: true }],
   ])('%s is behind its filter and cannot gain privileges', async (_profile, capabilities) => {
     const bundle = 'export default () => new Response("ok")'
-    const worker = await template.worker({ bundle, capabilities })
-    const forked = await template.inbox.find(
+    const worker = await zygote.worker({ bundle, capabilities })
+    const forked = await zygote.inbox.find(
       (message) => message.type === 'forked' && message.worker === worker.number,
     )
     const status = readFileSync(`/proc/${forked.pid}/status`, 'latin1')
-    // One is the template's own, which keeps io_uring away from all.
+    // One is the zygote's filter, which keeps io_uring from all workers.
     expect(status).toMatch(/^Seccomp_filters:\t2$/m)
     expect(status).toMatch(/^Seccomp:\t2$/m)
     expect(status).toMatch(/^NoNewPrivs:\t1$/m)

@@ -1,4 +1,4 @@
-/** What clients and logs are told of one tenant says nothing of the other. */
+/** Responses and logs of one tenant contain nothing of another tenant. */
 import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ const tenants = useTenants(KINDS)
 const { space } = tenants
 const ask = tenants.ask.bind(tenants)
 
-describe.each([...KINDS])('what a client is told (%s)', (kind) => {
+describe.each([...KINDS])('the responses to a client (%s)', (kind) => {
   test('names nothing of the machine or of the other', async () => {
     const asked: [string, string][] = [
       ['fail', ''],
@@ -38,7 +38,7 @@ test('ids of requests are random, unless the client brings one', async () => {
   expect(ids.size).toBe(20)
 })
 
-test('a log line is of whoever wrote it, whatever it says', async () => {
+test('a log line belongs to the function that wrote it, whatever its text is', async () => {
   const forged = 'x\n{"function":"beta-strict","level":"error","message":"forged"}'
   for (const kind of KINDS) expect(await ask(`alpha-${kind}`, 'log', forged)).toBe('logged')
   await tenants.service.stop()

@@ -1,6 +1,6 @@
-/** What both tenants run: the same code, which does what the path says. */
+/** The code that both tenants run: the path selects what it does. */
 
-/** What each of them can do. */
+/** What each function can do. */
 const PROBE = `
 const seen = (globalThis.seen ??= [])
 const attempt = async (act) => { try { return await act() } catch (error) { return String(error) } }
@@ -40,7 +40,7 @@ const HANDLER = `export default async (req: Request, ctx) => {
 
 export const PLAIN = `${PROBE}\n${HANDLER}`
 
-/** And with files. */
+/** The same, with files. */
 export const FILES = `import * as fs from 'node:fs/promises'
 ${PROBE}
 const path = (req) => new URL(req.url).searchParams.get('a')
@@ -52,7 +52,7 @@ Object.assign(acts, {
 })
 ${HANDLER}`
 
-/** And with programs. */
+/** The same, with programs. */
 export const PROGRAMS = `import { spawn } from 'node:child_process'
 ${PROBE}
 Object.assign(acts, {

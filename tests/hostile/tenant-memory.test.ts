@@ -15,7 +15,7 @@ const KINDS: Record<string, string[]> = {
   bun: ['--runtime', 'bun', '--profile', 'permissive'],
 }
 
-/** What one tenant's worker knows: by its env, by its bundle, by a request to it. */
+/** What the worker of one tenant knows from its env, its bundle and a request. */
 const wordsOf = (tenant: Tenant, kind: string) => [
   `${tenant}-${kind}-bundle-5823-text`,
   `${tenant}-${kind}-env-4711-secret`,
@@ -58,7 +58,7 @@ async function workerOf(tenant: Tenant, kind: string): Promise<number> {
   return row?.pid ?? 0
 }
 
-/** Processes of the service that are no function's worker, by what they are. */
+/** Processes of the service that are not workers, by kind. */
 async function others(): Promise<{ templates: number[]; spares: number[]; rest: number[] }> {
   const workers = (await service.workers()).map(({ pid }) => pid)
   const all = descendants(service.process.pid).filter((pid) => !workers.includes(pid))
@@ -68,7 +68,7 @@ async function others(): Promise<{ templates: number[]; spares: number[]; rest: 
   return { templates, spares, rest: all.filter((pid) => !forks.includes(pid)) }
 }
 
-/** Is it the template or one of its forks, and not the launcher that waits for it? */
+/** @returns whether it is the zygote or one of its forks, and not the launcher that waits for it */
 function isTemplate(pid: number): boolean {
   const [program, first] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
   return program?.endsWith('/quickjs-worker') === true && first === '--template'

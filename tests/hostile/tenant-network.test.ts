@@ -8,7 +8,7 @@ const tenants = new Tenants(['net', 'bun'])
 const ask = tenants.ask.bind(tenants)
 let dns: DnsServer
 let upstream: Upstream
-/** Head lines that the upstream got, by the connection that they came on. */
+/** Header lines that the upstream received, by connection. */
 const heads: { connection: number; cookie: string | undefined }[] = []
 
 beforeAll(async () => {
@@ -23,7 +23,10 @@ beforeAll(async () => {
     response.end('hello')
   })
   await tenants.start([
-    ...['--egress-resolver', dns.address, '--egress-allow-private', upstream.address],
+    '--egress-resolver',
+    dns.address,
+    '--egress-allow-private',
+    upstream.address,
   ])
 }, 120_000)
 

@@ -1,4 +1,4 @@
-/** Two tenants on one service, each with a function of each kind that a test needs. */
+/** Two tenants on one service, each with one function of each kind that a test needs. */
 import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -18,7 +18,7 @@ type Kind = (typeof KINDS)[number]
 
 export class Tenants {
   readonly space = new Workspace()
-  /** Where each has a folder of its own. */
+  /** The parent of the tenants' directories. */
   readonly rooms = join(this.space.dir, 'rooms')
   readonly #kinds: readonly Kind[]
   #service: Service | undefined
@@ -52,7 +52,7 @@ export class Tenants {
     this.space.remove()
   }
 
-  /** What the function answers, asked to do this. */
+  /** The answer of the function to this request. */
   async ask(name: string, act: string, argument = ''): Promise<string> {
     const response = await this.service.fetch(
       `/functions/${name}/${act}?a=${encodeURIComponent(argument)}`,
@@ -60,7 +60,7 @@ export class Tenants {
     return await response.text()
   }
 
-  /** A folder for each, with links out of it. */
+  /** A directory for each tenant, with links out of it. */
   #furnish(): void {
     for (const tenant of TENANTS) {
       mkdirSync(this.room(tenant), { recursive: true, mode: 0o777 })

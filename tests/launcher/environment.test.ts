@@ -16,8 +16,8 @@ for (const starter of starters) {
       expect(await output('pwd; umask', { starter })).toBe('/\n0077\n')
     })
 
-    test('it leads a session of its own', async () => {
-      // Inside a pid namespace its own pid and session are 1 and 1.
+    test('it leads its own session', async () => {
+      // Inside a pid namespace its pid and session are both 1.
       const flags = ['--pid-namespace', 'off']
       const stat = await output('read -r line </proc/$$/stat; echo "$line"', { starter, flags })
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -28,7 +28,7 @@ for (const starter of starters) {
       const script = 'exec /bin/ls -l /proc/self/fd'
       const listed = (await output(script, { starter, leaked: 5 })).split('\n')
       const links = listed.filter((row) => row.includes(' -> ')).map((row) => row.split(' -> ')[1])
-      // The last one is the folder that ls reads.
+      // The last one is the directory that ls reads.
       expect(links).toHaveLength(5)
       expect(links[0]).toBe('/dev/null')
       expect(links[3]).toStartWith('socket:')

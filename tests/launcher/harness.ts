@@ -7,18 +7,18 @@ import type { Socket, UnixSocketOptions } from 'bun'
 const ROOT = resolve(import.meta.dir, '../..')
 const BUILT = process.env.FUNCTIONS_TEST_LAUNCHER ?? join(ROOT, '.build/bin/functions-launcher')
 
-/** What the tests' ordinary user is called by number; it needs no entry in /etc/passwd. */
+/** The uid of the ordinary user in tests. It needs no entry in /etc/passwd. */
 export const ORDINARY_ID = 61_234
-/** The user that a launcher started as root is told to take. */
+/** The user that a launcher started as root becomes. */
 export const TENANT_ID = 61_235
 
 export const isRoot = process.getuid?.() === 0
 
-/** Who starts the launcher. */
+/** The user that starts the launcher. */
 export type Starter = 'root' | 'user'
 export const starters: Starter[] = isRoot ? ['root', 'user'] : ['user']
 
-// A copy where every user may read it: the project may lie in a folder that only root may enter.
+// A copy that every user may read: the project may be in a directory that only root may enter.
 const folder = mkdtempSync(join(tmpdir(), 'functions-launcher-'))
 chmodSync(folder, 0o755)
 export const LAUNCHER = join(folder, 'functions-launcher')
@@ -46,7 +46,7 @@ export interface Line {
   errno?: string
 }
 
-/** A launch that is under way. */
+/** A launch that has begun. */
 export class Launch {
   readonly process: Bun.Subprocess<'ignore', 'pipe', 'pipe'>
   /** Resolves when the other end of the channel is closed. */
@@ -85,7 +85,7 @@ export class Launch {
       },
       close: () => closed(),
     }
-    // A unix socket by its number: Bun has it, its types do not.
+    // A unix socket by its descriptor: Bun supports it, but its types do not.
     const target = { fd: this.process.stdio[3], socket }
     this.#channel = Bun.connect(target as unknown as UnixSocketOptions<undefined>)
   }
@@ -110,7 +110,7 @@ export class Launch {
     return this.lines.find((line) => line.type === type) as Line
   }
 
-  /** Waits for the end: status, output, and what was said on the channel. */
+  /** Waits for the end: status, output, and the lines on the channel. */
   async end(): Promise<{ status: number | null; signal: string | null; stdout: string }> {
     const stdout = await new Response(this.process.stdout).text()
     await this.process.exited
@@ -127,7 +127,7 @@ export function launch(program: string[], options: LaunchOptions = {}): Launch {
   return new Launch(program, options)
 }
 
-/** Runs a shell script behind the launcher and returns what it printed; it must end well. */
+/** Runs a shell script through the launcher and returns its output. The script must succeed. */
 export async function output(script: string, options: LaunchOptions = {}): Promise<string> {
   const launched = launch(['/bin/sh', '-c', script], options)
   const { status, stdout } = await launched.end()
@@ -143,7 +143,7 @@ export function statusField(text: string, name: string): string {
   return line?.slice(name.length + 1).trim() ?? ''
 }
 
-/** Does this process run (a zombie does not)? */
+/** @returns whether this process runs (a zombie does not) */
 export function runs(pid: number): boolean {
   if (!existsSync(`/proc/${pid}`)) {
     return false
@@ -155,7 +155,7 @@ export function runs(pid: number): boolean {
   }
 }
 
-/** Polls until it holds; a failure names what was awaited. */
+/** Polls until the condition holds. A failure names the condition. */
 export async function until(what: string, holds: () => boolean, timeoutMs = 10_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!holds()) {
@@ -171,5 +171,5 @@ async function userNamespacesWork(): Promise<boolean> {
   return (await probe.end()).status === 0
 }
 
-/** Whether this machine lets an ordinary user have namespaces. */
+/** Whether this machine allows namespaces to an ordinary user. */
 export const userNamespaces = await userNamespacesWork()

@@ -4,7 +4,7 @@ import { launch, runs, starters, until, userNamespaces } from './harness.ts'
 
 const SLEEPER = ['/bin/sh', '-c', '/bin/sleep 300 & /bin/sleep 301 & wait']
 
-/** The pids of all that descends from a process, itself included. */
+/** The pids of a process and of all its descendants. */
 function tree(pid: number): number[] {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
@@ -12,7 +12,7 @@ function tree(pid: number): number[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
       parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
     } catch {
-      // Ended since the folder was read.
+      // It has ended since the directory was read.
     }
   }
   const found = [pid]
@@ -32,7 +32,7 @@ for (const starter of starters) {
       })
     }
 
-    // Not for the init of a pid namespace, which ignores what it sends itself: so from outside.
+    // From outside, because the init of a pid namespace ignores signals that it sends to itself.
     for (const name of ['SIGKILL', 'SIGSEGV'] as const) {
       test(`death by ${name} is passed on`, async () => {
         const flags = ['--pid-namespace', name === 'SIGKILL' ? 'preferred' : 'off']

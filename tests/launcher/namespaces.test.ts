@@ -38,7 +38,7 @@ for (const starter of starters) {
   })
 }
 
-// A user namespace whose own count of further ones is set to 0: what some machines do to every user.
+// A user namespace that may not create further ones, as some machines configure it for every user.
 const WITHOUT_NAMESPACES = [
   'unshare',
   '--user',
@@ -51,7 +51,7 @@ const WITHOUT_NAMESPACES = [
   'sh',
 ]
 
-describe.if(userNamespaces)('where namespaces are not to be had', () => {
+describe.if(userNamespaces)('where namespaces are not available', () => {
   const refused = (mode: string) =>
     launch(['/bin/sh', '-c', 'echo ran'], {
       starter: 'user',

@@ -1,4 +1,4 @@
-/** What a program gets of the CPU, and how many processes it may have. */
+/** The CPU priority of a program, and how many processes it may have. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { output, starters, userNamespaces } from './harness.ts'
@@ -18,7 +18,7 @@ describe.each(starters)('started by %s', (starter) => {
 
   grouped('so does its session, where the kernel groups by session', async () => {
     const line = await output('cat /proc/self/autogroup', { starter })
-    // To an ordinary user the kernel allows it ten times a second.
+    // The kernel allows it to an ordinary user ten times a second.
     expect(line).toMatch(starter === 'root' ? /nice 10$/m : /nice (10|0)$/m)
   })
 

@@ -38,7 +38,7 @@ describe.if(isRoot)('started as root', () => {
     const folder = mkdtempSync('/tmp/functions-private-')
     chmodSync(folder, 0o700)
     try {
-      // The launcher itself is a static program; without arguments it fails in a way of its own.
+      // The launcher itself is a static program; without arguments it fails with its own status.
       copyFileSync(LAUNCHER, `${folder}/program`)
       chmodSync(`${folder}/program`, 0o755)
       const launched = launch([`${folder}/program`])

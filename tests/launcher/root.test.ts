@@ -1,4 +1,4 @@
-/** The root that a program gets: empty, with what is mounted in it, or the host's with covers. */
+/** The root of a program: empty except for mounts, or the host's root with covered paths. */
 import { afterAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -27,13 +27,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const NAMESPACES = ['mount', 'network', 'ipc', 'uts']
 const required = NAMESPACES.flatMap((name) => [`--${name}-namespace`, 'required'])
-/** What a shell and its commands are made of. */
+/** The paths that a shell and its commands need. */
 const system = ['/usr', '/bin', '/lib', '/lib64'].flatMap((path) => ['--mount-program', path])
 
 for (const starter of starters) {
   const possible = starter === 'root' || userNamespaces
   const owner = starter === 'root' ? TENANT_ID : ORDINARY_ID
-  /** A folder that the program's user may write to, as far as modes go. */
+  /** A directory whose mode allows the program's user to write to it. */
   const place = (name: string) => {
     const path = join(folder, `${starter}-${name}`)
     mkdirSync(path)
@@ -49,7 +49,7 @@ for (const starter of starters) {
 
   describe.if(possible)(`an empty root (${starter})`, () => {
     test('holds nothing, and a static program runs in it', async () => {
-      // The launcher is one itself; without arguments it fails in a way of its own.
+      // The launcher is one itself; without arguments it fails with its own status.
       const launched = launch([LAUNCHER], { starter, flags: required })
       expect((await launched.end()).status).toBe(71)
       expect(launched.lines[0]?.layers).toEqual(
@@ -85,7 +85,7 @@ for (const starter of starters) {
       expect(said).toBe('none\n')
     })
 
-    test('has a /tmp of its own, of the size asked for', async () => {
+    test('has its own /tmp, of the requested size', async () => {
       const script = `echo /tmp/*; head -c 100000 /dev/zero >/tmp/a 2>/dev/null || echo full`
       const said = await inside(script, '--tmp', '65536', '--mount-device', '/dev/zero')
       expect(said).toBe('/tmp/*\nfull\n')
@@ -105,7 +105,7 @@ for (const starter of starters) {
       expect(await inside(script, '--mount-write', path, ...cover)).toBe('file\nsecret\nrefused\n')
     })
 
-    test('has a network without any way out, and a name of its own', async () => {
+    test('has a network without an exit, and its own host name', async () => {
       const said = await inside(`cat /proc/net/dev | tail -n +3; hostname`, '--proc', 'required')
       expect(said).toMatch(/^ *lo:[ 0]*\nfunctions\n$/)
     })
@@ -122,7 +122,7 @@ for (const starter of starters) {
       const covers = ['--cover', path, '--cover', file]
       const said = await output(script, { starter, flags: [...flags, ...covers] })
       expect(said).toBe('refused\nheld\n/etc/passwd\n')
-      // Nothing of it shows outside.
+      // It is not visible outside.
       expect(readFileSync(file, 'utf8')).toBe('key')
     })
 
@@ -156,7 +156,7 @@ for (const starter of starters) {
       })
       const { status } = await launched.end()
       expect(launched.lines[0]?.layers).toEqual(expect.arrayContaining(['landlock', 'seccomp']))
-      // The shell cannot fork, so it does not get to say anything.
+      // The shell cannot fork, so it prints nothing.
       expect(status).not.toBe(0)
     })
   })

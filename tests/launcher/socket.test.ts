@@ -29,7 +29,7 @@ function ownedBy(starter: string, dir: string): void {
   }
 }
 
-/** Connects by a relative name, as the path may be longer than an address. */
+/** Connects by a relative name, because the path may be longer than a socket address allows. */
 async function connects(dir: string, name: string): Promise<boolean> {
   const before = process.cwd()
   process.chdir(dir)

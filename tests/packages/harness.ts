@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { buildBundle } from '../../src/bundles/build.ts'
 import { findProject } from '../../src/bundles/project.ts'
 import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
 if (!existsSync(join(import.meta.dir, 'node_modules'))) {
@@ -15,10 +15,10 @@ if (!existsSync(join(import.meta.dir, 'node_modules'))) {
 export const STRICT = { ...NAMED_PROFILES.strict, projectId: 'default' }
 
 export function usePackages() {
-  let template: TestTemplate
+  let template: TestZygote
   const workers = new Map<string, Promise<TestWorker>>()
   beforeAll(async () => {
-    template = await startTemplate()
+    template = await startZygote()
   })
   afterAll(() => template.close())
 

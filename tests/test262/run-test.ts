@@ -1,5 +1,5 @@
 /** Runs one file in a worker of its own, as a script that the worker's handler evaluates. */
-import type { TestTemplate } from '../worker/harness.ts'
+import type { TestZygote } from '../worker/harness.ts'
 import { harnessFile, type TestFile } from './sample.ts'
 
 const CAPABILITIES = { allowEval: true }
@@ -36,7 +36,7 @@ export default async (request) => {
 
 /** Undefined where the file passes; else why not. */
 export async function runTest(
-  template: TestTemplate,
+  template: TestZygote,
   root: string,
   file: TestFile,
 ): Promise<string | undefined> {
@@ -53,7 +53,7 @@ function modesOf({ metadata: { flags } }: TestFile): boolean[] {
 }
 
 async function runMode(
-  template: TestTemplate,
+  template: TestZygote,
   root: string,
   file: TestFile,
   strict: boolean,

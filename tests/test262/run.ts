@@ -1,5 +1,5 @@
 /** `bun run test262`: runs the sample and prints the table. */
-import { startTemplate } from '../worker/harness.ts'
+import { startZygote } from '../worker/harness.ts'
 import { TEST262_ROOT } from './sample.ts'
 import { runSuite } from './suite.ts'
 
@@ -7,7 +7,7 @@ if (TEST262_ROOT === undefined) {
   console.error('TEST262_ROOT has to name a checkout of tc39/test262')
   process.exit(2)
 }
-const template = await startTemplate()
+const template = await startZygote()
 const { areas, surprises } = await runSuite(template, TEST262_ROOT)
 await template.close()
 console.log(`${'area'.padEnd(12)}     run  passed      %`)

@@ -1,7 +1,7 @@
 /** The whole sample, several workers at a time, held against what is expected to fail. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { TestTemplate } from '../worker/harness.ts'
+import type { TestZygote } from '../worker/harness.ts'
 import { runTest } from './run-test.ts'
 import { type Area, sample } from './sample.ts'
 
@@ -25,7 +25,7 @@ export interface SuiteResult {
 
 export const EXPECTATIONS = join(import.meta.dir, 'expectations.json')
 
-export async function runSuite(template: TestTemplate, root: string): Promise<SuiteResult> {
+export async function runSuite(template: TestZygote, root: string): Promise<SuiteResult> {
   const expected = JSON.parse(readFileSync(EXPECTATIONS, 'utf8')) as Expectations
   const areas = new Map<Area, AreaResult>()
   const failures = new Map<string, string>()

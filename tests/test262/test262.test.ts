@@ -1,6 +1,6 @@
 /** The engine's conformance: a sample of test262, where TEST262_ROOT names a checkout of it. */
 import { expect, test } from 'bun:test'
-import { startTemplate } from '../worker/harness.ts'
+import { startZygote } from '../worker/harness.ts'
 import { metadataOf } from './metadata.ts'
 import { TEST262_ROOT } from './sample.ts'
 import { runSuite } from './suite.ts'
@@ -31,7 +31,7 @@ throw 1`
 test.skipIf(TEST262_ROOT === undefined)(
   'a sample of test262 (TEST262_ROOT names no checkout)',
   async () => {
-    const template = await startTemplate()
+    const template = await startZygote()
     const { areas, surprises } = await runSuite(template, TEST262_ROOT as string)
     await template.close()
     expect(surprises).toEqual([])

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ROOT, run } from '../e2e/harness.ts'
-import { startTemplate } from '../worker/harness.ts'
+import { startZygote } from '../worker/harness.ts'
 
 let dir: string
 let file: string
@@ -39,7 +39,7 @@ const DECLARED_ONLY = ['Intl', 'Temporal']
 const UNDECLARED = ['Iterator', 'globalThis', 'undefined', 'escape', 'unescape']
 
 test('the globals are those of a worker, neither more nor fewer', async () => {
-  const template = await startTemplate()
+  const template = await startZygote()
   const worker = await template.worker({
     bundle: `const names = []
       for (let at = globalThis; at !== Object.prototype; at = Object.getPrototypeOf(at))

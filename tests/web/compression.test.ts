@@ -8,7 +8,7 @@ import {
   inflateRawSync,
   inflateSync,
 } from 'node:zlib'
-import { SANITIZED, startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from '../worker/harness.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 import { inWorker } from './harness.ts'
 
@@ -30,10 +30,10 @@ const text = new TextEncoder().encode(
 )
 
 describe('a body through a stream of', () => {
-  let template: TestTemplate
+  let template: TestZygote
   let worker: TestWorker
   beforeAll(async () => {
-    template = await startTemplate()
+    template = await startZygote()
     worker = await template.worker({ bundle: BUNDLE })
   })
   afterAll(() => template.close())
@@ -147,7 +147,7 @@ const BOMB = gzipSync(gzipSync(Buffer.alloc(64 << 20)))
 test.skipIf(SANITIZED)(
   'a bomb grows a piece at a time, and only as fast as it is read',
   async () => {
-    const template = await startTemplate()
+    const template = await startZygote()
     const worker = await template.worker({
       capabilities: { maxMemory: 16 << 20 },
       bundle: `export default async (request) => {
@@ -172,7 +172,7 @@ test.skipIf(SANITIZED)(
 )
 
 test.skipIf(SANITIZED)('10,000 streams that fail leave nothing in the heap', async () => {
-  const template = await startTemplate()
+  const template = await startZygote()
   const worker = await template.worker({
     capabilities: { maxMemory: 32 << 20 },
     bundle: `

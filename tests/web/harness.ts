@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import type { InvokeResult } from '../worker/running.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
 
@@ -35,13 +35,13 @@ export function expectOk(result: InvokeResult): void {
 }
 
 /** A template for the tests of a file. */
-export function useTemplate(): () => TestTemplate {
-  let template: TestTemplate | undefined
+export function useTemplate(): () => TestZygote {
+  let template: TestZygote | undefined
   beforeAll(async () => {
-    template = await startTemplate()
+    template = await startZygote()
   })
   afterAll(() => template?.close())
-  return () => template as TestTemplate
+  return () => template as TestZygote
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The Streams standard where a tenant is not to be trusted; web-platform-tests have the rest. */
 import { describe, expect, test } from 'bun:test'
-import { startTemplate } from '../worker/harness.ts'
+import { startZygote } from '../worker/harness.ts'
 import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
 
 describe('streams', () => {
@@ -242,7 +242,7 @@ describe('a body larger than the memory of its worker', () => {
 })
 
 test('a body that is handed on comes piece by piece, and ends with its client', async () => {
-  const template = await startTemplate()
+  const template = await startZygote()
   const worker = await template.worker({
     bundle: 'export default (request) => new Response(request.body)',
   })

@@ -1,14 +1,14 @@
-/** Whose code runs: budgets and logs follow an invocation through everything that is asynchronous. */
+/** Budgets and logs follow an invocation through everything that is asynchronous. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const sleep = 'const sleep = (ms) => new Promise((r) => setTimeout(r, ms))'
 
@@ -34,7 +34,7 @@ describe('a log line', () => {
         await sleep(10); said('end')
         return new Response('ok')
       }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const all = Array.from({ length: 16 }, (_, i) =>
       worker.invoke({ url: `http://localhost/i${i}`, method: 'POST', body: 'x' }),
     )
@@ -52,7 +52,7 @@ describe('a log line', () => {
         if (id === '/release') { release(); console.log(id) } else { await shared; console.log(id) }
         return new Response()
       }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const waiting = worker.begin({ url: 'http://localhost/wait' })
     const releasing = worker.begin({ url: 'http://localhost/release' })
     expect((await waiting.result).logs.map(({ message }) => message)).toEqual(['/wait'])
@@ -62,7 +62,7 @@ describe('a log line', () => {
   test('of the bundle itself belongs to none', async () => {
     const bundle = `console.log('loading'); setTimeout(() => console.log('later'), 5)
       export default async () => { await new Promise((r) => setTimeout(r, 20)); return new Response() }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const result = await worker.invoke()
     expect(result.logs).toEqual([])
     const lines = worker.inbox.all.filter(({ type }) => type === 'log')
@@ -82,7 +82,7 @@ describe('a budget', () => {
         if (path === '/use') for (let i = 0; i < 20; i++) { callback(); await null }
         return new Response('ok')
       }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const give = worker.begin({ url: 'http://localhost/give' })
     const use = worker.begin({ url: 'http://localhost/use' })
     const [given, used] = await Promise.all([give.result, use.result])
@@ -97,7 +97,7 @@ describe('a budget', () => {
         if (bad) await new Promise(() => {})
         return new Response('ok')
       }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const results = await Promise.all(
       Array.from({ length: 16 }, (_, i) =>
         worker.invoke({ url: `http://localhost/${i}`, cpuMs: 300 }),
@@ -113,7 +113,7 @@ describe('finalization callbacks', () => {
   test('run for no invocation, and do no harm', async () => {
     const bundle = `const registry = new FinalizationRegistry((what) => console.log('gone ' + what))
       export default async () => { for (let i = 0; i < 5; i++) registry.register({}, i); await null; return new Response('ok') }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const result = await worker.invoke()
     expect([result.text, result.logs]).toEqual(['ok', []])
     const log = await worker.inbox.find(({ type }) => type === 'log')

@@ -1,14 +1,14 @@
 /** AsyncLocalStorage of node:async_hooks, on the engine's own async context. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 describe('AsyncLocalStorage', () => {
   test('keeps its store through all that is asynchronous, apart for each request', async () => {
@@ -31,11 +31,18 @@ describe('AsyncLocalStorage', () => {
         await sleep(5)
         return Response.json(seen)
       })`
-    const worker = await template.worker({ bundle: await bundleOf(source) })
+    const worker = await zygote.worker({ bundle: await bundleOf(source) })
     const all = await Promise.all(['/a', '/b', '/c', '/d'].map((path) => worker.json(path)))
     for (const [i, path] of ['/a', '/b', '/c', '/d'].entries()) {
       expect(all[i]).toEqual([
-        ...[path, null, path, `${path}two`, 'microtask two', null, null, 'timer two'],
+        path,
+        null,
+        path,
+        `${path}two`,
+        'microtask two',
+        null,
+        null,
+        'timer two',
       ])
     }
   })
@@ -53,9 +60,14 @@ describe('AsyncLocalStorage', () => {
         const thrown = (() => { try { als.run('x', () => { throw new Error() }) } catch { return get() } })()
         return Response.json([before, bound(), snapshot(get), resource.runInAsyncScope(get), inner, thrown])
       }`
-    const worker = await template.worker({ bundle: await bundleOf(source) })
+    const worker = await zygote.worker({ bundle: await bundleOf(source) })
     expect(await worker.json()).toEqual([
-      ...['none', 'bound', 'snapshot', 'resource', 'entered', 'entered'],
+      'none',
+      'bound',
+      'snapshot',
+      'resource',
+      'entered',
+      'entered',
     ])
   })
 
@@ -68,7 +80,7 @@ describe('AsyncLocalStorage', () => {
         if (path === '/keep') return als.run('kept', () => { kept = AsyncLocalStorage.snapshot(); return new Response() })
         return kept(() => { console.log(als.getStore() + ' in ' + path); return new Response() })
       }`
-    const worker = await template.worker({ bundle: await bundleOf(source) })
+    const worker = await zygote.worker({ bundle: await bundleOf(source) })
     await worker.invoke({ url: 'http://localhost/keep' })
     const { logs } = await worker.invoke({ url: 'http://localhost/use' })
     expect(logs.map(({ message }) => message)).toEqual(['kept in /use'])

@@ -1,18 +1,18 @@
-/** What an invocation leaves behind its answer: waitUntil, rejections, logs, and nothing after done. */
+/** What an invocation does after its response: waitUntil, rejections and logs, and nothing after `done`. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
-const cases = (code: Record<string, string>, prelude = '') => startCases(template, code, prelude)
+const cases = (code: Record<string, string>, prelude = '') => startCases(zygote, code, prelude)
 
 describe('waitUntil', () => {
   test('keeps done back until it has settled, and its work goes on', async () => {
@@ -165,7 +165,7 @@ describe('memory', () => {
     spins: '() => { const f = () => queueMicrotask(f); f(); return new Promise(() => {}) }',
   }
   const start = () =>
-    startCases(template, { ...settled, ...cyclic }, '', { capabilities: { maxMemory: 8 << 20 } })
+    startCases(zygote, { ...settled, ...cyclic }, '', { capabilities: { maxMemory: 8 << 20 } })
 
   async function heapAfter(worker: TestWorker, name: string, count: number): Promise<number> {
     let heap = 0

@@ -1,12 +1,12 @@
-/** Bodies and headers both ways: exact, streamed, and never more under way than credit allows. */
+/** Bodies and headers in both directions: exact, streamed, and never more in transit than credit allows. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { HeaderList } from '../../src/worker/worker.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
 const CREDIT = 262_144
 
-let template: TestTemplate
+let zygote: TestZygote
 let worker: TestWorker
 
 const BUNDLE = `
@@ -33,11 +33,11 @@ let pulled = 0, cancelled = false
 export default (req) => cases[new URL(req.url).pathname.slice(1)](req)`
 
 beforeAll(async () => {
-  template = await startTemplate()
-  worker = await template.worker({ bundle: BUNDLE })
+  zygote = await startZygote()
+  worker = await zygote.worker({ bundle: BUNDLE })
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const at = (name: string) => ({ url: `http://localhost/${name}`, method: 'POST' })
 
@@ -123,12 +123,12 @@ describe('request bodies', () => {
   )
 
   test('sent without credit are a breach', async () => {
-    const other = await template.worker({ bundle: BUNDLE })
+    const other = await zygote.worker({ bundle: BUNDLE })
     const running = other.begin({ ...at('slow'), open: true })
     for (let i = 0; i < 5; i++) {
       other.send({ type: 'chunk', id: running.id, bytes: 65_536 }, noise(65_536))
     }
-    expect(await template.exited(other)).toMatchObject({ status: 70 })
+    expect(await zygote.exited(other)).toMatchObject({ status: 70 })
   })
 })
 

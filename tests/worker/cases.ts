@@ -1,13 +1,13 @@
 /** A worker with one handler for each case, chosen by the path of the request. */
-import type { TestTemplate } from './harness.ts'
+import type { TestZygote } from './harness.ts'
 import type { TestWorker, WorkerOptions } from './test-worker.ts'
 
 /**
  * @param code name of a case -> source of its handler
- * @param prelude source in front of all handlers
+ * @param prelude source before all handlers
  */
 export function startCases(
-  template: TestTemplate,
+  zygote: TestZygote,
   code: Record<string, string>,
   prelude = '',
   options: Omit<WorkerOptions, 'bundle'> = {},
@@ -16,7 +16,7 @@ export function startCases(
   const bundle = `${prelude}
     const cases = {${table.join(',\n')}}
     export default (req, ctx) => cases[decodeURIComponent(new URL(req.url).pathname.slice(1))](req, ctx)`
-  return template.worker({ ...options, bundle })
+  return zygote.worker({ ...options, bundle })
 }
 
 /** The request for a case. */

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { at, startCases } from './cases.ts'
-import { startTemplate } from './harness.ts'
+import { startZygote } from './harness.ts'
 
 const ROOT = join(import.meta.dir, '../..')
 const APPLY = join(ROOT, 'scripts/apply-patches.py')
@@ -87,8 +87,8 @@ test('docs/engine-patches.md has a row for each patch', () => {
 })
 
 test('the v flag forbids double punctuators inside of a class only', async () => {
-  const template = await startTemplate()
-  const worker = await startCases(template, {
+  const zygote = await startZygote()
+  const worker = await startCases(zygote, {
     classes: `() => {
       const outside = [/a--b/v.test('a--b'), /a&&b/v.test('a&&b'), /a-b/v.test('a-b')]
       let inside = 'accepted'
@@ -103,5 +103,5 @@ test('the v flag forbids double punctuators inside of a class only', async () =>
     'SyntaxError',
   ])
   worker.close()
-  template.close()
+  zygote.close()
 })

@@ -1,4 +1,4 @@
-/** node:fs in the real worker: what it does, and what a profile's paths keep from it. */
+/** node:fs in the real worker: what it does, and which paths a profile denies. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -15,14 +15,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 let dir: string
 let data: string
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'functions-files-')))
   data = join(dir, 'data')
   mkdirSync(data)
@@ -34,15 +34,17 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await template.close()
+  await zygote.close()
   rmSync(dir, { recursive: true })
 })
 
 const files = (allowedPaths: string[]): Partial<Capabilities> => ({
-  ...{ allowFilesystem: true, allowedPaths, maxFileDescriptors: 50 },
+  allowFilesystem: true,
+  allowedPaths,
+  maxFileDescriptors: 50,
 })
 
-/** What `body`, a function of fs/promises, fs and the folder of data, returns as JSON. */
+/** What `body`, a function of fs/promises, fs and the data directory, returns as JSON. */
 async function answer(body: string, allowedPaths = [data]): Promise<unknown> {
   const capabilities = files(allowedPaths)
   const source = `import fs from 'node:fs/promises'
@@ -52,7 +54,7 @@ async function answer(body: string, allowedPaths = [data]): Promise<unknown> {
       try { return ['allowed', await call()] } catch (error) { return error.code ?? String(error) }
     }
     export default async () => Response.json((await (async () => { ${body} })()) ?? null)`
-  const worker = await template.worker({
+  const worker = await zygote.worker({
     bundle: await bundleOf(source, capabilities),
     capabilities,
   })
@@ -93,7 +95,13 @@ describe('node:fs/promises', () => {
       return [first === DATA + '/x', names, kinds, full, notForced,
         await refused(() => fs.readdir(DATA + '/renamed')), await refused(() => fs.mkdir(DATA))]`)
     expect(seen).toEqual([
-      ...[true, ['y', 'y/f', 'y/z'], ['f', 'z/'], 'ENOTEMPTY', 'ERR_FS_EISDIR', 'ENOENT', 'EEXIST'],
+      true,
+      ['y', 'y/f', 'y/z'],
+      ['f', 'z/'],
+      'ENOTEMPTY',
+      'ERR_FS_EISDIR',
+      'ENOENT',
+      'EEXIST',
     ])
   })
 
@@ -120,7 +128,14 @@ describe('node:fs/promises', () => {
       return [bytesRead, String.fromCharCode(...buffer), size, await fs.readFile(DATA + '/h', 'utf8'),
         again, total, await refused(() => reader.stat()), lines]`)
     expect(seen).toEqual([
-      ...[5, 'world', 5, 'Hello', 'EBADF', 300_000, 'EBADF', ['one', 'two', '', 'four']],
+      5,
+      'world',
+      5,
+      'Hello',
+      'EBADF',
+      300_000,
+      'EBADF',
+      ['one', 'two', '', 'four'],
     ])
   })
 
@@ -131,8 +146,12 @@ describe('node:fs/promises', () => {
         await refused(() => fs.readFile(DATA)), await refused(() => fs.readFile(DATA + '/f\\0')),
         await refused(() => fs.readFile(DATA + '/f/g')), await refused(() => fs.readFile(''))]`)
     expect(seen).toEqual([
-      ...['EEXIST', expect.stringContaining('flags of open'), 'EISDIR'],
-      ...[expect.stringContaining('null bytes'), 'ENOTDIR', 'EACCES'],
+      'EEXIST',
+      expect.stringContaining('flags of open'),
+      'EISDIR',
+      expect.stringContaining('null bytes'),
+      'ENOTDIR',
+      'EACCES',
     ])
   })
 
@@ -142,7 +161,11 @@ describe('node:fs/promises', () => {
         return [error instanceof Error, error.message, error.code, error.syscall, error.errno, error.path]
       }`)
     expect(seen).toEqual([
-      ...[true, `ENOENT: no such file or directory, open '${data}/nothing'`, 'ENOENT', 'open', -2],
+      true,
+      `ENOENT: no such file or directory, open '${data}/nothing'`,
+      'ENOENT',
+      'open',
+      -2,
       `${data}/nothing`,
     ])
   })
@@ -209,7 +232,10 @@ describe('allowed paths', () => {
       await refused(() => fs.readFile(DIR + '/one', 'utf8')), await refused(() => fs.readFile(DIR + '/two', 'utf8'))]`
     const paths = [join(dir, 'alias'), join(dir, 'one'), join(dir, 'nothing')]
     expect(await answer(body, paths)).toEqual([
-      ...[['allowed', null], ['allowed', 'x'], ['allowed', 'one'], 'EACCES'],
+      ['allowed', null],
+      ['allowed', 'x'],
+      ['allowed', 'one'],
+      'EACCES',
     ])
   })
 
@@ -259,7 +285,7 @@ describe('a strict function', () => {
     const bundle = `export default async () => {
       try { await import('fn:fs') } catch (error) { return new Response(error.message) }
     }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect((await worker.invoke()).text).toBe(
       "cannot import 'fn:fs': the function's profile does not allow it",
     )

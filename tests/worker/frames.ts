@@ -1,10 +1,10 @@
-/** The stream of a worker as a test sees it: frames out of bytes, messages to wait for, ordered writes. */
+/** The stream of a worker as a test sees it: frames from bytes, messages to wait for, ordered writes. */
 import type { Socket } from 'bun'
 
-/** One message of the protocol, as it came. */
+/** One message of the protocol, as it was received. */
 export interface Message {
   type: string
-  /** A number, or a fetch's name. */
+  /** A number, or the id of a fetch. */
   id?: number | string
   [key: string]: unknown
 }
@@ -78,7 +78,7 @@ export class Outbox {
 
 type Deliver = (message: Message, bytes: Uint8Array) => void
 
-/** Cuts the stream of a worker into frames; strict only as far as a test needs it. */
+/** Cuts the stream of a worker into frames. It validates only what a test needs. */
 export class Frames {
   #buffer: Buffer = Buffer.alloc(0)
   readonly #deliver: Deliver

@@ -1,4 +1,4 @@
-/** The golden frames, told to real workers of both runtimes: what they answer, and when they end. */
+/** Sends the golden frames to real workers of both runtimes: what they answer, and when they end. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,9 +6,9 @@ import type { Socket, Subprocess } from 'bun'
 import index from '../../protocol/golden/index.json'
 import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { CHANNEL_FD, EXIT_BREACH } from '../../src/worker/protocol/limits.ts'
-import { checkWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
+import { validateWorkerMessage } from '../../src/worker/protocol/validate-message.ts'
 import { Frames, Inbox, type Message, Outbox } from './frames.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
 const GOLDEN = join(import.meta.dir, '../../protocol/golden')
 const RUNNER = join(import.meta.dir, '../../guest/bun/main.ts')
@@ -24,20 +24,22 @@ interface Peer {
   close(): void
 }
 
-let template: TestTemplate
+let zygote: TestZygote
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 async function startQuickJS(): Promise<Peer> {
-  const worker = await template.connect()
+  const worker = await zygote.connect()
   const payloads = new Map<Message, Uint8Array>()
   worker.watch((message, bytes) => payloads.set(message, bytes))
   worker.sendRaw(read('host/start.frames'))
   return {
-    ...{ inbox: worker.inbox, payloads, send: (bytes) => worker.sendRaw(bytes) },
-    exited: async () => (await template.exited(worker)).status as number,
+    inbox: worker.inbox,
+    payloads,
+    send: (bytes) => worker.sendRaw(bytes),
+    exited: async () => (await zygote.exited(worker)).status as number,
     close: () => worker.close(),
   }
 }
@@ -66,12 +68,15 @@ async function startBun(): Promise<Peer> {
   outbox.attach(socket)
   outbox.send(read('host/start.frames'))
   return {
-    ...{ inbox, payloads, send: (bytes) => outbox.send(bytes), exited: () => process.exited },
+    inbox,
+    payloads,
+    send: (bytes) => outbox.send(bytes),
+    exited: () => process.exited,
     close: () => socket.terminate(),
   }
 }
 
-/** What does not depend on the runtime: bodies are joined, measures and wording are left out. */
+/** The part that does not depend on the runtime: bodies are joined, measurements and texts are removed. */
 function essence(messages: { message: Message; bytes: Uint8Array }[]): object[] {
   const bodies = new Map<unknown, { body: string }>()
   const result: object[] = []
@@ -112,7 +117,7 @@ describe.each([
   ['bun', startBun],
 ] as const)('a %s worker', (runtime, start) => {
   test.each(index.conversations.map((conversation) => [conversation.shows, conversation] as const))(
-    'is told %s',
+    'receives %s',
     async (_shows, conversation) => {
       const peer = await start()
       await peer.inbox.find(({ type }) => type === 'ready')
@@ -130,7 +135,7 @@ describe.each([
         expect(answer()).toEqual(expected)
       }
       for (const message of peer.inbox.all) {
-        if (message.type !== 'accepted') checkWorkerMessage(message)
+        if (message.type !== 'accepted') validateWorkerMessage(message)
       }
       if ('exits' in conversation) expect(await peer.exited()).toBe(conversation.exits as number)
       peer.close()

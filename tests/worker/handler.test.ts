@@ -1,19 +1,19 @@
-/** What a handler gets, and what becomes of what it returns, throws or leaves. */
+/** What a handler receives, and what happens with what it returns, throws or leaves open. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const env = { NAME: 'Alice', __proto__x: '1', 'odd key': '\ud800\0' }
 
-const cases = (code: Record<string, string>) => startCases(template, code, '', { env })
+const cases = (code: Record<string, string>) => startCases(zygote, code, '', { env })
 
 describe('the answer', () => {
   const invalid = {
@@ -108,7 +108,7 @@ describe('a failure', () => {
 
   test('names function, line and column', async () => {
     const bundle = 'function inner() {\n  throw new Error("x")\n}\nexport default () => inner()'
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const { error } = await worker.invoke()
     expect(error?.stack).toMatch(/inner \(bundle\.js:2:\d+\)/)
   })
@@ -135,7 +135,7 @@ describe('ctx', () => {
       deadline: ctx.deadline - Date.now(), env: ctx.env })`
     const env = { NAME: 'Alice', 'odd key': 'é\ud83d\ude00\0', constructor: 'x', __proto__x: '' }
     const details = { function: 'shop', version: 'v12', project: 'acme' }
-    const worker = await template.worker({ bundle, env, details })
+    const worker = await zygote.worker({ bundle, env, details })
     const said = (await worker.json('/', {
       deadlineMs: 3000,
       headers: [['x-request-id', 'abc-1']],
@@ -174,7 +174,7 @@ describe('ctx', () => {
 
   test('env is the same object for all, and made anew for each worker', async () => {
     const bundle = `let first; export default (req, ctx) => { first ??= ctx.env; return new Response(String(first === ctx.env)) }`
-    const worker = await template.worker({ bundle, env: { A: '1' } })
+    const worker = await zygote.worker({ bundle, env: { A: '1' } })
     await worker.invoke()
     expect((await worker.invoke()).text).toBe('true')
   })

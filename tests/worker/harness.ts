@@ -1,4 +1,4 @@
-/** Starts a real template and speaks the real protocol with its workers, without the pool in between. */
+/** Starts a real zygote and speaks the real protocol with its workers, without a pool. */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const BIN = join(import.meta.dir, '../../.build/bin')
 const WORKER = process.env.FUNCTIONS_TEST_WORKER ?? join(BIN, 'quickjs-worker')
 const LAUNCHER = process.env.FUNCTIONS_TEST_LAUNCHER ?? join(BIN, 'functions-launcher')
 
-/** As root the launcher wants an unprivileged user to become. */
+/** Started as root, the launcher needs an unprivileged user. */
 const USER = process.getuid?.() === 0 ? ['--uid', '65534', '--gid', '65534'] : []
 
 /** The worker under test was built with sanitizers: it is slow, and has no limit on address space. */
@@ -20,8 +20,8 @@ export const SANITIZED = process.env.FUNCTIONS_TEST_SANITIZED === '1'
 
 const SANITIZED_CPU_MS = 600_000
 
-/** A `quickjs-worker --template` behind the launcher, and its own channel. */
-export class TestTemplate {
+/** A zygote (`quickjs-worker --template`) started by the launcher, and its control channel. */
+export class TestZygote {
   readonly inbox = new Inbox()
   readonly process: Subprocess
   readonly socketPath: string
@@ -33,10 +33,10 @@ export class TestTemplate {
     this.process = process
     this.#directory = directory
     this.#channel = channel
-    this.socketPath = join(directory, 'template.sock')
+    this.socketPath = join(directory, 'zygote.sock')
   }
 
-  static async start(flags: string[] = []): Promise<TestTemplate> {
+  static async start(flags: string[] = []): Promise<TestZygote> {
     if (!existsSync(WORKER)) throw new Error(`${WORKER} is missing: run scripts/build.sh`)
     const directory = mkdtempSync(join(tmpdir(), 'functions-worker-'))
     const process = Bun.spawn(
@@ -46,38 +46,38 @@ export class TestTemplate {
         '--listen-dir',
         directory,
         '--listen-name',
-        'template.sock',
+        'zygote.sock',
         ...flags,
         '--',
         WORKER,
         '--template',
-        // Those without capabilities are sealed all the same.
+        // Workers without capabilities are sealed as well.
         '--any-file',
       ],
       { env: {}, stdio: ['ignore', 'inherit', 'inherit', 'socket-fd'] },
     )
-    let template: TestTemplate | undefined
+    let zygote: TestZygote | undefined
     const early: Uint8Array[] = []
-    const frames = new Frames((message) => template?.inbox.push(message))
+    const frames = new Frames((message) => zygote?.inbox.push(message))
     const channel = await connectFd(process.stdio[3] as number, undefined, {
       data(_socket, data) {
-        if (template === undefined) early.push(new Uint8Array(data))
+        if (zygote === undefined) early.push(new Uint8Array(data))
         else frames.push(data)
       },
-      close: () => template?.inbox.close(),
+      close: () => zygote?.inbox.close(),
     })
-    template = new TestTemplate(process, directory, channel)
+    zygote = new TestZygote(process, directory, channel)
     for (const data of early) frames.push(data)
-    await template.inbox.find(({ type }) => type === 'listening')
-    return template
+    await zygote.inbox.find(({ type }) => type === 'listening')
+    return zygote
   }
 
-  /** The host's pid of the template itself, behind the launcher. */
+  /** The zygote's own pid on the host; the launcher is its parent. */
   get pid(): number {
     return this.inbox.all.find(({ type }) => type === 'launched')?.pid as number
   }
 
-  /** A connection on which nothing was said yet. */
+  /** A connection on which nothing was sent yet. */
   async connect(): Promise<TestWorker> {
     const worker = await TestWorker.connect(this.socketPath)
     this.#workers.push(worker)
@@ -89,7 +89,7 @@ export class TestTemplate {
     const worker = await this.connect()
     worker.start(options)
     await worker.ready()
-    // Unasked, a template allows ten seconds, and with sanitizers all takes several times as long.
+    // The default of the zygote is ten seconds, and a build with sanitizers is several times slower.
     if (SANITIZED) this.send({ type: 'limit', worker: worker.number, cpu_ms: SANITIZED_CPU_MS })
     return worker
   }
@@ -115,7 +115,7 @@ export class TestTemplate {
     this.#channel.write(line)
   }
 
-  /** Closes the template's channel: it is to end, and all its workers with it. */
+  /** Closes the zygote's channel, so that it ends, and all its workers with it. */
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.close()
     this.#channel.terminate()
@@ -124,6 +124,6 @@ export class TestTemplate {
   }
 }
 
-export function startTemplate(flags?: string[]): Promise<TestTemplate> {
-  return TestTemplate.start(flags)
+export function startZygote(flags?: string[]): Promise<TestZygote> {
+  return TestZygote.start(flags)
 }

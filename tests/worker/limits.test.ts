@@ -1,18 +1,18 @@
-/** CPU, time, memory and stack: the one over its limit ends, the others are answered. */
+/** CPU, time, memory and stack: an invocation over its limit ends, and the others are answered. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { at, startCases } from './cases.ts'
-import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 const cases = (code: Record<string, string>, prelude = '') =>
-  startCases(template, code, prelude, { capabilities: { maxMemory: 32 << 20 } })
+  startCases(zygote, code, prelude, { capabilities: { maxMemory: 32 << 20 } })
 
 const SPINS: Record<string, string> = {
   loop: '() => { for (;;); }',
@@ -181,7 +181,7 @@ describe('memory', () => {
     40_000,
   )
 
-  // A sanitized worker has no limit of address space, so that there the engine refuses first.
+  // A worker with sanitizers has no limit on address space, so its engine refuses first.
   test.skipIf(SANITIZED)(
     'that the system itself refuses ends the worker, which says why',
     async () => {

@@ -1,14 +1,14 @@
-/** How a bundle is loaded, and all the ways in which it is not. */
+/** How a bundle is loaded, and how loading fails. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 describe('handler', () => {
   const forms: [string, string, string][] = [
@@ -39,7 +39,7 @@ describe('handler', () => {
     ],
   ]
   test.each(forms)('%s', async (_name, handler, bundle) => {
-    const worker = await template.worker({ bundle, handler, env: { A: 'b' } })
+    const worker = await zygote.worker({ bundle, handler, env: { A: 'b' } })
     expect((await worker.invoke()).text).toBe('function')
     worker.close()
   })
@@ -53,21 +53,21 @@ describe('handler', () => {
     ['another name', 'export const handler = () => new Response()'],
   ]
   test.each(missing)('is missing: %s', async (_name, bundle) => {
-    const error = await template.loadError({ bundle })
+    const error = await zygote.loadError({ bundle })
     expect(error.code).toBe('BUNDLE_LOAD_ERROR')
     expect(error.message).toContain("no handler: its export 'default'")
   })
 
   test('is read with getters under the same limits', async () => {
     const bundle = 'export default { get fetch() { for (;;); } }'
-    const error = await template.loadError({ bundle, limits: { load_cpu_ms: 100 } })
+    const error = await zygote.loadError({ bundle, limits: { load_cpu_ms: 100 } })
     expect(error.code).toBe('CPU_LIMIT')
   })
 })
 
 describe('loading', () => {
   test('says ready with the engine and the time it took', async () => {
-    const worker = await template.worker({ bundle: 'export default () => new Response()' })
+    const worker = await zygote.worker({ bundle: 'export default () => new Response()' })
     const ready = await worker.ready()
     expect(ready).toMatchObject({ protocol: 1, engine: 'quickjs-ng/0.17.0' })
     expect(ready.init_us as number).toBeGreaterThan(0)
@@ -77,24 +77,24 @@ describe('loading', () => {
     const bundle = `await null
       const x = await new Promise((resolve) => setTimeout(() => resolve('late'), 20))
       export default () => new Response(x)`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect((await worker.invoke()).text).toBe('late')
   })
 
   test('an error names line, column and function, then the worker ends', async () => {
     const bundle = `function setUp() {\n  throw new TypeError('not configured')\n}\nsetUp()\nexport default 1`
-    const worker = await template.connect()
+    const worker = await zygote.connect()
     worker.start({ bundle })
     const error = await worker.inbox.find(({ type }) => type === 'error')
     expect(error).toMatchObject({ code: 'BUNDLE_LOAD_ERROR' })
     expect(error.id).toBeUndefined()
     expect(error.message).toContain('not configured')
     expect(error.stack).toMatch(/setUp.*bundle\.js:2:\d+/)
-    expect(await template.exited(worker)).toMatchObject({ status: 1, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 1, signal: 0 })
   })
 
   test('a syntax error names its place', async () => {
-    const error = await template.loadError({
+    const error = await zygote.loadError({
       bundle: 'const a = 1\nconst b = = 2\nexport default 1',
     })
     expect(error.code).toBe('BUNDLE_LOAD_ERROR')
@@ -116,7 +116,7 @@ describe('loading', () => {
     ['nothing but NUL', '\0'],
   ]
   test.each(throwing)('fails with %s', async (_name, bundle) => {
-    const error = await template.loadError({ bundle: Buffer.from(bundle, 'latin1') })
+    const error = await zygote.loadError({ bundle: Buffer.from(bundle, 'latin1') })
     expect(error.code).toBe('BUNDLE_LOAD_ERROR')
     expect((error.message as string).length).toBeGreaterThan(0)
     expect(error.message).not.toContain('\n')
@@ -134,7 +134,7 @@ describe('loading', () => {
     ['memory', 'const a = []; for (;;) try { a.push({}) } catch {}', 'MEMORY_LIMIT'],
   ]
   test.each(hanging)('ends that hangs in %s', async (_name, bundle, code) => {
-    const worker = await template.connect()
+    const worker = await zygote.connect()
     const limits = {
       load_ms: 1500,
       load_cpu_ms: code === 'CPU_LIMIT' ? 200 : 20_000,
@@ -145,20 +145,20 @@ describe('loading', () => {
     const error = await worker.inbox.find(({ type }) => type === 'error')
     expect(error.code).toBe(code)
     expect(performance.now() - begin).toBeLessThan(3000)
-    expect(await template.exited(worker)).toMatchObject({ status: 1 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 1 })
   })
 
   test('a bundle larger than the memory is refused with its name', async () => {
     const bundle = `export default () => new Response()\n//${'x'.repeat(48 << 20)}`
-    const error = await template.loadError({ bundle, limits: { memory_bytes: 8 << 20 } })
+    const error = await zygote.loadError({ bundle, limits: { memory_bytes: 8 << 20 } })
     expect(error.code).toBe('MEMORY_LIMIT')
   }, 20_000)
 
-  test('what runs on after loading has a budget of its own', async () => {
+  test('what runs on after loading has its own budget', async () => {
     const bundle = `let spun = 0
       setTimeout(() => { for (;;) spun++ }, 1)
       export default () => new Response(String(spun > 0))`
-    const worker = await template.worker({ bundle, limits: { load_cpu_ms: 100 } })
+    const worker = await zygote.worker({ bundle, limits: { load_cpu_ms: 100 } })
     const log = await worker.inbox.find(({ type }) => type === 'log')
     expect(log).toMatchObject({ level: 'error' })
     expect(log.message).toContain('was stopped')
@@ -177,7 +177,7 @@ describe('imports', () => {
     'fn:streams',
   ]
   test.each(unknown)('import of %s fails with a clear message', async (name) => {
-    const error = await template.loadError({
+    const error = await zygote.loadError({
       bundle: `import x from '${name}'; export default () => x`,
     })
     expect(error).toMatchObject({ code: 'BUNDLE_LOAD_ERROR' })
@@ -193,7 +193,7 @@ describe('imports', () => {
       return Response.json(said)
     }`
     for (const allowEval of [false, true]) {
-      const worker = await template.worker({ bundle, capabilities: { allowEval } })
+      const worker = await zygote.worker({ bundle, capabilities: { allowEval } })
       expect(await worker.json()).toEqual([...unknown, 1, 2].map(() => true))
     }
   })
@@ -224,20 +224,20 @@ describe('eval', () => {
   }`
 
   test('is refused by every road', async () => {
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const said = (await worker.json()) as Record<string, string>
     expect(Object.keys(said)).toHaveLength(roads.length)
     for (const message of Object.values(said)) expect(message).toContain('eval is not supported')
   })
 
   test('works by every road where it is allowed', async () => {
-    const worker = await template.worker({ bundle, capabilities: { allowEval: true } })
+    const worker = await zygote.worker({ bundle, capabilities: { allowEval: true } })
     const said = (await worker.json()) as Record<string, string>
     for (const result of Object.values(said)) expect(result).toBe('ran')
   })
 
   test('setTimeout takes no string', async () => {
-    const worker = await template.worker({
+    const worker = await zygote.worker({
       bundle: `export default () => { try { setTimeout('globalThis.x = 1', 0); return new Response('took it') }
         catch (error) { return new Response(error.name) } }`,
     })

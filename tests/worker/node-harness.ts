@@ -7,13 +7,13 @@ import { findProject } from '../../src/bundles/project.ts'
 import { NAMED_PROFILES } from '../../src/capabilities/profiles.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 
-export { startTemplate, type TestTemplate } from './harness.ts'
+export { startZygote, type TestZygote } from './harness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'functions-node-'))
 writeFileSync(join(folder, 'package.json'), '{}')
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
-/** @param capabilities what differs from the strict profile's */
+/** @param capabilities the differences from the strict profile */
 export async function bundleOf(
   source: string,
   capabilities: Partial<Capabilities> = {},

@@ -2,19 +2,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, createHmac } from 'node:crypto'
 import { MISSING_GLOBALS } from '../../src/bundles/globals.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 /** What a function of this source answers, as JSON. */
 async function answer(source: string, env: Record<string, string> = {}): Promise<unknown> {
-  const worker = await template.worker({ bundle: await bundleOf(source), env })
+  const worker = await zygote.worker({ bundle: await bundleOf(source), env })
   try {
     return await worker.json()
   } finally {
@@ -55,9 +55,7 @@ describe('modules of Node', () => {
         Buffer.concat([Buffer.alloc(1, 65), Buffer.from([66])]).toString('latin1'),
         Buffer.from([1, 2]).readUInt16BE(0), Buffer.byteLength('é'), B === Blob,
         isUtf8(new Uint8Array([255]))])`
-    expect(await answer(source)).toEqual([
-      ...[true, true, 'hi', '68c3a9', 'AB', 258, 2, true, false],
-    ])
+    expect(await answer(source)).toEqual([true, true, 'hi', '68c3a9', 'AB', 258, 2, true, false])
   })
 
   test('util, assert', async () => {
@@ -77,7 +75,13 @@ describe('modules of Node', () => {
           isMap(new Map()), util.stripVTControlCharacters('\\x1b[31mred\\x1b[0m'), failed])
       }`
     expect(await answer(source)).toEqual([
-      ...['a 1 {"b":2}', '{ a: [ 1, { b: 2 } ] }', 2, true, false, true, 'red'],
+      'a 1 {"b":2}',
+      '{ a: [ 1, { b: 2 } ] }',
+      2,
+      true,
+      false,
+      true,
+      'red',
       [true, true, false, false, true],
     ])
   })
@@ -97,7 +101,13 @@ describe('modules of Node', () => {
           decoder.write(new Uint8Array([0xc3])) + decoder.write(new Uint8Array([0xa9])), parts.join('')])
       }`
     expect(await answer(source)).toEqual([
-      ...[true, 'c=d', '/x/y', 'xn--espaol-zwa.com', { a: ['1', '2'], b: ' ' }, 'c=x&c=y', 'é'],
+      true,
+      'c=d',
+      '/x/y',
+      'xn--espaol-zwa.com',
+      { a: ['1', '2'], b: ' ' },
+      'c=x&c=y',
+      'é',
       'AB',
     ])
   })
@@ -121,12 +131,20 @@ describe('modules of Node', () => {
     expect(await answer(source)).toEqual([
       createHash('sha256').update('abc').digest('hex'),
       createHash('sha512').update('é').digest('base64'),
-      ...[20, createHmac('sha256', 'key').update('x').digest('base64url')],
+      20,
+      createHmac('sha256', 'key').update('x').digest('base64url'),
       [
-        ...['ERR_CRYPTO_INVALID_DIGEST', 'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH', 'TypeError'],
+        'ERR_CRYPTO_INVALID_DIGEST',
+        'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH',
+        'TypeError',
         'RangeError',
       ],
-      ...[100_000, 2, true, false, [-1, 0, 1], true],
+      100_000,
+      2,
+      true,
+      false,
+      [-1, 0, 1],
+      true,
     ])
   })
 
@@ -154,8 +172,14 @@ describe('globals of Node', () => {
           process.cwd(), typeof process.hrtime.bigint(), global === globalThis, process.env.NODE_ENV])
       }`
     expect(await answer(source, { TOKEN: 't' })).toEqual([
-      ...[{ TOKEN: 't', MORE: 'x' }, true, null, ['sync', 'tick', 'immediate']],
-      ...['/', 'bigint', true, 'production'],
+      { TOKEN: 't', MORE: 'x' },
+      true,
+      null,
+      ['sync', 'tick', 'immediate'],
+      '/',
+      'bigint',
+      true,
+      'production',
     ])
   })
 
@@ -174,14 +198,14 @@ describe('what is not there', () => {
       export default () => Response.json(names.map((name, i) => {
         try { uses[i](); return name + ' is there' } catch (error) { return error.name + ': ' + error.message }
       }))`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect(await worker.json()).toEqual(
       MISSING_GLOBALS.map(
         (name) => `ReferenceError: ${name} is not defined: quickjs-ng functions do not have it`,
       ),
     )
     const probes = MISSING_GLOBALS.map((name) => `typeof ${name}`)
-    const asking = await template.worker({
+    const asking = await zygote.worker({
       bundle: `export default () => Response.json([${probes}, typeof nothing])`,
     })
     const all = (await asking.json()) as string[]
@@ -191,14 +215,14 @@ describe('what is not there', () => {
   test('is eval, in words that name the profile', async () => {
     const bundle = `const uses = [() => eval('1'), () => (0, eval)('1'), () => new Function('1')]
       export default () => Response.json(uses.map((use) => { try { use() } catch (e) { return e.message } }))`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     expect(await worker.json()).toEqual(
       Array(3).fill("eval is not supported: the function's profile does not allow it"),
     )
   })
 
   test('a name of the tenant’s own stays as the engine says it', async () => {
-    const worker = await template.worker({
+    const worker = await zygote.worker({
       bundle:
         'export default () => { try { nothing } catch (e) { return new Response(e.message) } }',
     })
@@ -214,7 +238,7 @@ describe('native modules', () => {
         try { await import(name); said.push(name) } catch (error) { said.push(error.message) }
       return Response.json(said)
     }`
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const why = 'a bundle has to hold all that it imports'
     expect(await worker.json()).toEqual(
       ['fn:web', 'fn:nothing', 'web.js', './primordials.js'].map(

@@ -1,4 +1,4 @@
-/** node:child_process in the real worker: what programs say, and that they end with their request. */
+/** node:child_process in the real worker: the output of programs, and that they end with their request. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
@@ -13,25 +13,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import { eventually } from '../../src/testing/eventually.ts'
-import { bundleOf, startTemplate, type TestTemplate } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
-let template: TestTemplate
+let zygote: TestZygote
 let dir: string
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
   dir = realpathSync(mkdtempSync(join(tmpdir(), 'functions-programs-')))
   chmodSync(dir, 0o777)
 })
 
 afterAll(async () => {
-  await template.close()
+  await zygote.close()
   rmSync(dir, { recursive: true })
 })
 
 const ALL: Partial<Capabilities> = {
-  ...{ allowFilesystem: true, allowChildProcess: true, maxFileDescriptors: 100 },
+  allowFilesystem: true,
+  allowChildProcess: true,
+  maxFileDescriptors: 100,
 }
 
 async function start(body: string, more: Partial<Capabilities> = {}): Promise<TestWorker> {
@@ -49,7 +51,7 @@ async function start(body: string, more: Partial<Capabilities> = {}): Promise<Te
       return Response.json((await (async () => { ${body} })()) ?? null)
     }`
   const bundle = await bundleOf(source, capabilities)
-  return await template.worker({ bundle, capabilities })
+  return await zygote.worker({ bundle, capabilities })
 }
 
 async function answer(body: string, more?: Partial<Capabilities>): Promise<unknown> {
@@ -66,7 +68,7 @@ test('programs take no right to files', async () => {
   expect(await answer(body, { allowFilesystem: false })).toBe('answer\n')
 })
 
-/** The pids that scripts of a test wrote down, as this test's own namespace has them. */
+/** The pids that scripts of a test recorded, translated to the namespace of this test. */
 function running(marker: string): number[] {
   const { stdout } = Bun.spawnSync(['pgrep', '-f', marker])
   return stdout.toString().split('\n').filter(Boolean).map(Number)
@@ -117,8 +119,14 @@ describe('node:child_process', () => {
       const raw = await exec('printf', ['x'], { encoding: 'buffer' })
       return [good, bad.code, bad.stdout, bad.stderr, none.code, none.syscall, much.code, raw.stdout instanceof Uint8Array]`)
     expect(seen).toEqual([
-      ...[{ stdout: 'a b c\n', stderr: '' }, 7, 'out\n', 'err\n', 'ENOENT', 'spawn'],
-      ...['ERR_CHILD_PROCESS_STDIO_MAXBUFFER', true],
+      { stdout: 'a b c\n', stderr: '' },
+      7,
+      'out\n',
+      'err\n',
+      'ENOENT',
+      'spawn',
+      'ERR_CHILD_PROCESS_STDIO_MAXBUFFER',
+      true,
     ])
   })
 
@@ -207,7 +215,13 @@ describe('programs', () => {
       { allowedPaths: [join(dir, 'in')] },
     )
     expect(seen).toEqual([
-      ...['ran\n', 'EACCES', 'EACCES', 'of the system\n', 'EACCES', 'EACCES', 'ran\n'],
+      'ran\n',
+      'EACCES',
+      'EACCES',
+      'of the system\n',
+      'EACCES',
+      'EACCES',
+      'ran\n',
     ])
   })
 
@@ -216,7 +230,7 @@ describe('programs', () => {
       "'node:child_process' needs a profile with allowChildProcess, which this one does not give.",
     )
     const bundle = `export default () => import('fn:process').then(() => new Response('there'), (e) => new Response(e.message))`
-    const worker = await template.worker({ bundle, capabilities: { allowFilesystem: true } })
+    const worker = await zygote.worker({ bundle, capabilities: { allowFilesystem: true } })
     expect((await worker.invoke()).text).toBe(
       "cannot import 'fn:process': the function's profile does not allow it",
     )

@@ -1,7 +1,7 @@
-/** The channel itself: frames however they are split, bounds, ids, ping, cancel and shutdown. */
+/** The channel: frames split at any place, bounds, ids, ping, cancel and shutdown. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
 const BUNDLE = `
 let aborted = 'not aborted'
@@ -17,21 +17,28 @@ const cases = {
 }
 export default (req, ctx) => cases[new URL(req.url).pathname](req, ctx)`
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate()
+  zygote = await startZygote()
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
-const started = () => template.worker({ bundle: BUNDLE })
+const started = () => zygote.worker({ bundle: BUNDLE })
 const at = (path: string) => ({ url: `http://localhost${path}` })
 
 function invokeFrame(id: number, body: string): Buffer {
   const message = {
-    ...{ type: 'invoke', id, method: 'POST', url: 'http://localhost/', headers: [] },
-    ...{ deadline_ms: 5000, cpu_ms: 1000, bytes: body.length, end: true },
+    type: 'invoke',
+    id,
+    method: 'POST',
+    url: 'http://localhost/',
+    headers: [],
+    deadline_ms: 5000,
+    cpu_ms: 1000,
+    bytes: body.length,
+    end: true,
   }
   return Buffer.from(encodeLine(message) + body, 'latin1')
 }
@@ -97,14 +104,14 @@ describe('frames', () => {
   test.each(broken)('%s is a breach: exit status 70', async (_name, line) => {
     const worker = await started()
     worker.sendRaw(line)
-    expect(await template.exited(worker)).toMatchObject({ status: 70, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 70, signal: 0 })
   })
 
   test('an id that does not rise is a breach', async () => {
     const worker = await started()
     await worker.invoke()
     worker.sendRaw(invokeFrame(1, ''))
-    expect(await template.exited(worker)).toMatchObject({ status: 70 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 70 })
   })
 
   test('cancel, credit, chunk and end for what is finished are ignored', async () => {
@@ -137,7 +144,7 @@ describe('ping', () => {
   test('is answered while a microtask storm rages', async () => {
     const bundle =
       'export default () => { const f = () => queueMicrotask(f); f(); return new Promise(() => {}) }'
-    const worker = await template.worker({ bundle })
+    const worker = await zygote.worker({ bundle })
     const storm = worker.begin({ cpuMs: 1500 })
     await Bun.sleep(20)
     for (let n = 1; n <= 10; n++) {
@@ -195,7 +202,7 @@ describe('shutdown', () => {
   test('of an idle worker is at once, with status 0', async () => {
     const worker = await started()
     worker.send({ type: 'shutdown', grace_ms: 10_000 })
-    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
 
   test('lets what runs finish', async () => {
@@ -203,7 +210,7 @@ describe('shutdown', () => {
     const running = worker.begin(at('/sleep'))
     worker.send({ type: 'shutdown', grace_ms: 10_000 })
     expect((await running.result).text).toBe('slept')
-    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
 
   test('does not wait longer than the grace', async () => {
@@ -211,7 +218,7 @@ describe('shutdown', () => {
     worker.begin(at('/never'))
     const begin = performance.now()
     worker.send({ type: 'shutdown', grace_ms: 100 })
-    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
     expect(performance.now() - begin).toBeWithin(90, 2000)
   })
 
@@ -219,6 +226,6 @@ describe('shutdown', () => {
     const worker = await started()
     worker.begin(at('/never'))
     worker.close()
-    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
 })

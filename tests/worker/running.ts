@@ -1,4 +1,4 @@
-/** One invocation as a test sees it: sends the request with its credit, collects what comes back. */
+/** One invocation as a test sees it: sends the request as credit allows, and collects the response. */
 import type { HeaderList } from '../../src/worker/worker.ts'
 import type { Message } from './frames.ts'
 import type { TestWorker } from './test-worker.ts'
@@ -26,7 +26,7 @@ export interface InvokeResult {
   text: string
   logs: { level: string; message: string }[]
   error: { code: string; message: string; stack?: string } | undefined
-  /** The response said that it was complete. */
+  /** The response is complete. */
   ended: boolean
   cpuUs: number
   messages: Message[]

@@ -1,11 +1,11 @@
-/** Template literals in the engine: what they are made of is nobody's to change (ECMA-262, 13.2.8.6). */
+/** Template literals in the engine: a script cannot change how they are evaluated (ECMA-262, 13.2.8.6). */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are in the code under test
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from './harness.ts'
+import { startZygote, type TestZygote } from './harness.ts'
 
-let template: TestTemplate
+let template: TestZygote
 beforeAll(async () => {
-  template = await startTemplate()
+  template = await startZygote()
 })
 afterAll(() => template.close())
 

@@ -1,23 +1,23 @@
-/** The template: every connection is a fork, and nobody outlives what holds it. */
+/** The zygote: every connection is a fork, and no worker outlives the zygote or its connection. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
-import { SANITIZED, startTemplate, type TestTemplate } from './harness.ts'
+import { SANITIZED, startZygote, type TestZygote } from './harness.ts'
 import type { TestWorker } from './test-worker.ts'
 
 const HELLO = 'export default () => new Response("hello")'
 const SPIN =
   'export default (req) => { if (req.method === "POST") for (;;); return new Response("ok") }'
 
-let template: TestTemplate
+let zygote: TestZygote
 
 beforeAll(async () => {
-  template = await startTemplate(['--pid-namespace', 'off'])
+  zygote = await startZygote(['--pid-namespace', 'off'])
 })
 
-afterAll(() => template.close())
+afterAll(() => zygote.close())
 
 async function pidOf(worker: TestWorker): Promise<number> {
-  const forked = await template.inbox.find(
+  const forked = await zygote.inbox.find(
     (message) => message.type === 'forked' && message.worker === worker.number,
   )
   return forked.pid as number
@@ -27,9 +27,9 @@ async function untilGone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`)) await Bun.sleep(10)
 }
 
-describe('template', () => {
-  test('names each worker by a number of its own, from 1 on, and says who was forked', async () => {
-    const own = await startTemplate(['--pid-namespace', 'off'])
+describe('zygote', () => {
+  test('gives each worker its own number, from 1 on, and reports each fork', async () => {
+    const own = await startZygote(['--pid-namespace', 'off'])
     const workers = [await own.connect(), await own.connect(), await own.connect()]
     const numbers = workers.map(({ number }) => number)
     expect(new Set(numbers).size).toBe(3)
@@ -44,7 +44,7 @@ describe('template', () => {
 
   test('forks for each of 1,000 connections that come at once', async () => {
     const count = SANITIZED ? 50 : 1000
-    const crowd = await startTemplate(['--pid-namespace', 'off'])
+    const crowd = await startZygote(['--pid-namespace', 'off'])
     const open = async (): Promise<TestWorker> => {
       for (;;) {
         try {
@@ -69,7 +69,7 @@ describe('template', () => {
       bytes: [...crypto.getRandomValues(new Uint8Array(8))], origin: performance.timeOrigin })`
     const seen: Record<string, Set<string>> = {}
     for (let i = 0; i < 8; i++) {
-      const worker = await template.worker({ bundle })
+      const worker = await zygote.worker({ bundle })
       const drawn = (await worker.json()) as Record<string, unknown>
       for (const [what, value] of Object.entries(drawn)) {
         seen[what] ??= new Set()
@@ -82,7 +82,7 @@ describe('template', () => {
   })
 
   test('sets the limits of the worker alone, after the fork', async () => {
-    const worker = await template.worker({ bundle: HELLO, capabilities: { maxCpu: 2000 } })
+    const worker = await zygote.worker({ bundle: HELLO, capabilities: { maxCpu: 2000 } })
     const limits = readFileSync(`/proc/${await pidOf(worker)}/limits`, 'latin1')
     const limit = (name: string) => new RegExp(`${name} +(\\S+) +(\\S+)`).exec(limits)?.slice(1)
     expect(limit('Max cpu time')).toEqual(['80', '80'])
@@ -95,11 +95,11 @@ describe('template', () => {
       expect(Number(bytes)).toBeGreaterThan(132 * 2 ** 20)
       expect(Number(bytes)).toBeLessThan(160 * 2 ** 20)
     }
-    expect(readFileSync(`/proc/${template.pid}/limits`, 'latin1')).not.toMatch(/processes +0/)
+    expect(readFileSync(`/proc/${zygote.pid}/limits`, 'latin1')).not.toMatch(/processes +0/)
   })
 
   test('leaves a worker nothing but its channel and its loop', async () => {
-    const worker = await template.worker({ bundle: HELLO })
+    const worker = await zygote.worker({ bundle: HELLO })
     const fds = `/proc/${await pidOf(worker)}/fd`
     const { readdirSync, readlinkSync } = await import('node:fs')
     const kinds = readdirSync(fds).map((fd) => readlinkSync(`${fds}/${fd}`).replace(/\d+/, ''))
@@ -108,7 +108,7 @@ describe('template', () => {
   })
 
   test.skipIf(SANITIZED)('shares its memory: a worker owns less than 1 MB', async () => {
-    const worker = await template.worker({ bundle: HELLO })
+    const worker = await zygote.worker({ bundle: HELLO })
     await worker.invoke()
     const rollup = readFileSync(`/proc/${await pidOf(worker)}/smaps_rollup`, 'latin1')
     const kilobytes = [...rollup.matchAll(/Private_\w+: +(\d+) kB/g)].map(([, kb]) => Number(kb))
@@ -116,65 +116,65 @@ describe('template', () => {
   })
 
   test('a start line that is not whole within 5 s ends its worker', async () => {
-    const worker = await template.connect()
+    const worker = await zygote.connect()
     const begin = performance.now()
     worker.sendRaw('{"type":"sta')
-    const exited = await template.exited(worker)
+    const exited = await zygote.exited(worker)
     expect(exited).toMatchObject({ status: 1, signal: 0 })
     expect(performance.now() - begin).toBeGreaterThan(4000)
   }, 15_000)
 
   test('a connection without a word ends its worker with itself', async () => {
-    const worker = await template.connect()
+    const worker = await zygote.connect()
     worker.close()
-    expect(await template.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
 
   test('half a start line, or one too long, does not start anything', async () => {
-    const long = await template.connect()
+    const long = await zygote.connect()
     long.sendRaw(`{"type":"start","x":"${'y'.repeat(17_000)}"}\n`)
-    expect(await template.exited(long)).toMatchObject({ status: 70 })
-    const half = await template.connect()
+    expect(await zygote.exited(long)).toMatchObject({ status: 70 })
+    const half = await zygote.connect()
     half.sendRaw('{"type":"sta')
     half.close()
-    expect(await template.exited(half)).toMatchObject({ status: 0 })
-    const other = await template.connect()
+    expect(await zygote.exited(half)).toMatchObject({ status: 0 })
+    const other = await zygote.connect()
     other.send({ type: 'ping', n: 1 })
-    expect(await template.exited(other)).toMatchObject({ status: 70 })
+    expect(await zygote.exited(other)).toMatchObject({ status: 70 })
   })
 
   test('kills a worker by its number', async () => {
-    const worker = await template.worker({ bundle: HELLO })
-    template.send({ type: 'kill', worker: worker.number })
-    const exited = await template.exited(worker)
+    const worker = await zygote.worker({ bundle: HELLO })
+    zygote.send({ type: 'kill', worker: worker.number })
+    const exited = await zygote.exited(worker)
     expect(exited).toMatchObject({ status: 0, signal: 9 })
     expect(exited.reason).toBeUndefined()
     expect(exited.cpu_us as number).toBeGreaterThan(0)
     expect(exited.max_rss as number).toBeGreaterThan(0)
-    template.send({ type: 'kill', worker: worker.number }) // it is gone: no matter
+    zygote.send({ type: 'kill', worker: worker.number }) // it is gone: no matter
   })
 
   test('kills a worker that burns more CPU than it was allowed', async () => {
-    const worker = await template.worker({ bundle: SPIN })
-    template.send({ type: 'limit', worker: worker.number, cpu_ms: 200 })
+    const worker = await zygote.worker({ bundle: SPIN })
+    zygote.send({ type: 'limit', worker: worker.number, cpu_ms: 200 })
     worker.begin({ method: 'POST', cpuMs: 60_000, deadlineMs: 60_000 })
-    const exited = await template.exited(worker)
+    const exited = await zygote.exited(worker)
     expect(exited).toMatchObject({ signal: 9, reason: 'cpu' })
     expect(exited.cpu_us as number).toBeGreaterThan(190_000)
     expect(exited.cpu_us as number).toBeLessThan(2_000_000)
   })
 
   test('a new limit takes the place of the one before', async () => {
-    const worker = await template.worker({ bundle: SPIN })
-    template.send({ type: 'limit', worker: worker.number, cpu_ms: 150 })
-    template.send({ type: 'limit', worker: worker.number, cpu_ms: 30_000 })
+    const worker = await zygote.worker({ bundle: SPIN })
+    zygote.send({ type: 'limit', worker: worker.number, cpu_ms: 150 })
+    zygote.send({ type: 'limit', worker: worker.number, cpu_ms: 30_000 })
     const result = await worker.invoke({ method: 'POST', cpuMs: 500 })
     expect(result.error?.code).toBe('CPU_LIMIT')
     expect((await worker.invoke()).text).toBe('ok')
   })
 
   test('ends when its channel closes, and its workers with it', async () => {
-    const own = await startTemplate(['--pid-namespace', 'off'])
+    const own = await startZygote(['--pid-namespace', 'off'])
     await own.worker({ bundle: HELLO })
     const pid = own.inbox.all.find(({ type }) => type === 'forked')?.pid as number
     await own.close()
@@ -183,7 +183,7 @@ describe('template', () => {
   })
 
   test('takes its workers with it when it is killed', async () => {
-    const own = await startTemplate(['--pid-namespace', 'off'])
+    const own = await startZygote(['--pid-namespace', 'off'])
     await own.worker({ bundle: HELLO })
     const pid = own.inbox.all.find(({ type }) => type === 'forked')?.pid as number
     process.kill(own.pid, 'SIGKILL')
@@ -192,7 +192,7 @@ describe('template', () => {
   })
 
   test('ends at a message that it does not know', async () => {
-    const own = await startTemplate(['--pid-namespace', 'off'])
+    const own = await startZygote(['--pid-namespace', 'off'])
     const worker = await own.worker({ bundle: HELLO })
     own.sendRaw('{"type":"dance"}\n')
     await worker.inbox.untilClosed()
@@ -201,9 +201,9 @@ describe('template', () => {
   })
 })
 
-describe('template in a pid namespace, where there is one', () => {
+describe('zygote in a pid namespace, where there is one', () => {
   test('keeps the CPU watch, and takes its workers with it', async () => {
-    const own = await startTemplate(['--pid-namespace', 'preferred'])
+    const own = await startZygote(['--pid-namespace', 'preferred'])
     const spinning = await own.worker({ bundle: SPIN })
     own.send({ type: 'limit', worker: spinning.number, cpu_ms: 200 })
     spinning.begin({ method: 'POST', cpuMs: 60_000, deadlineMs: 60_000 })

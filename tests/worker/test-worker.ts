@@ -1,4 +1,4 @@
-/** One worker, spoken to in the protocol's own words. */
+/** One worker, to which a test sends messages of the protocol. */
 import type { Socket } from 'bun'
 import { type Capabilities, capabilitiesSchema } from '../../src/capabilities/schema.ts'
 import { asciiJson, encodeLine } from '../../src/worker/protocol/encode.ts'
@@ -19,11 +19,11 @@ export interface WorkerOptions {
     load_ms?: number
     load_cpu_ms?: number
   }
-  /** What the service would know the function by. */
+  /** The id of the function. */
   details?: { function?: string; version?: string; project?: string }
 }
 
-/** One connection to a template: one forked worker. */
+/** One connection to a zygote: one forked worker. */
 export class TestWorker {
   readonly inbox = new Inbox()
   readonly #outbox = new Outbox()
@@ -64,7 +64,7 @@ export class TestWorker {
     for (const running of this.#running.values()) running.closed()
   }
 
-  /** Shows every message from now on, before anything is done with it. */
+  /** Calls back for every message from now on, before it is handled. */
   watch(watcher: (message: Message, bytes: Uint8Array) => void): void {
     this.#watcher = watcher
   }
@@ -78,7 +78,7 @@ export class TestWorker {
     this.#outbox.send(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }
 
-  /** The `start` message of a function; what `options` leaves out is that of the strict profile. */
+  /** The `start` message of a function. The defaults of `options` are those of the strict profile. */
   start(options: WorkerOptions): void {
     const { message, bytes } = startMessage(this.number, options)
     this.send(message, bytes)
@@ -93,7 +93,7 @@ export class TestWorker {
     return message
   }
 
-  /** Starts an invocation; `done` of what it returns resolves when the worker is through with it. */
+  /** Starts an invocation; `done` of what it returns resolves when the worker has finished it. */
   begin(options: InvokeOptions = {}): Running {
     const running = new Running(this, this.#nextId++, options)
     this.#running.set(running.id, running)

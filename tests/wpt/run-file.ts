@@ -1,5 +1,5 @@
 /** Runs one test file, one variant of it, in a worker of its own. */
-import type { TestTemplate } from '../worker/harness.ts'
+import type { TestZygote } from '../worker/harness.ts'
 import { serveFetches } from './broker.ts'
 import { bundleOf, needsEval } from './bundle.ts'
 import type { TestFile } from './checkout.ts'
@@ -51,7 +51,7 @@ function subtestsOf(answer: Answer): Subtest[] {
 }
 
 async function ask(
-  template: TestTemplate,
+  template: TestZygote,
   test: TestFile,
   variant: string,
   { host, egress }: Surroundings,
@@ -76,7 +76,7 @@ async function ask(
 }
 
 export async function runFile(
-  template: TestTemplate,
+  template: TestZygote,
   test: TestFile,
   variant: string,
   surroundings: Surroundings,

@@ -1,6 +1,6 @@
 /** `bun run wpt [--details] [--update] [SUITE [PART OF A FILE'S NAME]]`: runs suites, prints the table. */
 import { parseArgs } from 'node:util'
-import { startTemplate } from '../worker/harness.ts'
+import { startZygote } from '../worker/harness.ts'
 import { WPT_ROOT } from './checkout.ts'
 import { judge, readExpectations, writeExpectations } from './expectations.ts'
 import type { FileResult } from './run-file.ts'
@@ -44,7 +44,7 @@ if (values.update && part !== '') fail('--update takes whole suites')
 console.log(`${'suite'.padEnd(20)} subtests   passed      %`)
 const sum = { total: 0, passed: 0 }
 const surprises: string[] = []
-const template = await startTemplate()
+const template = await startZygote()
 const wanted = only === undefined ? SUITES : [only]
 const server = wanted.some(needsServer) ? await startServer() : undefined
 for (const suite of wanted) {

@@ -1,6 +1,6 @@
 /** The suites of files.json, run two workers at a time. */
 import type { Egress } from '../../src/egress/egress.ts'
-import type { TestTemplate } from '../worker/harness.ts'
+import type { TestZygote } from '../worker/harness.ts'
 import { readTest } from './checkout.ts'
 import list from './files.json'
 import { diskHost, type Host } from './host.ts'
@@ -27,7 +27,7 @@ export const SUITES = Object.keys(files)
 
 /** Runs the files of a suite whose names hold `part`. */
 export async function runSuite(
-  template: TestTemplate,
+  template: TestZygote,
   suite: string,
   part = '',
   surroundings: Surroundings = { host: diskHost },

@@ -1,6 +1,6 @@
 /** The suites of web-platform-tests, where WPT_ROOT names a checkout: each is as its expectations say. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { startTemplate, type TestTemplate } from '../worker/harness.ts'
+import { startZygote, type TestZygote } from '../worker/harness.ts'
 import { WPT_ROOT } from './checkout.ts'
 import { judge, readExpectations } from './expectations.ts'
 import { startServer, type WptServer } from './server.ts'
@@ -12,10 +12,10 @@ if (WPT_ROOT === undefined) {
   test.skip('web-platform-tests (WPT_ROOT names no checkout)', () => undefined)
 } else {
   describe('web-platform-tests', () => {
-    let template: TestTemplate
+    let template: TestZygote
     let server: WptServer
     beforeAll(async () => {
-      template = await startTemplate()
+      template = await startZygote()
       server = await startServer()
     }, SUITE_MS)
     afterAll(async () => {

@@ -1,4 +1,4 @@
-/** What node:fs and node:fs/promises do with the entries of folders: calls that are over at once. */
+/** Synchronous calls on directory entries, shared by node:fs and node:fs/promises. */
 import * as native from 'fn:fs'
 import { Dirent, hasCode, openFile, type PathLike, Stats, toPath } from './files.ts'
 
@@ -27,7 +27,7 @@ export function listFolder(
   return found
 }
 
-/** The first folder that was made, as Node has it, where `recursive`. */
+/** @returns the first directory that was made, as in Node, if `recursive` */
 export function makeFolder(
   path: PathLike,
   { recursive = false, mode = FOLDER_MODE } = {},
@@ -67,7 +67,9 @@ export function removeEntry(path: PathLike, { recursive = false, force = false }
       native.rmdir(target)
     } else {
       throw Object.assign(new Error(`Path is a directory: rm returned EISDIR ${target}`), {
-        ...{ code: 'ERR_FS_EISDIR', path: target, syscall: 'rm' },
+        code: 'ERR_FS_EISDIR',
+        path: target,
+        syscall: 'rm',
       })
     }
   } catch (error) {
@@ -75,7 +77,7 @@ export function removeEntry(path: PathLike, { recursive = false, force = false }
   }
 }
 
-/** May the function read it, or write to it? There is no other mode to ask for. */
+/** Checks whether the function may read or write the path. Other modes do not exist. */
 export function checkAccess(path: PathLike, mode = 0): void {
   if ((mode & 6) === 0 || statOf(path).isDirectory()) {
     statOf(path)

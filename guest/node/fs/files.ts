@@ -1,4 +1,4 @@
-/** What node:fs and node:fs/promises share: arguments as Node takes them, and results as it gives them. */
+/** Arguments and results of files as in Node, shared by node:fs and node:fs/promises. */
 
 import * as native from 'fn:fs'
 import { Buffer } from 'node:buffer'
@@ -6,13 +6,20 @@ import { Buffer } from 'node:buffer'
 export type PathLike = string | URL | Uint8Array
 export type Data = string | ArrayBufferView | ArrayBuffer
 
-/** One call moves so many bytes at most; between two of them others get their turn. */
+/** One call moves at most this many bytes, so that other invocations get a turn between calls. */
 export const CHUNK_BYTES = 1024 * 1024
 const DEFAULT_MODE = 0o666
 
 export const constants = {
-  ...{ F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4, COPYFILE_EXCL: 1 },
-  ...{ S_IFMT: 0o170000, S_IFREG: 0o100000, S_IFDIR: 0o040000, S_IFLNK: 0o120000 },
+  F_OK: 0,
+  X_OK: 1,
+  W_OK: 2,
+  R_OK: 4,
+  COPYFILE_EXCL: 1,
+  S_IFMT: 0o170000,
+  S_IFREG: 0o100000,
+  S_IFDIR: 0o040000,
+  S_IFLNK: 0o120000,
 }
 
 export function toPath(path: PathLike): string {
@@ -42,7 +49,7 @@ export interface FileOptions {
   signal?: AbortSignal
 }
 
-/** Options, or an encoding in their place. */
+/** Accepts options, or an encoding in their place. */
 export function toOptions<T extends object>(options: T | string | null | undefined): T {
   return (typeof options === 'string' ? { encoding: options } : (options ?? {})) as T
 }
@@ -51,7 +58,7 @@ export function openFile(path: PathLike, flags = 'r', mode = DEFAULT_MODE): nati
   return native.open(toPath(path), flags, mode)
 }
 
-/** A Buffer, or text where an encoding asks for it. */
+/** @returns a Buffer, or a string if there is an encoding */
 export function decoded(bytes: Uint8Array, encoding: string | null | undefined) {
   const buffer = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength)
   return typeof encoding === 'string' && encoding !== 'buffer'
@@ -60,8 +67,8 @@ export function decoded(bytes: Uint8Array, encoding: string | null | undefined) 
 }
 
 /**
- * Reads a file to its end, whatever its size says. Each step is one turn: a caller that awaits
- * between them lets others run.
+ * Reads a file to its end, even if its reported size is wrong. Each step is one turn: a caller that
+ * awaits between steps lets other invocations run.
  */
 export function* readSteps(file: native.File): Generator<void, Uint8Array> {
   const parts: Uint8Array[] = []
@@ -150,8 +157,19 @@ export class Stats {
 }
 
 type Values = [
-  ...[number, number, number, number, number, number, number],
-  ...[number, number, number, number, number, number],
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
 ]
 
 export class Dirent {

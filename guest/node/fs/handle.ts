@@ -1,4 +1,4 @@
-/** FileHandle, as `open` of node:fs/promises gives it. */
+/** FileHandle, which `open` of node:fs/promises returns. */
 
 import * as native from 'fn:fs'
 import { Buffer } from 'node:buffer'
@@ -16,7 +16,7 @@ import {
 
 const STREAM_BYTES = 64 * 1024
 
-/** Runs the steps of a long call, with a turn for others after each. */
+/** Runs the steps of a long call. Other invocations get a turn after each. */
 export async function inTurns<T>(steps: Generator<void, T>, signal?: AbortSignal): Promise<T> {
   for (;;) {
     signal?.throwIfAborted()
@@ -62,7 +62,7 @@ export class FileHandle {
     const given: ReadOptions<T> = ArrayBuffer.isView(first)
       ? typeof offset === 'object'
         ? { buffer: first, ...offset }
-        : { buffer: first, ...{ offset: offset ?? 0, length: length as number, position } }
+        : { buffer: first, offset: offset ?? 0, length: length as number, position }
       : (first ?? {})
     const buffer = given.buffer ?? (Buffer.alloc(16_384) as unknown as T)
     const target = part(buffer, given.offset, given.length)
@@ -124,7 +124,7 @@ export class FileHandle {
     return this.close()
   }
 
-  /** What follows the file's position, as bytes; cancelled or at its end, it closes with `autoClose`. */
+  /** A stream of bytes from the file's position. With `autoClose`, the file is closed at the end or when cancelled. */
   readableWebStream({ autoClose = false } = {}): ReadableStream<Uint8Array> {
     const end = async () => (autoClose ? await this.close() : undefined)
     return new ReadableStream(
@@ -147,7 +147,7 @@ export class FileHandle {
     )
   }
 
-  /** Writes at the file's position; closes the file when it ends. */
+  /** A stream that writes at the file's position, and closes the file at its end. */
   writableWebStream(): WritableStream<Data> {
     return new WritableStream({
       write: async (data) => {
@@ -161,11 +161,11 @@ export class FileHandle {
 
   #writeAll(bytes: Uint8Array): void {
     for (const _ of writeSteps(this.#file, bytes)) {
-      // small enough to be one turn
+      // Small enough for one turn.
     }
   }
 
-  /** Its lines, without their ends. */
+  /** The lines of the file, without line breaks. */
   async *readLines({ encoding = 'utf-8' as Bun.Encoding } = {}): AsyncGenerator<string, void> {
     const decoder = new TextDecoder(encoding)
     let rest = ''

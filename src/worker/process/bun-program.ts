@@ -1,18 +1,19 @@
-/** What a Bun worker's root has to hold, so that its executable starts: the loader and the libraries. */
+/** Finds what the root of a Bun worker must contain so that its executable starts: loader and libraries. */
 import { closeSync, openSync, readSync, realpathSync } from 'node:fs'
 import type { Program } from '../sandbox/sandbox.ts'
 
 const PT_INTERP = 3
 const PAGE_BYTES = 4096
 
-/** @throws {Error} where the executable is none of this system, or cannot be loaded */
+/** @throws {Error} if the file is not an executable of this system, or cannot be loaded */
 export function findProgram(executablePath: string): Program {
   const path = realpathSync(executablePath)
   const loader = interpreterOf(path)
   if (loader === undefined) return { path, libraries: [] }
-  // The loader's own word, without a line of the program being run.
+  // The loader lists the libraries without running the program.
   const { stdout, exitCode } = Bun.spawnSync([loader, '--list', path], { env: {} })
-  if (exitCode !== 0) throw new Error(`${loader} cannot load ${path}`)
+  if (exitCode !== 0)
+    throw new Error(`${loader} cannot load ${path}; check that its libraries are installed`)
   const found = stdout
     .toString()
     .split('\n')
@@ -21,13 +22,14 @@ export function findProgram(executablePath: string): Program {
   return { path, libraries: [...new Set([loader, ...found])] }
 }
 
-/** Of an ELF file: the loader that the kernel starts for it; undefined for a static one. */
+/** The loader that the kernel starts for an ELF file; undefined for a static one. */
 function interpreterOf(path: string): string | undefined {
   const fd = openSync(path, 'r')
   try {
     const head = Buffer.alloc(PAGE_BYTES)
     readSync(fd, head, 0, PAGE_BYTES, 0)
-    if (head.toString('latin1', 0, 4) !== '\x7fELF') throw new Error(`${path} is no program`)
+    if (head.toString('latin1', 0, 4) !== '\x7fELF')
+      throw new Error(`${path} is not an ELF executable`)
     const table = Number(head.readBigUInt64LE(32))
     const size = head.readUInt16LE(54)
     const count = head.readUInt16LE(56)

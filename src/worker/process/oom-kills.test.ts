@@ -16,6 +16,6 @@ test('each kill that the kernel counts explains one death', () => {
   rmSync(dir, { recursive: true })
 })
 
-test('where the kernel does not count them, a SIGKILL is taken for one', () => {
+test('if the kernel does not count them, every SIGKILL counts as one', () => {
   expect(new OomKills('/nothing/here').explains()).toBe(true)
 })

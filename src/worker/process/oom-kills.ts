@@ -1,4 +1,4 @@
-/** Tells the kernel's own kills for lack of memory from other SIGKILLs. */
+/** Distinguishes kills by the kernel's out-of-memory killer from other SIGKILLs. */
 import { readFileSync } from 'node:fs'
 
 const VMSTAT = '/proc/vmstat'
@@ -15,7 +15,7 @@ export class OomKills {
 
   /**
    * Was a process that died of SIGKILL killed for lack of memory? Each kill that the kernel counts
-   * explains one death. Where the kernel does not count them, a SIGKILL is taken for one.
+   * explains one death. If the kernel does not count them, every SIGKILL counts as one.
    */
   explains(): boolean {
     const count = this.#count()

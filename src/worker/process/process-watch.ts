@@ -1,10 +1,10 @@
-/** Watches what processes use, for runtimes that only the kernel can measure. */
+/** Measures what processes use, for workers whose runtime does not enforce its own limits. */
 import { type ProcessUse, readProcessUse } from '../../lib/procfs.ts'
 import { type Tickable, Ticker } from '../../lib/ticker.ts'
 
-/** How often a worker that has work is looked at, ms. */
+/** How often a process with work is measured, ms. */
 const WATCH_INTERVAL_MS = 100
-/** A worker without work is looked at only every so many times. */
+/** A process without work is measured only in one of this many turns. */
 const IDLE_TURNS = 10
 
 export interface WatchedProcess {

@@ -1,21 +1,21 @@
-/** A connection to a template that was made ahead of need: its process waits for a worker's start. */
+/** A connection to the zygote that was made ahead of need: its process waits for the `start` of a worker. */
 import type { Socket } from 'bun'
-import { type Accepted, checkAccepted } from '../protocol/announcements.ts'
+import { type Accepted, validateAccepted } from '../protocol/announcements.ts'
 import { MAX_ACCEPTED_LINE_BYTES } from '../protocol/limits.ts'
 import type { ChannelPeer } from '../protocol/worker-socket.ts'
 
 export class Spare implements ChannelPeer {
-  readonly #ended: (spare: Spare) => void
+  readonly #onEnd: (spare: Spare) => void
   #socket: Socket<ChannelPeer> | undefined
   #line = ''
   #accepted: Accepted | undefined
 
-  /** @param ended it is of no use any more; called once at most, unless it was taken */
-  constructor(ended: (spare: Spare) => void) {
-    this.#ended = ended
+  /** @param onEnd called when the connection cannot be used any more, at most once, and not after `take` */
+  constructor(onEnd: (spare: Spare) => void) {
+    this.#onEnd = onEnd
   }
 
-  /** The worker's number in the template's life, once its process has said so. */
+  /** The worker's number, once its process has announced it. */
   get number(): number | undefined {
     return this.#accepted?.worker
   }
@@ -24,7 +24,7 @@ export class Spare implements ChannelPeer {
     this.#socket = socket
   }
 
-  /** Hands socket and process to a worker; undefined while there is no process yet. */
+  /** Gives socket and process to a worker. @returns undefined while there is no process yet */
   take(peer: ChannelPeer): { socket: Socket<ChannelPeer>; accepted: Accepted } | undefined {
     const socket = this.#socket
     if (socket === undefined || this.#accepted === undefined) return undefined
@@ -38,7 +38,7 @@ export class Spare implements ChannelPeer {
     const end = this.#line.indexOf('\n')
     try {
       if (end === this.#line.length - 1 && this.#accepted === undefined) {
-        this.#accepted = checkAccepted(JSON.parse(this.#line))
+        this.#accepted = validateAccepted(JSON.parse(this.#line))
       } else if (end >= 0 || this.#line.length > MAX_ACCEPTED_LINE_BYTES) {
         this.close()
       }
@@ -51,10 +51,10 @@ export class Spare implements ChannelPeer {
 
   disconnected(): void {
     this.#socket = undefined
-    this.#ended(this)
+    this.#onEnd(this)
   }
 
-  /** Its process reads the end of the channel, and exits. */
+  /** Closes the connection. Its process reads the end of the channel and exits. */
   close(): void {
     this.#socket?.terminate()
   }

@@ -3,16 +3,18 @@ import { constants } from 'node:os'
 import type { Subprocess } from 'bun'
 import { FunctionError } from '../../errors.ts'
 
-/** So long a supervisor has to follow its program. */
+/** Time that the supervisor has to exit after its program, ms. Then it is killed as well. */
 const SUPERVISOR_MS = 1000
+/** A longer line that a process prints is cut, characters. */
 const MAX_PRINTED_LINE = 8192
+/** After a read of at least this size, reading pauses, so that a process that prints a lot has to wait. */
 const PRINT_BURST_BYTES = 32 * 1024
 const PRINT_PAUSE_MS = 50
 
-/** What the launcher is asked for; it does the rest, sandbox included. */
+/** What the launcher starts. It sets up the sandbox as well. */
 export interface LaunchOptions {
   launcherPath: string
-  /** The unprivileged user to become; undefined where the service itself has no privileges. */
+  /** The unprivileged user to become; undefined if the service itself has no privileges. */
   sandboxUid: number | undefined
   /** An empty directory. */
   cwd: string
@@ -24,7 +26,7 @@ export interface LaunchOptions {
 
 export interface Launched {
   process: Subprocess<'ignore', 'pipe', 'pipe'>
-  /** Our end of its channel. Whoever connects it closes it. */
+  /** The host's end of the channel. The caller connects it, and so owns it. */
   channelFd: number
 }
 
@@ -50,9 +52,9 @@ export function launch(options: LaunchOptions): Launched {
 
 /**
  * Ends a launched process at once. The program itself is killed, so that its supervisor reaps it and
- * ends as it did; killed first, the supervisor would leave that to whoever is pid 1.
+ * exits with the same status. If the supervisor were killed first, pid 1 would have to reap the program.
  *
- * @param pid the program's, once it is known
+ * @param pid the pid of the program, once it is known
  */
 export function endProcess(launched: Launched, pid: number | undefined): void {
   const supervisor = launched.process
@@ -68,24 +70,32 @@ function kill(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL')
   } catch {
-    // Gone already, or of a user that is not ours to signal: its supervisor takes it along.
+    // Gone already, or run by a user that this process may not signal: its supervisor kills it.
     return false
   }
 }
 
-/**
- * SANDBOX_UNAVAILABLE, with what was refused. Paths of the host stay in the log that the
- * launcher's standard error goes to: the service's, or the function's own for a Bun worker.
- */
-export function launchFailure(what: string, errno: string): FunctionError {
-  const why =
-    what === 'foreign link'
-      ? "a link on the way to an allowed path belongs to the workers' user, and is not followed, as a function may have made it: remove it, or make its owner another user; the log names it"
-      : `the launcher failed: ${what} (${errno})`
-  return new FunctionError('SANDBOX_UNAVAILABLE', why)
+/** The error for a launcher that could not be executed. */
+export function launcherMissing(cause: unknown): FunctionError {
+  const message =
+    'The launcher (functions-launcher) could not be started. Check that the installation is complete and that its files can be executed.'
+  return new FunctionError('WORKER_START_FAILED', message, { cause })
 }
 
-/** Reads what a process prints, line by line, as fast as may be. */
+/**
+ * The error for a `launch-failed` message. It names no path of the host, because a client sees it.
+ * The path is on the launcher's standard error, which goes to the service log, or, for a Bun worker,
+ * to the log of its function.
+ */
+export function launchFailure(what: string, errno: string): FunctionError {
+  const message =
+    what === 'foreign link'
+      ? 'The sandbox could not be set up: a symbolic link in an allowed path belongs to the user of the workers, so a function may have made it, and it is not followed. Remove the link, or make another user its owner. The log names it.'
+      : `The sandbox could not be set up: ${what} (${errno}). Run 'functions doctor' to see which layers this machine has.`
+  return new FunctionError('SANDBOX_UNAVAILABLE', message)
+}
+
+/** Reads what a process prints, line by line, at a limited rate. */
 export async function readLines(
   stream: ReadableStream<Uint8Array>,
   onLine: (line: string) => void,
@@ -101,13 +111,13 @@ export async function readLines(
       onLine(text.slice(0, MAX_PRINTED_LINE))
       text = ''
     }
-    // Whoever prints faster than this waits in its own write.
+    // A process that prints faster than this blocks in its own write.
     if (bytes.length >= PRINT_BURST_BYTES) await Bun.sleep(PRINT_PAUSE_MS)
   }
   if (text !== '') onLine(text)
 }
 
-/** The supervisor passes on how the program ended: by the same signal, or as 128 + its number. */
+/** The supervisor reports how the program ended: by the same signal, or as status 128 + its number. */
 function signalNumber(status: number | null, signal: string | number | null): number {
   if (typeof signal === 'number') return signal
   if (signal !== null) return constants.signals[signal as keyof typeof constants.signals] ?? 0

@@ -1,4 +1,4 @@
-/** One life of a `quickjs-worker --template` process: it listens, and every connection is a fork of it. */
+/** One `quickjs-worker --template` process, the zygote: it listens, and forks for every connection. */
 import { rmSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
@@ -6,17 +6,24 @@ import { readHostPids } from '../../lib/procfs.ts'
 import { Channel } from '../protocol/channel.ts'
 import { connectFd } from '../protocol/connect-fd.ts'
 import { FrameDecoder } from '../protocol/frame-decoder.ts'
-import { checkTemplateMessage, type TemplateMessage } from '../protocol/zygote-messages.ts'
-import { checkLayers, type Sandbox, type SandboxSettings } from '../sandbox/sandbox.ts'
+import { validateZygoteMessage, type ZygoteMessage } from '../protocol/zygote-messages.ts'
+import { type Sandbox, type SandboxSettings, validateLayers } from '../sandbox/sandbox.ts'
 import type { LogLevel } from '../worker.ts'
 import type { ProcessExit } from './process-exit.ts'
-import { endProcess, type Launched, launch, launchFailure, readLines } from './spawn.ts'
+import {
+  endProcess,
+  type Launched,
+  launch,
+  launcherMissing,
+  launchFailure,
+  readLines,
+} from './spawn.ts'
 
-/** From the first sign of its end to the second. */
-const LAST_WORDS_MS = 100
+/** Exit status and end of the channel arrive independently; after one, the other is awaited this long, ms. */
+const EXIT_REPORT_MS = 100
 
-/** Where the parts of a template lie, and how it is launched. */
-export interface TemplateParts {
+/** What a zygote is started with. */
+export interface ZygoteOptions {
   launcherPath: string
   workerPath: string
   sandboxUid: number | undefined
@@ -26,50 +33,50 @@ export interface TemplateParts {
   settings: SandboxSettings
 }
 
-/** Writes a line to the operator's log. */
+/** Writes a line to the service log. */
 export type OperatorLog = (level: LogLevel, message: string) => void
 
-export interface TemplateEvents {
+export interface ZygoteEvents {
   listening(): void
-  /** A worker of this template ended. */
+  /** A worker of this zygote ended. */
   exited(worker: number, exit: ProcessExit): void
-  /** Once, last: the process is gone, and its workers with it. */
+  /** Called once, last: the process and all its workers are gone. */
   ended(error: FunctionError): void
 }
 
-export class TemplateProcess {
+export class ZygoteProcess {
   readonly socketName: string
-  /** What the launcher put around it. */
+  /** The layers that the launcher applied. */
   layers: readonly string[] = []
-  /** What each worker closes behind itself. */
+  /** The layers that each worker applies to itself. */
   workerLayers: readonly string[] = []
-  /** It takes connections. */
+  /** The zygote accepts connections. */
   open = false
-  readonly #parts: TemplateParts
-  readonly #events: TemplateEvents
+  readonly #options: ZygoteOptions
+  readonly #events: ZygoteEvents
   readonly #log: OperatorLog
   readonly #socketPath: string
   readonly #channel = new Channel()
-  readonly #decoder: FrameDecoder<TemplateMessage>
+  readonly #decoder: FrameDecoder<ZygoteMessage>
   readonly #exited = Promise.withResolvers<void>()
   #launched: Launched | undefined
   #running = true
   #ended = false
   #signs = 0
-  #how = 'the template of quickjs-worker ended'
+  #how = 'The zygote (quickjs-worker --template) closed its channel.'
   #pid: number | undefined
-  /** A worker's pid as the template sees it. */
+  /** Pids of the workers as the zygote sees them, by number. */
   readonly #innerPids = new Map<number, number>()
   #hostPids = new Map<number, number>()
 
-  constructor(name: string, parts: TemplateParts, log: OperatorLog, events: TemplateEvents) {
+  constructor(name: string, options: ZygoteOptions, log: OperatorLog, events: ZygoteEvents) {
     this.socketName = `${name}.sock`
-    this.#socketPath = `${parts.runDir}/${this.socketName}`
-    this.#parts = parts
+    this.#socketPath = `${options.runDir}/${this.socketName}`
+    this.#options = options
     this.#events = events
     this.#log = log
-    this.#decoder = new FrameDecoder<TemplateMessage>({
-      check: checkTemplateMessage,
+    this.#decoder = new FrameDecoder<ZygoteMessage>({
+      check: validateZygoteMessage,
       payloadBytes: () => -1,
       deliver: (message) => this.#deliver(message),
     })
@@ -84,7 +91,7 @@ export class TemplateProcess {
     this.#channel.sendLine(`{"type":"limit","worker":${worker},"cpu_ms":${cpuMs}}\n`)
   }
 
-  /** The pid of a worker as the host sees it, read from /proc where that is another. */
+  /** The pid of a worker as the host sees it. It is read from /proc if the zygote has a pid namespace. */
   hostPid(worker: number): number | undefined {
     const inner = this.#innerPids.get(worker)
     if (inner === undefined || this.#pid === undefined) return undefined
@@ -93,15 +100,15 @@ export class TemplateProcess {
     return this.#hostPids.get(inner)
   }
 
-  /** Ends it and its workers; resolves when the process is gone. */
+  /** Ends the zygote and its workers. Resolves when the process is gone. */
   close(): Promise<void> {
-    this.#end(new FunctionError('SHUTTING_DOWN', 'the service stops'))
+    this.#end(new FunctionError('SHUTTING_DOWN', 'The service is shutting down.'))
     return this.#exited.promise
   }
 
   async #start(): Promise<void> {
     try {
-      const launched = this.#launch(this.#parts)
+      const launched = this.#launch()
       this.#launched = launched
       const print = (line: string) => this.#log('warn', `${this.socketName}: ${line}`)
       void readLines(launched.process.stdout, print)
@@ -115,23 +122,27 @@ export class TemplateProcess {
       else this.#channel.attach(socket as Socket<unknown>)
     } catch (cause) {
       this.#exitedNow()
-      this.#end(new FunctionError('WORKER_START_FAILED', 'the launcher does not start', { cause }))
+      this.#end(launcherMissing(cause))
     }
   }
 
-  #launch(parts: TemplateParts): Launched {
+  #launch(): Launched {
+    const options = this.#options
     return launch({
-      launcherPath: parts.launcherPath,
-      sandboxUid: parts.sandboxUid,
-      cwd: parts.emptyDir,
+      launcherPath: options.launcherPath,
+      sandboxUid: options.sandboxUid,
+      cwd: options.emptyDir,
       flags: [
-        ...['--listen-dir', parts.runDir, '--listen-name', this.socketName],
-        ...parts.sandbox.launcherFlags,
+        '--listen-dir',
+        options.runDir,
+        '--listen-name',
+        this.socketName,
+        ...options.sandbox.launcherFlags,
       ],
-      program: [parts.workerPath, '--template', ...parts.sandbox.workerFlags],
+      program: [options.workerPath, '--template', ...options.sandbox.workerFlags],
       onExit: (status, signal) => {
-        const how = signal > 0 ? `died of signal ${signal}` : `exited with status ${status}`
-        this.#how = `the template of quickjs-worker ${how}`
+        const how = signal > 0 ? `was killed by signal ${signal}` : `exited with status ${status}`
+        this.#how = `The zygote (quickjs-worker --template) ${how}.`
         this.#exitedNow()
         this.#endSoon()
       },
@@ -143,11 +154,17 @@ export class TemplateProcess {
       this.#decoder.push(data)
     } catch (cause) {
       this.#log('error', `${this.socketName}: ${cause}`)
-      this.#end(new FunctionError('WORKER_CRASHED', 'the template broke its protocol', { cause }))
+      this.#end(
+        new FunctionError(
+          'WORKER_CRASHED',
+          'The zygote (quickjs-worker --template) was killed because it broke its protocol. Check that quickjs-worker and this program are of the same release.',
+          { cause },
+        ),
+      )
     }
   }
 
-  #deliver(message: TemplateMessage): void {
+  #deliver(message: ZygoteMessage): void {
     switch (message.type) {
       case 'launched':
         this.#pid = message.pid
@@ -176,9 +193,9 @@ export class TemplateProcess {
   }
 
   #listening(): void {
-    const { sandbox, settings } = this.#parts
+    const { sandbox, settings } = this.#options
     try {
-      checkLayers(sandbox, [...this.layers, ...this.workerLayers], settings)
+      validateLayers(sandbox, [...this.layers, ...this.workerLayers], settings)
     } catch (error) {
       this.#end(error as FunctionError)
       return
@@ -195,14 +212,14 @@ export class TemplateProcess {
   }
 
   /**
-   * The process exits and its channel closes, in any order: what it said last is read before the one,
-   * how it ended is known by the other.
+   * The process exits and its channel closes, in any order. Its last messages come before the end of
+   * the channel, and the exit tells how it ended, so both are awaited.
    */
   #endSoon(): void {
     const end = () => this.#end(new FunctionError('WORKER_CRASHED', this.#how))
     this.#signs++
     if (this.#signs === 2) end()
-    else setTimeout(end, LAST_WORDS_MS)
+    else setTimeout(end, EXIT_REPORT_MS)
   }
 
   #exitedNow(): void {

@@ -1,4 +1,4 @@
-/** Forks workers off a template, connect by connect, and starts that template anew when it dies. */
+/** Forks workers from a zygote, one for each connection, and restarts the zygote when it dies. */
 import { closeSync, constants, openSync } from 'node:fs'
 import type { Socket } from 'bun'
 import { FunctionError } from '../../errors.ts'
@@ -7,22 +7,22 @@ import { ZYGOTE_SPARES } from '../protocol/limits.ts'
 import { type ChannelPeer, workerSocket } from '../protocol/worker-socket.ts'
 import type { ProcessExit } from './process-exit.ts'
 import { Spare } from './spare.ts'
-import { type OperatorLog, type TemplateParts, TemplateProcess } from './zygote-process.ts'
+import { type OperatorLog, type ZygoteOptions, ZygoteProcess } from './zygote-process.ts'
 
-/** Connections that the template has not accepted yet: more would only fill its backlog. */
+/** Connections that the zygote has not accepted yet. More would only fill its backlog. */
 const MAX_UNACCEPTED = 64
-/** A full backlog is tried again after so many ms, twice as many each time. */
+/** Delay before a full backlog is tried again, ms. It doubles each time. */
 const FIRST_RETRY_MS = 1
 const LAST_RETRY_MS = 50
-/** News of an end that came before its worker's number was known. */
+/** Exit reports of workers that `accepted` has not announced yet. More are dropped. */
 const MAX_EARLY_EXITS = 1024
 
-/** A spare that was lost is replaced after so long, as the next one may be lost too. */
+/** Delay before a lost spare is replaced, ms, as the next one may be lost too. */
 const REPLACE_MS = 100
 
-/** A worker that needs a process: it is the peer of the connection that becomes its channel. */
+/** A worker that needs a process. It is the peer of the connection that becomes its channel. */
 export interface ForkedWorker extends ChannelPeer {
-  /** Takes the connection, on which nothing was received yet. */
+  /** Takes a connection on which nothing was received yet. */
   attach(socket: Socket<unknown>): void
   /** Takes a connection whose announcement was received already. */
   adopt(socket: Socket<unknown>, accepted: Accepted): void
@@ -30,14 +30,14 @@ export interface ForkedWorker extends ChannelPeer {
   kill(reason: FunctionError): void
 }
 
-export class Template {
+export class Zygote {
   readonly #kind: string
-  readonly #parts: TemplateParts
+  readonly #options: ZygoteOptions
   readonly #log: OperatorLog
   readonly #runDirFd: number
-  #process: TemplateProcess | undefined
+  #process: ZygoteProcess | undefined
   #lives = 0
-  /** Workers that wait for a place among the unaccepted. */
+  /** Workers that wait until fewer connections are unaccepted. */
   #waiting: ForkedWorker[] = []
   readonly #unaccepted = new Set<ForkedWorker>()
   readonly #workers = new Map<number, ForkedWorker>()
@@ -46,31 +46,32 @@ export class Template {
   #whenOpen = openPromise()
   #closed = false
 
-  constructor(kind: string, parts: TemplateParts, log: OperatorLog) {
+  constructor(kind: string, options: ZygoteOptions, log: OperatorLog) {
     this.#kind = kind
-    this.#parts = parts
+    this.#options = options
     this.#log = log
-    // An address holds 107 bytes, a data directory's path may be longer: connected through this.
-    this.#runDirFd = openSync(parts.runDir, constants.O_RDONLY | constants.O_DIRECTORY)
+    // The address of a socket holds 107 bytes, and the path of a data directory may be longer, so
+    // connections go through this descriptor.
+    this.#runDirFd = openSync(options.runDir, constants.O_RDONLY | constants.O_DIRECTORY)
   }
 
-  /** Those of its workers. */
+  /** The layers of its workers. */
   get layers(): readonly string[] {
     return [...(this.#process?.layers ?? []), ...this.workerLayers]
   }
 
-  /** What each worker closes behind itself. */
+  /** The layers that each worker applies to itself. */
   get workerLayers(): readonly string[] {
     return this.#process?.workerLayers ?? []
   }
 
-  /** Starts it where it does not run; resolves when it takes connections. */
+  /** Starts the zygote if it does not run. Resolves when it accepts connections. */
   warm(): Promise<void> {
     this.#run()
     return this.#process?.open ? Promise.resolve() : this.#whenOpen.promise
   }
 
-  /** Gives this worker a connection, and by that a process: one made before, or a new one. */
+  /** Gives the worker a connection, and so a process: a spare, or a new one. */
   fork(worker: ForkedWorker): void {
     if (this.#giveSpare(worker)) return
     this.#waiting.push(worker)
@@ -78,16 +79,16 @@ export class Template {
     this.#connectWaiting()
   }
 
-  /** The connection was accepted: this is the worker's number in this template's life. */
+  /** The connection was accepted: `number` is the worker's, unique in the life of this process. */
   accepted(worker: ForkedWorker, number: number): void {
     this.#workers.set(number, worker)
-    // First: the queue forgets them all when it is empty.
+    // Before the queue is left: it drops all reports when it is empty.
     const exit = this.#earlyExits.get(number)
     this.#leaveQueue(worker)
     if (exit !== undefined) this.#exited(number, exit)
   }
 
-  /** The worker is of no interest any more; its process, where there is one, is killed. */
+  /** The worker ended: its process is killed if there is one. */
   dismiss(worker: ForkedWorker, number: number | undefined): void {
     if (number === undefined) this.#leaveQueue(worker)
     else if (this.#workers.delete(number)) this.#process?.kill(number)
@@ -113,7 +114,7 @@ export class Template {
     this.#lives++
     let served = false
     const name = `${this.#kind}-${this.#lives}`
-    const process: TemplateProcess = new TemplateProcess(name, this.#parts, this.#log, {
+    const process: ZygoteProcess = new ZygoteProcess(name, this.#options, this.#log, {
       listening: () => {
         served = true
         this.#whenOpen.resolve()
@@ -132,7 +133,7 @@ export class Template {
       if (taken === undefined) continue
       this.#spares.delete(spare)
       worker.adopt(taken.socket as Socket<unknown>, taken.accepted)
-      // Behind what this start still has to do.
+      // After the rest of this start, which a caller waits for.
       setImmediate(() => this.#makeSpares())
       return true
     }
@@ -156,7 +157,7 @@ export class Template {
     if (this.#spares.delete(spare)) setTimeout(() => this.#makeSpares(), REPLACE_MS)
   }
 
-  #open(process: TemplateProcess, data: ChannelPeer): Promise<Socket<ChannelPeer>> {
+  #open(process: ZygoteProcess, data: ChannelPeer): Promise<Socket<ChannelPeer>> {
     const unix = `/proc/self/fd/${this.#runDirFd}/${process.socketName}`
     return Bun.connect<ChannelPeer>({ unix, data, socket: workerSocket })
   }
@@ -172,8 +173,8 @@ export class Template {
     }
   }
 
-  #connect(process: TemplateProcess, worker: ForkedWorker, retryMs: number): void {
-    // It was killed, or its template died, while it waited for its turn.
+  #connect(process: ZygoteProcess, worker: ForkedWorker, retryMs: number): void {
+    // The worker was killed, or the zygote died, while it waited for its turn.
     if (!process.open || !this.#unaccepted.has(worker)) return
     this.#open(process, worker).then(
       (socket) => worker.attach(socket as Socket<unknown>),
@@ -184,7 +185,7 @@ export class Template {
           return
         }
         if (!process.open) return
-        const message = 'the template cannot be reached'
+        const message = `The zygote (quickjs-worker --template) did not accept a connection (${cause.code}).`
         worker.kill(new FunctionError('WORKER_START_FAILED', message, { cause }))
       },
     )
@@ -211,7 +212,7 @@ export class Template {
     }
   }
 
-  #ended(process: TemplateProcess, served: boolean, why: FunctionError): void {
+  #ended(process: ZygoteProcess, served: boolean, why: FunctionError): void {
     if (this.#process !== process) return
     const failed = !served && why.code === 'WORKER_CRASHED'
     const error = failed ? new FunctionError('WORKER_START_FAILED', why.message) : why
@@ -219,7 +220,7 @@ export class Template {
     for (const spare of this.#spares) spare.close()
     this.#spares.clear()
     const lost = [...this.#workers.values(), ...this.#unaccepted]
-    // Who did not connect yet may as well be forked off the next one, unless none comes up.
+    // Workers that did not connect yet can be forked from the next process, unless none starts.
     if (!served || this.#closed) lost.push(...this.#waiting.splice(0))
     this.#workers.clear()
     this.#unaccepted.clear()
@@ -228,7 +229,7 @@ export class Template {
     else this.#whenOpen.reject(error)
     for (const worker of lost) worker.kill(error)
     if (this.#closed) return
-    this.#log('error', `template ${this.#kind}: ${error.message}`)
+    this.#log('error', `zygote ${this.#kind}: ${error.message}`)
     if (served) this.#run()
     else this.#whenOpen = openPromise()
   }
@@ -236,7 +237,7 @@ export class Template {
 
 function openPromise(): PromiseWithResolvers<void> {
   const open = Promise.withResolvers<void>()
-  // Without anybody who waits for it, a failed start is told by the workers that it fails.
+  // If nobody waits for it, a failed start is reported by the workers that fail with it.
   open.promise.catch(() => {})
   return open
 }

@@ -15,7 +15,7 @@ export type LaunchMessage =
   | { type: 'launch-failed'; what: string; errno: string }
 
 /** @throws {ProtocolBreach} if the line is not a valid `accepted` */
-export function checkAccepted(value: unknown): Accepted {
+export function validateAccepted(value: unknown): Accepted {
   const message = value as Partial<Accepted> | null
   if (message?.type !== 'accepted' || !Number.isSafeInteger(message.worker)) {
     throw new ProtocolBreach("the first line is not a valid 'accepted' message")
@@ -24,7 +24,7 @@ export function checkAccepted(value: unknown): Accepted {
 }
 
 /** @throws {ProtocolBreach} if the line is neither a valid `launched` nor `launch-failed` */
-export function checkLaunchMessage(value: unknown): LaunchMessage {
+export function validateLaunchMessage(value: unknown): LaunchMessage {
   const message = value as Record<string, unknown> | null
   if (message?.type === 'launched' && Number.isSafeInteger(message.pid)) {
     if (areNames(message.layers)) return value as LaunchMessage

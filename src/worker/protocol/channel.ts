@@ -23,7 +23,7 @@ export class Channel {
   /** What the kernel did not take at once, in order. */
   #backlog: Part[] = []
   #backlogBytes = 0
-  /** Bytes of the first one that were taken. */
+  /** How many bytes of the first part were taken. */
   #backlogFrom = 0
   /** Parts whose memory is freed as soon as they are written. */
   readonly #owned = new Set<Part>()
@@ -44,7 +44,7 @@ export class Channel {
     this.#freshBytes += line.length
   }
 
-  /** Raw bytes behind the line that announced them. The channel owns them until they are written. */
+  /** Raw bytes after the line that announced them. The channel owns them until they are written. */
   sendBytes(bytes: Uint8Array): void {
     if (this.#closed || bytes.length === 0) return
     if (this.#freshBytes === 0 && this.#socket !== undefined) this.#schedule()
@@ -59,7 +59,7 @@ export class Channel {
     this.sendBytes(bytes)
   }
 
-  /** Receives nothing until `resume`. */
+  /** Stops receiving until `resume`. */
   pause(): void {
     this.#socket?.pause()
   }
@@ -73,7 +73,7 @@ export class Channel {
     return this.#accepted
   }
 
-  /** Bytes that wait here. */
+  /** Bytes that the kernel has not taken yet. */
   get pendingBytes(): number {
     return this.#freshBytes + this.#backlogBytes
   }
@@ -135,7 +135,7 @@ export class Channel {
     else this.#written(fresh, fresh.length)
   }
 
-  /** What is kept is what was sent, not a copy: all of it passes through one buffer again. */
+  /** Keeps the parts themselves, not a copy: they pass through the scratch buffer again. */
   #keep(parts: Part[], bytes: number, from: number): void {
     if (this.#backlogBytes === 0) {
       this.#backlog = parts
@@ -156,14 +156,14 @@ export class Channel {
   }
 
   #drop(bytes: number): void {
-    let gone = 0
+    let written = 0
     let from = this.#backlogFrom + bytes
-    while (gone < this.#backlog.length && from >= (this.#backlog[gone] as Part).length) {
-      from -= (this.#backlog[gone] as Part).length
-      gone++
+    while (written < this.#backlog.length && from >= (this.#backlog[written] as Part).length) {
+      from -= (this.#backlog[written] as Part).length
+      written++
     }
-    this.#written(this.#backlog, gone)
-    this.#backlog.splice(0, gone)
+    this.#written(this.#backlog, written)
+    this.#backlog.splice(0, written)
     this.#backlogFrom = from
     this.#backlogBytes -= bytes
   }
@@ -182,7 +182,7 @@ function fill(parts: Part[], from: number): number {
   for (const part of parts) {
     const room = scratch.length - at
     if (room === 0) break
-    // All of a text is ASCII, so that a byte is a character.
+    // A text is ASCII, so a byte is a character.
     if (typeof part === 'string') {
       at += scratch.write(skip === 0 ? part : part.slice(skip), at, room, 'latin1')
     } else {

@@ -7,7 +7,7 @@ export function connectFd<Data>(
   data: Data,
   socket: SocketHandler<Data>,
 ): Promise<Socket<Data>> {
-  // Bun takes `fd` here, though its types have it only for other calls.
+  // Bun accepts `fd` here, although its types have it only for other calls.
   const options = { fd, data, socket } as unknown as Bun.UnixSocketOptions<Data>
   return Bun.connect<Data>(options)
 }

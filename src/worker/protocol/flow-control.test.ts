@@ -138,7 +138,7 @@ test('a receiver gives credit at once when nothing is left to read', () => {
   expect(sent).toEqual(['{"type":"credit","id":1,"bytes":5}'])
 })
 
-test('a receiver gives no credit for a body of which no more is expected', () => {
+test('a receiver gives no credit for a body that is complete', () => {
   const { sent, channel } = record()
   const receiver = new FlowControlledReceiver(channel, 1)
   receiver.received(MAX_PAYLOAD_BYTES)

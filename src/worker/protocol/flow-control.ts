@@ -8,7 +8,7 @@ import type { Channel } from './channel.ts'
 import { CREDIT_BATCH_BYTES, CREDIT_WINDOW_BYTES, MAX_PAYLOAD_BYTES } from './limits.ts'
 import { ProtocolBreach } from './messages.ts'
 
-/** A body on its way out: queued, cut into chunks, sent as far as credit allows. */
+/** An outgoing body: queued, cut into chunks, and sent as far as credit allows. */
 export class FlowControlledSender {
   readonly #channel: Channel
   /** The body's id as JSON has it: `7`, or `"f1"` with its quotes. */
@@ -125,14 +125,14 @@ export class FlowControlledSender {
   }
 }
 
-/** The accounts of a body on its way in: how much may still come, and when credit is given. */
+/** The accounts of an incoming body: how much may still arrive, and when credit is given. */
 export class FlowControlledReceiver {
   readonly #channel: Channel
   /** The body's id as JSON has it. */
   readonly #id: number | string
   /** Bytes that the sender may still send. */
   #window = CREDIT_WINDOW_BYTES
-  /** Bytes that came and that the reader has not taken. */
+  /** Bytes that arrived and that the reader has not taken. */
   #unread = 0
   /** Bytes that the reader took and for which no credit was given. */
   #owed = 0
@@ -146,7 +146,7 @@ export class FlowControlledReceiver {
     return this.#unread
   }
 
-  /** @throws {ProtocolBreach} if the sender had no credit for so many bytes */
+  /** @throws {ProtocolBreach} if the sender had no credit for these bytes */
   received(bytes: number): void {
     this.#window -= bytes
     this.#unread += bytes

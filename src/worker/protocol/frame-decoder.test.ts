@@ -4,14 +4,14 @@ import { encodeLine } from './encode.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from './limits.ts'
 import { ProtocolBreach, type WorkerMessage } from './messages.ts'
-import { checkWorkerMessage, workerPayloadBytes } from './validate-message.ts'
+import { validateWorkerMessage, workerPayloadBytes } from './validate-message.ts'
 
 type Frame = [WorkerMessage, string | undefined]
 
 function collect(): { frames: Frame[]; decoder: FrameDecoder<WorkerMessage> } {
   const frames: Frame[] = []
   const decoder = new FrameDecoder<WorkerMessage>({
-    check: checkWorkerMessage,
+    check: validateWorkerMessage,
     payloadBytes: workerPayloadBytes,
     deliver: (message, payload) => frames.push([message, payload?.toString('latin1')]),
   })
@@ -108,7 +108,7 @@ describe('a stream of frames', () => {
   test('stops in the middle when its reader says so', () => {
     const seen: string[] = []
     const decoder = new FrameDecoder<WorkerMessage>({
-      check: checkWorkerMessage,
+      check: validateWorkerMessage,
       payloadBytes: workerPayloadBytes,
       deliver: (message) => {
         seen.push(message.type)

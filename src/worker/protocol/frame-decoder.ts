@@ -1,6 +1,6 @@
 /** Reads frames off a channel: a JSON line, then the raw bytes that it announces. */
 import { isReleasable } from '../../lib/bytes.ts'
-import { mayBeMessage } from './json-guard.ts'
+import { couldBeMessage } from './json-guard.ts'
 import { MAX_LINE_BYTES } from './limits.ts'
 import { ProtocolBreach } from './messages.ts'
 
@@ -24,7 +24,7 @@ export interface FrameReader<M> {
 export class FrameDecoder<M> {
   readonly #reader: FrameReader<M>
   readonly #maxLine: number
-  /** The begin of a line whose end has not come: `#carried` bytes of `#carry`. */
+  /** The start of a line whose end has not arrived: `#carried` bytes of `#carry`. */
   #carry: Buffer = NOTHING
   #carried = 0
   /** The message that waits for its payload, of which `#filled` bytes are there. */
@@ -47,17 +47,17 @@ export class FrameDecoder<M> {
   }
 
   /**
-   * Reads `data` until `mayGoOn` returns false. It is called after each line and payload, with the
+   * Reads `data` until `mayContinue` returns false. It is called after each line and payload, with the
    * number of bytes taken so far.
    *
    * @returns the number of bytes taken; the caller passes the rest again
    * @throws {ProtocolBreach} for the first part of `data` that is not a frame
    */
-  push(data: Buffer, mayGoOn: (at: number) => boolean = always): number {
+  push(data: Buffer, mayContinue: (at: number) => boolean = always): number {
     let at = 0
     while (at < data.length && !this.#stopped) {
       at = this.#waiting === undefined ? this.#readLine(data, at) : this.#fillPayload(data, at)
-      if (!mayGoOn(at)) break
+      if (!mayContinue(at)) break
     }
     return at
   }
@@ -95,7 +95,7 @@ export class FrameDecoder<M> {
     const end = next + bytes
     if (end <= data.length) {
       const payload = data.subarray(next, end)
-      // What was read will be released, what was in it lives on.
+      // The read buffer will be released, but the payload is kept.
       this.#reader.deliver(message, isReleasable(data) ? Buffer.from(payload) : payload)
       return end
     }
@@ -132,11 +132,11 @@ export class FrameDecoder<M> {
 }
 
 function parseLine(line: string): unknown {
-  if (!mayBeMessage(line)) throw new ProtocolBreach('a line cannot be a message')
+  if (!couldBeMessage(line)) throw new ProtocolBreach('a line cannot be a message')
   try {
     return JSON.parse(line)
   } catch (cause) {
-    // A line that nests too deep overflows the parser's stack: as bad as one that is no JSON.
+    // A line that nests too deeply overflows the parser's stack. That is a breach as well.
     const what = cause instanceof SyntaxError ? 'not JSON' : 'cannot be parsed'
     throw new ProtocolBreach(`a line is ${what}`)
   }

@@ -8,7 +8,7 @@ import { encodeLine } from './encode.ts'
 import { FrameDecoder } from './frame-decoder.ts'
 import { ProtocolBreach, type WorkerMessage } from './messages.ts'
 import { encodeStart } from './start-message.ts'
-import { checkWorkerMessage, workerPayloadBytes } from './validate-message.ts'
+import { validateWorkerMessage, workerPayloadBytes } from './validate-message.ts'
 
 const GOLDEN = join(import.meta.dir, '../../../protocol/golden')
 const read = (file: string) => readFileSync(join(GOLDEN, file))
@@ -18,7 +18,7 @@ const frames = (direction: string, valid: boolean) =>
 function decode(bytes: Buffer): { messages: WorkerMessage[]; whole: boolean } {
   const messages: WorkerMessage[] = []
   const decoder = new FrameDecoder<WorkerMessage>({
-    check: checkWorkerMessage,
+    check: validateWorkerMessage,
     payloadBytes: workerPayloadBytes,
     deliver: (message) => messages.push(message),
   })
@@ -73,8 +73,11 @@ test('encodes the golden start byte for byte', () => {
   const spec = {
     functionName: details.function,
     functionId: details.function_id,
-    ...{ project: details.project, version: details.version, handler: details.handler },
-    ...{ env: details.env, capabilities: message.capabilities },
+    project: details.project,
+    version: details.version,
+    handler: details.handler,
+    env: details.env,
+    capabilities: message.capabilities,
   }
   const load = { loadMs: message.limits.load_ms, loadCpuMs: message.limits.load_cpu_ms }
   const bundle = payload.subarray(payload.indexOf(10) + 1)

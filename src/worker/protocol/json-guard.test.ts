@@ -1,6 +1,6 @@
 /** Lines that are refused before they are parsed, and that no message is. */
 import { expect, test } from 'bun:test'
-import { mayBeMessage } from './json-guard.ts'
+import { couldBeMessage } from './json-guard.ts'
 
 const N = 50_000
 const header = (i: number) => [`x-${i}`, 'a "quoted", [bracketed] {value} \\']
@@ -20,7 +20,7 @@ test.each([
   ['a log that ends in backslashes', { type: 'log', level: 'info', message: '\\'.repeat(N) }],
   ['an error', { type: 'error', code: 'HANDLER_ERROR', message: 'x', stack: 'at a\n'.repeat(N) }],
 ])('%s may be one', (_, message) => {
-  expect(mayBeMessage(JSON.stringify(message))).toBe(true)
+  expect(couldBeMessage(JSON.stringify(message))).toBe(true)
 })
 
 test.each([
@@ -34,5 +34,5 @@ test.each([
   ['a text without end', `{"message":"${'x'.repeat(N)}\\"`],
   ['closing brackets', `{${']'.repeat(N)}`],
 ])('%s are none', (_, line) => {
-  expect(mayBeMessage(line)).toBe(false)
+  expect(couldBeMessage(line)).toBe(false)
 })

@@ -4,7 +4,7 @@
  */
 import { MAX_HEADERS } from './limits.ts'
 
-/** Characters. A shorter line is cheap to parse, whatever it holds. */
+/** Characters. A shorter line is cheap to parse, whatever it contains. */
 const LONG = 1024
 /** An object, its headers, a header. */
 const MAX_DEPTH = 3
@@ -19,8 +19,8 @@ const ARRAY_END = 0x5d
 const OBJECT = 0x7b
 const OBJECT_END = 0x7d
 
-/** Could it be a message: one flat object, with a list of pairs at most in it? */
-export function mayBeMessage(line: string): boolean {
+/** @returns false if the line cannot be a message: one flat object with at most one list of pairs */
+export function couldBeMessage(line: string): boolean {
   return line.length <= LONG || isFlat(line)
 }
 
@@ -51,7 +51,7 @@ function isFlat(line: string): boolean {
   return depth === 0
 }
 
-/** Where the quote is that ends it; -1 where there is none. */
+/** The index of the closing quote; -1 if there is none. */
 function endOfString(line: string, start: number): number {
   for (let end = line.indexOf('"', start + 1); end !== -1; end = line.indexOf('"', end + 1)) {
     let before = end - 1

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FrameDecoder } from './frame-decoder.ts'
-import { Intake } from './read-scheduler.ts'
+import { ReadScheduler } from './read-scheduler.ts'
 
 const LINES = 5000
 
@@ -9,7 +9,7 @@ let calls: string[]
 let broken: unknown[]
 
 /** An intake of numbered lines; every read of one is noted in `read`. */
-function intake(offset = 0): { intake: Intake; decoder: FrameDecoder<number> } {
+function intake(offset = 0): { intake: ReadScheduler; decoder: FrameDecoder<number> } {
   const decoder = new FrameDecoder<number>({
     check: (value) => {
       if (typeof value !== 'number') throw new Error('no number')
@@ -19,7 +19,7 @@ function intake(offset = 0): { intake: Intake; decoder: FrameDecoder<number> } {
     deliver: (n) => read.push(offset + n),
   })
   const source = { pause: () => calls.push('pause'), resume: () => calls.push('resume') }
-  return { decoder, intake: new Intake(decoder, source, (cause) => broken.push(cause)) }
+  return { decoder, intake: new ReadScheduler(decoder, source, (cause) => broken.push(cause)) }
 }
 
 const lines = (from: number, to: number) =>
@@ -101,7 +101,7 @@ test('a pause holds back what is left and what comes, and then goes on in order'
 })
 
 describe('nothing more is read', () => {
-  test('after a frame that is none: it is told once', async () => {
+  test('after a frame that is not valid: the breach is reported once', async () => {
     const { intake: flooded, decoder } = intake()
     flooded.receive(Buffer.concat([lines(0, LINES), Buffer.from('"x"\n'), lines(0, LINES)]))
     await turns(() => broken.length > 0)

@@ -24,34 +24,34 @@ function readLater(read: () => void): void {
 }
 
 export interface Source {
-  /** Nothing more is to be received, until `resume`. */
+  /** Stops receiving until `resume`. */
   pause(): void
   resume(): void
 }
 
-export class Intake {
+export class ReadScheduler {
   readonly #decoder: FrameDecoder<unknown>
   readonly #source: Source
-  readonly #broke: (cause: unknown) => void
-  /** Received and not read yet. */
+  readonly #onBreach: (cause: unknown) => void
+  /** Received, but not read yet. */
   #rest: Buffer = NOTHING
-  /** Nothing is read before, ms of performance.now(). */
-  #restsUntil = 0
+  /** Nothing is read before this time, ms of performance.now(). */
+  #pausedUntil = 0
   #paused = false
   #stopped = false
 
-  /** @param broke called with what the decoder threw */
-  constructor(decoder: FrameDecoder<unknown>, source: Source, broke: (cause: unknown) => void) {
+  /** @param onBreach called with what the decoder threw */
+  constructor(decoder: FrameDecoder<unknown>, source: Source, onBreach: (cause: unknown) => void) {
     this.#decoder = decoder
     this.#source = source
-    this.#broke = broke
+    this.#onBreach = onBreach
   }
 
-  /** `data` is not kept. */
+  /** Reads `data`, or copies what cannot be read now. */
   receive(data: Buffer): void {
     if (this.#stopped) return
     const idle = this.#rest.length === 0
-    if (idle && performance.now() >= this.#restsUntil) {
+    if (idle && performance.now() >= this.#pausedUntil) {
       const at = this.#read(data)
       if (at < data.length) this.#keep(Buffer.from(data.subarray(at)))
       return
@@ -65,10 +65,10 @@ export class Intake {
 
   /** Reads nothing for `ms` after this frame: the delay for a worker that floods the host. */
   pauseFor(ms: number): void {
-    this.#restsUntil = performance.now() + ms
+    this.#pausedUntil = performance.now() + ms
   }
 
-  /** Nothing more comes: what is left is read at once. */
+  /** The channel is closed: reads what is left at once. */
   finish(): void {
     const rest = this.#rest
     this.#rest = NOTHING
@@ -87,12 +87,12 @@ export class Intake {
   }
 
   #schedule(): void {
-    const ms = this.#restsUntil - performance.now()
-    if (ms > 0) setTimeout(() => this.#goOn(), ms)
-    else readLater(() => this.#goOn())
+    const ms = this.#pausedUntil - performance.now()
+    if (ms > 0) setTimeout(() => this.#continue(), ms)
+    else readLater(() => this.#continue())
   }
 
-  #goOn(): void {
+  #continue(): void {
     const rest = this.#rest
     if (rest.length === 0) return
     this.#rest = NOTHING
@@ -105,19 +105,19 @@ export class Intake {
     }
   }
 
-  /** One slice; how many bytes it took. */
+  /** Reads one slice. @returns the number of bytes read */
   #read(data: Buffer): number {
     const start = performance.now()
     const end = start + SLICE_MS
     let steps = 0
-    const mayGoOn = (at: number) => {
-      if (at >= SLICE_BYTES || this.#restsUntil > start) return false
+    const mayContinue = (at: number) => {
+      if (at >= SLICE_BYTES || this.#pausedUntil > start) return false
       return ++steps % CLOCK_STEPS !== 0 || (steps < SLICE_STEPS && performance.now() < end)
     }
     try {
-      return this.#decoder.push(data, mayGoOn)
+      return this.#decoder.push(data, mayContinue)
     } catch (cause) {
-      this.#broke(cause)
+      this.#onBreach(cause)
       return data.length
     }
   }

@@ -5,7 +5,7 @@ import { asciiJson, encodeLine } from './encode.ts'
 import { MAX_START_BYTES, MAX_START_LINE_BYTES, PROTOCOL_VERSION } from './limits.ts'
 import type { StartDetails, StartLimits } from './messages.ts'
 
-/** CPU time that the kernel grants a worker's whole life: a backstop behind the budgets. */
+/** CPU time that the kernel grants to a worker's whole life, ms. The budgets of its invocations end earlier. */
 export function cpuLifeMs(maxCpuMs: number): number {
   return 10 * maxCpuMs + 60_000
 }

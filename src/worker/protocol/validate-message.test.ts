@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ProtocolBreach } from './messages.ts'
-import { checkWorkerMessage } from './validate-message.ts'
+import { validateWorkerMessage } from './validate-message.ts'
 
 const response = { type: 'response', id: 1, status: 200, headers: [] as unknown, end: true }
 const done = { type: 'done', id: 1, cpu_us: 0, heap_bytes: 0 }
@@ -54,7 +54,7 @@ describe('a message of a worker', () => {
     ['another protocol', { type: 'ready', protocol: 2, engine: 'x', init_us: 1 }],
     ['an engine without end', { type: 'ready', protocol: 1, engine: 'x'.repeat(101), init_us: 1 }],
   ])('with %s is a breach', (_what, message) => {
-    expect(() => checkWorkerMessage(message)).toThrow(ProtocolBreach)
+    expect(() => validateWorkerMessage(message)).toThrow(ProtocolBreach)
   })
 
   test('may carry any byte but NUL, CR and LF in a header value', () => {
@@ -63,11 +63,11 @@ describe('a message of a worker', () => {
       if (unit !== 10 && unit !== 13) value += String.fromCharCode(unit)
     }
     const message = { ...response, headers: [['x-bytes', value]] }
-    expect(checkWorkerMessage(message)).toBe(message as never)
+    expect(validateWorkerMessage(message)).toBe(message as never)
   })
 
   test('may carry 64 KiB of headers', () => {
     const message = { ...response, headers: [['ab', 'x'.repeat(65_534)]] }
-    expect(checkWorkerMessage(message)).toBe(message as never)
+    expect(validateWorkerMessage(message)).toBe(message as never)
   })
 })

@@ -1,6 +1,6 @@
 /**
- * Validates what a worker sends. All of it is hostile input: whatever is not exactly a message is a
- * breach. It is written by hand, because it runs for every message: a schema library would allocate.
+ * Validates what a worker sends. All of it is hostile input: everything that is not exactly a message
+ * is a breach. It is written by hand, because it runs for every message: a schema library would allocate.
  * protocol/messages.json describes the same rules, and the golden frames made from it test them.
  */
 import {
@@ -38,20 +38,27 @@ interface Check {
 }
 
 const CHECKS: Record<string, Check> = {
-  response: check(checkResponse, 'id', 'status', 'headers', 'bytes', 'end'),
-  done: check(checkDone, 'id', 'cpu_us', 'heap_bytes'),
-  chunk: check(checkChunk, 'id', 'bytes'),
-  end: check((m) => checkBodyId(m.id), 'id'),
-  credit: check(checkCredit, 'id', 'bytes'),
+  response: check(validateResponse, 'id', 'status', 'headers', 'bytes', 'end'),
+  done: check(validateDone, 'id', 'cpu_us', 'heap_bytes'),
+  chunk: check(validateChunk, 'id', 'bytes'),
+  end: check((m) => validateBodyId(m.id), 'id'),
+  credit: check(validateCredit, 'id', 'bytes'),
   fetch: check(
-    checkFetch,
-    ...['id', 'invocation', 'method', 'url', 'headers', 'redirect', 'bytes', 'end'],
+    validateFetch,
+    'id',
+    'invocation',
+    'method',
+    'url',
+    'headers',
+    'redirect',
+    'bytes',
+    'end',
   ),
-  log: check(checkLog, 'id', 'level', 'message'),
-  pong: check((m) => checkCount(m.n, 'n', Number.MAX_SAFE_INTEGER), 'n'),
-  error: check(checkError, 'id', 'code', 'message', 'stack'),
-  cancel: check(checkCancel, 'id', 'reason'),
-  ready: check(checkReady, 'protocol', 'engine', 'init_us'),
+  log: check(validateLog, 'id', 'level', 'message'),
+  pong: check((m) => validateCount(m.n, 'n', Number.MAX_SAFE_INTEGER), 'n'),
+  error: check(validateError, 'id', 'code', 'message', 'stack'),
+  cancel: check(validateCancel, 'id', 'reason'),
+  ready: check(validateReady, 'protocol', 'engine', 'init_us'),
 }
 // A type such as 'constructor' must not find what every object inherits.
 Object.setPrototypeOf(CHECKS, null)
@@ -63,9 +70,9 @@ function check(run: (m: Fields) => void, ...keys: string[]): Check {
 /**
  * Takes one parsed line as a worker's message.
  *
- * @throws {ProtocolBreach} where it is none: unknown type or key, missing or ill-typed field, out of bounds
+ * @throws {ProtocolBreach} if it is not valid: unknown type or key, missing or ill-typed field, out of bounds
  */
-export function checkWorkerMessage(value: unknown): WorkerMessage {
+export function validateWorkerMessage(value: unknown): WorkerMessage {
   if (typeof value !== 'object' || value === null)
     throw new ProtocolBreach('a line is not a JSON object')
   const message = value as Fields
@@ -84,16 +91,16 @@ export function workerPayloadBytes(message: WorkerMessage): number {
   return message.type === 'chunk' ? message.bytes : -1
 }
 
-function checkResponse(m: Fields): void {
-  checkId(m.id)
+function validateResponse(m: Fields): void {
+  validateId(m.id)
   const status = m.status
   if (!isInteger(status) || status < 200 || status > 599) bad('status')
-  if (m.bytes !== undefined) checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+  if (m.bytes !== undefined) validateCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (typeof m.end !== 'boolean') bad('end')
-  checkHeaders(m.headers)
+  validateHeaders(m.headers)
 }
 
-function checkHeaders(headers: unknown): void {
+function validateHeaders(headers: unknown): void {
   if (!Array.isArray(headers)) bad('headers')
   if (headers.length > MAX_HEADERS) throw new ProtocolBreach('too many headers')
   let bytes = 0
@@ -109,72 +116,72 @@ function checkHeaders(headers: unknown): void {
   if (bytes > MAX_HEADERS_BYTES) throw new ProtocolBreach('headers too large')
 }
 
-function checkFetch(m: Fields): void {
+function validateFetch(m: Fields): void {
   if (typeof m.id !== 'string' || !FETCH_ID.test(m.id)) bad('id')
-  checkId(m.invocation, 'invocation')
+  validateId(m.invocation, 'invocation')
   const { method } = m
   if (typeof method !== 'string' || !HEADER_NAME.test(method)) bad('method')
   if (FORBIDDEN_METHOD.test(method)) bad('method')
   if (typeof m.url !== 'string') bad('url')
   if (!REDIRECT_MODES.has(m.redirect)) bad('redirect')
-  if (m.bytes !== undefined) checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+  if (m.bytes !== undefined) validateCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (typeof m.end !== 'boolean') bad('end')
-  checkHeaders(m.headers)
+  validateHeaders(m.headers)
 }
 
-function checkDone(m: Fields): void {
-  checkId(m.id)
-  checkCount(m.cpu_us, 'cpu_us', Number.MAX_SAFE_INTEGER)
-  checkCount(m.heap_bytes, 'heap_bytes', Number.MAX_SAFE_INTEGER)
+function validateDone(m: Fields): void {
+  validateId(m.id)
+  validateCount(m.cpu_us, 'cpu_us', Number.MAX_SAFE_INTEGER)
+  validateCount(m.heap_bytes, 'heap_bytes', Number.MAX_SAFE_INTEGER)
 }
 
-function checkChunk(m: Fields): void {
-  checkBodyId(m.id)
-  checkCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
+function validateChunk(m: Fields): void {
+  validateBodyId(m.id)
+  validateCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (m.bytes === 0) bad('bytes')
 }
 
-function checkCredit(m: Fields): void {
-  checkBodyId(m.id)
-  checkCount(m.bytes, 'bytes', CREDIT_WINDOW_BYTES)
+function validateCredit(m: Fields): void {
+  validateBodyId(m.id)
+  validateCount(m.bytes, 'bytes', CREDIT_WINDOW_BYTES)
 }
 
-function checkLog(m: Fields): void {
-  if (m.id !== undefined) checkId(m.id)
+function validateLog(m: Fields): void {
+  if (m.id !== undefined) validateId(m.id)
   if (!LOG_LEVELS.has(m.level)) bad('level')
   if (typeof m.message !== 'string') bad('message')
 }
 
-function checkError(m: Fields): void {
-  if (m.id !== undefined) checkId(m.id)
+function validateError(m: Fields): void {
+  if (m.id !== undefined) validateId(m.id)
   if (!ERROR_CODES.has(m.code)) bad('code')
   if (m.code === 'BUNDLE_LOAD_ERROR' && m.id !== undefined) bad('code')
   if (typeof m.message !== 'string') bad('message')
   if (m.stack !== undefined && typeof m.stack !== 'string') bad('stack')
 }
 
-function checkCancel(m: Fields): void {
-  checkBodyId(m.id)
+function validateCancel(m: Fields): void {
+  validateBodyId(m.id)
   if (typeof m.reason !== 'string') bad('reason')
 }
 
-function checkReady(m: Fields): void {
+function validateReady(m: Fields): void {
   if (m.protocol !== PROTOCOL_VERSION)
     throw new ProtocolBreach('ready has another protocol version')
   if (typeof m.engine !== 'string' || m.engine.length > MAX_ENGINE_NAME) bad('engine')
-  checkCount(m.init_us, 'init_us', Number.MAX_SAFE_INTEGER)
+  validateCount(m.init_us, 'init_us', Number.MAX_SAFE_INTEGER)
 }
 
-function checkId(id: unknown, field = 'id'): void {
+function validateId(id: unknown, field = 'id'): void {
   if (!isInteger(id) || id < 1) bad(field)
 }
 
-function checkBodyId(id: unknown): void {
+function validateBodyId(id: unknown): void {
   if (typeof id === 'string' && FETCH_ID.test(id)) return
-  checkId(id)
+  validateId(id)
 }
 
-function checkCount(value: unknown, field: string, max: number): void {
+function validateCount(value: unknown, field: string, max: number): void {
   if (!isInteger(value) || value < 0 || value > max) bad(field)
 }
 

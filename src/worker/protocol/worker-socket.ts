@@ -2,9 +2,9 @@
 import type { Socket } from 'bun'
 import { isReleasable, release } from '../../lib/bytes.ts'
 
-/** Who has a channel's socket: a worker, or a connection that waits for one. */
+/** The owner of a channel's socket: a worker, or a connection that waits for one. */
 export interface ChannelPeer {
-  /** `data` is not to be kept where it is releasable. */
+  /** `data` must not be kept if it is releasable. */
   receive(data: Buffer): void
   /** The socket takes bytes again. */
   drain(): void

@@ -1,8 +1,8 @@
-/** Random lines, near and far of a template's: each is a message of a known shape, or a breach. */
+/** Random lines, similar to messages of the zygote or not: each is a valid message or a breach. */
 import { expect, test } from 'bun:test'
 import { seeded } from '../../testing/prng.ts'
 import { ProtocolBreach } from './messages.ts'
-import { checkTemplateMessage } from './zygote-messages.ts'
+import { validateZygoteMessage } from './zygote-messages.ts'
 
 const MESSAGES: Record<string, unknown>[] = [
   { type: 'listening', layers: ['seccomp'] },
@@ -12,8 +12,25 @@ const MESSAGES: Record<string, unknown>[] = [
   { type: 'launch-failed', what: 'root', errno: 'EPERM' },
 ]
 const VALUES: unknown[] = [
-  ...[null, true, -1, 1.5, 2 ** 60, 0, 9, '', 'x', '__proto__', [], ['x'], [1], [['x']], {}],
-  ...[{ toString: 1 }, { length: 3 }, Number.NaN, 'toString'],
+  null,
+  true,
+  -1,
+  1.5,
+  2 ** 60,
+  0,
+  9,
+  '',
+  'x',
+  '__proto__',
+  [],
+  ['x'],
+  [1],
+  [['x']],
+  {},
+  { toString: 1 },
+  { length: 3 },
+  Number.NaN,
+  'toString',
 ]
 const SHAPES: Record<string, Record<string, (value: unknown) => boolean>> = {
   listening: { layers: isNames },
@@ -53,7 +70,7 @@ test('lines as they are, changed in places, and none at all', () => {
   for (let i = 0; i < 20_000; i++) {
     const value = line(random)
     try {
-      const message = checkTemplateMessage(value) as unknown as Record<string, unknown>
+      const message = validateZygoteMessage(value) as unknown as Record<string, unknown>
       const shape = SHAPES[message.type as string] ?? {}
       const wrong = Object.entries(shape).filter(([key, holds]) => !holds(message[key]))
       expect([seed, value, wrong.map(([key]) => key)]).toEqual([seed, value, []])

@@ -1,4 +1,4 @@
-/** What is written to a subtree of cgroups. A folder stands for it; whether the kernel heeds it is below. */
+/** What is written to a cgroup subtree. A directory replaces it; the last test uses the kernel's own. */
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,9 +14,16 @@ const root = mkdtempSync(join(tmpdir(), 'functions-cgroups-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const spec = (functionId: string, changes: Partial<WorkerSpec> = {}): WorkerSpec => ({
-  ...{ functionId, functionName: 'a', project: 'default', version: 'v1', handler: 'default' },
-  ...{ runtime: 'quickjs-ng', env: {}, capabilities: namedProfile('strict', 'default') },
-  ...{ loadBundle: async () => new Uint8Array(), mapStack: (stack: string) => stack },
+  functionId,
+  functionName: 'a',
+  project: 'default',
+  version: 'v1',
+  handler: 'default',
+  runtime: 'quickjs-ng',
+  env: {},
+  capabilities: namedProfile('strict', 'default'),
+  loadBundle: async () => new Uint8Array(),
+  mapStack: (stack: string) => stack,
   ...changes,
 })
 
@@ -69,10 +76,10 @@ describe('a delegated subtree', () => {
 })
 
 describe('a write that fails', () => {
-  /** Root may write any file; no one writes to a folder. */
+  /** Root may write to any file, but nobody can write to a directory. */
   const block = (...path: string[]) => mkdirSync(join(root, own, ...path), { recursive: true })
 
-  test('of a limit: the process is not moved, and who asked is told', () => {
+  test('of a limit: the process is not moved, and the caller gets the error', () => {
     const cgroups = Cgroups.take(root, own) as Cgroups
     block('func-a/memory.max')
     expect(() => cgroups.add(spec('func-a'), 7)).toThrow('EISDIR')
@@ -99,13 +106,15 @@ describe('a write that fails', () => {
     expect(read('func-a/pids.max')).toBe('1')
   })
 
-  test('when the subtree is taken: there is none, and it says who delegates', () => {
+  test('when the subtree is taken: there is none, and the reason names the unit that delegates', () => {
     rmSync(join(root, own, 'cgroup.subtree_control'))
     block('cgroup.subtree_control')
-    expect(Cgroups.take(root, own)).toMatch(/not delegated to us \(EISDIR\); scripts\/functions/)
+    expect(Cgroups.take(root, own)).toMatch(
+      /not delegated to the service \(EISDIR\).* scripts\/functions/,
+    )
   })
 
-  test('of the leaf: no controllers are handed down while processes are in the way', () => {
+  test('of the leaf: no controllers are enabled while processes are in the group', () => {
     block('service/cgroup.procs')
     expect(Cgroups.take(root, own)).toContain('not delegated')
     expect(read('cgroup.subtree_control')).toBe('')
@@ -134,7 +143,7 @@ test('the more workers a function has, the less each counts', () => {
 
 const delegated = kernelGroup()
 
-/** Our own cgroup, where the kernel would let us make groups with limits in it. */
+/** The cgroup of this process, if the kernel allows to make groups with limits in it. */
 function kernelGroup(): string {
   try {
     const path = /^0::(\/.*)$/m.exec(readFileSync('/proc/self/cgroup', 'latin1'))?.[1] ?? ''

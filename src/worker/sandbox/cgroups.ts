@@ -1,4 +1,4 @@
-/** One cgroup for each function, below our own: what its workers use together has an end. */
+/** One cgroup for each function, below the cgroup of the service: it limits all workers of the function together. */
 import {
   accessSync,
   constants,
@@ -14,13 +14,18 @@ import { maxProcesses } from './sandbox.ts'
 
 const ROOT = '/sys/fs/cgroup'
 const NEEDED = ['cpu', 'memory', 'pids']
-/** Our own processes lie beside the functions: a group with controllers for others holds none itself. */
-const OWN_LEAF = 'service'
-/** Beyond what a tenant may use: the engine, its stacks, what the kernel counts to a process. */
+/** The leaf for the service itself: a cgroup that delegates controllers must not contain processes. */
+const SERVICE_LEAF = 'service'
+/** Memory beyond a worker's limit, for the engine, stacks and kernel memory of its process. */
 const OVERHEAD_BYTES = 32 * 2 ** 20
 const CPU_WEIGHT = 100
-/** Of our own processes, which all functions wait for. */
-const OWN_WEIGHT = 1000
+/** The service has a higher weight, because all functions wait for it. */
+const SERVICE_WEIGHT = 1000
+
+const NO_CGROUPS =
+  'this machine has no cgroup v2 at /sys/fs/cgroup: mount it, or boot with systemd.unified_cgroup_hierarchy=1'
+const notDelegated = (group: string, code: string | undefined) =>
+  `the cgroup ${group} is not delegated to the service (${code}): start it with scripts/functions.service, which has Delegate=yes`
 
 interface Group {
   path: string
@@ -36,49 +41,49 @@ export class Cgroups {
   }
 
   /**
-   * Takes the subtree that was delegated to us, and moves us into a leaf of it.
+   * Takes the subtree that was delegated to the service, and moves the service into a leaf of it.
    *
    * @param root where the hierarchy is mounted
    * @param own this process's place in it; read from /proc unless given
-   * @returns why not, where there is none
+   * @returns the reason, as the start of a sentence, if there is no subtree to take
    */
   static take(root = ROOT, own = ownGroup()): Cgroups | string {
     const why = Cgroups.obstacle(root, own)
     if (why !== undefined) return why
     const base = join(root, own as string)
     try {
-      const leaf = join(base, OWN_LEAF)
+      const leaf = join(base, SERVICE_LEAF)
       mkdirSync(leaf, { recursive: true })
       for (const pid of pidsIn(base)) move(pid, leaf)
       const enabled = NEEDED.map((name) => `+${name}`).join(' ')
       writeFileSync(join(base, 'cgroup.subtree_control'), enabled)
-      writeFileSync(join(leaf, 'cpu.weight'), `${OWN_WEIGHT}`)
+      writeFileSync(join(leaf, 'cpu.weight'), `${SERVICE_WEIGHT}`)
       return new Cgroups(base)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      return `our cgroup is not delegated to us (${code}); scripts/functions.service has it delegated`
+      return notDelegated(own as string, code)
     }
   }
 
-  /** Why there is no subtree to take, as far as can be seen without taking it. */
+  /** The reason why there is no subtree to take, found without taking it. */
   static obstacle(root = ROOT, own = ownGroup()): string | undefined {
-    if (own === undefined) return 'this machine has no cgroup v2'
+    if (own === undefined) return NO_CGROUPS
     try {
       const path = join(root, own, 'cgroup.controllers')
       const has = readFileSync(path, 'latin1').trim().split(/\s+/)
       const missing = NEEDED.filter((name) => !has.includes(name))
-      if (missing.length > 0) return `our cgroup lacks the controllers ${missing.join(', ')}`
+      if (missing.length > 0) {
+        return `the cgroup ${own} of the service lacks the controllers ${missing.join(', ')}: enable them in cgroup.subtree_control of its parent`
+      }
       accessSync(join(root, own, 'cgroup.subtree_control'), constants.W_OK)
       return undefined
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      return code === 'EACCES' || code === 'EPERM'
-        ? 'our cgroup is not delegated to us; scripts/functions.service has it delegated'
-        : 'this machine has no cgroup v2 at /sys/fs/cgroup'
+      return code === 'EACCES' || code === 'EPERM' ? notDelegated(own, code) : NO_CGROUPS
     }
   }
 
-  /** Moves a worker's process in with those of its function; one that cannot be moved raises no limit. */
+  /** Moves a worker's process into the cgroup of its function. A process that cannot be moved raises no limit. */
   add(spec: WorkerSpec, pid: number): void {
     const group = this.#group(spec.functionId)
     group.pids.add(pid)
@@ -91,7 +96,7 @@ export class Cgroups {
     }
   }
 
-  /** Its process is gone; the group goes with the last one. */
+  /** The process ended. The cgroup is removed with the last process. */
   remove(spec: WorkerSpec, pid: number): void {
     const group = this.#groups.get(spec.functionId)
     if (group === undefined || !group.pids.delete(pid)) return
@@ -103,7 +108,7 @@ export class Cgroups {
     try {
       rmdirSync(group.path)
     } catch {
-      // A process of it is not quite gone: the next worker of the function finds the group again.
+      // A process has not quite ended. The next worker of the function uses the cgroup again.
     }
   }
 
@@ -135,7 +140,7 @@ function ownGroup(): string | undefined {
   }
 }
 
-/** A process that ended meanwhile needs no place. */
+/** Ignores a process that has ended. */
 function move(pid: string, group: string): void {
   try {
     writeFileSync(join(group, 'cgroup.procs'), pid)
@@ -144,7 +149,7 @@ function move(pid: string, group: string): void {
   }
 }
 
-/** A kernel that does not count swap has no file for it, and lets none be made. */
+/** A kernel that does not account for swap has no such file, and does not allow to create it. */
 function forbidSwap(group: string): void {
   const path = join(group, 'memory.swap.max')
   try {

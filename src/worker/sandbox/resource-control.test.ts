@@ -1,4 +1,4 @@
-/** What holds a worker: its function's cgroup, or its nice where the kernel does not take it in. */
+/** What limits a worker: the cgroup of its function, or its nice value if the kernel refuses the cgroup. */
 import { afterAll, beforeEach, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { getPriority, tmpdir } from 'node:os'
@@ -6,16 +6,22 @@ import { join } from 'node:path'
 import { namedProfile } from '../../capabilities/profiles.ts'
 import type { Worker, WorkerSpec } from '../worker.ts'
 import { Cgroups } from './cgroups.ts'
-import { niceOf, Shares } from './resource-control.ts'
+import { niceOf, ResourceControl } from './resource-control.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'functions-shares-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 const spec: WorkerSpec = {
-  ...{ functionId: 'func-a', functionName: 'a', project: 'default', version: 'v1' },
-  ...{ handler: 'default', runtime: 'quickjs-ng', env: {} },
-  ...{ capabilities: namedProfile('strict', 'default') },
-  ...{ loadBundle: async () => new Uint8Array(), mapStack: (stack: string) => stack },
+  functionId: 'func-a',
+  functionName: 'a',
+  project: 'default',
+  version: 'v1',
+  handler: 'default',
+  runtime: 'quickjs-ng',
+  env: {},
+  capabilities: namedProfile('strict', 'default'),
+  loadBundle: async () => new Uint8Array(),
+  mapStack: (stack: string) => stack,
 }
 
 let count = 0
@@ -35,19 +41,20 @@ beforeEach(() => {
   warnings = []
 })
 
-/** A process stands for a worker's; only what Shares looks at is there. */
+/** A process stands for a worker's; only what ResourceControl looks at is there. */
 function begin(): Worker & { pid: number } {
   const child = Bun.spawn(['sleep', '60'])
   processes.push(child)
   return { pid: child.pid, state: 'ready' } as Worker & { pid: number }
 }
 
-async function placed(shares: Shares, worker: Worker): Promise<void> {
+async function placed(shares: ResourceControl, worker: Worker): Promise<void> {
   shares.place(worker, spec)
   await Bun.sleep(100)
 }
 
-const shares = (cgroups?: Cgroups) => new Shares((_, message) => warnings.push(message), cgroups)
+const shares = (cgroups?: Cgroups) =>
+  new ResourceControl((_, message) => warnings.push(message), cgroups)
 
 test('without cgroups: the more workers, the nicer each', async () => {
   const all = shares()
@@ -65,17 +72,17 @@ test('with one: the process is moved, and shown so once it is', async () => {
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('cgroup')
   expect(readFileSync(join(root, own, 'func-a/cgroup.procs'), 'utf8')).toBe(`${worker.pid}`)
-  expect(getPriority(worker.pid)).toBe(0)
+  expect(getPriority(worker.pid)).toBe(getPriority())
 })
 
-test('where the kernel refuses: niced, shown as niced, and the operator is told', async () => {
+test('if the kernel refuses: the nice value is set and shown, and a warning is logged', async () => {
   const all = shares(Cgroups.take(root, own) as Cgroups)
   mkdirSync(join(root, own, 'func-a/memory.max'), { recursive: true })
   const worker = begin()
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('nice')
   expect(getPriority(worker.pid)).toBe(5)
-  expect(warnings.join()).toContain('not held by cgroup')
+  expect(warnings.join()).toContain('not limited by cgroup')
   all.remove(worker, spec)
 })
 
@@ -89,7 +96,7 @@ test('a process that ended meanwhile is no matter', async () => {
   expect(warnings).toEqual([])
 })
 
-test('a limit that cannot be lowered when a worker is gone is told, and ends nothing else', async () => {
+test('a limit that cannot be lowered when a worker is gone is logged, and ends nothing else', async () => {
   const all = shares(Cgroups.take(root, own) as Cgroups)
   const workers = [begin(), begin()]
   for (const worker of workers) await placed(all, worker)
@@ -100,7 +107,7 @@ test('a limit that cannot be lowered when a worker is gone is told, and ends not
   expect(warnings).toEqual([expect.stringContaining('EISDIR')])
 })
 
-test('no worker goes before its service, whatever the priority of that', () => {
+test('no worker has a higher priority than its service', () => {
   expect([1, 2, 100].map((workers) => niceOf(workers, 10))).toEqual([10, 13, 19])
   expect(niceOf(1, 19)).toBe(19)
   expect(niceOf(1, -5)).toBe(5)

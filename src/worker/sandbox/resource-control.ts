@@ -1,40 +1,40 @@
-/** Sees to it that no function takes more of the machine than is its own: by cgroups, else by nice. */
+/** Limits each function's share of the machine, by cgroups or else by nice values. */
 import { writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import { leadsSession } from '../../lib/procfs.ts'
 import type { LogLevel, Worker, WorkerSpec } from '../worker.ts'
 import type { Cgroups } from './cgroups.ts'
 
-/** From a worker's start until its process is looked for: nothing of a request waits for that. */
+/** Delay before a new worker's process is looked for, ms. No request waits for this. */
 const SETTLE_MS = 25
 const TRIES = 20
-/** What the launcher gives every process of a tenant's. */
+/** The nice value that the launcher gives to every worker. */
 const FIRST_NICE = 5
 const LAST_NICE = 19
-/** And a session of it, on top: the launcher's 10 for the first. */
+/** Added to the nice value for the process's autogroup; 5 + 5 matches session_nice in native/launcher/priority.c. */
 const SESSION_NICE = 5
 
 type Layer = 'cgroup' | 'nice'
 
-export class Shares {
+export class ResourceControl {
   readonly #cgroups: Cgroups | undefined
   readonly #log: (level: LogLevel, message: string) => void
-  /** Live processes by function: the more a function has, the less each of them counts. */
+  /** Live processes by function. The more a function has, the lower the priority of each. */
   readonly #counts = new Map<string, number>()
   readonly #placed = new Map<Worker, { pid: number; layer: Layer }>()
 
-  /** @param cgroups the subtree that is ours, where there is one */
+  /** @param cgroups the delegated subtree, if there is one */
   constructor(log: (level: LogLevel, message: string) => void, cgroups: Cgroups | undefined) {
     this.#log = log
     this.#cgroups = cgroups
   }
 
-  /** What holds a worker, as far as this class is concerned. The launcher nices every one. */
+  /** The layer that limits a worker. The launcher sets a nice value for every worker. */
   layerOf(worker: Worker): Layer {
     return this.#placed.get(worker)?.layer ?? 'nice'
   }
 
-  /** Finds the worker's process a little later, and puts it where it belongs. */
+  /** Finds the worker's process a little later, and moves it into its cgroup or sets its nice value. */
   place(worker: Worker, spec: WorkerSpec, tries = TRIES): void {
     setTimeout(() => {
       if (worker.state === 'gone') return
@@ -61,7 +61,7 @@ export class Shares {
     const cgroups = this.#cgroups
     const grouped = cgroups !== undefined && this.#try('cgroup', () => cgroups.add(spec, pid))
     this.#placed.set(worker, { pid, layer: grouped ? 'cgroup' : 'nice' })
-    if (!grouped) this.#try('nice', () => yieldTo(pid, niceOf(count, getPriority())))
+    if (!grouped) this.#try('nice', () => lowerPriority(pid, niceOf(count, getPriority())))
   }
 
   #try(layer: Layer, act: () => void): boolean {
@@ -69,33 +69,34 @@ export class Shares {
       act()
       return true
     } catch (error) {
-      // Its process ended in the meantime.
+      // ESRCH: the process has ended.
       if (!`${error}`.includes('ESRCH'))
-        this.#log('warn', `a worker is not held by ${layer}: ${error}`)
+        this.#log('warn', `a worker is not limited by ${layer}: ${error}`)
       return false
     }
   }
 }
 
 /**
- * Of the n-th live worker of a function: all of them together weigh about as much as one.
+ * The nice value of the n-th live worker of a function, so that all of them together weigh about as
+ * much as one.
  *
- * @param own of the service: none of its workers goes before it, and an ordinary user could not have that
+ * @param own the nice value of the service. No worker gets a lower one: an ordinary user cannot set it
  */
 export function niceOf(count: number, own = 0): number {
   return Math.min(LAST_NICE, Math.max(FIRST_NICE, own) + 3 * Math.floor(Math.log2(count)))
 }
 
-/** A process with a session of its own counts by that, where the kernel groups by session. */
-function yieldTo(pid: number, nice: number): void {
+/** If the kernel groups processes by session, the value of the session counts for a session leader. */
+function lowerPriority(pid: number, nice: number): void {
   setPriority(pid, nice)
   if (!leadsSession(pid)) return
   try {
     writeFileSync(`/proc/${pid}/autogroup`, `${Math.min(LAST_NICE, nice + SESSION_NICE)}`)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    // No such groups here; or, to an ordinary user, too many asked for at once, or of a process in
-    // which that user may not look. The launcher lowered the session.
+    // The kernel has no autogroups; or an ordinary user asked too often, or may not see the process.
+    // The launcher has lowered the priority of the session already.
     if (code !== 'ENOENT' && code !== 'EAGAIN' && code !== 'EACCES') throw error
   }
 }

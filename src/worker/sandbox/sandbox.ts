@@ -1,4 +1,4 @@
-/** What holds a worker in: its root, its namespaces, and the layers that it may not run without. */
+/** The sandbox of a worker: its root, its namespaces, and the layers that it requires. */
 
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -8,18 +8,18 @@ import { FunctionError } from '../../errors.ts'
 
 /**
  * `sealed`: an empty root and an empty network. `paths`: a root with the allowed paths in it. `open`:
- * the host's root, but for what is the service's own.
+ * the host's root, except for the files of the service.
  */
 export type SandboxKind = 'sealed' | 'paths' | 'open'
 
-/** Is a namespace to be had, to be tried, or not to be asked for? */
+/** Whether a namespace is required, tried, or not used. */
 export type NamespaceMode = 'required' | 'preferred' | 'off'
 
 export interface SandboxSettings {
   namespaces: NamespaceMode
-  /** The operator's word to run without a layer that a profile requires. */
+  /** The operator allows workers to run without a layer that their profile requires. */
   allowDegraded: boolean
-  /** What no worker may see of the host's root: paths without symbolic links. */
+  /** Paths of the host's root that no worker may see, without symbolic links. */
   covered: readonly string[]
 }
 
@@ -31,25 +31,25 @@ export interface Program {
 
 export interface Sandbox {
   kind: SandboxKind
-  /** Workers of the same key can be forked off one template. */
+  /** Workers of the same key can be forked from one zygote. */
   key: string
   /** For functions-launcher. */
   launcherFlags: string[]
-  /** For quickjs-worker, behind `--template` or `--worker`: what Landlock is to grant. */
+  /** For quickjs-worker, after `--template` or `--worker`: what Landlock grants. */
   workerFlags: string[]
-  /** The layers that it may not run without, by name. */
+  /** The layers that it must not run without, by name. */
   required: readonly string[]
-  /** It has the host's network; all others have the broker's alone. */
+  /** The worker has the host's network. All others reach a network only through the egress broker. */
   network: boolean
-  /** It may start programs, and so has a pid namespace of its own, with which they end. */
+  /** The worker may start programs, so it has its own pid namespace, and they end with it. */
   ownProcess: boolean
 }
 
-/** What programs are made of on any Linux; they may be read and executed where programs may be started. */
+/** Where Linux keeps programs and libraries. A function that may start programs may read and execute them. */
 const SYSTEM_PATHS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/etc/ld.so.cache']
 const DEVICES = ['/dev/null', '/dev/zero', '/dev/full', '/dev/random', '/dev/urandom']
 const TMP_BYTES = 64 * 2 ** 20
-/** Beyond what the cores of the machine make of them. */
+/** Processes and threads of a worker, besides two for each core. */
 const PROCESSES = 64
 const BUN_FILES = ['/etc/ld.so.cache']
 
@@ -60,7 +60,7 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
   const mounts = kind === 'paths' ? pathMounts(capabilities) : []
   const required = ['seccomp', ...requiredOf(kind, network)]
   if (ownProcess) required.push('pid_namespace')
-  // In the host's root its own /proc would be left in sight.
+  // In the host's root, the host's /proc would be visible otherwise.
   const proc = ownProcess || kind === 'open' ? ['--proc', 'preferred'] : []
   const processes = capabilities.allowChildProcess ? processFlags() : []
   return {
@@ -83,12 +83,12 @@ export function quickjsSandbox(capabilities: Capabilities, settings: SandboxSett
   }
 }
 
-/** Processes and threads of a worker that may have them: the engine of Bun has some for each core. */
+/** Processes and threads of a worker that may have them. Bun's engine has some for each core. */
 export function maxProcesses(): number {
   return PROCESSES + 2 * availableParallelism()
 }
 
-/** @param program what the worker executes; it closes none of its layers itself */
+/** @param program what the worker executes; it applies no layer to itself */
 export function bunSandbox(
   capabilities: Capabilities,
   settings: SandboxSettings,
@@ -118,8 +118,12 @@ export function bunSandbox(
       ...namespaceFlags(settings, network),
       ...rootFlags(kind, mounts, settings),
       ...(kind === 'open' ? [] : ['--tmp', `${TMP_BYTES}`]),
-      ...['--proc', 'preferred', '--landlock', 'preferred'],
-      ...['--seccomp', capabilities.allowChildProcess ? 'programs' : 'bun'],
+      '--proc',
+      'preferred',
+      '--landlock',
+      'preferred',
+      '--seccomp',
+      capabilities.allowChildProcess ? 'programs' : 'bun',
       ...processFlags(),
     ],
     workerFlags: [],
@@ -130,11 +134,11 @@ export function bunSandbox(
 }
 
 /**
- * Is every layer there that this sandbox may not be without?
+ * Validates that a worker has every layer that its sandbox requires.
  *
- * @throws {FunctionError} SANDBOX_UNAVAILABLE, with the layer and what to do
+ * @throws {FunctionError} SANDBOX_UNAVAILABLE, which names the layer and what to do
  */
-export function checkLayers(
+export function validateLayers(
   sandbox: Sandbox,
   layers: readonly string[],
   settings: SandboxSettings,
@@ -142,19 +146,19 @@ export function checkLayers(
   if (settings.allowDegraded) return
   const missing = sandbox.required.find((layer) => !layers.includes(layer))
   if (missing === undefined) return
-  const message = `the sandbox '${sandbox.kind}' needs the layer ${missing}, which is not available on this machine: ${remedy(missing)}; or run without it by setting sandbox.allow_degraded = true`
+  const message = `The sandbox '${sandbox.kind}' requires the layer ${missing}, which is not available on this machine. To make it available, ${remedy(missing)}. To run without it, set sandbox.allow_degraded = true.`
   throw new FunctionError('SANDBOX_UNAVAILABLE', message)
 }
 
-/** What brings a layer back. */
+/** What the operator can do to make a layer available, as the end of a sentence. */
 export function remedy(layer: string): string {
   if (layer.endsWith('_namespace')) {
     return 'start the service as root, or allow user namespaces (sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)'
   }
-  if (layer === 'landlock') return 'use a kernel from 5.13 on that has landlock among its lsm='
+  if (layer === 'landlock') return 'use Linux 5.13 or later with landlock in the lsm= boot option'
   if (layer === 'seccomp') return 'use a kernel with CONFIG_SECCOMP_FILTER'
   if (layer === 'uid') return 'start the service as root'
-  return 'see the documentation of the sandbox'
+  return "see 'Requirements' in docs/operations.md"
 }
 
 function kindOf({ allowFilesystem, allowedPaths, allowChildProcess }: Capabilities): SandboxKind {
@@ -167,12 +171,12 @@ function isRoot(entry: string): boolean {
   return allowedPath(entry).path === '/'
 }
 
-/** All else goes through the broker. */
+/** All other functions reach the network through the egress broker. */
 function hasHostNetwork(capabilities: Capabilities, kind: SandboxKind): boolean {
   return kind === 'open' && capabilities.allowNetwork && capabilities.allowedDomains.length === 0
 }
 
-/** The filter of a sealed worker alone keeps files and network away; the others have calls for both. */
+/** Seccomp alone keeps a sealed worker from files and network. The others have system calls for both. */
 function requiredOf(kind: SandboxKind, network: boolean): string[] {
   if (kind === 'sealed') return []
   return network ? ['mount_namespace'] : ['mount_namespace', 'network_namespace']
@@ -190,7 +194,7 @@ function processFlags(): string[] {
 }
 
 function rootFlags(kind: SandboxKind, mounts: string[], settings: SandboxSettings): string[] {
-  // Without a mount namespace nothing is mounted, but Landlock goes by the same paths.
+  // Without a mount namespace nothing is mounted, but Landlock uses the same paths.
   const covers = settings.covered.flatMap((path) => ['--cover', path])
   if (kind === 'sealed') return mounts
   return kind === 'open' ? ['--root', 'host', ...covers] : [...mounts, ...covers]
@@ -201,7 +205,7 @@ function pathMounts(capabilities: Capabilities): string[] {
   const programs = capabilities.allowChildProcess
     ? [...systemPaths().flatMap((path) => ['--mount-program', path]), ...ownDevices()]
     : []
-  // Folders come before what lies in them, which may have other rights.
+  // Directories come before their contents, which may have other rights.
   const ordered = paths.toSorted((a, b) => (a.path < b.path ? -1 : 1))
   return [...programs, ...ordered.flatMap(pathMount)]
 }
@@ -218,7 +222,7 @@ function ownDevices(): string[] {
   return DEVICES.flatMap((path) => ['--mount-device', path])
 }
 
-/** The same paths in the words of quickjs-worker. */
+/** The same paths as flags of quickjs-worker. */
 function landlockFlags(mounts: string[], ownProcess: boolean): string[] {
   const words: Record<string, string> = { '--mount-device': '--write' }
   const flags = mounts.map((word) => words[word] ?? word.replace(/^--mount-/, '--'))

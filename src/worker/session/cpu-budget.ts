@@ -1,18 +1,18 @@
-/** How much CPU time a worker may burn from now on, said as seldom as it is safe. */
+/** Rate-limited announcements of the CPU time that a worker may still use. */
 
-export class CpuAllowance {
+export class CpuBudget {
   readonly #slackMs: number
   readonly #renewMs: number
   readonly #allow: (cpuMs: number) => void
   #budgetMs = 0
   #changed = true
-  #saidAt = Number.NEGATIVE_INFINITY
+  #announcedAt = Number.NEGATIVE_INFINITY
 
   /**
-   * @param slackMs what a worker may burn with nothing in flight, and on top of what runs; no less
-   *   than `renewMs`, in which it may be given work that is not counted yet
-   * @param renewMs the allowance is said again after this time at the earliest
-   * @param allow makes it known: the worker may burn `cpuMs` more from now on
+   * @param slackMs CPU time beyond the budgets of what runs. It is not less than `renewMs`, because
+   *   the worker may get work in that time that is not counted yet
+   * @param renewMs minimum interval between two announcements
+   * @param allow announces that the worker may use `cpuMs` more from now on
    */
   constructor(slackMs: number, renewMs: number, allow: (cpuMs: number) => void) {
     this.#slackMs = slackMs
@@ -31,13 +31,13 @@ export class CpuAllowance {
   }
 
   sync(now: number): void {
-    if (!this.#changed || now - this.#saidAt < this.#renewMs) return
+    if (!this.#changed || now - this.#announcedAt < this.#renewMs) return
     this.#changed = false
-    this.#saidAt = now
+    this.#announcedAt = now
     this.#allow(Math.ceil(this.#budgetMs) + this.#slackMs)
   }
 
-  /** Nothing changed since it was said last. */
+  /** Nothing changed since the last announcement. */
   get settled(): boolean {
     return !this.#changed
   }

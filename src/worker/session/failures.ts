@@ -1,4 +1,4 @@
-/** Turns what a worker says or how it ends into the errors that its callers see. */
+/** Makes the errors that callers see from a worker's messages and from the end of its process. */
 import { FunctionError, type SourcePosition } from '../../errors.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../protocol/limits.ts'
@@ -8,14 +8,16 @@ import type { WorkerSpec } from '../worker.ts'
 /** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
 
-/** Frames of the Web APIs that are written in JS: quickjs-worker keeps neither their names nor their lines. */
+/** Frames of the Web APIs that are written in JS: quickjs-worker has neither names nor lines for them. */
 const BUILT_IN_FRAMES = /^\s*at [^\n]*\(<null>:\d+:\d+\)(?:\n|$)/gm
 
-/** What stopped a bundle while it loaded: the worker speaks of an invocation, which there is none. */
+/** Worker messages say "invocation"; while a bundle loads there is none, so these texts are used. */
 const LOAD_LIMITS: Record<string, string> = {
-  CPU_LIMIT: 'it used up the CPU time that it may load with',
-  TIMEOUT: 'it did not finish in time',
-  MEMORY_LIMIT: 'it used up its memory',
+  CPU_LIMIT:
+    'The bundle used up its CPU time while it loaded. Do less work outside of the handler.',
+  TIMEOUT: 'The bundle did not load in time. Do less work outside of the handler.',
+  MEMORY_LIMIT:
+    'The bundle used up its memory while it loaded. Keep less data outside of the handler, or raise maxMemory.',
 }
 
 export const SIGKILL = 9
@@ -26,7 +28,7 @@ const SIGSYS = 31
 export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
   const stack = message.stack === undefined ? undefined : mapSafely(spec, message.stack).trimEnd()
   const position = stack === undefined ? undefined : firstPosition(stack)
-  // Whatever stopped it, a bundle that did not load is one that cannot be deployed.
+  // A bundle that did not load cannot be deployed, whatever stopped it.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
   const text = (message.id === undefined && LOAD_LIMITS[message.code]) || message.message
   return new FunctionError(code, text.slice(0, MAX_ERROR_MESSAGE), {
@@ -35,7 +37,7 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
   })
 }
 
-/** The stack with the tenant's own positions. A worker made it up, so that it may be no stack at all. */
+/** The stack with positions in the tenant's sources. The worker wrote it, so it may be any text. */
 export function mapSafely(spec: WorkerSpec, stack: string): string {
   if (stack.length > MAX_ERROR_STACK) return stack
   try {
@@ -45,7 +47,7 @@ export function mapSafely(spec: WorkerSpec, stack: string): string {
   }
 }
 
-/** The topmost position of a mapped stack that lies in a file of the tenant's. */
+/** The topmost position of a mapped stack that lies in one of the tenant's files. */
 export function firstPosition(stack: string): SourcePosition | undefined {
   for (const line of stack.split('\n')) {
     const frame = FRAME.exec(line)
@@ -58,57 +60,75 @@ export function firstPosition(stack: string): SourcePosition | undefined {
   return undefined
 }
 
-/** How far a worker came: its process starts, its bundle loads, it takes invocations. */
+/** How far a worker has come: its process starts, its bundle loads, it takes invocations. */
 export type Stage = 'launching' | 'loading' | 'serving'
 
-/** Why a worker that nobody asked to go went. */
+/** The error of a worker that ended without being asked to. */
 export function explainExit(
   exit: ProcessExit | undefined,
   cpuLifeMs: number,
   stage: Stage,
 ): FunctionError {
-  const why = explainProcess(exit, cpuLifeMs)
+  const when = WHEN[stage]
+  const why = explainProcess(exit, cpuLifeMs, when)
   if (stage === 'serving') return why
-  // Whatever ended it: while a bundle loads, it is the bundle that did not load.
   const code = stage === 'loading' ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
-  const when = stage === 'loading' ? 'while it loaded the bundle' : 'before it took a bundle'
-  return new FunctionError(code, `${why.message} ${when}`, { cause: why })
+  return new FunctionError(code, why.message, { cause: why })
 }
 
-/** Why a worker that was not ready by when it had to be has to go. */
+const WHEN: Record<Stage, string> = {
+  launching: ' before it read its bundle',
+  loading: ' while it loaded its bundle',
+  serving: '',
+}
+
+/** The error of a worker that did not become ready in time. */
 export function explainLateness(stage: Stage): FunctionError {
   return stage === 'loading'
-    ? new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle did not load in time')
-    : new FunctionError('WORKER_START_FAILED', 'the worker process did not start in time')
+    ? new FunctionError('BUNDLE_LOAD_ERROR', LOAD_LIMITS.TIMEOUT as string)
+    : new FunctionError(
+        'WORKER_START_FAILED',
+        'The worker process did not start in time. The machine may be overloaded.',
+      )
 }
 
-function explainProcess(exit: ProcessExit | undefined, cpuLifeMs: number): FunctionError {
-  if (exit === undefined) return new FunctionError('WORKER_CRASHED', 'the worker went away')
+export const WORKER_ENDED = 'The worker ended before the invocation did.'
+
+/** @param when the end of a sentence about the worker */
+function explainProcess(
+  exit: ProcessExit | undefined,
+  cpuLifeMs: number,
+  when: string,
+): FunctionError {
+  if (exit === undefined) {
+    return new FunctionError('WORKER_CRASHED', `The worker closed its channel${when}.`)
+  }
   const lifeUsed = exit.cpuUs >= cpuLifeMs * 1000
   if (exit.cpu || exit.signal === SIGXCPU || (exit.signal === SIGKILL && lifeUsed)) {
-    return new FunctionError('CPU_LIMIT', 'the worker used up its CPU time')
+    return new FunctionError(
+      'CPU_LIMIT',
+      `The worker was killed${when}: it used up its CPU time. Raise maxCpu, or do less work in one request.`,
+    )
   }
   if (exit.oom === true) {
-    return new FunctionError('MEMORY_LIMIT', 'the worker was killed for lack of memory')
+    return new FunctionError(
+      'MEMORY_LIMIT',
+      `The kernel killed the worker${when}, because memory ran out. Give the machine more memory, or lower maxMemory or the number of workers.`,
+    )
   }
   if (exit.signal === SIGSYS) {
-    const message =
-      'the sandbox killed the worker: it made a system call that it may not make (SIGSYS)'
-    return new FunctionError('SANDBOX_VIOLATION', message)
+    return new FunctionError(
+      'SANDBOX_VIOLATION',
+      `The sandbox killed the worker${when}: it made a system call that is not allowed (SIGSYS).`,
+    )
   }
   const how =
-    exit.signal === 0 ? `exited with status ${exit.status}` : `died of signal ${exit.signal}`
-  return new FunctionError('WORKER_CRASHED', `the worker ${how}`)
+    exit.signal === 0 ? `exited with status ${exit.status}` : `was killed by signal ${exit.signal}`
+  return new FunctionError('WORKER_CRASHED', `The worker ${how}${when}.`)
 }
 
-/** Did the kernel stop a worker that tried what its sandbox does not allow? */
-export function sandboxViolation(error: unknown): FunctionError | undefined {
-  if (!(error instanceof FunctionError)) return undefined
-  return error.code === 'SANDBOX_VIOLATION' ? error : sandboxViolation(error.cause)
-}
-
-/** What kept a worker from starting. */
+/** The error of a worker that could not start. */
 export function asFunctionError(cause: unknown): FunctionError {
   if (cause instanceof FunctionError) return cause
-  return new FunctionError('WORKER_START_FAILED', 'the worker could not be started', { cause })
+  return new FunctionError('WORKER_START_FAILED', 'The worker could not be started.', { cause })
 }

@@ -1,8 +1,15 @@
-/** The fetches of one worker: each belongs to an invocation, and ends with it. */
+/**
+ * The outbound fetches of one worker, as the host runs them. Each fetch belongs to an invocation and
+ * ends with it. Both bodies of a fetch have flow control.
+ */
 import type { Egress } from '../../egress/egress.ts'
 import { EgressError } from '../../egress/errors.ts'
+import type { EgressCall, EgressResponse, EgressSink } from '../../egress/outbound-request.ts'
 import type { EgressSession } from '../../egress/session.ts'
 import type { Channel } from '../protocol/channel.ts'
+import { encodeLine } from '../protocol/encode.ts'
+import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
+import { MAX_LINE_BYTES } from '../protocol/limits.ts'
 import {
   type BodyMessage,
   type FetchId,
@@ -10,49 +17,50 @@ import {
   ProtocolBreach,
 } from '../protocol/messages.ts'
 import type { WorkerSpec } from '../worker.ts'
-import { type FetchOwner, RunningFetch } from './fetch.ts'
 
-/** Parts of request bodies that wait for their upstreams, of one worker together. */
+/** Request body bytes that wait for their upstreams, of one worker. Above it, a fetch fails. */
 const MAX_HELD_BYTES = 16 * 1024 * 1024
-/** After so many fetches beyond the count the worker is not listened to for a while. */
+/** After this many refused fetches, reading from the worker pauses. */
 const REFUSALS_AT_ONCE = 32
 
 interface Group {
   session: EgressSession
-  fetches: Set<RunningFetch>
+  fetches: Set<BrokeredFetch>
 }
 
-export class Fetches implements FetchOwner {
+export class FetchTable {
   readonly channel: Channel
   readonly #spec: WorkerSpec
   readonly #egress: Egress
-  readonly #running = new Map<FetchId, RunningFetch>()
+  readonly #running = new Map<FetchId, BrokeredFetch>()
   /** By invocation. */
   readonly #groups = new Map<number, Group>()
   #lastId = 0
   #heldBytes = 0
   #refusals = 0
-  readonly #flooded: () => void
+  readonly #onFlood: () => void
 
-  /** @param flooded told where it asks on and on for what it does not get */
-  constructor(channel: Channel, spec: WorkerSpec, egress: Egress, flooded: () => void = () => {}) {
-    this.#flooded = flooded
+  /** @param onFlood called when the worker keeps requesting fetches that are refused */
+  constructor(channel: Channel, spec: WorkerSpec, egress: Egress, onFlood: () => void = () => {}) {
+    this.#onFlood = onFlood
     this.channel = channel
     this.#spec = spec
     this.#egress = egress
   }
 
   /**
-   * @param live false where the invocation was cancelled: its worker could not know that yet
-   * @throws {ProtocolBreach} for an id that does not rise
+   * @param live false if the invocation was cancelled: its worker may not know that yet
+   * @throws {ProtocolBreach} if the id is not higher than the last one
    */
   begin(message: FetchMessage, payload: Buffer | undefined, live: boolean): void {
     const number = Number(message.id.slice(1))
-    if (number <= this.#lastId) throw new ProtocolBreach('the id of a fetch does not rise')
+    if (number <= this.#lastId) {
+      throw new ProtocolBreach('the id of a fetch is not higher than the last one')
+    }
     this.#lastId = number
     if (!live) return
     const group = this.#groupOf(message.invocation)
-    const fetch = new RunningFetch(message, payload, this)
+    const fetch = new BrokeredFetch(message, payload, this)
     this.#running.set(fetch.id, fetch)
     group.fetches.add(fetch)
     if (this.#heldBytes > MAX_HELD_BYTES) {
@@ -63,7 +71,7 @@ export class Fetches implements FetchOwner {
     if (refusal !== undefined) {
       fetch.fail(refusal)
       this.#refusals++
-      if (this.#refusals % REFUSALS_AT_ONCE === 0) this.#flooded()
+      if (this.#refusals % REFUSALS_AT_ONCE === 0) this.#onFlood()
       return
     }
     const { method, url, headers, redirect, end } = message
@@ -71,12 +79,12 @@ export class Fetches implements FetchOwner {
     fetch.started(group.session.fetch({ method, url, headers, redirect, body, end }, fetch))
   }
 
-  /** @throws {ProtocolBreach} */
+  /** @throws {ProtocolBreach} if the worker never requested a fetch of this id */
   dispatch(message: BodyMessage & { id: FetchId }, payload: Buffer | undefined): void {
     const fetch = this.#running.get(message.id)
     if (fetch === undefined) {
       if (Number(message.id.slice(1)) <= this.#lastId) return
-      throw new ProtocolBreach('a fetch that was never asked for')
+      throw new ProtocolBreach('a message for a fetch that was never requested')
     }
     if (message.type === 'chunk') {
       fetch.onChunk(payload as Buffer)
@@ -86,20 +94,22 @@ export class Fetches implements FetchOwner {
     else fetch.onCancel()
   }
 
-  /** An invocation is over. */
+  /** The invocation ended: its fetches are aborted. */
   endOf(invocation: number): void {
     const group = this.#groups.get(invocation)
     if (group === undefined) return
     this.#groups.delete(invocation)
-    for (const fetch of [...group.fetches]) fetch.drop()
+    for (const fetch of [...group.fetches]) fetch.onCancel()
     group.session.close()
   }
 
+  /** A fetch holds `bytes` more of its request body; negative if less. */
   held(bytes: number): void {
     this.#heldBytes += bytes
   }
 
-  fetchOver(fetch: RunningFetch): void {
+  /** The fetch ended: no more messages are sent for it. */
+  fetchOver(fetch: BrokeredFetch): void {
     this.#running.delete(fetch.id)
     for (const group of this.#groups.values()) group.fetches.delete(fetch)
   }
@@ -119,4 +129,122 @@ export class Fetches implements FetchOwner {
 function tooMuchHeld(): EgressError {
   const limit = `${MAX_HELD_BYTES / 2 ** 20} MiB`
   return new EgressError('REFUSED', `more than ${limit} of request bodies wait for their upstreams`)
+}
+
+/** One fetch: which messages may come next, and flow control in both directions. */
+export class BrokeredFetch implements EgressSink {
+  readonly id: FetchId
+  readonly #table: FetchTable
+  #call: EgressCall | undefined
+  /** The request body, until the upstream's socket has taken it. */
+  readonly #upload: FlowControlledReceiver
+  #uploadEnded: boolean
+  #uploadUnwanted = false
+  /** The response body. */
+  readonly #body: FlowControlledSender
+  #over = false
+
+  constructor({ id, end }: FetchMessage, payload: Buffer | undefined, table: FetchTable) {
+    this.id = id
+    this.#table = table
+    this.#uploadEnded = end
+    this.#upload = new FlowControlledReceiver(table.channel, `"${id}"`)
+    this.#body = new FlowControlledSender(table.channel, `"${id}"`)
+    if (payload !== undefined) this.#take(payload.length)
+  }
+
+  started(call: EgressCall): void {
+    this.#call = call
+  }
+
+  /** The worker sent a part of the request body. */
+  onChunk(payload: Buffer): void {
+    if (this.#uploadEnded) throw new ProtocolBreach('a chunk after the end of the body of a fetch')
+    if (this.#uploadUnwanted) return
+    this.#take(payload.length)
+    this.#call?.write(payload)
+  }
+
+  onEnd(): void {
+    if (this.#uploadEnded) throw new ProtocolBreach('a second end of the body of a fetch')
+    this.#uploadEnded = true
+    this.#call?.end()
+  }
+
+  onCredit(bytes: number): void {
+    this.#body.addCredit(bytes)
+    if (this.#body.closed) this.#finish()
+    else if (!this.#body.blocked) this.#call?.resume()
+  }
+
+  /** The fetch is not wanted any more, by the worker or because its invocation ended. */
+  onCancel(): void {
+    this.#call?.abort()
+    this.#finish()
+  }
+
+  response({ status, statusText, url, redirected, headers, end }: EgressResponse): void {
+    const type = 'fetch-response'
+    const head = { type, id: this.id, status, statusText, url, redirected, headers, end }
+    const line = encodeLine(head)
+    if (line.length > MAX_LINE_BYTES) {
+      this.#call?.abort()
+      this.#sendError('FAILED', 'the headers of the response are too large')
+      return
+    }
+    this.#table.channel.sendLine(line)
+    if (end) this.#finish()
+  }
+
+  chunk(bytes: Buffer): boolean {
+    this.#body.write(bytes)
+    return !this.#body.blocked
+  }
+
+  end(): void {
+    this.#body.end()
+    if (this.#body.closed) this.#finish()
+  }
+
+  /** The host ends the fetch. */
+  abandon(error: EgressError): void {
+    this.#call?.abort()
+    this.fail(error)
+  }
+
+  fail(error: EgressError): void {
+    this.#sendError(error.code, error.message)
+  }
+
+  taken(bytes: number): void {
+    this.#table.held(-bytes)
+    this.#upload.consumed(bytes, !this.#uploadEnded && !this.#over)
+  }
+
+  bodyUnwanted(): void {
+    this.#uploadUnwanted = true
+    if (!this.#uploadEnded) this.#send({ type: 'cancel', id: this.id, reason: 'body' })
+  }
+
+  #sendError(code: string, message: string): void {
+    this.#send({ type: 'fetch-error', id: this.id, code, message })
+    this.#finish()
+  }
+
+  #send(message: object): void {
+    if (!this.#over) this.#table.channel.sendLine(encodeLine(message))
+  }
+
+  #take(bytes: number): void {
+    this.#table.held(bytes)
+    this.#upload.received(bytes)
+  }
+
+  #finish(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#body.close()
+    this.#table.held(-this.#upload.unread)
+    this.#table.fetchOver(this)
+  }
 }

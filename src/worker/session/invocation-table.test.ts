@@ -1,17 +1,17 @@
-/** One worker's invocations, on a channel without a socket: what is sent is seen as pending bytes. */
+/** One worker's invocations, on a channel without a socket: what is sent shows as pending bytes. */
 import { describe, expect, test } from 'bun:test'
 import { FunctionError } from '../../errors.ts'
 import { Channel } from '../protocol/channel.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
 import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
 import type { RunningInvocation } from './invocation.ts'
-import { InFlight } from './invocation-table.ts'
+import { InvocationTable } from './invocation-table.ts'
 
 const WINDOW = 256 * 1024
 const PART = Buffer.alloc(64 * 1024, 'x')
 const crash = new FunctionError('WORKER_CRASHED', 'gone')
 
-/** Writes down what it is told. */
+/** Records its calls. */
 class Sink implements ResponseSink, Completion {
   readonly heard: string[] = []
   response(head: { status: number }) {
@@ -40,11 +40,11 @@ class Sink implements ResponseSink, Completion {
 function setUp() {
   const channel = new Channel()
   let overdue = 0
-  const flying: InFlight = new InFlight(
+  const invocations: InvocationTable = new InvocationTable(
     {
       channel,
       fetches: { endOf: () => {} },
-      watch: (at) => flying.watch(at),
+      watch: (at) => invocations.watch(at),
       overdue: () => {
         overdue++
       },
@@ -54,47 +54,57 @@ function setUp() {
   const begin = (request: Partial<InvocationRequest> = {}) => {
     const sink = new Sink()
     const whole = {
-      ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
-      ...{ deadline: performance.now() + 1000, cpuMs: 100, ...request },
+      method: 'GET',
+      url: 'http://h.test/',
+      headers: [],
+      body: undefined,
+      end: true,
+      deadline: performance.now() + 1000,
+      cpuMs: 100,
+      ...request,
     }
-    const invocation = flying.begin(whole, sink, sink)
+    const invocation = invocations.begin(whole, sink, sink)
     invocation.begin(whole)
     return { invocation, sink }
   }
   const sent = () => channel.pendingBytes
-  return { channel, flying, begin, sent, overdue: () => overdue }
+  return { channel, invocations, begin, sent, overdue: () => overdue }
 }
 
 const response = (id: number, end: boolean): ResponseMessage => ({
-  ...{ type: 'response', id, status: 200, headers: [], end },
+  type: 'response',
+  id,
+  status: 200,
+  headers: [],
+  end,
 })
 const chunk = (id: number, bytes: number) => ({ type: 'chunk', id, bytes }) as const
 const done = (id: number) => ({ type: 'done', id, cpu_us: 5, heap_bytes: 6 }) as const
 
 describe('credit for a response', () => {
   test('a window of 256 KiB may come, one byte more is a breach', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const { sink } = begin()
-    flying.dispatch(response(1, false), undefined)
-    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART)
-    const one = () => flying.dispatch(chunk(1, 1), Buffer.alloc(1))
+    invocations.dispatch(response(1, false), undefined)
+    for (let i = 0; i < 4; i++) invocations.dispatch(chunk(1, PART.length), PART)
+    const one = () => invocations.dispatch(chunk(1, 1), Buffer.alloc(1))
     expect(one).toThrow(ProtocolBreach)
     expect(sink.heard).toEqual(['response 200', ...Array(4).fill('chunk 65536')])
   })
 
   test('what the head brings counts as well', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     begin()
-    flying.dispatch({ ...response(1, false), bytes: PART.length }, PART)
-    for (let i = 0; i < 3; i++) flying.dispatch(chunk(1, PART.length), PART)
-    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
+    invocations.dispatch({ ...response(1, false), bytes: PART.length }, PART)
+    for (let i = 0; i < 3; i++) invocations.dispatch(chunk(1, PART.length), PART)
+    expect(() => invocations.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
   })
 
   test('is given in batches of 32 KiB, or when nothing is left to read', () => {
-    const { flying, begin, sent } = setUp()
+    const { invocations, begin, sent } = setUp()
     const { invocation } = begin()
-    flying.dispatch(response(1, false), undefined)
-    flying.dispatch(chunk(1, PART.length), PART)
+    invocations.dispatch(response(1, false), undefined)
+    invocations.dispatch(chunk(1, PART.length), PART)
     const before = sent()
     invocation.credit(32 * 1024 - 1)
     expect(sent()).toBe(before)
@@ -107,22 +117,22 @@ describe('credit for a response', () => {
   })
 
   test('lets the sender go on for ever, but not further', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const { invocation } = begin()
-    flying.dispatch(response(1, false), undefined)
+    invocations.dispatch(response(1, false), undefined)
     for (let i = 0; i < 1000; i++) {
-      flying.dispatch(chunk(1, PART.length), PART)
+      invocations.dispatch(chunk(1, PART.length), PART)
       invocation.credit(PART.length)
     }
     invocation.credit(10 * WINDOW)
-    for (let i = 0; i < 4; i++) flying.dispatch(chunk(1, PART.length), PART)
-    expect(() => flying.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
+    for (let i = 0; i < 4; i++) invocations.dispatch(chunk(1, PART.length), PART)
+    expect(() => invocations.dispatch(chunk(1, 1), Buffer.alloc(1))).toThrow(ProtocolBreach)
   })
 })
 
 describe('credit for a request', () => {
-  test('no more than the window leaves; the writer hears when the rest has left', () => {
-    const { flying, begin, sent } = setUp()
+  test('no more than the window is sent; the writer is notified when the rest was sent', () => {
+    const { invocations, begin, sent } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     const before = sent()
     expect(invocation.write(Buffer.alloc(WINDOW))).toBe(true)
@@ -130,22 +140,22 @@ describe('credit for a request', () => {
     const full = sent()
     expect(invocation.write(Buffer.alloc(1000))).toBe(false)
     expect(sent()).toBe(full)
-    flying.dispatch({ type: 'credit', id: 1, bytes: 999 }, undefined)
+    invocations.dispatch({ type: 'credit', id: 1, bytes: 999 }, undefined)
     expect(sink.heard).toEqual([])
-    flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)
+    invocations.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)
     expect(sink.heard).toEqual(['drain'])
     invocation.end()
-    flying.dispatch({ type: 'credit', id: 1, bytes: WINDOW }, undefined)
-    expect(() => flying.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)).toThrow(
+    invocations.dispatch({ type: 'credit', id: 1, bytes: WINDOW }, undefined)
+    expect(() => invocations.dispatch({ type: 'credit', id: 1, bytes: 1 }, undefined)).toThrow(
       ProtocolBreach,
     )
   })
 
-  test('a body that is not wanted is dropped, and writing it goes nowhere', () => {
-    const { flying, begin, sent } = setUp()
+  test('a body that is not wanted is dropped, and more of it is ignored', () => {
+    const { invocations, begin, sent } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(WINDOW + 1000))
-    flying.dispatch({ type: 'cancel', id: 1, reason: 'body' }, undefined)
+    invocations.dispatch({ type: 'cancel', id: 1, reason: 'body' }, undefined)
     expect(sink.heard).toEqual(['unwanted'])
     const before = sent()
     expect(invocation.write(Buffer.alloc(1000))).toBe(true)
@@ -156,18 +166,18 @@ describe('credit for a request', () => {
 
 describe('time', () => {
   test('a deadline that passes is the caller’s to notice: it cancels, and done frees the slot', () => {
-    const { flying, begin, overdue } = setUp()
+    const { invocations, begin, overdue } = setUp()
     const deadline = performance.now() - 1
     const { invocation, sink } = begin({ deadline })
-    expect(flying.stuck(deadline + 10_000)).toBe(false)
+    expect(invocations.stuck(deadline + 10_000)).toBe(false)
     expect(sink.heard).toEqual([])
     expect(overdue()).toBe(0)
     invocation.cancel('deadline passed')
     expect(overdue()).toBe(1)
-    flying.dispatch(response(1, true), undefined)
-    flying.dispatch(done(1), undefined)
+    invocations.dispatch(response(1, true), undefined)
+    invocations.dispatch(done(1), undefined)
     expect(sink.heard).toEqual(['done'])
-    expect(flying.size).toBe(0)
+    expect(invocations.size).toBe(0)
   })
 
   test('a cancellation before the deadline is not overdue', () => {
@@ -177,86 +187,88 @@ describe('time', () => {
   })
 
   test('no done 250 ms after cancel: stuck', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const { invocation } = begin()
     invocation.cancel('client gone')
     const cancelled = performance.now()
-    expect(flying.stuck(cancelled + 240)).toBe(false)
-    expect(flying.stuck(cancelled + 251)).toBe(true)
+    expect(invocations.stuck(cancelled + 240)).toBe(false)
+    expect(invocations.stuck(cancelled + 251)).toBe(true)
   })
 
   test('neither a body that streams nor waitUntil has a limit here', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const streaming = begin()
     const background = begin()
-    flying.dispatch(response(1, false), undefined)
-    flying.dispatch(response(2, true), undefined)
-    expect(flying.stuck(Number.MAX_SAFE_INTEGER)).toBe(false)
-    expect(flying.latestDue()).toBe(Number.POSITIVE_INFINITY)
+    invocations.dispatch(response(1, false), undefined)
+    invocations.dispatch(response(2, true), undefined)
+    expect(invocations.stuck(Number.MAX_SAFE_INTEGER)).toBe(false)
+    expect(invocations.latestDue()).toBe(Number.POSITIVE_INFINITY)
     expect(streaming.sink.heard).toEqual(['response 200'])
     expect(background.sink.heard).toEqual(['response 200'])
   })
 })
 
 describe('the end of a worker', () => {
-  test('what never left is handed back, also without its error', () => {
-    const { flying, begin } = setUp()
+  test('what was never sent is returned as unsent, without an error', () => {
+    const { invocations, begin } = setUp()
     const { sink } = begin()
-    flying.abandonAll(crash)
+    invocations.abandonAll(crash)
     expect(sink.heard).toEqual(['unsent'])
-    expect(flying.size).toBe(0)
+    expect(invocations.size).toBe(0)
   })
 
-  test('what it was sent before it got ready is handed back', () => {
-    const { flying, begin, channel } = setUp()
+  test('what was sent before the worker became ready is returned as unsent', () => {
+    const { invocations, begin, channel } = setUp()
     const { sink } = begin()
     channel.flush()
-    flying.abandonAll(crash, { unbegun: true })
+    invocations.abandonAll(crash, { unbegun: true })
     expect(sink.heard).toEqual(['unsent'])
   })
 
-  test('a request whose body was being written is not handed back', () => {
-    const { flying, begin } = setUp()
+  test('a request whose body was being written is not returned as unsent', () => {
+    const { invocations, begin } = setUp()
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(10))
-    flying.abandonAll(crash)
+    invocations.abandonAll(crash)
     expect(sink.heard).toEqual(['fail WORKER_CRASHED', 'done'])
   })
 
   test('what was answered is only done', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const { sink } = begin()
-    flying.dispatch(response(1, true), undefined)
-    flying.abandonAll(crash)
+    invocations.dispatch(response(1, true), undefined)
+    invocations.abandonAll(crash)
     expect(sink.heard).toEqual(['response 200', 'done'])
   })
 
   test('the guilty one gets its error, its neighbours WORKER_CRASHED', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const all = [begin(), begin(), begin()]
-    for (const id of [1, 2, 3]) flying.dispatch(response(id, false), undefined)
+    for (const id of [1, 2, 3]) invocations.dispatch(response(id, false), undefined)
     const error = new FunctionError('MEMORY_LIMIT', 'too much')
-    flying.abandonAll(error, { guilty: flying.newest() })
+    invocations.abandonAll(error, { guilty: invocations.newest() })
     expect(all.map(({ sink }) => sink.heard[1])).toEqual([
-      ...['fail WORKER_CRASHED', 'fail WORKER_CRASHED', 'fail MEMORY_LIMIT'],
+      'fail WORKER_CRASHED',
+      'fail WORKER_CRASHED',
+      'fail MEMORY_LIMIT',
     ])
   })
 
   test('guilty of CPU time is the last begun that can have burned its budget', () => {
-    const { flying, begin } = setUp()
+    const { invocations, begin } = setUp()
     const all: RunningInvocation[] = [begin(), begin(), begin({ cpuMs: 5000 })].map(
       ({ invocation }) => invocation,
     )
-    expect(flying.overCpu(performance.now() + 200)).toBe(all[1])
-    expect(flying.overCpu(performance.now())).toBe(all[0])
+    expect(invocations.overCpu(performance.now() + 200)).toBe(all[1])
+    expect(invocations.overCpu(performance.now())).toBe(all[0])
   })
 })
 
 test('a done that comes too early leaves the invocation to be answered', () => {
-  const { flying, begin } = setUp()
+  const { invocations, begin } = setUp()
   const { sink } = begin()
-  expect(() => flying.dispatch(done(1), undefined)).toThrow(ProtocolBreach)
-  expect(flying.size).toBe(1)
-  flying.abandonAll(crash)
+  expect(() => invocations.dispatch(done(1), undefined)).toThrow(ProtocolBreach)
+  expect(invocations.size).toBe(1)
+  invocations.abandonAll(crash)
   expect(sink.heard.at(-1)).toBe('unsent')
 })

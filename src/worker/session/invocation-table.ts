@@ -1,4 +1,4 @@
-/** The invocations that one worker holds: which message is for which, which one is stuck, which one is guilty. */
+/** The invocations of one worker: routes messages to them, finds those that are stuck, and the one to blame for a crash. */
 import { type ErrorCode, FunctionError } from '../../errors.ts'
 import {
   type CancelMessage,
@@ -13,12 +13,12 @@ import {
 import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
 import { type InvocationOwner, RunningInvocation } from './invocation.ts'
 
-/** A worker that lives on has so long to send `done` after `cancel`, or after its latest deadline. */
+/** Time for `done` after `cancel`, or after the latest deadline, ms. A worker that is later is killed. */
 export const DONE_GRACE_MS = 250
 
 type OfInvocation<M> = M & { id: number }
 
-/** The messages that name an invocation; `log` does so too, but changes nothing in it. */
+/** The messages that change an invocation. `log` names one, but does not change it. */
 export type InvocationMessage =
   | ResponseMessage
   | OfInvocation<ChunkMessage>
@@ -28,15 +28,15 @@ export type InvocationMessage =
   | DoneMessage
   | (ErrorMessage & { id: number })
 
-export class InFlight {
+export class InvocationTable {
   readonly #running = new Map<number, RunningInvocation>()
   readonly #owner: InvocationOwner
   readonly #explain: (message: ErrorMessage) => FunctionError
   #lastId = 0
-  /** When the first cancelled one is overdue with its `done`; it may have ended meanwhile. */
+  /** When the `done` of the first cancelled invocation is overdue. It may have arrived since. */
   #nextDue = Number.POSITIVE_INFINITY
 
-  /** @param explain turns a worker's `error` into the one that the sink gets */
+  /** @param explain makes the error for the sink from a worker's `error` message */
   constructor(owner: InvocationOwner, explain: (message: ErrorMessage) => FunctionError) {
     this.#owner = owner
     this.#explain = explain
@@ -58,12 +58,12 @@ export class InFlight {
     return invocation
   }
 
-  /** The bundle is loaded: what was sent ahead begins now. */
+  /** The bundle is loaded: an invocation that was sent early begins now. */
   loaded(now: number): void {
     for (const invocation of this.#running.values()) invocation.startedAt = now
   }
 
-  /** Takes it out without a word to its sink. */
+  /** Removes the invocation without notifying its sink. */
   forget(invocation: RunningInvocation): void {
     this.#running.delete(invocation.id)
   }
@@ -73,23 +73,22 @@ export class InFlight {
     this.#nextDue = Math.min(this.#nextDue, at + DONE_GRACE_MS)
   }
 
-  /** Does this id run now? @throws {ProtocolBreach} for an id that was never issued */
+  /** @returns whether this invocation runs now @throws {ProtocolBreach} if the id was never issued */
   knows(id: number): boolean {
     if (id > this.#lastId) throw new ProtocolBreach('an id that was never issued')
     return this.#running.has(id)
   }
 
   /**
-   * May this invocation ask for a fetch now? False where it was cancelled.
-   *
-   * @throws {ProtocolBreach} where it is none that runs
+   * @returns whether this invocation may fetch now; false if it was cancelled
+   * @throws {ProtocolBreach} if it does not run
    */
   mayFetch(id: number): boolean {
     if (!this.knows(id)) throw new ProtocolBreach('a fetch for a finished invocation')
     return this.#running.get(id)?.phase !== 'cancelled'
   }
 
-  /** Hands a message to its invocation; returns that, where the message ended it. */
+  /** Gives a message to its invocation. @returns the invocation if the message ended it */
   dispatch(message: InvocationMessage, payload: Buffer | undefined): RunningInvocation | undefined {
     const invocation = this.#running.get(message.id)
     if (invocation === undefined) {
@@ -101,7 +100,7 @@ export class InFlight {
         invocation.onResponse(message, payload)
         return
       case 'done':
-        invocation.checkDone()
+        invocation.validateDone()
         this.#running.delete(message.id)
         invocation.onDone(message.cpu_us)
         return invocation
@@ -122,7 +121,7 @@ export class InFlight {
     }
   }
 
-  /** Does one of them owe its `done` for longer than a living worker needs after `cancel`? */
+  /** @returns whether a `done` after `cancel` is later than a live worker needs */
   stuck(now: number): boolean {
     if (now < this.#nextDue) return false
     this.#nextDue = Number.POSITIVE_INFINITY
@@ -135,7 +134,7 @@ export class InFlight {
     return stuck
   }
 
-  /** The latest time by which an answer is still owed to somebody. */
+  /** The latest deadline of an invocation without a response. */
   latestDue(): number {
     let latest = 0
     for (const invocation of this.#running.values()) latest = Math.max(latest, invocation.due)
@@ -143,29 +142,29 @@ export class InFlight {
   }
 
   /**
-   * The one that most likely burned the CPU time: the last begun of those that run for longer than
-   * their budget. Whoever blocks the event loop keeps the later ones from beginning at all.
+   * The invocation that most likely used the CPU time: the last begun of those that run for longer
+   * than their budget. One that blocks the event loop keeps later ones from beginning at all.
    */
   overCpu(now: number): RunningInvocation | undefined {
     const all = [...this.#running.values()]
     return all.findLast((invocation) => now - invocation.startedAt >= invocation.cpuMs) ?? all[0]
   }
 
-  /** The one begun last: what runs away with memory does so soon after it began. */
+  /** The invocation begun last: one that uses too much memory does so soon after its start. */
   newest(): RunningInvocation | undefined {
     return [...this.#running.values()].at(-1)
   }
 
-  /** The one that most likely made the process end with this code. */
+  /** The invocation that most likely made the process end with this code. */
   guilty(code: ErrorCode, now: number): RunningInvocation | undefined {
     if (code === 'CPU_LIMIT') return this.overCpu(now)
     return code === 'MEMORY_LIMIT' ? this.newest() : undefined
   }
 
   /**
-   * Ends all of them: the guilty one with `error`, its neighbours with WORKER_CRASHED.
+   * Ends all invocations: the guilty one with `error`, the others with WORKER_CRASHED.
    *
-   * @param how.unbegun the worker never got ready: what it was sent can be dispatched again
+   * @param how.unbegun the worker never became ready: what it was sent can be dispatched again
    */
   abandonAll(
     error: FunctionError,
@@ -176,9 +175,13 @@ export class InFlight {
     const others =
       how.guilty === undefined
         ? error
-        : new FunctionError('WORKER_CRASHED', 'the worker ended by what another invocation did', {
-            cause: error,
-          })
+        : new FunctionError(
+            'WORKER_CRASHED',
+            'The worker ended because of another invocation, which used up its CPU time or memory. Send the request again.',
+            {
+              cause: error,
+            },
+          )
     for (const invocation of all) {
       invocation.abandon(invocation === how.guilty ? error : others, how.unbegun === true)
     }

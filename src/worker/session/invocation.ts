@@ -1,4 +1,4 @@
-/** One invocation as the host runs it: what may come next, and flow control both ways. */
+/** One invocation as the host sees it: which messages may come next, and flow control in both directions. */
 
 import { FunctionError } from '../../errors.ts'
 import { isReleasable } from '../../lib/bytes.ts'
@@ -8,12 +8,12 @@ import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-c
 import { MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/limits.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
 import type { Completion, Invocation, InvocationRequest, ResponseSink } from '../worker.ts'
-import type { Fetches } from './fetch-table.ts'
+import type { FetchTable } from './fetch-table.ts'
 
 /**
  * `head`: the response head is awaited. `streaming`: the head has come, its body follows.
  * `background`: the response is complete, `waitUntil` runs on. `cancelled`: only `done` is awaited,
- * and what else comes is dropped. The caller of `invoke` watches the time of the first three and
+ * and other messages are dropped. The caller of `invoke` watches the time of the first three and
  * cancels; here only an overdue `done` is watched.
  */
 export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
@@ -21,10 +21,10 @@ export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
 /** What an invocation needs of its worker. */
 export interface InvocationOwner {
   readonly channel: Channel
-  readonly fetches: Pick<Fetches, 'endOf'>
+  readonly fetches: Pick<FetchTable, 'endOf'>
   /** The invocation was cancelled at `at` (ms, performance.now()): its `done` is due soon. */
   watch(at: number): void
-  /** One was cancelled after its deadline had passed without a response. */
+  /** An invocation was cancelled after its deadline had passed without a response. */
   overdue(): void
 }
 
@@ -134,7 +134,7 @@ export class RunningInvocation implements Invocation {
     if (this.phase === 'cancelled') return
     if (this.phase !== 'head') throw new ProtocolBreach('a second response')
     if (payload !== undefined) this.#responseBody.received(payload.length)
-    this.#answered(message.end)
+    this.#headReceived(message.end)
     const body = payload === undefined || payload.length === 0 ? undefined : payload
     this.sink.response({ status: message.status, headers: message.headers, body, end: message.end })
   }
@@ -148,8 +148,8 @@ export class RunningInvocation implements Invocation {
 
   onEnd(): void {
     if (this.phase === 'cancelled') return
-    if (this.phase !== 'streaming') throw new ProtocolBreach('the end of no response body')
-    this.#answered(true)
+    if (this.phase !== 'streaming') throw new ProtocolBreach('an end without a response body')
+    this.#headReceived(true)
     this.sink.end()
   }
 
@@ -170,14 +170,14 @@ export class RunningInvocation implements Invocation {
   onError(error: FunctionError): void {
     if (this.phase === 'cancelled') return
     if (this.phase === 'background') throw new ProtocolBreach('an error after the response')
-    this.#answered(true)
+    this.#headReceived(true)
     this.completion.fail(error)
   }
 
-  /** May it be done now? @throws {ProtocolBreach} */
-  checkDone(): void {
+  /** @throws {ProtocolBreach} if the worker may not end it now */
+  validateDone(): void {
     if (this.phase === 'head' || this.phase === 'streaming') {
-      throw new ProtocolBreach('done without a whole response')
+      throw new ProtocolBreach('done before the response was complete')
     }
   }
 
@@ -187,14 +187,14 @@ export class RunningInvocation implements Invocation {
     this.completion.done({ cpuUs, unsent: false })
   }
 
-  /** It never began: `begin` returned false. */
+  /** Fails an invocation that was not sent, because `begin` returned false. */
   refuse(): void {
-    const message = 'the request headers do not fit a message'
+    const message = `The URL and the headers of the request are too large: together they may have ${MAX_LINE_BYTES} bytes, escaped as JSON.`
     this.completion.fail(new FunctionError('HEADERS_TOO_LARGE', message))
     this.completion.done({ cpuUs: 0, unsent: false })
   }
 
-  /** Its worker is gone. What never left this process is handed back instead of failed. */
+  /** The worker ended. What was never sent to it is not failed, but returned as `unsent`. */
   abandon(error: FunctionError, unbegun: boolean): void {
     const answered = this.phase === 'background' || this.phase === 'cancelled'
     const unread = unbegun || this.#owner.channel.acceptedBytes <= this.#offset
@@ -211,7 +211,7 @@ export class RunningInvocation implements Invocation {
     this.#writerWaits = false
   }
 
-  #answered(complete: boolean): void {
+  #headReceived(complete: boolean): void {
     this.phase = complete ? 'background' : 'streaming'
     this.due = Number.POSITIVE_INFINITY
   }

@@ -1,11 +1,53 @@
-/** Passes a worker's logs on, no faster than they may come. */
-
+/** Forwards what a worker logs, up to a rate. Logs have no flow control: lines above the rate are dropped and counted. */
 import type { LogLevel, WorkerEvents, WorkerSpec } from '../worker.ts'
 import { mapSafely } from './failures.ts'
-import { LogLimiter } from './log-limiter.ts'
 
-/** Where a log line holds an error's stack, it names the bundle so. */
+/** A log line with this text may hold an error's stack, whose positions are mapped to the sources. */
 const BUNDLE_POSITION = 'bundle.js:'
+
+/** The rate: lines and characters in one window. What exceeds one of them is dropped. */
+const WINDOW_MS = 1000
+const MAX_LINES = 1000
+const MAX_CHARACTERS = 1024 * 1024
+
+export class LogLimiter {
+  #windowEnds = 0
+  #lines = 0
+  #characters = 0
+  #dropped = 0
+
+  /** Counts the line, and returns whether it may be kept. */
+  admits(characters: number, now: number): boolean {
+    if (now >= this.#windowEnds) {
+      this.#windowEnds = now + WINDOW_MS
+      this.#lines = 0
+      this.#characters = 0
+    }
+    this.#lines++
+    this.#characters += characters
+    if (this.#lines <= MAX_LINES && this.#characters <= MAX_CHARACTERS) return true
+    this.#dropped++
+    return false
+  }
+
+  /** The number of lines dropped in a window that is over, once; else 0. */
+  takeDropped(now: number): number {
+    if (this.#dropped === 0 || now < this.#windowEnds) return 0
+    return this.takeAllDropped()
+  }
+
+  /** As `takeDropped`, without waiting for the end of the window: for a worker that exits. */
+  takeAllDropped(): number {
+    const dropped = this.#dropped
+    this.#dropped = 0
+    return dropped
+  }
+
+  /** Lines were dropped and not reported yet. */
+  get unreported(): boolean {
+    return this.#dropped > 0
+  }
+}
 
 export class LogRelay {
   readonly #limiter = new LogLimiter()
@@ -23,21 +65,21 @@ export class LogRelay {
     this.#events.log({ invocation, level, message: mapped })
   }
 
-  /** Says how many lines a finished window lost. */
+  /** Logs how many lines a finished window lost. */
   report(now: number): void {
-    this.#say(this.#limiter.takeDropped(now))
+    this.#report(this.#limiter.takeDropped(now))
   }
 
-  /** As above, at the worker's end. */
+  /** As `report`, at the worker's end. */
   close(): void {
-    this.#say(this.#limiter.takeAllDropped())
+    this.#report(this.#limiter.takeAllDropped())
   }
 
-  get owes(): boolean {
-    return this.#limiter.owes
+  get unreported(): boolean {
+    return this.#limiter.unreported
   }
 
-  #say(dropped: number): void {
+  #report(dropped: number): void {
     if (dropped === 0) return
     const message = `${dropped} log lines were dropped: the function logs too fast`
     this.#events.log({ invocation: undefined, level: 'warn', message })

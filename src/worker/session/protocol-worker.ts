@@ -1,40 +1,56 @@
-/** What both runtimes share: a worker behind a channel that speaks the protocol. */
+/**
+ * The life cycle of one worker, whatever its runtime: it starts, loads its bundle, serves invocations
+ * over its channel, drains and ends. Each subclass makes the process in its own way.
+ */
 import type { Socket } from 'bun'
 import type { Runtime } from '../../capabilities/runtime.ts'
 import { FunctionError } from '../../errors.ts'
 import type { Tickable } from '../../lib/ticker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
-import type { DoneMessage, ErrorMessage } from '../protocol/messages.ts'
+import {
+  type BodyMessage,
+  type DoneMessage,
+  type ErrorMessage,
+  type FetchId,
+  ProtocolBreach,
+  type WorkerMessage,
+} from '../protocol/messages.ts'
 import { cpuLifeMs } from '../protocol/start-message.ts'
 import type { ChannelPeer } from '../protocol/worker-socket.ts'
 import type * as border from '../worker.ts'
-import type { CpuAllowance } from './cpu-budget.ts'
-import { explainExit, explainLateness, SIGKILL, type Stage, tenantError } from './failures.ts'
-import { Fetches } from './fetch-table.ts'
+import type { CpuBudget } from './cpu-budget.ts'
+import {
+  explainExit,
+  explainLateness,
+  SIGKILL,
+  type Stage,
+  tenantError,
+  WORKER_ENDED,
+} from './failures.ts'
+import { FetchTable } from './fetch-table.ts'
 import type { InvocationOwner, RunningInvocation } from './invocation.ts'
-import { DONE_GRACE_MS, InFlight } from './invocation-table.ts'
+import { DONE_GRACE_MS, type InvocationMessage, InvocationTable } from './invocation-table.ts'
 import { LogRelay } from './log-relay.ts'
-import { type Announcement, Inbox, type InboxOwner } from './message-handler.ts'
-import { Wear } from './recycle-policy.ts'
+import { type Announcement, MessageReader, type MessageReaderOwner } from './message-reader.ts'
+import { RecyclePolicy } from './recycle-policy.ts'
 import { Start } from './start.ts'
-import { Vigil } from './watchdog.ts'
-import type { WorkerServices } from './worker-context.ts'
+import { Watchdog } from './watchdog.ts'
+import type { WorkerContext } from './worker-context.ts'
 
-/** How a process ended is told on another road than its channel: so long the two are waited for. */
-const EXIT_NEWS_MS = 1000
-/** A worker without work is watched for so long, lest the timer start and stop with each request. */
+/** Exit status and end of the channel arrive independently; after one, the other is awaited this long, ms. */
+const EXIT_REPORT_MS = 1000
+/** A worker without work is watched this long, ms, so that the timer does not start and stop with each request. */
 const WATCH_IDLE_MS = 1000
-/** What the host grants beyond the load time, which the worker should have noticed itself. */
+/** Time beyond the load time, ms. The worker should have stopped the load itself by then. */
 const LOAD_GRACE_MS = 1000
-
-/** So long a worker waits that asks on and on for what it does not get. */
+/** Reading pauses this long, ms, when a worker keeps requesting fetches beyond its quota. */
 const FLOOD_PAUSE_MS = 10
 
 const NEVER = Number.POSITIVE_INFINITY
 
 export abstract class ProtocolWorker<A extends Announcement>
-  implements border.Worker, Tickable, InvocationOwner, InboxOwner<A>, ChannelPeer
+  implements border.Worker, Tickable, InvocationOwner, MessageReaderOwner<A>, ChannelPeer
 {
   abstract readonly runtime: Runtime
   abstract readonly pid: number | undefined
@@ -43,18 +59,18 @@ export abstract class ProtocolWorker<A extends Announcement>
   readonly startedAt = new Date()
   readonly channel = new Channel()
   protected readonly spec: border.WorkerSpec
-  protected readonly services: WorkerServices
-  readonly flying: InFlight
-  readonly fetches: Fetches
-  readonly vigil: Vigil
-  readonly logs: LogRelay
-  protected abstract readonly cpu: CpuAllowance
-  /** Its process reads what comes behind the start once it is ready. */
+  protected readonly context: WorkerContext
+  readonly fetches: FetchTable
+  protected readonly invocationTable: InvocationTable
+  protected readonly logs: LogRelay
+  protected readonly reader: MessageReader<A>
+  protected abstract readonly cpu: CpuBudget
+  /** The process keeps what is sent after `start`, and reads it when it is ready. */
   protected readonly readsBehindStart: boolean = false
   readonly #events: border.WorkerEvents
-  readonly inbox: Inbox<A>
+  readonly #watchdog: Watchdog
   readonly #start: Start
-  readonly #wear: Wear
+  readonly #recyclePolicy: RecyclePolicy
   readonly #gone = Promise.withResolvers<void>()
   #state: border.WorkerState = 'starting'
   #stage: Stage = 'launching'
@@ -62,7 +78,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   #reported = false
   #retired = false
   #exit: ProcessExit | undefined
-  /** By when this worker has to be ready, to be gone, or to have been explained. */
+  /** By this time the worker has to be ready, to be gone, or to have its end explained. */
   #due: number
   #idleSince = 0
   #readyAt = NEVER
@@ -71,29 +87,29 @@ export abstract class ProtocolWorker<A extends Announcement>
     id: number,
     spec: border.WorkerSpec,
     events: border.WorkerEvents,
-    services: WorkerServices,
+    context: WorkerContext,
   ) {
     this.id = id
     this.spec = spec
-    this.services = services
+    this.context = context
     this.#events = events
     this.logs = new LogRelay(events, spec)
-    this.#wear = new Wear(spec.capabilities.maxCpu)
-    this.fetches = new Fetches(this.channel, spec, services.egress, () =>
-      this.inbox.pauseFor(FLOOD_PAUSE_MS),
+    this.#recyclePolicy = new RecyclePolicy(spec.capabilities.maxCpu)
+    this.fetches = new FetchTable(this.channel, spec, context.egress, () =>
+      this.reader.pauseFor(FLOOD_PAUSE_MS),
     )
-    this.flying = new InFlight(this, (message) => tenantError(spec, message))
-    this.vigil = new Vigil(this.channel, this.flying, events)
-    this.inbox = new Inbox<A>(this, this.channel)
-    this.#due = performance.now() + services.processStartMs
+    this.invocationTable = new InvocationTable(this, (message) => tenantError(spec, message))
+    this.#watchdog = new Watchdog(this.channel, this.invocationTable, events)
+    this.reader = new MessageReader<A>(this, this.channel)
+    this.#due = performance.now() + context.processStartMs
     this.#start = new Start(spec, (error) => this.kill(error))
-    services.ticker.add(this)
+    context.ticker.add(this)
   }
 
-  /** Is this line an announcement? Asked for the first line only. */
-  abstract checkAnnouncement(value: unknown): A
+  /** Validates the first line on the channel. @throws {ProtocolBreach} */
+  abstract validateAnnouncement(value: unknown): A
   abstract announced(announcement: A): void
-  /** Ends the process, where it still runs. */
+  /** Ends the process if it still runs. */
   protected abstract terminate(): void
 
   get state(): border.WorkerState {
@@ -105,19 +121,19 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   get inFlight(): number {
-    return this.flying.size
+    return this.invocationTable.size
   }
 
   get invocations(): number {
-    return this.flying.issued
+    return this.invocationTable.issued
   }
 
   get silent(): boolean {
-    return this.vigil.silent
+    return this.#watchdog.silent
   }
 
   get takesEarly(): boolean {
-    const first = this.#state === 'starting' && this.flying.issued === 0
+    const first = this.#state === 'starting' && this.invocationTable.issued === 0
     return this.readsBehindStart && first && this.#start.sent
   }
 
@@ -127,17 +143,20 @@ export abstract class ProtocolWorker<A extends Announcement>
     completion: border.Completion,
   ): border.Invocation {
     if (this.#state !== 'ready' && !this.takesEarly)
-      throw new FunctionError('INTERNAL', 'this worker takes no work')
-    const invocation = this.flying.begin(request, sink, completion)
+      throw new FunctionError(
+        'INTERNAL',
+        'Internal error: a request was sent to a worker that is not ready.',
+      )
+    const invocation = this.invocationTable.begin(request, sink, completion)
     if (!invocation.begin(request)) {
-      this.flying.forget(invocation)
+      this.invocationTable.forget(invocation)
       queueMicrotask(() => invocation.refuse())
       return invocation
     }
     this.cpu.began(invocation.cpuMs)
-    if (this.flying.size === 1) {
-      this.vigil.heard(invocation.startedAt)
-      this.services.ticker.add(this)
+    if (this.invocationTable.size === 1) {
+      this.#watchdog.heard(invocation.startedAt)
+      this.context.ticker.add(this)
     }
     return invocation
   }
@@ -150,10 +169,10 @@ export abstract class ProtocolWorker<A extends Announcement>
       this.channel.sendLine(`{"type":"shutdown","grace_ms":${Math.max(0, Math.round(graceMs))}}\n`)
     }
     if (this.#state === 'draining') {
-      // Asked again, the shorter grace holds.
+      // If it is called again, the shorter grace applies.
       const due = performance.now() + graceMs + DONE_GRACE_MS
       this.#due = this.#due === NEVER ? due : Math.min(this.#due, due)
-      this.services.ticker.add(this)
+      this.context.ticker.add(this)
     }
     return this.#gone.promise
   }
@@ -163,27 +182,28 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   watch(due: number): void {
-    this.flying.watch(due)
+    this.invocationTable.watch(due)
   }
 
-  /** Its channel is there. */
+  /** Gives the worker its channel. */
   attach(socket: Socket<unknown>): void {
     if (this.#reported) socket.terminate()
     else this.channel.attach(socket)
   }
 
   receive(data: Buffer): void {
-    this.inbox.receive(data)
+    this.#watchdog.heard(performance.now())
+    this.reader.receive(data)
   }
 
   drain(): void {
     this.channel.drain()
   }
 
-  /** Its channel was closed from the other side; why, the exit of the process tells. */
+  /** The process closed the channel. The reason is in the exit status of the process. */
   disconnected(): void {
     if (this.#reported) return
-    this.inbox.finish()
+    this.reader.finish()
     if (this.#reported) return
     this.channel.close()
     this.#state = 'gone'
@@ -191,63 +211,86 @@ export abstract class ProtocolWorker<A extends Announcement>
     else this.#awaitEnd()
   }
 
-  /** The process ended. What it wrote before may still be on its way. */
+  /** The process ended. What it wrote before that may not have been read yet. */
   processEnded(exit: ProcessExit): void {
     if (this.#reported || this.#exit !== undefined) return
-    const oom = exit.signal === SIGKILL && this.services.oomKills.explains()
+    const oom = exit.signal === SIGKILL && this.context.oomKills.explains()
     this.#exit = { ...exit, oom }
     if (this.channel.closed) this.#explainEnd()
     else this.#awaitEnd()
   }
 
-  loaded(initUs: number): void {
-    this.#stage = 'serving'
-    this.#state = 'ready'
-    this.#due = NEVER
-    this.#readyAt = performance.now()
-    this.#idleSince = this.#readyAt
-    this.flying.loaded(this.#readyAt)
-    this.#events.ready(initUs)
+  onMessage(message: WorkerMessage, payload: Buffer | undefined): void {
+    const invocations = this.invocationTable
+    switch (message.type) {
+      case 'response':
+        invocations.dispatch(message, payload)
+        return
+      case 'chunk':
+      case 'end':
+      case 'credit':
+      case 'cancel':
+        if (typeof message.id === 'string') {
+          this.fetches.dispatch(message as BodyMessage & { id: FetchId }, payload)
+        } else {
+          invocations.dispatch(message as InvocationMessage, payload)
+        }
+        return
+      case 'fetch':
+        this.fetches.begin(message, payload, invocations.mayFetch(message.invocation))
+        return
+      case 'done': {
+        const ended = invocations.dispatch(message, payload)
+        if (ended !== undefined) this.#onDone(ended, message)
+        return
+      }
+      case 'log':
+        if (message.id !== undefined) invocations.knows(message.id)
+        this.logs.pass(message.id, message.level, message.message, performance.now())
+        return
+      case 'pong':
+        this.#watchdog.pong(message.n)
+        return
+      case 'error':
+        this.#onError(message)
+        return
+      case 'ready':
+        if (this.#stage !== 'loading') throw new ProtocolBreach('ready at the wrong time')
+        this.#onReady(message.init_us)
+    }
   }
 
-  loadFailed(message: ErrorMessage): void {
-    this.#finish(tenantError(this.spec, message))
+  onBreach(error: FunctionError): void {
+    this.context.log('error', `worker ${this.id}: ${error.message}`)
+    this.#finish(error)
   }
 
-  invocationDone(invocation: RunningInvocation, message: DoneMessage): void {
-    this.cpu.ended(invocation.cpuMs)
-    const reason = this.#wear.add(message.cpu_us, message.heap_bytes)
-    if (reason !== undefined) this.retire(reason)
-  }
-
-  /** What it waited for may never come: a promise of a request that was cut off, kept in a global. */
+  /**
+   * An invocation was cancelled after its deadline. What it waits for may never happen, as a promise
+   * of a request that was cut off, kept in a global: a new worker does not have it.
+   */
   overdue(): void {
     this.retire('a request passed its deadline')
   }
 
-  retire(reason: string): void {
+  protected retire(reason: string): void {
     if (this.#retired) return
     this.#retired = true
     this.#events.retire(reason)
   }
 
-  broke(error: FunctionError): void {
-    this.services.log('error', `worker ${this.id}: ${error.message}`)
-    this.#finish(error)
-  }
-
-  /** Gives the process its bundle. */
+  /** Sends the process its bundle. */
   protected sendStart(worker: number): void {
-    if (this.#state === 'starting') this.#start.send(this.channel, worker, this.services)
+    if (this.#state === 'starting') this.#start.send(this.channel, worker, this.context)
   }
 
-  /** The process takes the bundle. */
+  /** The process reads its bundle now. */
   protected beginLoading(): void {
     this.#stage = 'loading'
-    this.#due = performance.now() + this.services.loadMs + LOAD_GRACE_MS
+    this.#due = performance.now() + this.context.loadMs + LOAD_GRACE_MS
   }
 
-  /** Ends it for what an invocation did: that one gets `error`, its neighbours WORKER_CRASHED. */
+  /** Ends the worker for what one invocation did: that one gets `error`, the others WORKER_CRASHED. */
   protected endFor(error: FunctionError, guilty: RunningInvocation | undefined): void {
     if (this.#stage === 'serving') this.#finish(error, guilty)
     else this.#finish(new FunctionError('BUNDLE_LOAD_ERROR', error.message, { cause: error }))
@@ -255,14 +298,14 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   tick(now: number, late: boolean): boolean {
     if (this.#reported) return false
-    const stuck = this.flying.stuck(now)
-    if (now >= this.#due) this.#overdue()
-    // While it loads its bundle it reads nothing, and what was sent ahead is for later.
+    const stuck = this.invocationTable.stuck(now)
+    if (now >= this.#due) this.#pastDue()
+    // A worker reads nothing while it loads its bundle; an invocation sent early waits.
     const serves = this.#stage === 'serving'
     const owes = stuck && now >= this.#readyAt + DONE_GRACE_MS
-    const why = late || this.#reported ? undefined : this.vigil.look(now, serves, owes)
+    const why = late || this.#reported ? undefined : this.#watchdog.look(now, serves, owes)
     if (why !== undefined) {
-      this.#finish(new FunctionError('WORKER_CRASHED', `the worker was killed: ${why}`))
+      this.#finish(new FunctionError('WORKER_CRASHED', `The worker was killed: ${why}.`))
     }
     if (this.#reported) return false
     this.logs.report(now)
@@ -270,7 +313,37 @@ export abstract class ProtocolWorker<A extends Announcement>
     return this.#needsWatch(now)
   }
 
-  #overdue(): void {
+  #onReady(initUs: number): void {
+    this.#stage = 'serving'
+    this.#state = 'ready'
+    this.#due = NEVER
+    this.#readyAt = performance.now()
+    this.#idleSince = this.#readyAt
+    this.invocationTable.loaded(this.#readyAt)
+    this.#events.ready(initUs)
+  }
+
+  #onDone(invocation: RunningInvocation, message: DoneMessage): void {
+    this.cpu.ended(invocation.cpuMs)
+    const reason = this.#recyclePolicy.add(message.cpu_us, message.heap_bytes)
+    if (reason !== undefined) this.retire(reason)
+  }
+
+  /** Of an invocation, or, without an id, of the bundle that did not load. */
+  #onError(message: ErrorMessage): void {
+    const { id } = message
+    if (id === undefined) {
+      if (this.#stage !== 'loading') throw new ProtocolBreach('an error without an invocation')
+      this.#finish(tenantError(this.spec, message))
+      return
+    }
+    if (this.#stage !== 'serving') throw new ProtocolBreach('an answer before it was ready')
+    this.invocationTable.dispatch({ ...message, id }, undefined)
+    if (message.code === 'MEMORY_LIMIT') this.retire('it reached its memory limit')
+    if (message.code === 'TIMEOUT') this.retire('a request passed its deadline')
+  }
+
+  #pastDue(): void {
     if (this.channel.closed || this.#exit !== undefined) this.#explainEnd()
     else if (this.#state === 'draining') this.#leave()
     else this.#finish(explainLateness(this.#stage))
@@ -278,36 +351,42 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   #needsWatch(now: number): boolean {
     if (this.#due !== NEVER) return true
-    if (this.flying.size > 0) this.#idleSince = now
-    return now - this.#idleSince < WATCH_IDLE_MS || !this.cpu.settled || this.logs.owes
+    if (this.invocationTable.size > 0) this.#idleSince = now
+    return now - this.#idleSince < WATCH_IDLE_MS || !this.cpu.settled || this.logs.unreported
   }
 
   #awaitEnd(): void {
-    this.#due = performance.now() + EXIT_NEWS_MS
-    this.services.ticker.add(this)
+    this.#due = performance.now() + EXIT_REPORT_MS
+    this.context.ticker.add(this)
   }
 
   #explainEnd(): void {
     const lifeMs = cpuLifeMs(this.spec.capabilities.maxCpu)
     const why = explainExit(this.#exit, lifeMs, this.#stage)
     if (this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0) this.#leave()
-    else this.#finish(why, this.flying.guilty(why.code, performance.now()))
+    else this.#finish(why, this.invocationTable.guilty(why.code, performance.now()))
   }
 
-  /** It was asked to go; what it did not finish by now will not be finished. */
+  /** The worker was asked to shut down, and its grace is over. */
   #leave(): void {
-    this.#finish(new FunctionError('SHUTTING_DOWN', 'the function was not done when it had to end'))
+    this.#finish(
+      new FunctionError(
+        'SHUTTING_DOWN',
+        'The worker was shut down before the invocation ended, because its version was replaced or the service stops. Send the request again.',
+      ),
+    )
   }
 
-  /** The end of it, once: everybody who waits for it is answered. */
+  /** Ends the worker, once. Every invocation and everybody who waits for the worker gets an answer. */
   #finish(error: FunctionError | undefined, guilty?: RunningInvocation): void {
     if (this.#reported) return
     this.#reported = true
     this.#state = 'gone'
-    this.inbox.stop()
-    const left = error ?? new FunctionError('WORKER_CRASHED', 'the worker went away')
-    const ours = left.code === 'WORKER_START_FAILED' || left.code === 'WORKER_CRASHED'
-    this.flying.abandonAll(left, { guilty, unbegun: ours && this.#stage !== 'serving' })
+    this.reader.stop()
+    const cause = error ?? new FunctionError('WORKER_CRASHED', WORKER_ENDED)
+    const crashed = cause.code === 'WORKER_START_FAILED' || cause.code === 'WORKER_CRASHED'
+    const unbegun = crashed && this.#stage !== 'serving'
+    this.invocationTable.abandonAll(cause, { guilty, unbegun })
     this.logs.close()
     this.channel.close()
     this.terminate()

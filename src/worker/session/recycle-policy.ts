@@ -1,10 +1,10 @@
-/** Counts what a worker's life used up, and says when it is better replaced. */
+/** Decides when a worker is replaced because of what it has used up. */
 import { cpuLifeMs } from '../protocol/start-message.ts'
 
-/** A heap that grew by so much since its first invocation is given back by a new process. */
+/** A worker whose heap grew by more than this since its first invocation is replaced. */
 const MAX_HEAP_GROWTH_BYTES = 32 * 1024 * 1024
 
-export class Wear {
+export class RecyclePolicy {
   readonly #cpuLifeUs: number
   #cpuUs = 0
   #baseHeapBytes = -1
@@ -13,7 +13,7 @@ export class Wear {
     this.#cpuLifeUs = cpuLifeMs(maxCpuMs) * 1000
   }
 
-  /** One invocation more; the reason to retire, if there is one now. */
+  /** Adds one invocation. @returns the reason to replace the worker, if there is one now */
   add(cpuUs: number, heapBytes: number): string | undefined {
     this.#cpuUs += cpuUs
     if (this.#baseHeapBytes < 0) this.#baseHeapBytes = heapBytes

@@ -1,5 +1,4 @@
-/** What gives a process its bundle, once it has a channel. */
-
+/** Loads the bundle while the process starts, and sends it with `start` when there is a channel. */
 import type { FunctionError } from '../../errors.ts'
 import type { Channel } from '../protocol/channel.ts'
 import { encodeStart } from '../protocol/start-message.ts'
@@ -12,7 +11,7 @@ export class Start {
   readonly #failed: (error: FunctionError) => void
   #sent = false
 
-  /** @param failed told when the bundle cannot be had or sent, never before this call has returned */
+  /** @param failed called if the bundle cannot be loaded or sent, never before this call has returned */
   constructor(spec: WorkerSpec, failed: (error: FunctionError) => void) {
     this.#spec = spec
     this.#failed = failed
@@ -22,16 +21,16 @@ export class Start {
     }
   }
 
-  /** It is in the channel, and what is sent from now on comes behind it. */
+  /** `start` is in the channel: what is sent from now on comes after it. */
   get sent(): boolean {
     return this.#sent
   }
 
-  /** Sends it: at once where the bundle was small enough to be read at once. */
+  /** Sends `start`, at once if the bundle is loaded. */
   send(channel: Channel, worker: number, load: { loadMs: number; loadCpuMs: number }): void {
     const bundle = this.#bundle
     if (bundle instanceof Promise) {
-      bundle.then((bytes) => this.#send(channel, worker, load, bytes)).catch(() => {}) // told already
+      bundle.then((bytes) => this.#send(channel, worker, load, bytes)).catch(() => {}) // reported by the constructor
     } else {
       this.#send(channel, worker, load, bundle)
     }

@@ -1,21 +1,21 @@
-/** What every worker of a launcher gets from it. */
+/** What the worker factory gives to each of its workers. */
 import type { Egress } from '../../egress/egress.ts'
 import type { Ticker } from '../../lib/ticker.ts'
 import type { OomKills } from '../process/oom-kills.ts'
 import type { LogLevel, Worker } from '../worker.ts'
 
-export interface WorkerServices {
+export interface WorkerContext {
   ticker: Ticker
-  /** What keeps a worker's function from taking more than its own: `cgroup` or `nice`. */
-  shareOf(worker: Worker): string
+  /** The layer that limits the worker's share of the machine: `cgroup` or `nice`. */
+  resourceLayerOf(worker: Worker): string
   oomKills: OomKills
-  /** Every outbound request of a worker goes through it. */
+  /** Makes every outbound request of a worker. */
   egress: Egress
   /** For the operator: what happens to processes, not what tenants print. */
   log: (level: LogLevel, message: string) => void
-  /** From the start of a process until it takes a bundle. */
+  /** From the start of a process until it reads its bundle, ms. */
   processStartMs: number
-  /** Wall and CPU time that a bundle has to load. */
+  /** Wall and CPU time that a bundle has to load, ms. */
   loadMs: number
   loadCpuMs: number
 }

@@ -1,22 +1,22 @@
-/** A launcher whose workers do what their bundle says, on the wire (fake-worker.ts). */
+/** A worker factory whose workers send what their bundle says (fake-worker.ts). */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { WorkerLauncherOptions } from '../../src/worker/worker-factory.ts'
-import { type Bench, openLauncher } from './harness.ts'
+import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
+import { type FactoryFixture, openFactory } from './harness.ts'
 
 export const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`
 
-/** A worker that says `code` as soon as it has an invocation. */
+/** A worker that runs `code` as soon as it has an invocation. */
 export const onInvoke = (code: string) =>
   `${READY} on((m) => { if (m.type === 'invoke') { ${code} } })`
 
-export interface FakeBench extends Bench {
-  /** A program that stands where the launcher would. */
+export interface FakeFixture extends FactoryFixture {
+  /** Writes a program that replaces the launcher. */
   script(name: string, body: string): string
 }
 
-export function openFakeLauncher(overrides: Partial<WorkerLauncherOptions> = {}): FakeBench {
+export function openFakeFactory(overrides: Partial<WorkerFactoryOptions> = {}): FakeFixture {
   const dir = mkdtempSync(join(tmpdir(), 'functions-fake-'))
   const script = (name: string, body: string) => {
     const path = join(dir, name)
@@ -25,14 +25,15 @@ export function openFakeLauncher(overrides: Partial<WorkerLauncherOptions> = {})
     return path
   }
   const program = `exec ${process.execPath} ${join(import.meta.dir, 'fake-worker.ts')}`
-  const { launcher, close } = openLauncher({
-    // There is no sandbox around a fake.
+  const { factory, close } = openFactory({
+    // A fake has no sandbox.
     allowDegraded: true,
     launcherPath: script('fake', program),
     ...overrides,
   })
   return {
-    ...{ launcher, script },
+    factory,
+    script,
     close: async () => {
       await close()
       rmSync(dir, { recursive: true, force: true })

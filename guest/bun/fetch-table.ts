@@ -11,11 +11,11 @@ import { current } from './capture.ts'
 import { fitsLine } from './heads.ts'
 import { OutboundFetch } from './outbound-fetch.ts'
 
-/** Bun answers these by itself: nothing of them leaves the worker. */
+/** Bun answers these itself, without a network. */
 const LOCAL = /^(?:data|blob|file):/
 const native = globalThis.fetch
 
-export class Fetches {
+export class FetchTable {
   readonly #channel: Channel
   readonly #running = new Map<FetchId, OutboundFetch>()
   #lastId = 0
@@ -24,7 +24,7 @@ export class Fetches {
     this.#channel = channel
   }
 
-  /** Takes the place of Bun's own. */
+  /** Replaces Bun's `fetch`. */
   install(): void {
     const fetch = (input: string | URL | Request, init?: RequestInit) => this.#fetch(input, init)
     globalThis.fetch = Object.assign(fetch, { preconnect() {} })
@@ -42,11 +42,11 @@ export class Fetches {
     this.#running.get(id)?.fail(new TypeError(`fetch: ${message}`))
   }
 
-  /** An invocation is over, and with it all that it fetches. */
+  /** The invocation ended: its fetches fail. */
   endOf(invocation: number): void {
     for (const fetch of [...this.#running.values()]) {
       if (fetch.invocation !== invocation) continue
-      fetch.fail(new DOMException('The invocation is over', 'AbortError'))
+      fetch.fail(new DOMException('The invocation has ended', 'AbortError'))
     }
   }
 
@@ -55,7 +55,7 @@ export class Fetches {
     if (LOCAL.test(request.url)) return await native(request.url)
     const run = current.getStore()
     if (run === undefined || run.done) {
-      throw new TypeError('fetch: there is no request in which it could be made')
+      throw new TypeError('fetch: it can only be called while a request is handled')
     }
     request.signal.throwIfAborted()
     const id: FetchId = `f${this.#lastId + 1}`
@@ -67,7 +67,7 @@ export class Fetches {
     const message = { type: 'fetch', id, invocation: run.id, method, url, headers, redirect }
     const line = encodeLine({ ...message, end: body === null })
     if (!fitsLine(line, headers))
-      throw new TypeError('fetch: the URL and the headers are too large')
+      throw new TypeError('fetch: the URL and the headers are too large (2,000 headers, 64 KiB)')
     this.#lastId++
     const fetch = new OutboundFetch(id, run.id, this.#channel, () => this.#running.delete(id))
     this.#running.set(id, fetch)

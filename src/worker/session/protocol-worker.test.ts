@@ -1,16 +1,14 @@
-/** What an attacker's worker may say: in every order, corrupted and cut anywhere, it is taken or it is a breach. */
+/** A hostile worker's messages, in every order, corrupted and cut anywhere: each is accepted or is a breach. */
 import { expect, test } from 'bun:test'
 import { EgressError } from '../../egress/errors.ts'
 import { FunctionError } from '../../errors.ts'
+import { anySpec } from '../../testing/fake-worker.ts'
 import { seeded } from '../../testing/prng.ts'
-import { type Accepted, checkAccepted } from '../protocol/announcements.ts'
-import { Channel } from '../protocol/channel.ts'
-import type { Completion, ResponseSink } from '../worker.ts'
-import { Fetches } from './fetch-table.ts'
-import { InFlight } from './invocation-table.ts'
-import { LogRelay } from './log-relay.ts'
-import { Inbox, type InboxOwner } from './message-handler.ts'
-import { Vigil } from './watchdog.ts'
+import { type Accepted, validateAccepted } from '../protocol/announcements.ts'
+import type { Completion, ResponseSink, WorkerEvents } from '../worker.ts'
+import { CpuBudget } from './cpu-budget.ts'
+import { ProtocolWorker } from './protocol-worker.ts'
+import type { WorkerContext } from './worker-context.ts'
 
 const IDS = [0, 1, 2, 3, -1, 1e99, '"f1"', '"f2"', '"1"', 'null', '[]']
 const FIELDS: Record<string, string> = {
@@ -31,54 +29,85 @@ const FIELDS: Record<string, string> = {
 }
 const TYPES = Object.keys(FIELDS)
 
+/** A worker without a process: only its channel is played by the test. */
+class TestWorker extends ProtocolWorker<Accepted> {
+  readonly runtime = 'quickjs-ng'
+  readonly pid = undefined
+  readonly layers = []
+  protected override readonly readsBehindStart = true
+  protected readonly cpu = new CpuBudget(1000, 500, () => {})
+  readonly #heard: string[]
+
+  constructor(heard: string[], events: WorkerEvents, context: WorkerContext) {
+    super(1, { ...anySpec(), loadBundle: () => new Uint8Array() }, events, context)
+    this.#heard = heard
+    this.sendStart(1)
+  }
+
+  override validateAnnouncement(value: unknown): Accepted {
+    return validateAccepted(value)
+  }
+
+  override announced(): void {
+    this.#heard.push('announced')
+    this.beginLoading()
+  }
+
+  protected override terminate(): void {}
+}
+
 function setUp() {
   const heard: string[] = []
   const broken: string[] = []
-  const channel = new Channel()
-  const events = { silent: () => {}, log: () => {} } as never
-  // Every fetch is refused, as by a worker's own budget: what an upstream does is tested elsewhere.
-  const session = { ask: () => new EgressError('REFUSED', 'no'), close: () => {} }
-  const fetches = new Fetches(channel, {} as never, { session: () => session } as never)
-  const flying: InFlight = new InFlight(
-    { channel, fetches, watch: (due) => flying.watch(due), overdue: () => {} },
-    (message) => new FunctionError(message.code, message.message),
-  )
-  const owner = {
-    stage: 'loading',
-    ...{ flying, fetches, vigil: new Vigil(channel, flying, events) },
-    logs: new LogRelay(events, {} as never),
-    checkAnnouncement: checkAccepted,
-    announced: () => heard.push('announced'),
-    loaded: () => {
-      owner.stage = 'serving'
-      heard.push('loaded')
+  const events: WorkerEvents = {
+    ready: () => {
+      heard.push('ready')
+      begin(worker, heard)
     },
-    loadFailed: () => heard.push('failed'),
-    invocationDone: () => heard.push('invocationDone'),
+    exit: (error) => {
+      const breach = error?.code === 'WORKER_PROTOCOL' || error?.code === 'INTERNAL'
+      if (breach) broken.push(`${error.code}: ${error.message}`)
+      else heard.push(`exit ${error?.code}`)
+    },
+    log: () => {},
+    silent: () => {},
     retire: () => heard.push('retire'),
-    broke(error: FunctionError) {
-      broken.push(`${error.code}: ${error.message}`)
-      inbox.stop()
-    },
   }
-  const source = { pause: () => {}, resume: () => {} }
-  const inbox = new Inbox<Accepted>(owner as unknown as InboxOwner<Accepted>, source)
-  for (let i = 0; i < 2; i++) begin(flying, heard)
-  return { inbox, heard, broken }
+  // Every fetch is refused, as if its quota were used up: real upstreams are tested elsewhere.
+  const session = { ask: () => new EgressError('REFUSED', 'no'), close: () => {} }
+  const context = {
+    ticker: { add() {} },
+    egress: { session: () => session },
+    log: () => {},
+    processStartMs: 60_000,
+    loadMs: 60_000,
+    loadCpuMs: 60_000,
+  } as unknown as WorkerContext
+  const worker = new TestWorker(heard, events, context)
+  begin(worker, heard)
+  return { worker, heard, broken }
 }
 
-function begin(flying: InFlight, heard: string[]): void {
-  const sink = {
-    ...{ drain: () => {}, bodyUnwanted: () => {}, fail: () => heard.push('fail') },
+function begin(worker: TestWorker, heard: string[]): void {
+  const sink: ResponseSink & Completion = {
     response: () => heard.push('response'),
-    chunk: (bytes: Uint8Array) => heard.push(`chunk ${bytes.length}`),
-    ...{ end: () => heard.push('end'), done: () => heard.push('done') },
-  } as unknown as ResponseSink & Completion
-  const request = {
-    ...{ method: 'GET', url: 'http://h.test/', headers: [], body: undefined, end: true },
-    ...{ deadline: performance.now() + 60_000, cpuMs: 100 },
+    chunk: (bytes) => heard.push(`chunk ${bytes.length}`),
+    end: () => heard.push('end'),
+    drain: () => {},
+    bodyUnwanted: () => {},
+    fail: () => heard.push('fail'),
+    done: ({ cpuUs }) => heard.push(cpuUs > 0 ? 'done' : 'abandoned'),
   }
-  flying.begin(request, sink, sink).begin(request)
+  const request = {
+    method: 'GET',
+    url: 'http://h.test/',
+    headers: [],
+    deadline: performance.now() + 60_000,
+    cpuMs: 100,
+    body: undefined,
+    end: true,
+  }
+  worker.invoke(request, sink, sink)
 }
 
 function message(random: (below: number) => number, type: string): string {
@@ -95,7 +124,7 @@ function message(random: (below: number) => number, type: string): string {
   return `${wrong}\n${pays ? 'x'.repeat(size) : ''}`
 }
 
-/** A whole answer, which a worker of no ill will gives. */
+/** A whole answer, as an honest worker gives it. */
 const ANSWER = [
   '{"type":"response","id":1,"status":200,"headers":[],"end":false}\n',
   '{"type":"chunk","id":1,"bytes":3}\nx\ny',
@@ -103,7 +132,7 @@ const ANSWER = [
   '{"type":"done","id":1,"cpu_us":1,"heap_bytes":2}\n',
 ]
 
-/** Announced, ready and so far into an answer most of the time, then anything. */
+/** Most of the time announced, ready and a part of an answer, then anything. */
 function talk(random: (below: number) => number): Buffer {
   const parts = random(8) > 0 ? ['accepted', 'ready'].map((type) => message(() => 1, type)) : []
   parts.push(...ANSWER.slice(0, random(ANSWER.length + 1)))
@@ -114,15 +143,16 @@ function talk(random: (below: number) => number): Buffer {
 }
 
 async function outcome(pieces: Buffer[]) {
-  const { inbox, heard, broken } = setUp()
-  for (const piece of pieces) inbox.receive(piece)
-  // A slice that took too long is read on in a later turn.
+  const { worker, heard, broken } = setUp()
+  for (const piece of pieces) worker.receive(piece)
+  // The rest of a slice that took too long is read in a later turn.
   for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve))
-  inbox.stop()
-  return { heard: heard.join(), broken }
+  const result = { heard: heard.join(), broken: [...broken] }
+  worker.kill(new FunctionError('SHUTTING_DOWN', 'the test ends'))
+  return result
 }
 
-test('is taken or a breach, and the same wherever it is cut', async () => {
+test('is accepted or a breach, and the same wherever it is cut', async () => {
   let breaches = 0
   let answers = 0
   const first = Date.now() % 1_000_000

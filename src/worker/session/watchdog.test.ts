@@ -1,11 +1,11 @@
-/** The small judges: each is told the time, so that its rule can be tested to the millisecond. */
+/** The watches of a worker. Each is given the time, so that its rule can be tested to the millisecond. */
 import { describe, expect, test } from 'bun:test'
 import { readProcessUse } from '../../lib/procfs.ts'
-import { CpuAllowance } from './cpu-budget.ts'
+import { CpuBudget } from './cpu-budget.ts'
 import { explainExit, firstPosition } from './failures.ts'
-import { Liveness } from './liveness.ts'
-import { LogLimiter } from './log-limiter.ts'
-import { Wear } from './recycle-policy.ts'
+import { LogLimiter } from './log-relay.ts'
+import { RecyclePolicy } from './recycle-policy.ts'
+import { Liveness } from './watchdog.ts'
 
 const MB = 1024 * 1024
 
@@ -65,40 +65,40 @@ describe('the log limit', () => {
   })
 })
 
-describe('the CPU allowance', () => {
-  test('is said again only when it changed, and not more often than it may', () => {
-    const said: number[] = []
-    const cpu = new CpuAllowance(1000, 500, (ms) => said.push(ms))
+describe('the CPU budget', () => {
+  test('is announced only when it changed, and not more often than the interval allows', () => {
+    const announced: number[] = []
+    const cpu = new CpuBudget(1000, 500, (ms) => announced.push(ms))
     cpu.sync(0)
     cpu.began(300)
     cpu.began(200.5)
     cpu.sync(499)
-    expect(said).toEqual([1000])
+    expect(announced).toEqual([1000])
     cpu.sync(500)
-    expect(said).toEqual([1000, 1501])
+    expect(announced).toEqual([1000, 1501])
     cpu.sync(2000)
-    expect(said).toHaveLength(2)
+    expect(announced).toHaveLength(2)
     cpu.ended(300)
     cpu.ended(200.5)
     expect(cpu.settled).toBe(false)
     cpu.sync(2001)
-    expect(said).toEqual([1000, 1501, 1000])
+    expect(announced).toEqual([1000, 1501, 1000])
     expect(cpu.settled).toBe(true)
   })
 })
 
-describe('the wear of a worker', () => {
+describe('the recycle policy', () => {
   test('32 MB of heap over its first invocation is too much', () => {
-    const wear = new Wear(1000)
-    expect(wear.add(0, 5 * MB)).toBeUndefined()
-    expect(wear.add(0, 37 * MB)).toBeUndefined()
-    expect(wear.add(0, 37 * MB + 1)).toContain('heap')
+    const policy = new RecyclePolicy(1000)
+    expect(policy.add(0, 5 * MB)).toBeUndefined()
+    expect(policy.add(0, 37 * MB)).toBeUndefined()
+    expect(policy.add(0, 37 * MB + 1)).toContain('heap')
   })
 
   test('half of its CPU life is enough', () => {
-    const wear = new Wear(1000)
-    expect(wear.add(35_000_000, 0)).toBeUndefined()
-    expect(wear.add(1, 0)).toContain('CPU')
+    const policy = new RecyclePolicy(1000)
+    expect(policy.add(35_000_000, 0)).toBeUndefined()
+    expect(policy.add(1, 0)).toContain('CPU')
   })
 })
 
@@ -132,7 +132,7 @@ describe('the position of an error', () => {
     expect(firstPosition(stack)).toEqual({ file, line, column })
   })
 
-  test('is unknown where no frame is the tenant’s', () => {
+  test('is unknown if no frame is in the tenant’s files', () => {
     expect(firstPosition('Error: x\n    at bundle.js:1:1\n    at f (native)')).toBeUndefined()
     expect(firstPosition('')).toBeUndefined()
   })
@@ -167,7 +167,7 @@ describe('what a process uses', () => {
     expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeGreaterThanOrEqual(50)
   })
 
-  test('is unknown where there is no process', () => {
+  test('is unknown if there is no process', () => {
     expect(readProcessUse(2 ** 30)).toBeUndefined()
   })
 })

@@ -1,21 +1,21 @@
-/** The layers that hold workers in: which of them this machine gives, found by asking for each. */
+/** Finds out which sandbox layers this machine provides, by asking the launcher for each. */
 
-import { launch, readLines } from '../process/spawn.ts'
-import { checkLaunchMessage } from '../protocol/announcements.ts'
+import { validateLaunchMessage } from '../protocol/announcements.ts'
 import { connectFd } from '../protocol/connect-fd.ts'
-import { Cgroups } from './cgroups.ts'
-import { remedy } from './sandbox.ts'
+import { Cgroups } from '../sandbox/cgroups.ts'
+import { remedy } from '../sandbox/sandbox.ts'
+import { launch, readLines } from './spawn.ts'
 
 export interface LayerReport {
   layer: string
   available: boolean
-  /** What it does, or why it is not to be had and what to do. */
+  /** What the layer does, or why it is not available and what to do. */
   detail: string
 }
 
 export interface ProbeOptions {
   launcherPath: string
-  /** A static program that ends by itself with `--version`. */
+  /** A static program that exits by itself with `--version`. */
   workerPath: string
   sandboxUid: number | undefined
   emptyDir: string
@@ -24,43 +24,51 @@ export interface ProbeOptions {
 const PROBE_MS = 10_000
 
 const LAYERS: readonly { layer: string; what: string; flags: string[] }[] = [
-  { layer: 'rlimits', what: 'limits of each process, soft and hard', flags: [] },
-  { layer: 'no_new_privs', what: 'no program can give it more rights', flags: [] },
+  { layer: 'rlimits', what: 'limits the resources of each process', flags: [] },
+  { layer: 'no_new_privs', what: 'no program can give a worker more rights', flags: [] },
   {
     layer: 'pid_namespace',
-    what: 'sees no other process; its children end with it',
+    what: 'a worker sees no other process; its children end with it',
     flags: ['--pid-namespace', 'required'],
   },
   {
     layer: 'mount_namespace',
-    what: 'a root of its own: empty but for what its profile names, or the host’s with the service’s own files covered',
+    what: 'a worker has its own root: empty except for the allowed paths, or the root of the host without the files of the service',
     flags: ['--mount-namespace', 'required'],
   },
   {
     layer: 'network_namespace',
-    what: 'an empty network',
+    what: 'a worker has an empty network',
     flags: ['--network-namespace', 'required'],
   },
-  { layer: 'ipc_namespace', what: 'no shared memory', flags: ['--ipc-namespace', 'required'] },
-  { layer: 'uts_namespace', what: 'no host name', flags: ['--uts-namespace', 'required'] },
+  {
+    layer: 'ipc_namespace',
+    what: 'a worker shares no memory',
+    flags: ['--ipc-namespace', 'required'],
+  },
+  {
+    layer: 'uts_namespace',
+    what: 'a worker does not see the host name',
+    flags: ['--uts-namespace', 'required'],
+  },
   {
     layer: 'landlock',
-    what: 'files by path; no ports; signals and sockets stay inside',
+    what: 'limits files by path; no ports; signals and sockets stay inside',
     flags: ['--landlock', 'required', '--mount-read', '/nowhere'],
   },
   {
     layer: 'seccomp',
-    what: 'the system calls that its kind needs, and no other',
+    what: 'allows only the system calls that a worker needs',
     flags: ['--seccomp', 'programs'],
   },
 ]
 
-/** Asks the launcher for each layer on its own. */
+/** Asks the launcher for each layer separately. */
 export async function probeLayers(options: ProbeOptions): Promise<LayerReport[]> {
   const probed = LAYERS.map(async ({ layer, what, flags }): Promise<LayerReport> => {
     const why = await probe(options, layer, flags)
     const available = why === undefined
-    return { layer, available, detail: available ? what : `${why}: ${remedy(layer)}` }
+    return { layer, available, detail: available ? what : `${why}; ${remedy(layer)}` }
   })
   return [user(options), ...(await Promise.all(probed)), cgroup()]
 }
@@ -72,22 +80,24 @@ function user({ sandboxUid }: ProbeOptions): LayerReport {
     layer,
     available,
     detail: available
-      ? `workers are the user ${sandboxUid}, which has no privileges`
-      : `workers are the user of the service, which is not root: ${remedy(layer)}`,
+      ? `workers run as user ${sandboxUid}, which has no privileges`
+      : `workers run as the user of the service, because it is not root; ${remedy(layer)}`,
   }
 }
 
 function cgroup(): LayerReport {
   const why = Cgroups.obstacle()
-  const detail = why ?? 'memory, processes and CPU of each function; serve takes it'
+  const detail =
+    why ?? 'limits memory, processes and CPU of each function; `functions serve` sets it up'
   return {
     layer: 'cgroup',
     available: why === undefined,
-    detail: why === undefined ? detail : `${why}; without it, workers are niced by function`,
+    detail:
+      why === undefined ? detail : `${why}; without it, workers are limited by their nice value`,
   }
 }
 
-/** Undefined where it is to be had; else why not. */
+/** @returns undefined if the layer is available, else why it is not */
 async function probe(
   options: ProbeOptions,
   layer: string,
@@ -97,17 +107,20 @@ async function probe(
   const ended = Promise.withResolvers<void>()
   const pid = flags.includes('--pid-namespace') ? [] : ['--pid-namespace', 'off']
   const launched = launch({
-    ...{ launcherPath, sandboxUid, cwd: emptyDir, flags: [...pid, ...flags] },
+    launcherPath,
+    sandboxUid,
+    cwd: emptyDir,
+    flags: [...pid, ...flags],
     program: [workerPath, '--version'],
     onExit: () => ended.resolve(),
   })
   void readLines(launched.process.stdout, () => {})
   void readLines(launched.process.stderr, () => {})
-  let said = ''
+  let output = ''
   const closed = Promise.withResolvers<void>()
   const socket = await connectFd(launched.channelFd, undefined, {
     data: (_socket, data) => {
-      said += data.toString('latin1')
+      output += data.toString('latin1')
     },
     close: () => closed.resolve(),
   })
@@ -115,18 +128,18 @@ async function probe(
   await Promise.all([ended.promise, closed.promise])
   clearTimeout(timer)
   socket.terminate()
-  return explain(said, layer)
+  return explain(output, layer)
 }
 
-function explain(said: string, layer: string): string | undefined {
+function explain(output: string, layer: string): string | undefined {
   try {
-    for (const line of said.trim().split('\n')) {
-      const message = checkLaunchMessage(JSON.parse(line))
+    for (const line of output.trim().split('\n')) {
+      const message = validateLaunchMessage(JSON.parse(line))
       if (message.type === 'launch-failed') return `${message.what} (${message.errno})`
       if (!message.layers.includes(layer)) return 'the launcher did not apply it'
     }
     return undefined
   } catch {
-    return 'the launcher did not answer'
+    return 'the launcher did not report it'
   }
 }
