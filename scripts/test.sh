@@ -108,15 +108,17 @@ has_any() {
   return 1
 }
 
+# third-party/libraries.json names the formatter's version, because each version formats differently.
 install_formatter() {
   local want
-  want=$(content_hash third-party/format.txt)
+  want=$(scripts/fetch-sources.py --requirement clang-format) || return
   if stamp_is formatter "$want" && [ -d .build/py ]; then
     return
   fi
   rm -rf .build/py
+  printf '%s\n' "$want" >.build/formatter.txt
   PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
-    --only-binary :all: --require-hashes --target .build/py --requirement third-party/format.txt &&
+    --only-binary :all: --require-hashes --target .build/py --requirement .build/formatter.txt &&
     stamp_set formatter "$want"
 }
 
@@ -228,6 +230,7 @@ start_check 'tsc' node_modules/.bin/tsc --noEmit
 start_check 'packages for the tests' install_test_packages
 finish_checks
 tests 'scripts' ./tests/scripts
+tests 'documents' ./tests/docs
 tests 'launcher' ./tests/launcher
 tests 'unit' ./src
 tests 'worker' ./tests/worker ./tests/web

@@ -1,5 +1,7 @@
 /** The C libraries that the worker is built from, as third-party/libraries.json locks them. */
-import libraries from '../../third-party/libraries.json' with { type: 'json' }
+import lock from '../../third-party/libraries.json' with { type: 'json' }
+
+const { libraries } = lock
 
 export type LibraryName = keyof typeof libraries
 
