@@ -124,7 +124,8 @@ pub fn build(b: *Build) void {
         .optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseFast }),
         .version = packageVersion(b),
     };
-    const builtins = addBuiltins(s);
+    const quickjs = addQuickjs(s);
+    const builtins = addBuiltins(s, quickjs);
     // The sanitized build of scripts/build-asan.sh takes it from there.
     b.getInstallStep().dependOn(&b.addInstallFile(builtins, "generated/builtins.c").step);
     const primitives = crypto.addPrimitives(s);
@@ -133,7 +134,11 @@ pub fn build(b: *Build) void {
         const install = b.addInstallArtifact(library, .{ .dest_dir = .{ .override = .{ .custom = "generated" } } });
         b.getInstallStep().dependOn(&install.step);
     }
-    const worker = addWorker(s, builtins, primitives);
+    // One of each for all that links it, in the linker's order.
+    const libraries = [_]*Build.Step.Compile{
+        quickjs, addLibuv(s), addAda(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s),
+    };
+    const worker = addWorker(s, builtins, &libraries);
     const launcher = addLauncher(s);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
         const install = b.addInstallArtifact(exe, .{});
@@ -141,7 +146,7 @@ pub fn build(b: *Build) void {
         b.step(name, "Build this one only").dependOn(&install.step);
     }
     const attackers = b.step("attackers", "Build the programs that only the tests need, into test");
-    for (addAttackers(s, builtins, primitives)) |exe| {
+    for (addAttackers(s, builtins, &libraries)) |exe| {
         const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
         attackers.dependOn(&install.step);
     }
@@ -160,8 +165,8 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Step.Compile {
-    const m = workerModule(s, builtins, primitives);
+fn addWorker(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Step.Compile {
+    const m = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
         addOurC(s, m, dir);
     }
@@ -170,8 +175,8 @@ fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.C
 
 /// For the tests, never shipped: the worker with attempts of an attacker where it would load a bundle,
 /// and a tool that makes a live worker call the kernel.
-fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) [2]*Build.Step.Compile {
-    const evil = workerModule(s, builtins, primitives);
+fn addAttackers(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) [2]*Build.Step.Compile {
+    const evil = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
         addOurCBut(s, evil, dir, &.{ "main.c", "bundle.c" });
     }
@@ -186,7 +191,7 @@ fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
 }
 
 /// All that a worker is made of, but for its core.
-fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Module {
+fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Module {
     const m = s.module();
     addOurC(s, m, "guest/quickjs/web");
     addOurC(s, m, "native/lockdown");
@@ -205,15 +210,9 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
     for (include_roots) |dir| {
         m.addIncludePath(s.b.path(dir));
     }
-    m.linkLibrary(addQuickjs(s));
-    m.linkLibrary(addLibuv(s));
-    m.linkLibrary(addAda(s));
-    m.linkLibrary(addYyjson(s));
-    m.linkLibrary(crypto.addMbedtls(s));
-    for (primitives) |library| {
+    for (libraries) |library| {
         m.linkLibrary(library);
     }
-    m.linkLibrary(addZlib(s));
     return m;
 }
 
@@ -267,7 +266,9 @@ fn addZlib(s: Settings) *Build.Step.Compile {
 }
 
 /// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.
-fn addBuiltins(s: Settings) Build.LazyPath {
+/// `quickjs` is the worker's library. The tool links it too when it fits this machine, because compiling
+/// the engine a second time takes as long as a quarter of the build.
+fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     const b = s.b;
     const host: Settings = .{
         .b = b,
@@ -278,7 +279,8 @@ fn addBuiltins(s: Settings) Build.LazyPath {
     const m = host.module();
     m.addSystemIncludePath(b.path(quickjs_dir));
     m.addCSourceFile(.{ .file = b.path("guest/quickjs/tools/bytecode.c"), .flags = &our_flags });
-    m.linkLibrary(addQuickjs(host));
+    const shared = s.optimize == host.optimize and s.target.query.eql(host.target.query);
+    m.linkLibrary(if (shared) quickjs else addQuickjs(host));
     const run = b.addRunArtifact(host.executable("bytecode", m));
     run.addArg(if (s.release()) "release" else "debug");
     const table = run.addOutputFileArg("builtins.c");
