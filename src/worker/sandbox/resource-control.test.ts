@@ -65,7 +65,7 @@ test('with one: the process is moved, and shown so once it is', async () => {
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('cgroup')
   expect(readFileSync(join(root, own, 'func-a/cgroup.procs'), 'utf8')).toBe(`${worker.pid}`)
-  expect(getPriority(worker.pid)).toBe(0)
+  expect(getPriority(worker.pid)).toBe(getPriority())
 })
 
 test('where the kernel refuses: niced, shown as niced, and the operator is told', async () => {
