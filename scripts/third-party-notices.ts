@@ -113,7 +113,7 @@ function nativeParts(): Part[] {
       use: 'linked into quickjs-worker and functions-launcher',
       text: read(`${ZIG}/libc/musl/COPYRIGHT`),
     },
-    ...['libcxx', 'libcxxabi', 'libunwind'].map(llvm),
+    ...['libcxx', 'libcxxabi'].map(llvm),
     {
       name: 'Zig (std.crypto, compiler-rt)',
       version: zig,
