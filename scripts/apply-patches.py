@@ -21,7 +21,7 @@ class DoesNotFit(Exception):
 
 
 def read_patch(text):
-    """[(file, [(header, first line, the lines before, the lines after)])]"""
+    """Returns [(file, [(header, first line, the lines before, the lines after)])]."""
     files = []
     lines = text.split("\n")
     i = 0
@@ -50,7 +50,7 @@ def read_patch(text):
                 i += 1
             if i < len(lines) and lines[i].startswith("\\"):
                 raise DoesNotFit(f"{files[-1][0]}: {header} has no newline at the end of the file")
-            # A hunk without old lines names the line after which it goes.
+            # A hunk without old lines names the line that it follows.
             files[-1][1].append((header, start if counts[0] else start + 1, before, after))
         else:
             i += 1
@@ -82,7 +82,7 @@ def difference(at, found, before):
 
 
 def apply_all(patches, sources):
-    """{file: its new text} after all the patches of a folder; writes nothing."""
+    """Returns {file: its new text} after all the patches of a folder. Writes nothing."""
     paths = sorted(patches.glob("*.patch"))
     if not paths:
         raise DoesNotFit(f"{patches}: the folder has no *.patch")
@@ -93,7 +93,7 @@ def apply_all(patches, sources):
                 if name not in texts:
                     if not (sources / name).is_file():
                         raise DoesNotFit(f"{name}: the file does not exist")
-                    # Patches are kept with plain line feeds, and so is what they change.
+                    # The patches have plain line feeds, so the text that they change gets them too.
                     text = (sources / name).read_bytes().decode("utf-8")
                     texts[name] = text.replace("\r\n", "\n")
                 texts[name] = apply_hunks(name, texts[name], hunks)

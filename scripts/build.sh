@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is pinned, builds the worker and the launcher, and ends with ./functions, which carries both.
-# What has not changed is not done again, and needs no network. Steps that do not need each other run at the same time;
-# each step that had work to do reports its seconds. --attackers builds the programs of the attack tests too.
+# Installs the pinned packages and sources, builds the worker and the launcher, and compiles ./functions, which
+# contains both. A step whose input has not changed is not done again, so an unchanged build needs no network.
+# Independent steps run at the same time, and each step that had work to do reports its seconds.
+# --attackers also builds the programs of the attack tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -14,17 +15,17 @@ case "$*" in
     ;;
 esac
 
-# start NAME FUNCTION: runs a step in the background, for `finish` to wait for.
+# start NAME FUNCTION: runs a step in the background. `finish NAME` waits for it.
 declare -A running=()
 start() {
-  # A process group of its own, so that it can be stopped together with the programs that it runs.
+  # The step gets its own process group, so that stop_running also stops the programs that it runs.
   set -m
   "$2" </dev/null &
   running[$1]=$!
   set +m
 }
 
-# finish NAME...: waits for steps; the first that fails ends the build. That step has said why.
+# finish NAME...: waits for steps. The first that fails ends the build; it has printed its own error.
 finish() {
   local name
   for name in "$@"; do
@@ -33,7 +34,7 @@ finish() {
   done
 }
 
-# A background job of a script ignores Ctrl-C, so the steps that still run are stopped here.
+# Bash starts the background jobs of a script with SIGINT ignored, so Ctrl-C does not stop them.
 stop_running() {
   local pid
   for pid in "${running[@]}"; do
@@ -41,7 +42,7 @@ stop_running() {
   done
 }
 
-# done_in START NAME: reports a step that began when $SECONDS was START.
+# done_in START NAME: reports the time of a step that began when $SECONDS was START.
 done_in() {
   say "build: $2: $((SECONDS - $1)) s"
 }
@@ -54,23 +55,23 @@ install_packages() {
   fi
   local begin=$SECONDS
   say 'build: installing the npm packages'
-  # The user's own npm settings may leave out parts (production, no optional ones): all are needed here.
+  # The user's npm settings may leave out development or optional packages. The build needs all of them.
   npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund >&2 ||
-    die 'npm could not install what package-lock.json pins.'
-  # Bun's package relies on an install script; without it the name `bun` must be pointed at the binary.
+    die 'npm could not install the packages of package-lock.json. Its own message is above.'
+  # Bun's package relies on an install script, which does not run here, to link the name `bun` to the binary.
   ln -sfn "$(realpath --relative-to=node_modules/.bin "$(find_bun)")" node_modules/.bin/bun
   stamp_set packages "$want"
   done_in "$begin" 'npm packages'
 }
 
-# It reports on what it fetches itself, and is quick when there is nothing to fetch.
+# The script says what it fetches, and takes no time if there is nothing to fetch.
 fetch_sources() {
   local begin=$SECONDS
   scripts/fetch-sources.py
   [ "$SECONDS" -eq "$begin" ] || done_in "$begin" 'C and C++ sources'
 }
 
-# Built-in JS that imports npm packages is bundled into one file each; build.zig compiles that to bytecode.
+# Bundles each built-in module that imports npm packages into one file, which build.zig compiles to bytecode.
 bundle_web_js() {
   local want
   want=$(content_hash package-lock.json scripts/streams-ponyfill.ts \
@@ -81,13 +82,13 @@ bundle_web_js() {
   rm -rf .build/web-js.new
   mkdir -p .build/web-js.new/streams
   "$bun" scripts/streams-ponyfill.ts .build/web-js.new/streams/streams-ponyfill.js >&2 ||
-    die 'a patch of guest/quickjs/patches/web-streams-polyfill does not fit the package.'
+    die 'The streams module could not be made from web-streams-polyfill. The message above names the patch that does not fit.'
   rm -rf .build/web-js
   mv .build/web-js.new .build/web-js
   stamp_set web-js "$want"
 }
 
-# The indexes of the Encoding standard, as C.
+# Writes the indexes of the Encoding standard as a C file.
 make_encoding_tables() {
   local want
   want=$(content_hash scripts/encoding-tables.ts package-lock.json)
@@ -96,12 +97,12 @@ make_encoding_tables() {
   fi
   mkdir -p .build/generated
   "$bun" scripts/encoding-tables.ts .build/generated/encoding_tables.new >&2 ||
-    die 'bun could not make the tables of the Encoding standard.'
+    die 'scripts/encoding-tables.ts failed. Its own message is above.'
   mv -f .build/generated/encoding_tables.new .build/generated/encoding_tables.c
   stamp_set encoding-tables "$want"
 }
 
-# Node's modules, as bundles of functions take them in; ./functions carries them.
+# Bundles Node's modules, which ./functions contains and adds to the bundle of a function that imports them.
 bundle_node_modules() {
   local want
   want=$(content_hash guest/node scripts/bundle-node-modules.ts package-lock.json \
@@ -111,12 +112,12 @@ bundle_node_modules() {
   fi
   local begin=$SECONDS
   rm -rf .build/node-modules
-  "$bun" scripts/bundle-node-modules.ts >&2 || die 'bun could not bundle the modules of Node.'
+  "$bun" scripts/bundle-node-modules.ts >&2 || die 'scripts/bundle-node-modules.ts failed. Its own message is above.'
   stamp_set node-modules "$want"
   done_in "$begin" "Node's modules"
 }
 
-# The declarations that `functions types` writes, out of TypeScript's own libraries.
+# Makes the declarations that `functions types` writes from TypeScript's own libraries.
 make_worker_types() {
   local want
   want=$(content_hash scripts/worker-types.ts src/types package-lock.json)
@@ -124,14 +125,14 @@ make_worker_types() {
     return
   fi
   local begin=$SECONDS
-  "$bun" scripts/worker-types.ts >&2 || die 'bun could not make the types of a worker.'
+  "$bun" scripts/worker-types.ts >&2 || die 'scripts/worker-types.ts failed. Its own message is above.'
   stamp_set worker-types "$want"
   done_in "$begin" 'types of a worker'
 }
 
 build_native() {
   local begin=$SECONDS
-  run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher.'
+  run_zig build --release=fast --prefix .build >&2 || die 'zig could not build the worker and the launcher. The compiler errors are above.'
   done_in "$begin" 'worker and launcher'
 }
 
@@ -143,17 +144,17 @@ compile_functions() {
     return
   fi
   local begin=$SECONDS
-  # Identifiers keep their names: stack traces in the log are read by people. A tenant's folder, where the command
-  # may run, must not lend its .env or bunfig.toml to our process.
+  # Identifiers are not minified, so that stack traces in the log can be read. The command may run in the folder
+  # of a tenant, whose .env and bunfig.toml must not configure it.
   "$bun" build --compile --bytecode --format=esm --minify-syntax --minify-whitespace --sourcemap=linked \
     --no-compile-autoload-dotenv --no-compile-autoload-bunfig src/main.ts --outfile .build/functions.new >&2 ||
-    die 'bun could not compile ./functions.'
+    die 'bun could not compile ./functions. Its own message is above.'
   mv -f .build/functions.new functions
   stamp_set functions "$want"
   done_in "$begin" './functions'
 }
 
-# What is bundled for ./functions only; zig does not need it.
+# These bundles are for ./functions only; zig does not need them.
 bundle_for_functions() {
   bundle_node_modules
   make_worker_types
@@ -164,7 +165,7 @@ mkdir -p .build
 exec 9>.build/lock
 flock 9
 trap stop_running EXIT
-# zig and bun themselves are npm packages, so compiling begins when npm is done; pip needs less time than npm.
+# zig and bun are npm packages, so compiling starts when npm is done. pip needs less time than npm.
 start packages install_packages
 start sources fetch_sources
 finish packages sources
@@ -176,5 +177,5 @@ start bundles bundle_for_functions
 finish bundles native
 compile_functions
 if $attackers; then
-  build_attackers >&2 || die 'zig could not build the programs of the attack tests.'
+  build_attackers >&2 || die 'zig could not build the programs of the attack tests. The compiler errors are above.'
 fi

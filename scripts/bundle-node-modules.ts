@@ -1,7 +1,7 @@
 /**
  * Makes .build/node-modules.pack: the sources of Node's modules for quickjs-ng functions, each with
- * what it takes from npm, by file name. What several of them need is a part of its own, so that a
- * bundle that imports two has it once.
+ * the parts of npm packages that it imports, by file name. Code that several modules need is a separate part, so
+ * that a bundle that imports two of them contains it once.
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { basename, join, relative } from 'node:path'
@@ -10,7 +10,7 @@ import type { BunPlugin } from 'bun'
 const folder = join(import.meta.dir, '../guest/node')
 const entries = readdirSync(folder).filter((name) => /(?<!\.d)\.[jt]s$/.test(name))
 
-/** Where the patched files of @jspm/core are written; the others are taken as they are. */
+/** The folder of the patched files of @jspm/core. Its other files are used unchanged. */
 const patched = join(import.meta.dir, '../.build/jspm-core')
 const source = join(import.meta.dir, '../node_modules/@jspm/core')
 
@@ -53,6 +53,8 @@ for (const output of result.outputs) {
   sources[relative(join(process.cwd(), '.build/node-modules'), output.path)] = await output.text()
 }
 if (Object.values(sources).some((source) => /setTimeout\(drain\w*, *0\)/.test(source))) {
-  throw new Error("node-modules: the library's nextTick is not where it was")
+  throw new Error(
+    '@jspm/core: its nextTick is not where this script expects it. Adapt scripts/bundle-node-modules.ts.',
+  )
 }
 await Bun.write('.build/node-modules.pack', JSON.stringify(sources))

@@ -1,7 +1,7 @@
 /**
  * Writes the Encoding standard's labels and indexes, as @exodus/bytes carries them, into a C file:
- * `encoding-tables.ts OUT.c`. scripts/build.sh calls it; guest/quickjs/web/encoding/encoding.h declares what it
- * defines.
+ * `encoding-tables.ts OUT.c`. scripts/build.sh calls it; guest/quickjs/web/encoding/encoding.h declares
+ * the tables.
  */
 import { writeFileSync } from 'node:fs'
 
@@ -25,7 +25,7 @@ const DECODERS: Record<string, string> = {
   replacement: 'REPLACEMENT',
 }
 
-/** Pairs of code points, which decoder_big5.c has as the standard has them: in its text. */
+/** Pairs of code points, which are no table of the standard: decoder_big5.c contains them. */
 const BIG5_PAIRS = [1133, 1135, 1164, 1166]
 
 const out: string[] = []
@@ -41,11 +41,11 @@ function print(declaration: string, values: ArrayLike<number | string>): void {
 
 function printIndex(name: string, table: ArrayLike<number>): void {
   if (Array.from(table).some((unit) => unit > 0xffff || (unit >= 0xd800 && unit < 0xe000)))
-    throw new Error(`${name}: a value that is not one code unit`)
+    throw new Error(`${name}: a value does not fit into one code unit`)
   print(`const uint16_t fn_index_${name}[${table.length}]`, table)
 }
 
-/** Big5 reaches into plane 2: one bit for each pointer says so. */
+/** Big5 has code points of plane 2. One bit for each pointer marks them. */
 function printBig5(): void {
   const table: ArrayLike<number> = getTable('big5')
   const units = new Uint16Array(table.length)
@@ -73,7 +73,7 @@ function printRanges(): void {
   out.push(`const size_t fn_gb18030_range_count = ${ranges.length};`, '')
 }
 
-/** What 0x80 to 0xff stand for; the package leaves out an end where they stand for themselves. */
+/** The code points of 0x80 to 0xff. The package leaves out trailing bytes that map to themselves. */
 function upperHalf(name: string): number[] {
   const codes: number[] = getEncoding(name)
   return Array.from({ length: 128 }, (_, index) => codes[index] ?? 0x80 + index)
@@ -88,7 +88,7 @@ function printEncodings(): void {
     return `{"${name}", FN_CODING_SINGLE_BYTE, upper_${index}}`
   })
   print(`const fn_encoding fn_encodings[${rows.length}]`, rows)
-  // In the order of their bytes, which the search in C counts on.
+  // Sorted by their bytes: the C code does a binary search.
   const pairs = names
     .flatMap((name, index) =>
       [name, ...(labels[name] ?? [])].map((label) => [label, index] as const),

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ElementTree
 def main():
     cases = list(ElementTree.parse(sys.argv[1]).iter("testcase"))
     if not cases:
-        sys.exit("the report holds no test")
+        sys.exit(f"{sys.argv[1]}: the report has no test.")
     rows = []
     passed = 0
     for case in cases:
@@ -16,7 +16,7 @@ def main():
         if case.find("failure") is not None or case.find("error") is not None:
             rows.append(f"failed\t{name}")
         elif case.find("skipped") is not None:
-            # A skipped group's hooks are listed as if they were tests.
+            # Bun lists the hooks of a skipped group as tests without a name.
             if case.get("name") != "(unnamed)":
                 rows.append(f"skipped\t{name}")
         else:

@@ -13,7 +13,7 @@ die() {
   exit 1
 }
 
-# Stops, in one sentence, unless this machine has what the build cannot bring along itself.
+# Stops if this machine lacks a program that the build needs and cannot install itself.
 check_machine() {
   local missing=() tool
   [ "$(uname -s)" = Linux ] || die "functions is built on Linux only; this is $(uname -s)."
@@ -34,7 +34,8 @@ check_machine() {
   fi
 }
 
-# Bun's own binary. node_modules/.bin/bun only works after bun's install script has run, and scripts are off here.
+# Prints the path of Bun's binary. node_modules/.bin/bun works only after Bun's install script has run, and
+# packages are installed without their scripts.
 find_bun() {
   local arch candidate
   arch=$(uname -m)
@@ -46,10 +47,10 @@ find_bun() {
       return
     fi
   done
-  die "node_modules holds no bun that runs here: run scripts/build.sh."
+  die "node_modules has no Bun that runs on this machine. Run scripts/build.sh, which installs it."
 }
 
-# Zig keeps its compiled libc in the user's cache folder; where there can be none, it stays in ours.
+# Zig keeps its compiled libc in the user's cache folder. If that folder cannot be made, it uses .build.
 run_zig() {
   if [ -z "${ZIG_GLOBAL_CACHE_DIR:-}" ] && ! mkdir -p "${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}" 2>/dev/null; then
     export ZIG_GLOBAL_CACHE_DIR=$root/.build/zig-cache
@@ -57,12 +58,12 @@ run_zig() {
   node_modules/.bin/zig "$@"
 }
 
-# One hash over the names and contents of files and folders; what does not exist counts as empty.
+# Prints one hash over the names and contents of files and folders. A path that does not exist counts as empty.
 content_hash() {
   { find "$@" -type f -print0 2>/dev/null || true; } | LC_ALL=C sort -z | xargs -0 -r sha256sum | sha256sum | cut -d' ' -f1
 }
 
-# stamp_is NAME HASH: has the step NAME been done for exactly this input?
+# stamp_is NAME HASH: succeeds if the step NAME was last done for this input.
 stamp_is() {
   [ "$(cat ".build/stamps/$1" 2>/dev/null)" = "$2" ]
 }
@@ -73,7 +74,7 @@ stamp_set() {
   mv -f ".build/stamps/$1.$$" ".build/stamps/$1"
 }
 
-# The fuzz targets, a line each, and what FUNCTIONS_FUZZ_TARGET says for one.
+# Prints the fuzz targets, one on each line. fuzz_name prints the value of FUNCTIONS_FUZZ_TARGET for one of them.
 fuzz_targets() {
   printf '%s\n' frames messages paths start template
   basename -s .js fuzz/targets/*.js
@@ -87,7 +88,7 @@ fuzz_name() { # TARGET
   fi
 }
 
-# The programs of the tests for attacks on the sandbox; ./functions does not need them.
+# Builds the programs of the tests that attack the sandbox. ./functions does not need them.
 build_attackers() {
   run_zig build attackers --release=fast --prefix .build
 }

@@ -3,7 +3,7 @@
  * scripts/build.sh calls it.
  *
  * The package was written for pages that trust their scripts. Here a script may replace any method and
- * any global, so the patches use what guest/quickjs/web/streams/streams-builtins.js kept of them. The package
+ * any global, so the patches use the originals that guest/quickjs/web/streams/streams-builtins.js keeps. The package
  * ships minified code only: it is broken into lines first, which changes no token. A patch that does
  * not fit is named, and nothing is written.
  */
@@ -15,7 +15,7 @@ import { breakLines } from './line-breaks.ts'
 const PACKAGE = 'node_modules/web-streams-polyfill/dist/ponyfill.mjs'
 const PATCHES = 'guest/quickjs/patches/web-streams-polyfill'
 
-/** Code that would look something up after a script has run. */
+/** Code that looks a name up at run time, when a script may have replaced it. */
 const FORBIDDEN = [
   /\binstanceof\b/,
   /\.(call|apply|bind|map|slice|set|push\.|transfer|isView|detached)\(/,
@@ -38,7 +38,9 @@ try {
     const found = pattern.exec(text)
     if (found !== null) {
       const around = text.slice(Math.max(0, found.index - 40), found.index + 40)
-      throw new Error(`${PACKAGE}: '${around}' looks something up that a script may have replaced`)
+      throw new Error(
+        `${PACKAGE}: '${around}' looks up a name that a script may have replaced. Add a patch.`,
+      )
     }
   }
   writeFileSync(path, text)

@@ -12,7 +12,7 @@ case "$data_dir" in
 esac
 DATA_DIR=$data_dir scripts/deploy-quickjs-function.sh hello-world "$root/examples/hello-world.ts" v1 strict
 
-# Reads the table itself if there is an SQLite client, otherwise the output of `functions list`.
+# Reads the table if the SQLite client is installed, otherwise the output of `functions list`.
 if command -v sqlite3 >/dev/null; then
   row=$(sqlite3 "$data_dir/metadata.db" "SELECT name, runtime, status FROM functions WHERE name = 'hello-world';")
 else
@@ -20,11 +20,11 @@ else
 fi
 case "$row" in
   hello-world*quickjs-ng*deployed*) say 'in the database: yes' ;;
-  *) die "the database does not say that hello-world is deployed on quickjs-ng: $row" ;;
+  *) die "The database $data_dir/metadata.db does not list hello-world as deployed on quickjs-ng. Its row is: '$row'." ;;
 esac
 
 bundle=$data_dir/bundles/func-hello-world/v1/bundle.js
-[ -s "$bundle" ] || die "there is no bundle at $bundle"
+[ -s "$bundle" ] || die "The bundle $bundle is missing or empty."
 say "bundle: $bundle ($(wc -c <"$bundle") bytes)"
 cat <<NEXT
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds what has changed and runs the tests of one room, a folder of the code:
+# Builds the changed parts and runs the tests of one room, a folder of the code:
 #
 #     scripts/test-room.sh src/pool
 #     cd guest/quickjs/web/url && ../../../../scripts/test-room.sh
 #
-# scripts/test-rooms.txt says which tests belong to a room. A folder without a row belongs to the room above it.
+# scripts/test-rooms.txt lists the tests of each room. A folder without a row belongs to the room that contains it.
 set -euo pipefail
 wanted=$(realpath -- "${1:-.}")
 . "$(dirname "$0")/lib.sh"

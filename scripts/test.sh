@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs, builds, and runs every check and test. The last line is 'N passed, N failed', and where something was
-# skipped ', N skipped', which is then named above it. With CI set, what a full run needs may not be missing.
-# Builds and static checks run at the same time; test suites run alone, because many measure time. Each step reports its
-# seconds, and the slowest are listed at the end.
+# Installs, builds, and runs every check and test. The last line is 'N passed, N failed', with ', N skipped' if tests
+# were skipped. The lines before it name the failed and the skipped ones. With CI set, a missing C compiler is a failure.
+# Builds and static checks run at the same time. Test suites run one at a time, because many measure time. Each step
+# reports its seconds, and the slowest are listed at the end.
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -22,19 +22,19 @@ fail() { # NAME
   failures+=("$1")
 }
 
-# took NAME SECONDS: the time of a step, for the list of the slowest.
+# took NAME SECONDS: reports the time of a step and keeps it for the list of the slowest.
 took() {
   say "-- $1: $2 s"
   printf '%s\t%s\n' "$2" "$1" >>"$results/seconds"
 }
 
-# check NAME COMMAND...: one step that passes or fails as a whole.
+# check NAME COMMAND...: runs a step that passes or fails as a whole.
 check() {
   start_check "$@"
   finish_checks
 }
 
-# start_check NAME COMMAND...: the same, beside the steps that follow. finish_checks waits for all that were started.
+# start_check NAME COMMAND...: the same in the background. finish_checks waits for all checks that were started.
 checks=() check_pids=()
 start_check() {
   local name=$1 output=$results/check-${#checks[@]} begin=$SECONDS
@@ -62,14 +62,14 @@ finish_checks() {
   checks=() check_pids=()
 }
 
-# tests NAME PATH...: a run of bun's test runner; each test counts. A run whose report cannot be read, or that
-# failed outside of any test, counts as one more failure.
+# tests NAME PATH...: runs bun's test runner and counts each test. A run without a readable report, or with a failure
+# outside of any test, counts as one more failure.
 tests() {
   local name=$1 report=$results/junit.xml status counts begin=$SECONDS
   shift
   say "-- $name"
   rm -f "$report"
-  # Through a pipe: a worker may not write to files, its standard error included.
+  # The output goes through a pipe, because a worker may not write to a file, not even as its standard error.
   timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
     2>&1 </dev/null | cat >"$results/output"
   status=${PIPESTATUS[0]}
@@ -92,7 +92,7 @@ tests() {
         ;;
     esac
   done < <(tail -n +2 <<<"$counts")
-  # A failure outside of any test, such as a file that does not load, is only in bun's own count.
+  # The report lacks a failure outside of any test, such as a file that does not load. Bun's own count has it.
   local said
   said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$results/output" | tail -n 1)
   if [ "${said:-0}" -gt "$run_failed" ] || { [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
@@ -108,19 +108,21 @@ has_any() {
   return 1
 }
 
+# third-party/libraries.json names the formatter's version, because each version formats differently.
 install_formatter() {
   local want
-  want=$(content_hash third-party/format.txt)
+  want=$(scripts/fetch-sources.py --requirement clang-format) || return
   if stamp_is formatter "$want" && [ -d .build/py ]; then
     return
   fi
   rm -rf .build/py
+  printf '%s\n' "$want" >.build/formatter.txt
   PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps \
-    --only-binary :all: --require-hashes --target .build/py --requirement third-party/format.txt &&
+    --only-binary :all: --require-hashes --target .build/py --requirement .build/formatter.txt &&
     stamp_set formatter "$want"
 }
 
-# Packages as tenants use them; the product does not depend on them.
+# Installs the npm packages that the tests bundle as tenants do. The product does not depend on them.
 install_test_packages() {
   local want
   want=$(content_hash tests/packages/package-lock.json)
@@ -136,12 +138,12 @@ c_format() {
     xargs -0 .build/py/clang_format/data/bin/clang-format --dry-run -Werror
 }
 
-# Each machine's own settings say which registry packages come from.
+# Each machine's own settings choose the registry, so no tracked file may name one.
 no_registry_hosts() {
   ! git grep -nIE 'registry[.]npmjs|registry[.]yarnpkg|pypi[.]org|python[h]osted|crates[.]io/|proxy[.]golang|deb[.]debian|"resolved["]:' -- .
 }
 
-# Compares contents: no tracked file equals a file that the build fetches.
+# Compares contents: no tracked file may equal a file that the build fetches.
 no_third_party_source() {
   local found
   found=$(comm -12 <(git ls-files -s | cut -d' ' -f2 | sort -u) \
@@ -155,7 +157,7 @@ no_third_party_source() {
 sanitized_worker_tests() {
   if ! { has_any gcc clang && has_any g++ clang++; }; then
     if [ -n "${CI:-}" ]; then
-      say 'With CI set a C compiler (gcc and g++, or clang) has to be there.'
+      say 'With CI set, the sanitized build may not be skipped. Install gcc and g++, or clang.'
       fail 'sanitized build'
     else
       skip 'sanitized build and its tests' 'no C compiler on this machine'
@@ -167,7 +169,7 @@ sanitized_worker_tests() {
   [ "$failed" -eq "$before" ] || return
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
     tests 'worker tests, sanitized' ./tests/worker ./tests/web
-  # Only the tests that finish in time although every allocation runs a garbage collection.
+  # These tests finish in time although every allocation runs a garbage collection.
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker-gc \
     tests 'a sample of them, with a collection for every object' \
     ./tests/worker/{async-context,body,handler}.test.ts \
@@ -210,13 +212,13 @@ if scripts/build.sh </dev/null; then
   took build "$SECONDS"
   passed=$((passed + 1))
 else
-  # Without a build, the other steps say nothing about the sources.
+  # Without a build, the other steps would test an older one.
   fail build
   finish
 fi
 bun=$(find_bun)
 
-# scripts/build.sh covers neither this architecture nor debug mode; the result cannot run here.
+# scripts/build.sh builds neither for this architecture nor in debug mode. The result is not run.
 start_check 'build for aarch64, debug mode' \
   run_zig build -Dtarget=aarch64-linux-musl --prefix .build/aarch64-debug
 start_check 'programs of the attack tests' build_attackers

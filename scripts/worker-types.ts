@@ -1,27 +1,28 @@
 /**
- * Makes .build/worker-types.pack, the declarations that `functions types` writes: of TypeScript's own
- * library for workers exactly the globals that a worker has, with the types that these name, and
- * src/types/base.d.ts, which has the rest and what differs.
+ * Makes .build/worker-types.pack, the declarations that `functions types` writes. From TypeScript's
+ * library for workers it takes exactly the globals that a worker has, with the types that these name.
+ * src/types/base.d.ts declares the other globals and those that differ.
  */
 import { Glob } from 'bun'
 import { WORKER_GLOBALS } from '../src/types/globals.ts'
 
 interface Statement {
   text: string
-  /** `var` and `function` are values; the others only types. */
+  /** `var` and `function` declare values; the others declare only types. */
   kind: string
   name: string
 }
 
 const library = [...new Glob('node_modules/@typescript/*/lib/lib.webworker.d.ts').scanSync()][0]
-if (library === undefined) throw new Error("TypeScript's lib.webworker.d.ts is not there")
+if (library === undefined)
+  throw new Error("TypeScript's lib.webworker.d.ts does not exist. Run scripts/build.sh.")
 const base = await Bun.file('src/types/base.d.ts').text()
 
-/** Comments would be ten times what they explain. */
+/** Comments are left out, because they take ten times the space of the declarations. */
 const withoutComments = (text: string) =>
   text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '').replace(/^\s*\n/gm, '')
 
-/** The statements of a library: each begins at the start of a line, and no line of its inside does. */
+/** The statements of a library. Each begins at the start of a line; its inner lines are indented. */
 function statementsOf(text: string): Statement[] {
   const parts = withoutComments(text).split(/\n(?=(?:declare |interface |type ))/)
   return parts.flatMap((part) => {
@@ -32,7 +33,7 @@ function statementsOf(text: string): Statement[] {
 }
 
 const isValue = ({ kind }: Statement) => kind === 'var' || kind === 'function'
-/** Ours come first, each behind an empty line; a global among them that no worker has is left out. */
+/** The statements of base.d.ts come first. A global that no worker has is left out. */
 const [head = '', ...paragraphs] = base.trimEnd().split('\n\n')
 const ours = paragraphs.filter((text) =>
   statementsOf(text).every(
@@ -55,7 +56,8 @@ function choose(statement: Statement): void {
 for (const name of WORKER_GLOBALS) {
   if (own.some((statement) => statement.name === name && isValue(statement))) continue
   const found = (byName.get(name) ?? []).filter(isValue)
-  if (found.length === 0) throw new Error(`nothing declares the global ${name}`)
+  if (found.length === 0)
+    throw new Error(`No library and not src/types/base.d.ts declares the global ${name}.`)
   for (const statement of found) choose(statement)
 }
 for (const { text } of own) {
@@ -63,7 +65,7 @@ for (const { text } of own) {
 }
 for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
   if (ownNames.has(name)) continue
-  // As a type only: what is no global of a worker has no value here.
+  // As a type only, because it is not a global of a worker.
   for (const statement of byName.get(name) ?? []) if (!isValue(statement)) choose(statement)
 }
 

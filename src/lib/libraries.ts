@@ -1,5 +1,7 @@
 /** The C libraries in the worker, as locked in third-party/libraries.json. */
-import libraries from '../../third-party/libraries.json' with { type: 'json' }
+import lock from '../../third-party/libraries.json' with { type: 'json' }
+
+const { libraries } = lock
 
 type LibraryName = keyof typeof libraries
 

@@ -188,11 +188,13 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
   })
 
   test('whose process crashes: WORKER_CRASHED for what was in flight, the rest untouched', async () => {
-    const never = `export default () => new Promise(() => {})`
-    const { worker, exit } = await start(fixture.factory, runtime, never)
+    const never = `export default () => {
+      console.log('running')
+      return new Promise(() => {})
+    }`
+    const { worker, exit, logs } = await start(fixture.factory, runtime, never)
     const running = [open(worker), open(worker)]
-    await until('both are there', () => worker.inFlight === 2 && worker.pid !== undefined)
-    await Bun.sleep(30)
+    await until('both run', () => logs.length === 2)
     await until('its pid', () => worker.pid !== undefined)
     process.kill(worker.pid as number, 'SIGSEGV')
     for (const { done } of running) {

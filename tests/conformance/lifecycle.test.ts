@@ -10,6 +10,7 @@ import {
   openFactory,
   parentOf,
   RUNTIMES,
+  type Started,
   start,
   until,
 } from './harness.ts'
@@ -18,22 +19,30 @@ const fixture = openFactory()
 afterAll(() => fixture.close())
 
 const hello = `export default () => new Response('hello')`
-const never = `export default () => new Promise(() => {})`
+const never = `export default () => {
+  console.log('running')
+  return new Promise(() => {})
+}`
+
+/** Waits until the handler has logged its first line. */
+const handlerRuns = ({ logs }: Pick<Started, 'logs'>) =>
+  until('the handler runs', () => logs.length > 0)
 
 describe.each(RUNTIMES)('%s: an invocation', (runtime) => {
   test('that is cancelled gets an abort event, and its slot is free', async () => {
     const source = `export default (req) => new Promise(() => {
       req.signal.addEventListener('abort', () => console.log('aborted', req.signal.aborted))
+      console.log('running')
     })`
     const { worker, logs } = await start(fixture.factory, runtime, source)
     const running = open(worker)
-    await Bun.sleep(30)
+    await handlerRuns({ logs })
     running.invocation.cancel('client gone')
     const answer = await running.done
     expect(answer.error).toBeUndefined()
     expect(worker.inFlight).toBe(0)
-    await until('the log', () => logs.length > 0)
-    expect(logs[0]?.message).toBe('aborted true')
+    await until('the log', () => logs.length > 1)
+    expect(logs[1]?.message).toBe('aborted true')
     expect(worker.state).toBe('ready')
   })
 
@@ -117,12 +126,13 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
 
   test('that is shut down finishes what runs, takes no more, and goes in peace', async () => {
     const source = `export default async () => {
+      console.log('running')
       await new Promise((r) => setTimeout(r, 150))
       return new Response('finished')
     }`
-    const { worker, exit } = await start(fixture.factory, runtime, source)
+    const { worker, exit, logs } = await start(fixture.factory, runtime, source)
     const running = open(worker)
-    await Bun.sleep(20)
+    await handlerRuns({ logs })
     const gone = worker.shutdown(5000)
     expect(worker.state).toBe('draining')
     expect(() => open(worker)).toThrow()
@@ -133,9 +143,9 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 
   test('that does not finish within its grace is ended', async () => {
-    const { worker, exit } = await start(fixture.factory, runtime, never)
+    const { worker, exit, logs } = await start(fixture.factory, runtime, never)
     const running = open(worker)
-    await Bun.sleep(20)
+    await handlerRuns({ logs })
     const begun = performance.now()
     await worker.shutdown(200)
     expect(performance.now() - begun).toBeLessThan(2000)
@@ -144,9 +154,9 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
   })
 
   test('that is killed answers for what was in flight with the reason', async () => {
-    const { worker, exit } = await start(fixture.factory, runtime, never)
+    const { worker, exit, logs } = await start(fixture.factory, runtime, never)
     const running = open(worker)
-    await Bun.sleep(20)
+    await handlerRuns({ logs })
     const reason = new FunctionError('OVERLOADED', 'make room')
     worker.kill(reason)
     expect((await running.done).error).toBe(reason)
@@ -197,7 +207,7 @@ describe('the zygote', () => {
       const first = await start(own.factory, 'quickjs-ng', never)
       const idle = await start(own.factory, 'quickjs-ng', hello)
       const running = open(first.worker)
-      await Bun.sleep(30)
+      await handlerRuns(first)
       const { pid } = idle.worker
       process.kill(parentOf(pid as number), 'SIGKILL')
       expect((await running.done).error?.code).toBe('WORKER_CRASHED')
@@ -287,7 +297,7 @@ describe('the zygote', () => {
     await until('all pids', () => started.every(({ worker }) => worker.pid !== undefined))
     const pids = started.map(({ worker }) => worker.pid)
     const running = open(started[1].worker)
-    await Bun.sleep(20)
+    await handlerRuns(started[1])
     await own.close()
     expect((await running.done).error?.code).toBe('SHUTTING_DOWN')
     // Pid 1 reaps what the zygote left: none of these processes may still run.

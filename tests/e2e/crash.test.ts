@@ -114,8 +114,11 @@ describe('the control plane', () => {
     service = await space.serve()
     await oneWorker(service)
     const below = descendants(service.process.pid)
-    const waiting = service.fetch('/functions/app/wait')
-    await Bun.sleep(200)
+    const serving = service
+    const waiting = serving.fetch('/functions/app/wait')
+    await eventually('a worker has the request', async () =>
+      (await serving.workers()).some((row) => row.state === 'busy'),
+    )
     service.process.kill('SIGTERM')
     await Bun.sleep(100)
     const refused = await service.fetch('/functions/app').catch(() => undefined)

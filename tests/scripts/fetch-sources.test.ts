@@ -18,7 +18,13 @@ let folder: string
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'functions-sources-'))
-  const paths = ['scripts/fetch-sources.py', 'scripts/apply-patches.py', 'third-party', PATCHES]
+  const paths = [
+    'scripts/fetch-sources.py',
+    'scripts/apply-patches.py',
+    'third-party',
+    'package-lock.json',
+    PATCHES,
+  ]
   for (const path of paths) {
     cpSync(join(ROOT, path), join(folder, path), { recursive: true })
   }
@@ -57,7 +63,9 @@ test('an archive with one byte more is not used', async () => {
   appendFileSync(join(folder, '.build/archives', archive), 'x')
   const { status, said } = await fetchSources()
   expect(status).toBe(1)
-  expect(said).toContain('pip could not download what third-party/requirements.txt pins')
+  expect(said).toContain(
+    'pip could not download the archives that third-party/libraries.json names',
+  )
   expect(existsSync(join(folder, '.build/sources/quickjs'))).toBe(false)
 })
 
@@ -70,13 +78,51 @@ test('an engine that a patch does not fit stops the build, and the patch is name
   expect(said).toMatch(
     /0003-interrupt\.patch: quickjs\.c: @@ .+ @@ does not fit \(line \d+ should be/,
   )
-  expect(said).toContain('a patch of guest/quickjs/patches/quickjs does not fit')
+  expect(said).toContain('A patch of guest/quickjs/patches/quickjs does not fit')
   expect(existsSync(join(folder, '.build/sources/quickjs'))).toBe(false)
 })
 
-test('a lock line without a hash is refused', async () => {
-  appendFileSync(join(folder, 'third-party/requirements.txt'), 'yyjson==4.0.6\n')
+/** Changes one library of the lock. */
+function changeLock(name: string, change: (row: Record<string, string>) => void) {
+  const path = join(folder, 'third-party/libraries.json')
+  const lock = JSON.parse(readFileSync(path, 'utf8'))
+  change(lock.libraries[name])
+  writeFileSync(path, JSON.stringify(lock))
+}
+
+test('a library without a hash is refused', async () => {
+  changeLock('yyjson', (row) => delete row.sha256)
   const { status, said } = await fetchSources()
   expect(status).toBe(1)
-  expect(said).toContain('cannot read the line: yyjson==4.0.6')
+  expect(said).toBe(
+    'third-party/libraries.json: yyjson: the field sha256 is missing or not valid.\n',
+  )
+})
+
+test('a library that npm carries in another version than the lock says is refused', async () => {
+  changeLock('zlib', (row) => {
+    row.packageVersion = '9.9.9'
+  })
+  const { status, said } = await fetchSources()
+  expect(status).toBe(1)
+  expect(said).toMatch(
+    /libraries\.json: zlib: it names @scriptc\/runtime 9\.9\.9, but package-lock\.json has \d/,
+  )
+})
+
+test('pip gets exactly the archives that are missing, with their hashes', async () => {
+  const archive = [...new Bun.Glob('yyjson-*.tar.gz').scanSync(ARCHIVES)][0] as string
+  rmSync(join(folder, '.build/archives', archive))
+  expect((await fetchSources()).status).toBe(1)
+  expect(readFileSync(join(folder, '.build/requirements.txt'), 'utf8')).toMatch(
+    /^yyjson==[\d.]+ --hash=sha256:[0-9a-f]{64}\n$/,
+  )
+})
+
+test('a tool of the lock has a line for pip with a hash for each architecture', async () => {
+  const script = join(ROOT, 'scripts/fetch-sources.py')
+  const child = Bun.spawn(['python3', script, '--requirement', 'clang-format'])
+  expect(await new Response(child.stdout).text()).toMatch(
+    /^clang-format==[\d.]+( --hash=sha256:[0-9a-f]{64}){2}\n$/,
+  )
 })

@@ -28,6 +28,14 @@ test('every room has one row, and no row names a folder that does not exist', ()
   expect(named.filter((room) => !existsSync(join(ROOT, room)))).toEqual([])
 })
 
+test('every test of the worker belongs to a room', () => {
+  const named = rows.flatMap(([, ...tests]) => tests)
+  const files = ['tests/worker', 'tests/web'].flatMap((folder) =>
+    [...new Bun.Glob('*.test.ts').scanSync(join(ROOT, folder))].map((name) => `${folder}/${name}`),
+  )
+  expect(files.filter((file) => !named.includes(file))).toEqual([])
+})
+
 test('every test that a row names exists', () => {
   for (const [room = '', ...tests] of rows) {
     expect(tests, room).not.toEqual([])

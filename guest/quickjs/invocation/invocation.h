@@ -6,7 +6,6 @@
 #include "core/worker.h"
 #include "web/web.h"
 
-
 /* An outbound request of an invocation, until its response is complete. */
 struct fn_fetch {
     fn_body_out out;
