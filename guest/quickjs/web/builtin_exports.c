@@ -1,5 +1,19 @@
 /* The module `fn:web`: what the JS of the Web APIs has of C. No tenant can import it. */
+#include "web/builtin_exports.h"
+#include "core/host.h"
+#include "web/encoding/utf8.h"
 #include "web/fetch/body.h"
+#include "web/fetch/fetch.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/builtin_loader.h"
+#include "web/idl/class_of.h"
+#include "web/idl/error_text.h"
+#include "web/idl/idl.h"
+#include "web/idl/promises.h"
+#include "web/idl/safe_array.h"
+#include "web/idl/text.h"
+#include "web/performance/performance.h"
+#include "web/streams/compression.h"
 
 #include <string.h>
 

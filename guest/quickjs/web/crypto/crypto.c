@@ -1,8 +1,15 @@
 /* The Crypto interface; what its `subtle` does is JS:
  * https://w3c.github.io/webcrypto/#crypto-interface */
-#include "web/internal.h"
+#include "web/crypto/crypto.h"
+#include "core/host.h"
+#include "web/crypto/web_crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/lazy.h"
 
 #define MAX_BYTES 65536
+
+static JSClassID class_id;
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
     (void)new_target;
@@ -24,7 +31,7 @@ static JSValue over_quota(JSContext *ctx) {
 
 static JSValue get_random_values(JSContext *ctx, JSValueConst this_val, int argc,
                                  JSValueConst *argv) {
-    if (JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL ||
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL ||
         fn_idl_need(ctx, "Crypto.getRandomValues", argc, 1) < 0) {
         return JS_EXCEPTION;
     }
@@ -53,7 +60,7 @@ static JSValue random_uuid(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     (void)argv;
     uint8_t bytes[16];
     char text[36];
-    if (JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL) {
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL) {
         return JS_EXCEPTION;
     }
     if (fn_host_random(bytes, sizeof(bytes)) != 0) {
@@ -74,7 +81,7 @@ static JSValue random_uuid(JSContext *ctx, JSValueConst this_val, int argc, JSVa
 
 /* Loaded by the worker that asks for it first. */
 static JSValue get_subtle(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL
+    return JS_GetOpaque2(ctx, this_val, class_id) == NULL
                ? JS_EXCEPTION
                : fn_lazy_export(ctx, "crypto/crypto-subtle.js", "subtle");
 }
@@ -88,11 +95,11 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_crypto_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.crypto,
+        .id = &class_id,
         .class_def = {"Crypto"},
         .constructor = construct,
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    return fn_idl_define(ctx, &interface) < 0 ? -1 : fn_idl_singleton(ctx, fn_web.crypto, "crypto");
+    return fn_idl_define(ctx, &interface) < 0 ? -1 : fn_idl_singleton(ctx, class_id, "crypto");
 }

@@ -4,10 +4,13 @@
 #define FN_CRYPTO_H
 
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
-#include "web/internal.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "mbedtls/ecp.h"
 #include "mbedtls/md.h"
 #include "mbedtls/rsa.h"
+#include "quickjs.h"
 
 #define FN_ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
@@ -16,7 +19,7 @@ typedef struct {
     size_t len;
 } fn_bytes;
 
-/* ---- crypto_native.c: the module `fn:crypto` */
+/* ---- crypto_values.c: arguments and results */
 
 /* 0, or -1 with a TypeError. Valid until the next JS runs. */
 int fn_crypto_bytes(JSContext *ctx, JSValueConst value, fn_bytes *bytes);
@@ -30,7 +33,9 @@ JSValue fn_crypto_done(JSContext *ctx, int err, JSValue value);
 
 /* ---- crypto_platform.c: memory, random bytes and the hashes' inner functions for mbedTLS */
 
-void fn_crypto_platform_init(void);
+void fn_crypto_platform_init(JSRuntime *rt);
+/* Is the invocation to end? Long operations ask now and then. */
+bool fn_crypto_stopped(void);
 /* Of the kernel, and an error where the invocation is to end: what searches for primes asks here.
  */
 int fn_crypto_random(void *unused, unsigned char *bytes, size_t len);

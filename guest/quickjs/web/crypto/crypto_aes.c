@@ -1,5 +1,7 @@
 /* AES in its four modes. Long data goes through in slices, and the invocation can end between. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/aes.h"
@@ -18,10 +20,6 @@ static size_t next_slice(size_t left) {
     return left < SLICE ? left : SLICE;
 }
 
-static bool stopped(void) {
-    return fn_host_stopped(fn_web.rt);
-}
-
 static unsigned key_bits(const fn_key *key) {
     return (unsigned)key->secret.len * 8;
 }
@@ -32,8 +30,9 @@ static int gcm_run(mbedtls_gcm_context *gcm, fn_bytes in, uint8_t *out, uint8_t 
     int err = 0;
     for (size_t at = 0; at < in.len && err == 0; at += SLICE) {
         size_t part = next_slice(in.len - at);
-        err = stopped() ? STOPPED
-                        : mbedtls_gcm_update(gcm, in.at + at, part, out + at, part, &written);
+        err = fn_crypto_stopped()
+                  ? STOPPED
+                  : mbedtls_gcm_update(gcm, in.at + at, part, out + at, part, &written);
     }
     return err != 0 ? err : mbedtls_gcm_finish(gcm, NULL, 0, &written, tag, tag_len);
 }
@@ -111,8 +110,9 @@ static int cbc_run(mbedtls_cipher_context_t *cipher, fn_bytes data, uint8_t *out
     *len = 0;
     for (size_t at = 0; at < data.len && err == 0; at += SLICE) {
         size_t part = next_slice(data.len - at);
-        err = stopped() ? STOPPED
-                        : mbedtls_cipher_update(cipher, data.at + at, part, out + *len, &written);
+        err = fn_crypto_stopped()
+                  ? STOPPED
+                  : mbedtls_cipher_update(cipher, data.at + at, part, out + *len, &written);
         *len += written;
     }
     err = err != 0 ? err : mbedtls_cipher_finish(cipher, out + *len, &written);
@@ -165,9 +165,9 @@ static int ctr_run(mbedtls_aes_context *aes, uint8_t counter[BLOCK], fn_bytes in
     size_t offset = 0;
     int err = 0;
     for (size_t at = 0; at < in.len && err == 0; at += SLICE) {
-        err = stopped() ? STOPPED
-                        : mbedtls_aes_crypt_ctr(aes, next_slice(in.len - at), &offset, counter,
-                                                stream, in.at + at, out + at);
+        err = fn_crypto_stopped() ? STOPPED
+                                  : mbedtls_aes_crypt_ctr(aes, next_slice(in.len - at), &offset,
+                                                          counter, stream, in.at + at, out + at);
     }
     mbedtls_platform_zeroize(stream, sizeof(stream));
     return err;

@@ -1,5 +1,7 @@
 /* Writes the DER envelopes of keys: SubjectPublicKeyInfo, PKCS #8, ECPrivateKey. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/asn1.h"

@@ -1,5 +1,7 @@
 /* ECDSA and ECDH on the curves of NIST. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/ecdh.h"

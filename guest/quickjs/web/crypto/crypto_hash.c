@@ -1,5 +1,7 @@
 /* Hashes and HMAC: in one go for SubtleCrypto, piece by piece for node:crypto. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/constant_time.h"

@@ -1,5 +1,6 @@
 /* HKDF and PBKDF2. */
 #include "web/crypto/crypto.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/hkdf.h"
 #include "mbedtls/pkcs5.h"

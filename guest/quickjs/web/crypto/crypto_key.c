@@ -1,5 +1,9 @@
 /* Key material: one opaque object a key, which JS can hold and hand back, and nothing else. */
+#include "core/host.h"
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/memory.h"
 
 #include <string.h>
 #include "mbedtls/constant_time.h"

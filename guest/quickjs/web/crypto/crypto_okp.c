@@ -1,5 +1,8 @@
 /* Ed25519 and X25519. */
+#include "core/host.h"
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/platform_util.h"

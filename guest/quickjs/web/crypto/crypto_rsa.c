@@ -1,5 +1,7 @@
 /* RSA keys: made, read and written. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/platform_util.h"
 #include "rsa_alt_helpers.h"

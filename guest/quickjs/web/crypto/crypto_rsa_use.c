@@ -1,5 +1,7 @@
 /* What is done with RSA keys: signatures of PKCS #1 v1.5 and PSS, encryption by OAEP. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/platform_util.h"
 

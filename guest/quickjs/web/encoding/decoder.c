@@ -1,8 +1,14 @@
 /* The TextDecoder interface: https://encoding.spec.whatwg.org/#interface-textdecoder */
 #include "web/encoding/encoding.h"
-#include "web/internal.h"
+#include "web/encoding/text_coders.h"
+#include "web/encoding/utf8.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
 
 #include <string.h>
+
+static JSClassID class_id;
 
 typedef struct {
     fn_decode decode;
@@ -14,7 +20,7 @@ typedef struct {
 } decoder;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    js_free_rt(rt, JS_GetOpaque(value, fn_web.decoder));
+    js_free_rt(rt, JS_GetOpaque(value, class_id));
 }
 
 /* A boolean member of a dictionary that may be undefined or null. */
@@ -50,7 +56,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     if (encoding == NULL || encoding->coding == FN_CODING_REPLACEMENT) {
         return JS_ThrowRangeError(ctx, "TextDecoder: the label names no encoding");
     }
-    JSValue value = fn_idl_create(ctx, new_target, fn_web.decoder);
+    JSValue value = fn_idl_create(ctx, new_target, class_id);
     decoder *d = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*d));
     if (d == NULL) {
         JS_FreeValue(ctx, value);
@@ -165,7 +171,7 @@ static JSValue decode_joined(JSContext *ctx, decoder *d, const uint8_t *bytes, s
 }
 
 static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    decoder *d = JS_GetOpaque2(ctx, this_val, fn_web.decoder);
+    decoder *d = JS_GetOpaque2(ctx, this_val, class_id);
     uint8_t *bytes = NULL;
     size_t len = 0;
     bool given = argc > 0 && !JS_IsUndefined(argv[0]);
@@ -194,7 +200,7 @@ static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
 }
 
 static JSValue get(JSContext *ctx, JSValueConst this_val, int which) {
-    decoder *d = JS_GetOpaque2(ctx, this_val, fn_web.decoder);
+    decoder *d = JS_GetOpaque2(ctx, this_val, class_id);
     if (d == NULL) {
         return JS_EXCEPTION;
     }
@@ -212,7 +218,7 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_decoder_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.decoder,
+        .id = &class_id,
         .class_def = {"TextDecoder", .finalizer = finalize},
         .constructor = construct,
         .members = members,

@@ -1,5 +1,5 @@
 /* UTF-8 as the encoding standard decodes it: U+FFFD for each maximal part of a broken sequence. */
-#include "web/internal.h"
+#include "web/encoding/utf8.h"
 
 #include <string.h>
 

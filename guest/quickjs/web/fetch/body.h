@@ -4,6 +4,7 @@
 #define FN_WEB_BODY_H
 
 #include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
 /* Bytes that several bodies may share; NUL follows them. */
 typedef struct {
@@ -89,15 +90,6 @@ JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
 JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-
-/* ---- fetch.c, for JS */
-
-JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 /* ---- pump.c */
 

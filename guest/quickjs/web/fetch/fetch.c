@@ -1,12 +1,20 @@
 /* fetch, as far as it is C: https://fetch.spec.whatwg.org/#fetch-method
  * The request goes to the host as it is; what comes back becomes a Response. */
+#include "web/fetch/fetch.h"
+#include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 #include "web/fetch/request.h"
 #include "web/fetch/response.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/text.h"
 
 #include <string.h>
 
+const fn_web_host *fn_fetch_host;
+
 static fn_request *request_of(JSContext *ctx, int argc, JSValueConst *argv) {
-    return argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.request);
+    return argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_request_class);
 }
 
 JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -73,7 +81,7 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     uint32_t number = 0;
     if (init->method != NULL && init->url != NULL && add_cache_headers(ctx, request) == 0 &&
         fn_body_take(ctx, (fn_body *)&request->body, value, &init->body) == 0) {
-        number = fn_web.host->fetch(ctx, init, callback);
+        number = fn_fetch_host->fetch(ctx, init, callback);
     }
     JS_FreeCString(ctx, init->method);
     JS_FreeCString(ctx, init->url);
@@ -100,7 +108,7 @@ JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     if (argc < 2 || JS_ToUint32(ctx, &number, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    fn_web.host->fetch_cancel(ctx, number, argv[1]);
+    fn_fetch_host->fetch_cancel(ctx, number, argv[1]);
     return JS_UNDEFINED;
 }
 
@@ -147,7 +155,7 @@ JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     if (request == NULL || argc < 3) {
         return JS_EXCEPTION;
     }
-    JSValue value = JS_NewObjectClass(ctx, fn_web.response);
+    JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         return JS_EXCEPTION;
@@ -180,7 +188,7 @@ static int set_body(JSContext *ctx, fn_response *response, const fn_fetched *fet
 }
 
 JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed) {
-    JSValue value = JS_NewObjectClass(ctx, fn_web.response);
+    JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         fn_headers_free(fetched->headers);

@@ -3,6 +3,8 @@
 #define FN_WEB_REQUEST_H
 
 #include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
 /* Enumerations of RequestInit, in the order of fn_request_enums. */
 typedef enum {
@@ -32,16 +34,7 @@ typedef struct {
     JSValue referrer, integrity; /* undefined: about:client, empty */
 } fn_request;
 
-/* RequestInit, its members read in the order of their names; undefined where one is not there. */
-typedef struct {
-    bool given; /* has any member */
-    JSValue body, duplex, headers, integrity, keepalive, method, referrer, signal, window;
-    int enums[FN_ENUM_COUNT]; /* -1: not there */
-} fn_request_dict;
-
-/* To be freed in either case. 0, or -1 with an exception. */
-int fn_request_dict_read(JSContext *ctx, JSValueConst init, fn_request_dict *m);
-void fn_request_dict_free(JSContext *ctx, fn_request_dict *m);
+extern JSClassID fn_request_class;
 
 /* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
 fn_request *fn_request_attach(JSContext *ctx, JSValue value);
@@ -53,8 +46,5 @@ JSValue fn_request_new_signal(JSContext *ctx, JSValueConst parent);
 void fn_request_copy_plain(JSContext *ctx, const fn_request *from, fn_request *to);
 /* new Request(input, init), on an empty request. */
 int fn_request_fill(JSContext *ctx, fn_request *request, JSValueConst input, JSValueConst init);
-
-extern const JSCFunctionListEntry fn_request_members[];
-extern const int fn_request_member_count;
 
 #endif

@@ -3,6 +3,8 @@
 #define FN_WEB_RESPONSE_H
 
 #include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
 typedef enum { FN_RESPONSE_DEFAULT, FN_RESPONSE_BASIC, FN_RESPONSE_ERROR } fn_response_type;
 
@@ -18,13 +20,10 @@ typedef struct {
     fn_body body;
 } fn_response;
 
+extern JSClassID fn_response_class;
+
 /* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
 fn_response *fn_response_attach(JSContext *ctx, JSValue value);
 bool fn_is_null_body_status(int status);
-/* Reads a ResponseInit. 0, or -1 with an exception. */
-int fn_response_apply(JSContext *ctx, fn_response *response, JSValueConst init);
-
-extern const JSCFunctionListEntry fn_response_members[];
-extern const int fn_response_member_count;
 
 #endif

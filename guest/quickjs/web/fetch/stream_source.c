@@ -1,5 +1,12 @@
 /* Reads the stream of a body for the host, a chunk at a time. */
+#include "core/host.h"
 #include "web/fetch/body.h"
+#include "web/fetch/fetch.h"
+#include "web/fetch/host.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/builtin_loader.h"
+
+static JSClassID class_id;
 
 typedef struct {
     JSValue stream;
@@ -9,7 +16,7 @@ typedef struct {
 } pump;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    pump *p = JS_GetOpaque(value, class_id);
     if (p != NULL) {
         JS_FreeValueRT(rt, p->stream);
         JS_FreeValueRT(rt, p->reader);
@@ -18,7 +25,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    pump *p = JS_GetOpaque(value, class_id);
     if (p != NULL) {
         JS_MarkValue(rt, p->stream, mark_func);
         JS_MarkValue(rt, p->reader, mark_func);
@@ -27,12 +34,12 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
 
 int fn_pump_init(JSContext *ctx) {
     static const JSClassDef definition = {"Pump", .finalizer = finalize, .gc_mark = mark};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.pump);
-    return JS_NewClass(JS_GetRuntime(ctx), fn_web.pump, &definition);
+    JS_NewClassID(JS_GetRuntime(ctx), &class_id);
+    return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
 JSValue fn_pump_new(JSContext *ctx, JSValueConst stream) {
-    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.pump);
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
     pump *p = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*p));
     if (p == NULL) {
         JS_FreeValue(ctx, value);
@@ -57,7 +64,7 @@ static int open_reader(JSContext *ctx, pump *p) {
 }
 
 int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    pump *p = JS_GetOpaque(value, class_id);
     if (p == NULL || p->waiting) {
         JS_ThrowInternalError(ctx, "not a pump, or one that was asked already");
         return -1;
@@ -78,13 +85,13 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
         return -1;
     }
     p->waiting = false;
-    fn_web.host->pump_error(ctx, id, error);
+    fn_fetch_host->pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
     return 0;
 }
 
 int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    pump *p = JS_GetOpaque(value, class_id);
     if (p == NULL) {
         return 0;
     }
@@ -96,7 +103,7 @@ int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) 
 }
 
 static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
-    pump *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.pump);
+    pump *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (p == NULL || !p->waiting) {
         return NULL; /* cancelled meanwhile */
     }
@@ -115,14 +122,14 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
         JS_FreeValue(ctx, JS_GetException(ctx));
     }
     JS_FreeValue(ctx, result);
-    fn_web.host->pump_error(ctx, id, error);
+    fn_fetch_host->pump_error(ctx, id, error);
     JS_FreeValue(ctx, error);
 }
 
 void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
     pump *p = waiting_pump(ctx, 1, &value);
     if (p != NULL) {
-        fn_web.host->pump_chunk(ctx, p->id, bytes, len);
+        fn_fetch_host->pump_chunk(ctx, p->id, bytes, len);
     }
 }
 
@@ -144,7 +151,7 @@ JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
         p->waiting = true;
         return JS_TRUE;
     }
-    fn_web.host->pump_chunk(ctx, p->id, bytes, len);
+    fn_fetch_host->pump_chunk(ctx, p->id, bytes, len);
     return JS_FALSE;
 }
 
@@ -152,7 +159,7 @@ JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_web.host->pump_end(ctx, p->id);
+        fn_fetch_host->pump_end(ctx, p->id);
     }
     return JS_UNDEFINED;
 }
@@ -161,7 +168,7 @@ JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     (void)this_val;
     pump *p = waiting_pump(ctx, argc, argv);
     if (p != NULL) {
-        fn_web.host->pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
+        fn_fetch_host->pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
     }
     return JS_UNDEFINED;
 }

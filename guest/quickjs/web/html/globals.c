@@ -1,5 +1,7 @@
 /* Functions and small objects of the global scope. */
-#include "web/internal.h"
+#include "core/host.h"
+#include "web/html/html.h"
+#include "web/idl/idl.h"
 
 static JSValue microtask(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
@@ -63,16 +65,9 @@ static JSValue get_self(JSContext *ctx, JSValueConst this_val) {
     return JS_GetGlobalObject(ctx);
 }
 
-int fn_globals_replace(JSContext *ctx, const char *name, JSValueConst value) {
-    JSValue global = JS_GetGlobalObject(ctx);
-    int err = JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, value), JS_PROP_C_W_E);
-    JS_FreeValue(ctx, global);
-    return err < 0 ? -1 : 0;
-}
-
 static JSValue set_self(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
     (void)this_val;
-    return fn_globals_replace(ctx, "self", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    return fn_idl_replace(ctx, "self", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry functions[] = {

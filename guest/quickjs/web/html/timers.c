@@ -1,6 +1,8 @@
 /* setTimeout and setInterval on the worker's loop. Each timer carries the async context in which it
  * was set, and goes with that invocation. */
-#include "web/internal.h"
+#include "core/host.h"
+#include "web/html/html.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* BufferSource arguments, and buffers made of bytes. */
-#include "web/internal.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/class_of.h"
+#include "web/idl/intrinsics.h"
 
 #include <string.h>
 
@@ -30,12 +32,12 @@ static int inside(JSContext *ctx, JSValueConst buffer, size_t offset, size_t par
 
 static int data_view(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t *len) {
     size_t offset, part;
-    JSValue buffer = JS_Call(ctx, fn_web.view_get[0], value, 0, NULL);
+    JSValue buffer = JS_Call(ctx, fn_intrinsics.view_get[0], value, 0, NULL);
     if (JS_IsException(buffer)) {
         return -1;
     }
-    if (view_number(ctx, value, fn_web.view_get[1], &offset) < 0 ||
-        view_number(ctx, value, fn_web.view_get[2], &part) < 0) {
+    if (view_number(ctx, value, fn_intrinsics.view_get[1], &offset) < 0 ||
+        view_number(ctx, value, fn_intrinsics.view_get[2], &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx)); /* detached or shrunk: no bytes */
         offset = part = 0;
     }
@@ -50,8 +52,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     if (!JS_IsObject(value)) {
         return 1;
     }
-    JSClassID id = JS_GetClassID(value);
-    if (id == fn_web.kinds[FN_KIND_ARRAY_BUFFER] || id == fn_web.kinds[FN_KIND_SHARED_BUFFER]) {
+    if (fn_is_kind(value, FN_KIND_ARRAY_BUFFER) || fn_is_kind(value, FN_KIND_SHARED_BUFFER)) {
         size_t whole;
         *bytes = JS_GetArrayBuffer(ctx, &whole, value);
         if (*bytes == NULL) {
@@ -70,7 +71,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     size_t offset, part;
     /* Of a view that follows its buffer's length, only the getter knows how long it is. */
     JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, NULL, NULL);
-    if (JS_IsException(buffer) || view_number(ctx, value, fn_web.array_length, &part) < 0) {
+    if (JS_IsException(buffer) || view_number(ctx, value, fn_intrinsics.array_length, &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx));
         JS_FreeValue(ctx, buffer);
         return 0;
@@ -81,7 +82,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
 }
 
 bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
-    JSValue buffer = JS_IsDataView(value) ? JS_Call(ctx, fn_web.view_get[0], value, 0, NULL)
+    JSValue buffer = JS_IsDataView(value) ? JS_Call(ctx, fn_intrinsics.view_get[0], value, 0, NULL)
                      : JS_GetTypedArrayType(value) >= 0
                          ? JS_GetTypedArrayBuffer(ctx, value, NULL, NULL, NULL)
                          : JS_DupValue(ctx, value);
@@ -89,7 +90,7 @@ bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
         JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, and so not shared */
         return false;
     }
-    bool shared = JS_GetClassID(buffer) == fn_web.kinds[FN_KIND_SHARED_BUFFER];
+    bool shared = fn_is_kind(buffer, FN_KIND_SHARED_BUFFER);
     JS_FreeValue(ctx, buffer);
     return shared;
 }

@@ -1,11 +1,12 @@
 /* Runs built-in JS modules: all that web.js brings in the template, and in a worker those that are
  * lazy (lazy.c). A module that fails leaves nothing behind, so that it can be loaded again. */
-#include "web/internal.h"
+#include "web/idl/builtin_loader.h"
+#include "core/host.h"
 
-fn_web_state fn_web;
+static JSValue hooks; /* the namespace of the module that fn_hooks_load ran, which holds it */
 
 JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv) {
-    JSValue hook = JS_GetPropertyStr(ctx, fn_web.hooks, name);
+    JSValue hook = JS_GetPropertyStr(ctx, hooks, name);
     if (JS_IsException(hook)) {
         return hook;
     }
@@ -69,4 +70,16 @@ JSModuleDef *fn_module_load(JSContext *ctx, const char *file) {
         return NULL;
     }
     return definition;
+}
+
+int fn_hooks_load(JSContext *ctx, const char *file) {
+    hooks = JS_UNDEFINED;
+    JSModuleDef *definition = fn_module_load(ctx, file);
+    JSValue exports = definition == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, definition);
+    if (JS_IsException(exports)) {
+        return -1;
+    }
+    hooks = exports;
+    JS_FreeValue(ctx, exports); /* the module holds it */
+    return 0;
 }

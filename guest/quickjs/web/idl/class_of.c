@@ -1,5 +1,8 @@
 /* What sort of object a value is, by its class in the engine: nothing a script can forge. */
-#include "web/internal.h"
+#include "web/idl/class_of.h"
+
+static JSClassID kinds[FN_KIND_COUNT];
+static JSClassID plain; /* of `{}` */
 
 static JSValue sample(JSContext *ctx, fn_kind kind) {
     static uint8_t byte;
@@ -36,16 +39,20 @@ static JSValue sample(JSContext *ctx, fn_kind kind) {
 int fn_kinds_init(JSContext *ctx) {
     for (int kind = 0; kind < FN_KIND_COUNT; kind++) {
         JSValue object = sample(ctx, (fn_kind)kind);
-        fn_web.kinds[kind] = JS_GetClassID(object);
+        kinds[kind] = JS_GetClassID(object);
         JS_FreeValue(ctx, object);
-        if (fn_web.kinds[kind] == JS_INVALID_CLASS_ID) {
+        if (kinds[kind] == JS_INVALID_CLASS_ID) {
             return -1;
         }
     }
     JSValue object = JS_NewObject(ctx);
-    fn_web.plain = JS_GetClassID(object);
+    plain = JS_GetClassID(object);
     JS_FreeValue(ctx, object);
     return 0;
+}
+
+bool fn_is_kind(JSValueConst value, fn_kind kind) {
+    return JS_GetClassID(value) == kinds[kind];
 }
 
 static const char *boxed(JSClassID id) {
@@ -60,7 +67,7 @@ static const char *boxed(JSClassID id) {
         [FN_KIND_EXCEPTION] = "DOMException",
     };
     for (int kind = 0; kind < FN_KIND_COUNT; kind++) {
-        if (fn_web.kinds[kind] == id) {
+        if (kinds[kind] == id) {
             return names[kind];
         }
     }
@@ -74,7 +81,7 @@ const char *fn_kind_of(JSContext *ctx, JSValueConst value) {
     if (JS_IsProxy(value)) {
         return "Proxy";
     }
-    if (JS_GetClassID(value) == fn_web.plain) {
+    if (JS_GetClassID(value) == plain) {
         return "Object";
     }
     if (JS_IsFunction(ctx, value)) {

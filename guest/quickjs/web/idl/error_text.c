@@ -1,5 +1,8 @@
 /* What was thrown, in words for a log: from own data alone, so that no script runs. */
-#include "web/internal.h"
+#include "web/idl/error_text.h"
+#include "web/idl/class_of.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/text.h"
 
 #include <string.h>
 
@@ -64,13 +67,13 @@ static JSValue data_string(JSContext *ctx, JSValueConst object, const char *name
 }
 
 static bool is_exception(JSValueConst value) {
-    return JS_GetClassID(value) == fn_web.kinds[FN_KIND_EXCEPTION];
+    return fn_is_kind(value, FN_KIND_EXCEPTION);
 }
 
 /* `name` or `message` of an error. */
 static JSValue error_part(JSContext *ctx, JSValueConst error, int part) {
     if (is_exception(error)) {
-        return JS_Call(ctx, fn_web.exception_get[part], error, 0, NULL);
+        return JS_Call(ctx, fn_intrinsics.exception_get[part], error, 0, NULL);
     }
     return data_string(ctx, error, part == 0 ? "name" : "message");
 }
@@ -128,7 +131,7 @@ static void add_any(JSContext *ctx, builder *b, JSValueConst value) {
 }
 
 static char *describe_stack(JSContext *ctx, JSValueConst error) {
-    JSValue stack = JS_IsError(error)     ? JS_Call(ctx, fn_web.error_stack, error, 0, NULL)
+    JSValue stack = JS_IsError(error)     ? JS_Call(ctx, fn_intrinsics.error_stack, error, 0, NULL)
                     : is_exception(error) ? data_string(ctx, error, "stack")
                                           : JS_UNDEFINED;
     char *text = JS_IsString(stack) ? js_malloc(ctx, MAX_STACK + 1) : NULL;

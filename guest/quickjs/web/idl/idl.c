@@ -1,5 +1,7 @@
 /* What WebIDL asks of every interface: its objects, its arguments, its iterables. */
-#include "web/internal.h"
+#include "web/idl/idl.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/text.h"
 
 JSValue fn_idl_make(JSContext *ctx, const fn_interface *interface) {
     JSRuntime *rt = JS_GetRuntime(ctx);
@@ -38,7 +40,7 @@ int fn_idl_define(JSContext *ctx, const fn_interface *interface) {
 }
 
 JSValue fn_idl_create(JSContext *ctx, JSValueConst new_target, JSClassID id) {
-    JSValue proto = JS_GetProperty(ctx, new_target, fn_web.prototype);
+    JSValue proto = JS_GetProperty(ctx, new_target, fn_intrinsics.prototype);
     if (JS_IsException(proto)) {
         return proto;
     }
@@ -81,6 +83,13 @@ int fn_idl_alias(JSContext *ctx, JSValueConst obj, const char *from, JSAtom to) 
     return JS_DefinePropertyValue(ctx, obj, to, value, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0
                ? -1
                : 0;
+}
+
+int fn_idl_replace(JSContext *ctx, const char *name, JSValueConst value) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, value), JS_PROP_C_W_E);
+    JS_FreeValue(ctx, global);
+    return err < 0 ? -1 : 0;
 }
 
 /* Closes an iterator whose loop was left by an exception, which stays. */
@@ -177,7 +186,7 @@ static int read_pair(JSContext *ctx, JSValueConst value, void *opaque) {
         JS_ThrowTypeError(ctx, "%s: each pair has to be a sequence", reader->what);
         return -1;
     }
-    JSValue method = JS_GetProperty(ctx, value, fn_web.symbol_iterator);
+    JSValue method = JS_GetProperty(ctx, value, fn_intrinsics.symbol_iterator);
     if (JS_IsException(method)) {
         return -1;
     }
@@ -260,7 +269,7 @@ int fn_idl_record(JSContext *ctx, JSValueConst init, const char *what, bool byte
 int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
                  fn_add_pair *add, void *opaque) {
     pair_reader reader = {what, byte_strings, add, opaque};
-    JSValue method = JS_GetProperty(ctx, init, fn_web.symbol_iterator);
+    JSValue method = JS_GetProperty(ctx, init, fn_intrinsics.symbol_iterator);
     if (JS_IsException(method)) {
         return -1;
     }

@@ -27,7 +27,8 @@
  * gets the exception, all modules that were not done are forgotten, and the next use starts them
  * again. What a module changes outside of itself, it does in its last statements, and twice does no
  * harm. */
-#include "web/internal.h"
+#include "web/idl/lazy.h"
+#include "web/idl/builtin_loader.h"
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {
     JSModuleDef *module = fn_module_load(ctx, file);

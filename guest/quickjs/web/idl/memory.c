@@ -1,19 +1,22 @@
 /* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds
  * for it and the collector hears of it. */
-#include "web/internal.h"
+#include "web/idl/memory.h"
+#include "core/host.h"
 
 #include <stdlib.h>
 
+static JSRuntime *runtime; /* NULL until fn_memory_init */
+
 void *fn_alloc(size_t size) {
-    return js_malloc_rt(fn_web.rt, size);
+    return js_malloc_rt(runtime, size);
 }
 
 void *fn_realloc(void *memory, size_t size) {
-    return js_realloc_rt(fn_web.rt, memory, size);
+    return js_realloc_rt(runtime, memory, size);
 }
 
 void fn_free(void *memory) {
-    js_free_rt(fn_web.rt, memory);
+    js_free_rt(runtime, memory);
 }
 
 /* C++ has no answer to a refused `new` but to end the process. What the engine refuses is therefore
@@ -44,7 +47,8 @@ void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9
 /* What the last words of the process need. Never written to, so it takes no memory. */
 static void *reserve;
 
-int fn_memory_init(void) {
+int fn_memory_init(JSRuntime *rt) {
+    runtime = rt;
     reserve = malloc(RESERVE);
     return reserve == NULL ? -1 : 0;
 }
@@ -53,9 +57,9 @@ static void *allocate(size_t size, bool needed) {
     if (size > SIZE_MAX - 2 * ALIGNMENT) {
         return NULL;
     }
-    void *start = fn_web.rt == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
+    void *start = runtime == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
     bool of_engine = start != NULL;
-    if (!of_engine && (needed || fn_web.rt == NULL)) {
+    if (!of_engine && (needed || runtime == NULL)) {
         start = malloc(size + 2 * ALIGNMENT);
     }
     if (start == NULL) {
@@ -68,12 +72,12 @@ static void *allocate(size_t size, bool needed) {
 
 void *fn_new(size_t size) {
     void *memory = allocate(size, true);
-    if (memory == NULL && fn_web.rt == NULL) {
+    if (memory == NULL && runtime == NULL) {
         abort(); /* no worker yet, and nobody to tell */
     }
     if (memory == NULL) {
         free(reserve);
-        fn_host_out_of_memory(fn_web.rt);
+        fn_host_out_of_memory(runtime);
     }
     return memory;
 }

@@ -1,5 +1,5 @@
 /* Promises for the JS of the Web APIs: what no script can have replaced. */
-#include "web/internal.h"
+#include "web/idl/promises.h"
 
 #define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 

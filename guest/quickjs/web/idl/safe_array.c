@@ -1,6 +1,6 @@
 /* Arrays of the built-in JS, changed without a look at Array.prototype: the engine's own push would
  * call a setter that a script puts there, and its splice the constructor that it names. */
-#include "web/internal.h"
+#include "web/idl/safe_array.h"
 
 /* (array, ...values) */
 JSValue fn_list_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {

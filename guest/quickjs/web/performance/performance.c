@@ -1,8 +1,10 @@
 /* The clock of the High Resolution Time standard (https://w3c.github.io/hr-time/); the rest is JS.
  */
-#include "web/internal.h"
-#include <time.h>
+#include "web/performance/performance.h"
+#include "web/idl/idl.h"
+#include "web/idl/lazy.h"
 #include "web/performance/clock.h"
+#include <time.h>
 
 static struct {
     uint64_t origin_ns; /* monotonic */
@@ -10,16 +12,17 @@ static struct {
     uint64_t grain_us;  /* of what a tenant is told; 0: as fine as the standard has it */
 } clock_state;
 
+static JSValue performance; /* undefined until it is first read; its module holds it */
+
 static uint64_t now_ns(clockid_t id) {
     struct timespec time;
     clock_gettime(id, &time);
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-int fn_performance_after_fork(void) {
+void fn_performance_after_fork(void) {
     clock_state.origin_ns = now_ns(CLOCK_MONOTONIC);
     clock_state.origin_ms = (double)(now_ns(CLOCK_REALTIME) / 1000u) / 1000.0;
-    return 0;
 }
 
 void fn_web_coarsen_clock(uint64_t grain_us) {
@@ -51,21 +54,21 @@ static JSValue get_performance(JSContext *ctx, JSValueConst this_val) {
     if (!is_scope(ctx, this_val)) {
         return JS_ThrowTypeError(ctx, "Illegal invocation");
     }
-    if (!JS_IsUndefined(fn_web.performance)) {
-        return JS_DupValue(ctx, fn_web.performance);
+    if (!JS_IsUndefined(performance)) {
+        return JS_DupValue(ctx, performance);
     }
-    JSValue performance = fn_lazy_export(ctx, "performance/performance.js", "performance");
-    if (!JS_IsException(performance)) {
-        fn_web.performance = performance;
+    JSValue made = fn_lazy_export(ctx, "performance/performance.js", "performance");
+    if (!JS_IsException(made)) {
+        performance = made;
     }
-    return performance;
+    return made;
 }
 
 static JSValue set_performance(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
     if (!is_scope(ctx, this_val)) {
         return JS_ThrowTypeError(ctx, "Illegal invocation");
     }
-    return fn_globals_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    return fn_idl_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry attributes[] = {
@@ -73,6 +76,7 @@ static const JSCFunctionListEntry attributes[] = {
 };
 
 int fn_performance_init(JSContext *ctx) {
+    performance = JS_UNDEFINED;
     JSValue global = JS_GetGlobalObject(ctx);
     int err = JS_SetPropertyFunctionList(ctx, global, attributes, FN_COUNT(attributes));
     JS_FreeValue(ctx, global);

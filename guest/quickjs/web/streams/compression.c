@@ -1,7 +1,9 @@
 /* zlib for CompressionStream and DecompressionStream: https://compression.spec.whatwg.org/
  * A step takes so much input and gives so much output at most, so that neither a large chunk nor a
  * bomb keeps the worker from its limits. */
-#include "web/internal.h"
+#include "web/streams/compression.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/memory.h"
 
 #include <string.h>
 #define ZLIB_CONST
@@ -11,6 +13,8 @@
 #define INPUT_PART (256 * 1024) /* input of a step */
 #define LEVEL 6
 #define MEMORY_LEVEL 8
+
+static JSClassID class_id;
 
 typedef enum { FORMAT_DEFLATE, FORMAT_RAW, FORMAT_GZIP } format;
 
@@ -49,7 +53,7 @@ static void close_codec(codec *c) {
 }
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    codec *c = JS_GetOpaque(value, fn_web.codec);
+    codec *c = JS_GetOpaque(value, class_id);
     if (c != NULL) {
         close_codec(c);
         js_free_rt(rt, c);
@@ -58,8 +62,8 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 
 int fn_compression_init(JSContext *ctx) {
     static const JSClassDef definition = {"Codec", .finalizer = finalize};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.codec);
-    return JS_NewClass(JS_GetRuntime(ctx), fn_web.codec, &definition);
+    JS_NewClassID(JS_GetRuntime(ctx), &class_id);
+    return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
 /* (format, compress) */
@@ -69,7 +73,7 @@ JSValue fn_codec_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     if (argc < 2 || JS_ToInt32(ctx, &which, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.codec);
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
     codec *c = JS_IsException(value) ? NULL : js_mallocz(ctx, sizeof(*c));
     if (c == NULL) {
         JS_FreeValue(ctx, value);
@@ -201,7 +205,7 @@ static int chunk_bytes(JSContext *ctx, JSValueConst chunk, uint8_t **bytes, size
  * the next chunk is wanted. The chunk is given once, and undefined in what steps follow. */
 JSValue fn_codec_step(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    codec *c = argc < 3 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.codec);
+    codec *c = argc < 3 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (c == NULL) {
         return JS_EXCEPTION;
     }
@@ -223,7 +227,7 @@ JSValue fn_codec_step(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
 /* Gives back what zlib holds, when the stream ends before its data does. */
 JSValue fn_codec_close(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    codec *c = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.codec);
+    codec *c = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (c == NULL) {
         return JS_EXCEPTION;
     }

@@ -1,12 +1,17 @@
 /* The URL interface, on the ada parser: https://url.spec.whatwg.org/#url-class */
 #include "web/url/url.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
+#include "web/url/url_params.h"
 
 #include <string.h>
 
 #define NOT_SPECIAL 1 /* ada::scheme::type */
 
+static JSClassID class_id;
+
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    fn_url *url = JS_GetOpaque(value, fn_web.url);
+    fn_url *url = JS_GetOpaque(value, class_id);
     if (url != NULL) {
         if (url->params != NULL) {
             url->params->url = NULL;
@@ -18,14 +23,14 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    fn_url *url = JS_GetOpaque(value, fn_web.url);
+    fn_url *url = JS_GetOpaque(value, class_id);
     if (url != NULL) {
         JS_MarkValue(rt, url->params_object, mark_func);
     }
 }
 
 static fn_url *this_url(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.url);
+    return JS_GetOpaque2(ctx, this_val, class_id);
 }
 
 static JSValue to_string(JSContext *ctx, ada_string string) {
@@ -104,7 +109,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     if (parsed == NULL) {
         return JS_ThrowTypeError(ctx, "Invalid URL");
     }
-    return wrap(ctx, fn_idl_create(ctx, new_target, fn_web.url), parsed);
+    return wrap(ctx, fn_idl_create(ctx, new_target, class_id), parsed);
 }
 
 static JSValue static_parse(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -113,7 +118,7 @@ static JSValue static_parse(JSContext *ctx, JSValueConst this_val, int argc, JSV
     if (parse(ctx, argc, argv, &parsed) < 0) {
         return JS_EXCEPTION;
     }
-    return parsed == NULL ? JS_NULL : wrap(ctx, JS_NewObjectClass(ctx, fn_web.url), parsed);
+    return parsed == NULL ? JS_NULL : wrap(ctx, JS_NewObjectClass(ctx, class_id), parsed);
 }
 
 static JSValue can_parse(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -270,7 +275,7 @@ bool fn_url_has_credentials(const char *href, size_t len) {
 
 int fn_url_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.url,
+        .id = &class_id,
         .class_def = {"URL", .finalizer = finalize, .gc_mark = mark},
         .constructor = construct,
         .length = 1,

@@ -1,9 +1,12 @@
 /* The URLPattern interface: https://urlpattern.spec.whatwg.org/#urlpattern-class */
-#include "web/url/url_pattern.h"
+#include "web/idl/idl.h"
+#include "web/url/url.h"
+#include "web/url/url_pattern_input.h"
+#include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_result.h"
+#include "web/url/url_pattern_types.h"
 
 #include <string.h>
-#include "web/internal.h"
-#include "web/url/url_pattern_input.h"
 
 static JSClassID class_id;
 

@@ -1,9 +1,9 @@
-/* What URLPattern's methods are given and what they answer with, between scripts and ada. */
+/* A URLPatternInput and a base URL, between scripts and ada. */
 #ifndef FN_WEB_URL_PATTERN_INPUT_H
 #define FN_WEB_URL_PATTERN_INPUT_H
 
-#include "web/internal.h"
-#include "web/url/url_pattern.h"
+#include "web/idl/text.h"
+#include "web/url/url_pattern_types.h"
 
 /* Bytes of a pattern in all: ada parses one without asking whether there is time left. */
 #define FN_PATTERN_MAX (16 * 1024)
@@ -26,14 +26,5 @@ int fn_url_input_read(JSContext *ctx, fn_url_input *input, JSValueConst value, J
 void fn_url_input_free(JSContext *ctx, fn_url_input *input);
 /* The arguments as `inputs` of a result gives them back. */
 JSValue fn_url_input_list(JSContext *ctx, const fn_url_input *input);
-
-/* ---- url_pattern_result.c */
-
-/* A URLPatternResult; its members in the order of their names. */
-JSValue fn_url_pattern_result(JSContext *ctx, const fn_pattern_match *match,
-                              const fn_url_input *input);
-/* The text that a component matches with the values of a record. */
-JSValue fn_url_pattern_text(JSContext *ctx, const fn_pattern *pattern, fn_part part,
-                            JSValueConst groups);
 
 #endif

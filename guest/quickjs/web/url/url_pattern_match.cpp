@@ -1,5 +1,8 @@
 /* URL patterns: ada's, behind functions that C can call. https://urlpattern.spec.whatwg.org/ */
 #include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_ada.h"
+#include "web/url/url_pattern_regexp.h"
+#include "web/url/url_pattern_types.h"
 
 namespace {
 

@@ -2,7 +2,9 @@
  * https://urlpattern.spec.whatwg.org/#part */
 #include <cstring>
 
+#include "web/url/url_pattern_ada.h"
 #include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_types.h"
 
 namespace helpers = ada::url_pattern_helpers;
 

@@ -1,5 +1,6 @@
 /* The engine's regular expressions as ada's URL patterns want them. */
 #include "web/url/url_pattern_regexp.h"
+#include "web/url/url_pattern_types.h"
 
 #include <climits>
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ada.h"
-#include "web/url/url_pattern.h"
+#include "web/url/url_pattern_types.h"
 
 /* Compiled as `v` (with `i` where case is ignored). ada has no way for a match to fail, so a
  * failure counts as no match, and is kept for the caller, who begins with fn_regexp_begin. */

@@ -1,5 +1,10 @@
 /* What URLPattern's methods answer with. https://urlpattern.spec.whatwg.org/#urlpattern-class */
+#include "web/url/url_pattern_result.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
 #include "web/url/url_pattern_input.h"
+#include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_types.h"
 
 static JSValue to_string(JSContext *ctx, fn_slice text) {
     return JS_NewStringLen(ctx, text.bytes, text.len);

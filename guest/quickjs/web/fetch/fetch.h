@@ -1,0 +1,26 @@
+/* What the files of fetch share, and what its JS calls. */
+#ifndef FN_WEB_FETCH_H
+#define FN_WEB_FETCH_H
+
+#include "web/fetch/host.h"
+
+/* The protocol's functions, set before anything of fetch is used. */
+extern const fn_web_host *fn_fetch_host;
+
+int fn_headers_init(JSContext *ctx);
+int fn_body_init(JSContext *ctx);
+int fn_feed_init(JSContext *ctx);
+int fn_request_init_class(JSContext *ctx);
+int fn_response_init(JSContext *ctx);
+int fn_pump_init(JSContext *ctx);
+
+/* ---- fetch.c, for JS */
+
+JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+
+#endif
