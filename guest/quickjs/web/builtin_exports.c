@@ -31,9 +31,9 @@ static JSValue has_slot(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewBool(ctx, has);
 }
 
-static JSValue kind_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+static JSValue class_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    return JS_NewAtomString(ctx, fn_kind_of(ctx, ARG(0)));
+    return JS_NewAtomString(ctx, fn_class_of(ctx, ARG(0)));
 }
 
 /* null of a proxy that was revoked. */
@@ -169,7 +169,7 @@ static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValue
 static JSValue error_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_error_text text;
-    if (fn_web_describe_error(ctx, ARG(0), &text) < 0) {
+    if (fn_web_error_text(ctx, ARG(0), &text) < 0) {
         return JS_EXCEPTION;
     }
     JSValue result = JS_NewObjectProto(ctx, JS_NULL);
@@ -211,7 +211,7 @@ static JSValue time_origin(JSContext *ctx, JSValueConst this_val, int argc, JSVa
 static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const char *file = JS_ToCString(ctx, ARG(0));
-    JSModuleDef *module = file == NULL ? NULL : fn_module_load(ctx, file);
+    JSModuleDef *module = file == NULL ? NULL : fn_builtin_load(ctx, file);
     JS_FreeCString(ctx, file);
     return module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
 }
@@ -231,9 +231,9 @@ static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValu
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("listPush", 1, fn_list_push),
-    JS_CFUNC_DEF("listSlice", 1, fn_list_slice),
-    JS_CFUNC_DEF("listRemove", 3, fn_list_remove),
+    JS_CFUNC_DEF("safeArrayPush", 1, fn_safe_array_push),
+    JS_CFUNC_DEF("safeArraySlice", 1, fn_safe_array_slice),
+    JS_CFUNC_DEF("safeArrayRemove", 3, fn_safe_array_remove),
     JS_CFUNC_DEF("then", 3, fn_promise_then),
     JS_CFUNC_DEF("promiseUpon", 3, fn_promise_upon),
     JS_CFUNC_DEF("promiseNew", 1, fn_promise_new),
@@ -245,7 +245,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("codecClose", 1, fn_codec_close),
     JS_CFUNC_DEF("markHandled", 1, fn_promise_mark_handled),
     JS_CFUNC_DEF("promiseResult", 1, fn_promise_result),
-    JS_CFUNC_DEF("kindOf", 1, kind_of),
+    JS_CFUNC_DEF("classOf", 1, class_of),
     JS_CFUNC_DEF("proxyTarget", 1, proxy_target),
     JS_CFUNC_DEF("encodeUtf8", 1, encode_utf8),
     JS_CFUNC_MAGIC_DEF("decodeUtf8", 1, decode, DECODE_UTF8),
@@ -263,26 +263,26 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("timeOrigin", 0, time_origin),
     JS_CFUNC_DEF("lazy", 1, lazy),
     JS_CFUNC_DEF("randomId", 0, random_id),
-    JS_CFUNC_DEF("feedRead", 1, fn_feed_read),
-    JS_CFUNC_DEF("feedPump", 2, fn_feed_pump),
-    JS_CFUNC_DEF("feedWait", 2, fn_feed_wait),
-    JS_CFUNC_DEF("feedCancel", 1, fn_feed_cancel),
+    JS_CFUNC_DEF("hostBodyRead", 1, fn_host_body_read),
+    JS_CFUNC_DEF("hostBodyForward", 2, fn_host_body_forward),
+    JS_CFUNC_DEF("hostBodyWait", 2, fn_host_body_wait),
+    JS_CFUNC_DEF("hostBodyCancel", 1, fn_host_body_cancel),
     JS_CFUNC_DEF("fetchUrl", 1, fn_fetch_url),
     JS_CFUNC_DEF("fetchBody", 1, fn_fetch_body),
     JS_CFUNC_DEF("fetchSignal", 1, fn_fetch_signal),
     JS_CFUNC_DEF("fetchLocal", 3, fn_fetch_local),
     JS_CFUNC_DEF("fetchStart", 2, fn_fetch_start),
     JS_CFUNC_DEF("fetchCancel", 2, fn_fetch_cancel),
-    JS_CFUNC_DEF("pumpChunk", 2, fn_pump_chunk),
-    JS_CFUNC_DEF("pumpEnd", 1, fn_pump_end),
-    JS_CFUNC_DEF("pumpError", 2, fn_pump_error),
+    JS_CFUNC_DEF("streamSourceChunk", 2, fn_stream_source_chunk),
+    JS_CFUNC_DEF("streamSourceEnd", 1, fn_stream_source_end),
+    JS_CFUNC_DEF("streamSourceError", 2, fn_stream_source_error),
 };
 
 static int fill_module(JSContext *ctx, JSModuleDef *module) {
     return JS_SetModuleExportList(ctx, module, functions, FN_COUNT(functions));
 }
 
-int fn_native_init(JSContext *ctx) {
+int fn_builtin_exports_init(JSContext *ctx) {
     JSModuleDef *module = JS_NewCModule(ctx, "fn:web", fill_module);
     return module == NULL ? -1
                           : JS_AddModuleExportList(ctx, module, functions, FN_COUNT(functions));

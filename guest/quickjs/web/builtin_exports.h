@@ -4,6 +4,6 @@
 
 #include "quickjs.h"
 
-int fn_native_init(JSContext *ctx);
+int fn_builtin_exports_init(JSContext *ctx);
 
 #endif

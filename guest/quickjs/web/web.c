@@ -18,24 +18,24 @@
 
 /* Takes over what a hook gave: undefined where nobody listens, else whether a listener took it on
  * itself. What a listener throws was reported where it was called. */
-static fn_told told(JSContext *ctx, JSValue result) {
+static fn_event_outcome told(JSContext *ctx, JSValue result) {
     if (JS_IsException(result)) {
         JS_FreeValue(ctx, JS_GetException(ctx));
-        return FN_UNHEARD;
+        return FN_EVENT_NO_LISTENER;
     }
-    fn_told answer = JS_IsUndefined(result)       ? FN_UNHEARD
-                     : JS_ToBool(ctx, result) > 0 ? FN_TAKEN
-                                                  : FN_HEARD;
+    fn_event_outcome answer = JS_IsUndefined(result)       ? FN_EVENT_NO_LISTENER
+                              : JS_ToBool(ctx, result) > 0 ? FN_EVENT_CANCELLED
+                                                           : FN_EVENT_DISPATCHED;
     JS_FreeValue(ctx, result);
     return answer;
 }
 
 bool fn_web_report_error(JSContext *ctx, JSValueConst error) {
-    return told(ctx, fn_hook(ctx, "reportException", 1, &error)) == FN_TAKEN;
+    return told(ctx, fn_hook(ctx, "reportException", 1, &error)) == FN_EVENT_CANCELLED;
 }
 
-fn_told fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
-                                bool handled) {
+fn_event_outcome fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
+                                         bool handled) {
     JSValueConst args[] = {promise, reason, JS_NewBool(ctx, handled)};
     return told(ctx, fn_hook(ctx, "promiseEvent", 3, args));
 }
@@ -73,10 +73,14 @@ static int define_globals(JSContext *ctx) {
 
 static int define_native(JSContext *ctx) {
     static int (*const inits[])(JSContext *) = {
-        fn_headers_init, fn_url_init,           fn_params_init,         fn_encoder_init,
-        fn_decoder_init, fn_timers_init,        fn_crypto_init,         fn_body_init,
-        fn_feed_init,    fn_request_init_class, fn_response_init,       fn_pump_init,
-        fn_globals_init, fn_native_init,        fn_crypto_exports_init, fn_compression_init,
+        fn_headers_init,        fn_url_init,
+        fn_params_init,         fn_encoder_init,
+        fn_decoder_init,        fn_timers_init,
+        fn_crypto_init,         fn_body_init,
+        fn_host_body_init,      fn_request_init_class,
+        fn_response_init,       fn_stream_source_init,
+        fn_globals_init,        fn_builtin_exports_init,
+        fn_crypto_exports_init, fn_compression_init,
     };
     for (int i = 0; i < FN_COUNT(inits); i++) {
         if (inits[i](ctx) < 0) {
@@ -90,7 +94,7 @@ int fn_web_init(JSContext *ctx, const fn_web_host *host) {
     fn_fetch_host = host;
     fn_performance_after_fork();
     return fn_memory_init(JS_GetRuntime(ctx)) < 0 || fn_intrinsics_init(ctx) < 0 ||
-                   fn_kinds_init(ctx) < 0 || define_native(ctx) < 0 ||
+                   fn_class_of_init(ctx) < 0 || define_native(ctx) < 0 ||
                    fn_hooks_load(ctx, "web.js") < 0 || define_globals(ctx) < 0 ||
                    fn_performance_init(ctx) < 0
                ? -1

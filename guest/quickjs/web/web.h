@@ -18,8 +18,8 @@ int fn_web_after_fork(JSContext *ctx);
  * caught, which runs tenant code. True where one of them took it on itself: nothing is to be logged
  * then. */
 bool fn_web_report_error(JSContext *ctx, JSValueConst error);
-typedef enum { FN_UNHEARD, FN_HEARD, FN_TAKEN } fn_told;
-fn_told fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
-                                bool handled);
+typedef enum { FN_EVENT_NO_LISTENER, FN_EVENT_DISPATCHED, FN_EVENT_CANCELLED } fn_event_outcome;
+fn_event_outcome fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
+                                         bool handled);
 
 #endif

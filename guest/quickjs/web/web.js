@@ -14,7 +14,7 @@ export {
   proxyStream,
   readChunk,
   streamOfBytes,
-  streamOfFeed,
+  streamOfHostBody,
   teeStream,
   usedStream,
 } from './streams/streams.js'

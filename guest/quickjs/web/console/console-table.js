@@ -1,6 +1,6 @@
 // console.table: rows of data, with a column for each property.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import {
   ArrayIsArray,
   ArrayPrototypeIncludes,
@@ -27,7 +27,7 @@ function addRow(rows, name, value) {
 
 function readRows(data) {
   const rows = []
-  const kind = kindOf(data)
+  const kind = classOf(data)
   let index = 0
   if (kind === 'Map') {
     MapPrototypeForEach(data, (value, key) => addRow(rows, inspect(key), value))
@@ -48,7 +48,7 @@ function readRows(data) {
 }
 
 const isRecord = (value) => {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   return kind !== '' && kind !== 'Proxy' && kind !== 'Function'
 }
 

@@ -1,6 +1,6 @@
 // How the parts of an inspected value are laid out.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import {
   ArrayPrototypeJoin,
   JSONStringify,
@@ -15,7 +15,7 @@ const LINE = 76
 
 /** Its own name, if that is data; a proxy is not asked. */
 export function functionName(value) {
-  if (kindOf(value) === 'Proxy') return ''
+  if (classOf(value) === 'Proxy') return ''
   const property = ObjectGetOwnPropertyDescriptor(value, 'name')
   return property !== undefined && typeof property.value === 'string' ? property.value : ''
 }

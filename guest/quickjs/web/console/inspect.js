@@ -1,7 +1,7 @@
 // Values as people expect to see them in a log. Nothing of the tenant's runs: properties are read as
 // descriptors, getters are named and not called, proxies are seen through natively.
 
-import { kindOf, proxyTarget } from 'fn:web'
+import { classOf, proxyTarget } from 'fn:web'
 import {
   ArrayPrototypeIncludes,
   ArrayPrototypePop,
@@ -52,7 +52,7 @@ function inspectPrimitive(value) {
 /** An object's proxy is seen through, natively. */
 function unwrap(value) {
   let target = value
-  while (kindOf(target) === 'Proxy') target = proxyTarget(target)
+  while (classOf(target) === 'Proxy') target = proxyTarget(target)
   return target
 }
 
@@ -81,7 +81,7 @@ export function inspectValue(given, state, nested) {
 export function className(value) {
   let object = value
   for (let i = 0; i < 32 && object !== null; i++) {
-    if (kindOf(object) === 'Proxy') return 'Object'
+    if (classOf(object) === 'Proxy') return 'Object'
     const property = ObjectGetOwnPropertyDescriptor(object, 'constructor')
     if (property !== undefined && typeof property.value === 'function') {
       const name = functionName(property.value)
@@ -99,7 +99,7 @@ function tagOf(value, name) {
 }
 
 function inspectObject(value, state, nested) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   const name = className(value)
   const shape = inspectKind(kind, value, name, {
     __proto__: null,

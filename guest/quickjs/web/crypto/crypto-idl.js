@@ -1,6 +1,6 @@
 // Conversions that WebIDL asks of the arguments and dictionaries of Web Cryptography.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import { forEachValue, isObject } from '../idl/idl.js'
 import {
   ArrayBufferPrototypeGetResizable,
@@ -23,23 +23,23 @@ export const toString = (value) => `${value}`
 export const toIdentifier = (value) => (isObject(value) ? value : `${value}`)
 
 const isFixed = (buffer) =>
-  kindOf(buffer) === 'ArrayBuffer' && !ArrayBufferPrototypeGetResizable(buffer)
+  classOf(buffer) === 'ArrayBuffer' && !ArrayBufferPrototypeGetResizable(buffer)
 
 /** The buffer of a view, undefined of anything else. */
 function bufferOf(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   if (kind === 'TypedArray') return TypedArrayPrototypeGetBuffer(value)
   return kind === 'DataView' ? DataViewPrototypeGetBuffer(value) : undefined
 }
 
 export function isBufferSource(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   return kind === 'ArrayBuffer' || kind === 'TypedArray' || kind === 'DataView'
 }
 
 /** `BufferSource`, neither shared nor resizable. Its bytes are still to be copied. */
 export function toBufferSource(value, what) {
-  if (!isFixed(kindOf(value) === 'ArrayBuffer' ? value : bufferOf(value))) {
+  if (!isFixed(classOf(value) === 'ArrayBuffer' ? value : bufferOf(value))) {
     throw new TypeError(
       `${what} is not an ArrayBuffer or a view of one that is fixed and not shared`,
     )
@@ -49,7 +49,7 @@ export function toBufferSource(value, what) {
 
 /** `BigInteger`. */
 export function toBigInteger(value, what) {
-  if (kindOf(value) !== 'TypedArray' || TypedArrayPrototypeGetTag(value) !== 'Uint8Array') {
+  if (classOf(value) !== 'TypedArray' || TypedArrayPrototypeGetTag(value) !== 'Uint8Array') {
     throw new TypeError(`${what} is not a Uint8Array`)
   }
   return toBufferSource(value, what)

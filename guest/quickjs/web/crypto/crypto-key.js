@@ -2,7 +2,7 @@
 
 import { rsaBits, rsaNumbers } from 'fn:crypto'
 import { defineInterface, isObject } from '../idl/idl.js'
-import { knowCryptoKey } from '../idl/lazy-hooks.js'
+import { registerCryptoKey } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { fail, usageNames } from './crypto-idl.js'
 
@@ -101,4 +101,4 @@ function view(value) {
 }
 
 defineInterface(CryptoKey, { global: false })
-knowCryptoKey(isCryptoKey, cloneKey, view)
+registerCryptoKey(isCryptoKey, cloneKey, view)

@@ -5,7 +5,7 @@
 import { digest as digestOf, wipe } from 'fn:crypto'
 import { copyBytes, decodeUtf8, encodeUtf8, lazy } from 'fn:web'
 import { defineInterface, isObject, needArguments } from '../idl/idl.js'
-import { knowSubtleCrypto } from '../idl/lazy-hooks.js'
+import { registerSubtleCrypto } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { normalize, normalizeIf } from './crypto-algorithms.js'
 import { native } from './crypto-hashes.js'
@@ -290,4 +290,4 @@ defineInterface(SubtleCrypto, { global: false })
 
 /** `crypto.subtle` */
 export const subtle = new SubtleCrypto(token)
-knowSubtleCrypto(isSubtle)
+registerSubtleCrypto(isSubtle)

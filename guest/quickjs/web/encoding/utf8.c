@@ -71,7 +71,7 @@ size_t fn_utf8_unfinished(const uint8_t *bytes, size_t len) {
     return 0;
 }
 
-char *fn_utf8_mend(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len) {
+char *fn_utf8_repair(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len) {
     if (len > (SIZE_MAX - 1) / 3) {
         JS_ThrowOutOfMemory(ctx);
         return NULL;
@@ -101,13 +101,13 @@ JSValue fn_utf8_decode(JSContext *ctx, const uint8_t *bytes, size_t len) {
     if (fn_utf8_valid(bytes, len) == len) {
         return JS_NewStringLen(ctx, (const char *)bytes, len);
     }
-    size_t mended_len;
-    char *mended = fn_utf8_mend(ctx, bytes, len, &mended_len);
-    if (mended == NULL) {
+    size_t repaired_len;
+    char *repaired = fn_utf8_repair(ctx, bytes, len, &repaired_len);
+    if (repaired == NULL) {
         return JS_EXCEPTION;
     }
-    JSValue string = JS_NewStringLen(ctx, mended, mended_len);
-    js_free(ctx, mended);
+    JSValue string = JS_NewStringLen(ctx, repaired, repaired_len);
+    js_free(ctx, repaired);
     return string;
 }
 

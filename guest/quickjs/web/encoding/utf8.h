@@ -13,7 +13,7 @@ JSValue fn_utf8_decode(JSContext *ctx, const uint8_t *bytes, size_t len);
 /* As the standard's "UTF-8 decode": without a byte order mark in front. */
 JSValue fn_utf8_decode_bom(JSContext *ctx, const uint8_t *bytes, size_t len);
 /* Valid UTF-8 out of any; NULL when out of memory (thrown). NUL-terminated; js_free. */
-char *fn_utf8_mend(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len);
+char *fn_utf8_repair(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len);
 /* How many bytes at the end begin a sequence that is not whole yet. */
 size_t fn_utf8_unfinished(const uint8_t *bytes, size_t len);
 

@@ -173,7 +173,7 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
         if (fn_text_usv(ctx, &text, body->value) < 0) {
             return -1;
         }
-        /* A string with lone surrogates is rare: its mended copy takes its place. */
+        /* A string with lone surrogates is rare: its repaired copy takes its place. */
         int err = text.owned == NULL
                       ? 0
                       : fn_body_set_bytes(ctx, body, (const uint8_t *)text.bytes, text.len);
@@ -199,8 +199,8 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
 
 /* A stream of what is left: nothing, where the body was read natively before. */
 static JSValue make_stream(JSContext *ctx, fn_body *body) {
-    if (body->source == FN_SOURCE_FEED && !body->used) {
-        return fn_hook(ctx, "streamOfFeed", 1, &body->value);
+    if (body->source == FN_SOURCE_HOST && !body->used) {
+        return fn_hook(ctx, "streamOfHostBody", 1, &body->value);
     }
     const uint8_t *bytes = NULL;
     size_t len = 0;
@@ -250,13 +250,13 @@ static JSValue parse_json(JSContext *ctx, const uint8_t *bytes, size_t len) {
     if (fn_utf8_valid(bytes, len) == len) {
         return JS_ParseJSON(ctx, (const char *)bytes, len, "<body>");
     }
-    size_t mended_len;
-    char *mended = fn_utf8_mend(ctx, bytes, len, &mended_len);
-    if (mended == NULL) {
+    size_t repaired_len;
+    char *repaired = fn_utf8_repair(ctx, bytes, len, &repaired_len);
+    if (repaired == NULL) {
         return JS_EXCEPTION;
     }
-    JSValue value = JS_ParseJSON(ctx, mended, mended_len, "<body>");
-    js_free(ctx, mended);
+    JSValue value = JS_ParseJSON(ctx, repaired, repaired_len, "<body>");
+    js_free(ctx, repaired);
     return value;
 }
 
@@ -331,9 +331,9 @@ JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers
         JSValue how = JS_NewInt32(ctx, as);
         JSValueConst args[] = {body->stream, how, type};
         promise = fn_hook(ctx, "consumeStream", 3, args);
-    } else if (body->source == FN_SOURCE_FEED) {
+    } else if (body->source == FN_SOURCE_HOST) {
         body->used = true;
-        promise = fn_feed_consume(ctx, body->value, as, type);
+        promise = fn_host_body_consume(ctx, body->value, as, type);
     } else {
         promise = read_now(ctx, body, as, type);
     }
@@ -342,19 +342,20 @@ JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers
 }
 
 int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view) {
-    *view = (fn_body_view){.hold = JS_UNDEFINED, .pump = JS_UNDEFINED};
+    *view = (fn_body_view){.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED};
     if (body->source == FN_SOURCE_NULL) {
         return 0;
     }
-    if (body->source == FN_SOURCE_FEED || !JS_IsUndefined(body->stream)) {
+    if (body->source == FN_SOURCE_HOST || !JS_IsUndefined(body->stream)) {
         JSValue stream = fn_body_stream(ctx, body);
-        JSValue pump = JS_IsException(stream) ? JS_EXCEPTION : fn_pump_new(ctx, stream);
+        JSValue stream_source =
+            JS_IsException(stream) ? JS_EXCEPTION : fn_stream_source_new(ctx, stream);
         JS_FreeValue(ctx, stream);
-        if (JS_IsException(pump)) {
+        if (JS_IsException(stream_source)) {
             return -1;
         }
         view->kind = FN_BODY_STREAM;
-        view->pump = pump;
+        view->stream_source = stream_source;
     } else {
         if (fn_body_view_bytes(ctx, body, &view->bytes, &view->len) < 0) {
             return -1;
@@ -400,7 +401,7 @@ static void share(JSContext *ctx, const fn_body *from, fn_body *to) {
 
 int fn_body_clone(JSContext *ctx, fn_body *from, fn_body *to) {
     *to = FN_BODY_INIT;
-    if (from->source == FN_SOURCE_FEED || !JS_IsUndefined(from->stream)) {
+    if (from->source == FN_SOURCE_HOST || !JS_IsUndefined(from->stream)) {
         return split(ctx, from, to);
     }
     share(ctx, from, to);

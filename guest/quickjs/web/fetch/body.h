@@ -17,14 +17,14 @@ typedef enum {
     FN_SOURCE_NULL,
     FN_SOURCE_TEXT,   /* a string of the tenant's, encoded when read */
     FN_SOURCE_BYTES,  /* all there */
-    FN_SOURCE_FEED,   /* comes from the host */
+    FN_SOURCE_HOST,   /* comes from the host */
     FN_SOURCE_STREAM, /* a stream of the tenant's */
 } fn_source;
 
 typedef struct {
     fn_source source;
     bool used;     /* read, and not by way of the stream */
-    JSValue value; /* TEXT: the string. FEED: the feed. Else undefined */
+    JSValue value; /* TEXT: the string. FEED: the host_body. Else undefined */
     fn_bytes *bytes;
     const char *cstring; /* TEXT that was read natively */
     JSValue stream;      /* undefined until one was asked for; always there with STREAM */
@@ -79,26 +79,28 @@ JSValue fn_rejected(JSContext *ctx);
 
 /* ---- feed.c: a body as it comes from the host, a request's or a fetched response's */
 
-JSValue fn_feed_new(JSContext *ctx, fn_body_id id);
-JSValue fn_feed_consume(JSContext *ctx, JSValueConst feed, fn_body_as as, JSValueConst type);
+JSValue fn_host_body_new(JSContext *ctx, fn_body_id id);
+JSValue fn_host_body_consume(JSContext *ctx, JSValueConst host_body, fn_body_as as,
+                             JSValueConst type);
 
 /* ---- feed_read.c, for JS */
 
 /* The bytes that are there, null at the end, undefined when there are none yet. */
-JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-/* (feed, callback): called once, from a job, when there is more, an end or an error. */
-JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_host_body_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+/* (host_body, callback): called once, from a job, when there is more, an end or an error. */
+JSValue fn_host_body_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_host_body_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
-/* ---- pump.c */
+/* ---- stream_source.c */
 
-JSValue fn_pump_new(JSContext *ctx, JSValueConst stream);
-/* Answers a read with bytes; drops them where the pump was cancelled meanwhile. */
-void fn_pump_bytes(JSContext *ctx, JSValueConst pump, const uint8_t *bytes, size_t len);
+JSValue fn_stream_source_new(JSContext *ctx, JSValueConst stream);
+/* Answers a read with bytes; drops them where the stream_source was cancelled meanwhile. */
+void fn_stream_source_bytes(JSContext *ctx, JSValueConst stream_source, const uint8_t *bytes,
+                            size_t len);
 /* For JS: the answers of a read. */
-JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 #endif

@@ -1,6 +1,6 @@
 // What C asks of JS about bodies: https://fetch.spec.whatwg.org/#bodies
 
-import { kindOf, lazy } from 'fn:web'
+import { classOf, lazy } from 'fn:web'
 import { formEntries } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { isStream, isUnusable } from '../streams/streams.js'
@@ -11,7 +11,7 @@ const { TypeError } = primordialGlobals
 
 /** { stream } or { bytes, type } of a BodyInit that is an object of ours; undefined of any other. */
 export function extractBody(value) {
-  if (kindOf(value) === 'Proxy') return undefined
+  if (classOf(value) === 'Proxy') return undefined
   if (isStream(value)) {
     if (isUnusable(value)) throw new TypeError('the stream was read already, or is locked')
     return { __proto__: null, stream: value }

@@ -170,24 +170,24 @@ JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
 /* ---- for the host */
 
 static int set_body(JSContext *ctx, fn_response *response, const fn_fetched *fetched,
-                    JSValue *feed) {
+                    JSValue *host_body) {
     if (fetched->no_body || fn_is_null_body_status(fetched->status)) {
         return 0;
     }
     if (fetched->complete) {
         return fn_body_set_bytes(ctx, &response->body, NULL, 0);
     }
-    *feed = fn_feed_new(ctx, fetched->id);
-    if (JS_IsException(*feed)) {
-        *feed = JS_UNDEFINED;
+    *host_body = fn_host_body_new(ctx, fetched->id);
+    if (JS_IsException(*host_body)) {
+        *host_body = JS_UNDEFINED;
         return -1;
     }
-    response->body.source = FN_SOURCE_FEED;
-    response->body.value = JS_DupValue(ctx, *feed);
+    response->body.source = FN_SOURCE_HOST;
+    response->body.value = JS_DupValue(ctx, *host_body);
     return 0;
 }
 
-JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed) {
+JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *host_body) {
     JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
@@ -203,7 +203,7 @@ JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *
     response->url = JS_NewStringLen(ctx, fetched->url, fetched->url_len);
     response->status_text = JS_NewStringLen(ctx, fetched->status_text, fetched->status_text_len);
     if (JS_IsException(response->url) || JS_IsException(response->status_text) ||
-        set_body(ctx, response, fetched, feed) < 0) {
+        set_body(ctx, response, fetched, host_body) < 0) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }

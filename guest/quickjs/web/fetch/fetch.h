@@ -9,10 +9,10 @@ extern const fn_web_host *fn_fetch_host;
 
 int fn_headers_init(JSContext *ctx);
 int fn_body_init(JSContext *ctx);
-int fn_feed_init(JSContext *ctx);
+int fn_host_body_init(JSContext *ctx);
 int fn_request_init_class(JSContext *ctx);
 int fn_response_init(JSContext *ctx);
-int fn_pump_init(JSContext *ctx);
+int fn_stream_source_init(JSContext *ctx);
 
 /* ---- fetch.c, for JS */
 

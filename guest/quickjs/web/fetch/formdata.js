@@ -1,7 +1,7 @@
 // FormData: https://xhr.spec.whatwg.org/#interface-formdata
 
 import { defineInterface, defineIterable, isObject, needArguments } from '../idl/idl.js'
-import { knowFormData } from '../idl/lazy-hooks.js'
+import { registerFormData } from '../idl/lazy-hooks.js'
 import {
   ArrayPrototypePush,
   ArrayPrototypeSplice,
@@ -176,4 +176,4 @@ export function makeFormData(entries) {
   return data
 }
 
-knowFormData(formEntries)
+registerFormData(formEntries)

@@ -421,13 +421,13 @@ static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     (void)argv;
     return this_headers(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_new(ctx, this_val, FN_PAIRS_HEADERS, (fn_pair_kind)kind);
+               : fn_pair_iterator_new(ctx, this_val, FN_PAIRS_HEADERS, (fn_pair_kind)kind);
 }
 
 static JSValue for_each(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     return this_headers(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_for_each(ctx, this_val, FN_PAIRS_HEADERS, argc, argv);
+               : fn_pair_for_each(ctx, this_val, FN_PAIRS_HEADERS, argc, argv);
 }
 
 static const JSCFunctionListEntry members[] = {
@@ -452,7 +452,8 @@ int fn_headers_init(JSContext *ctx) {
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    if (fn_pairs_init(ctx, FN_PAIRS_HEADERS, pair_at) < 0 || fn_idl_define(ctx, &interface) < 0) {
+    if (fn_pair_iterator_init(ctx, FN_PAIRS_HEADERS, pair_at) < 0 ||
+        fn_idl_define(ctx, &interface) < 0) {
         return -1;
     }
     JSValue proto = JS_GetClassProto(ctx, class_id);

@@ -50,8 +50,8 @@ typedef struct {
     fn_body_kind kind;
     const uint8_t *bytes; /* FN_BODY_BYTES: lives as long as `hold` */
     size_t len;
-    JSValue hold; /* to be freed by the caller */
-    JSValue pump; /* FN_BODY_STREAM: for fn_web_pump_*; to be freed by the caller */
+    JSValue hold;          /* to be freed by the caller */
+    JSValue stream_source; /* FN_BODY_STREAM: for fn_web_pump_*; to be freed by the caller */
 } fn_body_view;
 
 typedef struct {
@@ -69,10 +69,10 @@ typedef struct {
     /* The body's reader took `bytes`, or wants no more of it. */
     void (*body_consumed)(JSContext *ctx, fn_body_id id, size_t bytes);
     void (*body_cancelled)(JSContext *ctx, fn_body_id id);
-    /* Answers of fn_web_pump_next. `bytes` are copied or written before it returns. */
-    void (*pump_chunk)(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
-    void (*pump_end)(JSContext *ctx, fn_body_id id);
-    void (*pump_error)(JSContext *ctx, fn_body_id id, JSValueConst error);
+    /* Answers of fn_web_stream_source_next. `bytes` are copied or written before it returns. */
+    void (*stream_chunk)(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
+    void (*stream_end)(JSContext *ctx, fn_body_id id);
+    void (*stream_error)(JSContext *ctx, fn_body_id id, JSValueConst error);
     /* Asks the host for an outbound request, which belongs to the running invocation. `callback` is
      * called once, with (response) or (undefined, error), unless it is cancelled before. The number
      * of the fetch, or 0 with an exception. */
@@ -92,11 +92,11 @@ typedef struct {
 int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
                          const char **why);
 
-/* Asks the pump for its next chunk. The answer comes as exactly one of pump_chunk, pump_end
- * and pump_error of fn_web_host, maybe later, with `id`. */
-int fn_web_pump_next(JSContext *ctx, JSValueConst pump, fn_body_id id);
+/* Asks the stream_source for its next chunk. The answer comes as exactly one of stream_chunk,
+ * stream_end and stream_error of fn_web_host, maybe later, with `id`. */
+int fn_web_stream_source_next(JSContext *ctx, JSValueConst stream_source, fn_body_id id);
 /* Cancels the stream: nobody reads it any more. */
-int fn_web_pump_cancel(JSContext *ctx, JSValueConst pump, JSValueConst reason);
+int fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source, JSValueConst reason);
 
 /* What came of a fetch. */
 typedef struct {
@@ -112,13 +112,13 @@ typedef struct {
     fn_headers *headers; /* taken over, also on failure */
 } fn_fetched;
 
-/* A tenant-visible Response; `feed` becomes where the bytes of its body go, and stays undefined
- * where none come. JS_EXCEPTION on failure. */
-JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed);
+/* A tenant-visible Response; `host_body` becomes where the bytes of its body go, and stays
+ * undefined where none come. JS_EXCEPTION on failure. */
+JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *host_body);
 /* More of that body, its end, or what broke it. They run no scripts. */
-int fn_feed_push(JSContext *ctx, JSValueConst feed, const uint8_t *bytes, size_t len);
-int fn_feed_end(JSContext *ctx, JSValueConst feed);
+int fn_host_body_push(JSContext *ctx, JSValueConst host_body, const uint8_t *bytes, size_t len);
+int fn_host_body_end(JSContext *ctx, JSValueConst host_body);
 /* Unless it is complete, what reads it gets `error`. */
-int fn_feed_fail(JSContext *ctx, JSValueConst feed, JSValueConst error);
+int fn_host_body_fail(JSContext *ctx, JSValueConst host_body, JSValueConst error);
 
 #endif

@@ -21,12 +21,12 @@ typedef struct {
     JSValue error;
     JSValue resolve, reject, type;
     JSValue waiter; /* undefined, or called when anything changes */
-} fn_feed;
+} host_body;
 
 static JSClassID class_id;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f != NULL) {
         JS_FreeValueRT(rt, f->error);
         JS_FreeValueRT(rt, f->resolve);
@@ -39,7 +39,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f != NULL) {
         JS_MarkValue(rt, f->error, mark_func);
         JS_MarkValue(rt, f->resolve, mark_func);
@@ -49,31 +49,31 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
     }
 }
 
-int fn_feed_init(JSContext *ctx) {
-    static const JSClassDef definition = {"Feed", .finalizer = finalize, .gc_mark = mark};
+int fn_host_body_init(JSContext *ctx) {
+    static const JSClassDef definition = {"HostBody", .finalizer = finalize, .gc_mark = mark};
     JS_NewClassID(JS_GetRuntime(ctx), &class_id);
     return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
-JSValue fn_feed_new(JSContext *ctx, fn_body_id id) {
+JSValue fn_host_body_new(JSContext *ctx, fn_body_id id) {
     JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
-    fn_feed *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
+    host_body *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
     if (f == NULL) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
-    *f = (fn_feed){.id = id,
-                   .error = JS_UNDEFINED,
-                   .resolve = JS_UNDEFINED,
-                   .reject = JS_UNDEFINED,
-                   .type = JS_UNDEFINED,
-                   .waiter = JS_UNDEFINED};
+    *f = (host_body){.id = id,
+                     .error = JS_UNDEFINED,
+                     .resolve = JS_UNDEFINED,
+                     .reject = JS_UNDEFINED,
+                     .type = JS_UNDEFINED,
+                     .waiter = JS_UNDEFINED};
     JS_SetOpaque(value, f);
     return value;
 }
 
 /* Tells the host that bytes left the queue. */
-static void consumed(JSContext *ctx, const fn_feed *f, size_t len) {
+static void consumed(JSContext *ctx, const host_body *f, size_t len) {
     if (len > 0) {
         fn_fetch_host->body_consumed(ctx, f->id, len);
     }
@@ -81,7 +81,7 @@ static void consumed(JSContext *ctx, const fn_feed *f, size_t len) {
 
 /* Bytes of a body that is collected whole leave the queue at once, but credit goes in large parts:
  * most bodies end before any is needed. */
-static void collected(JSContext *ctx, fn_feed *f, size_t len) {
+static void collected(JSContext *ctx, host_body *f, size_t len) {
     f->unreported += len;
     if (f->unreported >= CREDIT_PART) {
         consumed(ctx, f, f->unreported);
@@ -90,7 +90,7 @@ static void collected(JSContext *ctx, fn_feed *f, size_t len) {
 }
 
 /* Room for `len` more behind what is there, and for a NUL. */
-static int reserve(JSContext *ctx, fn_feed *f, size_t len) {
+static int reserve(JSContext *ctx, host_body *f, size_t len) {
     if (f->start > 0 && (f->len == 0 || f->start > f->size / 2)) {
         memmove(f->bytes, f->bytes + f->start, f->len);
         f->start = 0;
@@ -118,7 +118,7 @@ static int reserve(JSContext *ctx, fn_feed *f, size_t len) {
 /* Settles what waits for the whole: a job, since the promise's resolution may run scripts. */
 static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
-    fn_feed *f = JS_GetOpaque(argv[0], class_id);
+    host_body *f = JS_GetOpaque(argv[0], class_id);
     JSValue value = f->failed ? JS_Throw(ctx, JS_DupValue(ctx, f->error)) : JS_UNDEFINED;
     if (!f->failed) {
         if (reserve(ctx, f, 0) == 0) {
@@ -150,7 +150,7 @@ static JSValue wake(JSContext *ctx, int argc, JSValueConst *argv) {
 }
 
 /* Tells the reader that something changed. 0, or -1 with an exception. */
-static int changed(JSContext *ctx, JSValueConst value, fn_feed *f) {
+static int changed(JSContext *ctx, JSValueConst value, host_body *f) {
     if (f->collecting) {
         if (!f->ended && !f->failed) {
             return 0;
@@ -168,8 +168,8 @@ static int changed(JSContext *ctx, JSValueConst value, fn_feed *f) {
     return err;
 }
 
-int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+int fn_host_body_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed || f->cancelled || len == 0) {
         return 0;
     }
@@ -184,8 +184,8 @@ int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_
     return changed(ctx, value, f);
 }
 
-int fn_feed_end(JSContext *ctx, JSValueConst value) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+int fn_host_body_end(JSContext *ctx, JSValueConst value) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed) {
         return 0;
     }
@@ -193,8 +193,8 @@ int fn_feed_end(JSContext *ctx, JSValueConst value) {
     return changed(ctx, value, f);
 }
 
-int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+int fn_host_body_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed) {
         return 0;
     }
@@ -203,8 +203,8 @@ int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
     return changed(ctx, value, f);
 }
 
-JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
-    fn_feed *f = JS_GetOpaque(value, class_id);
+JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f->failed) {
         return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller makes a rejection of it */
     }
@@ -229,16 +229,16 @@ JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSVal
 /* ---- for JS: takes the bytes one chunk at a time */
 
 /* What a reader gets where no bytes are there. */
-static JSValue without_bytes(JSContext *ctx, const fn_feed *f) {
+static JSValue without_bytes(JSContext *ctx, const host_body *f) {
     if (f->failed) {
         return JS_Throw(ctx, JS_DupValue(ctx, f->error));
     }
     return f->ended ? JS_NULL : JS_UNDEFINED;
 }
 
-JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_host_body_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    fn_feed *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    host_body *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (f == NULL) {
         return JS_EXCEPTION;
     }
@@ -254,23 +254,25 @@ JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return array;
 }
 
-/* (feed, pump): hands what is there on to the response that the pump is for. Answers as feedRead.
+/* (host_body, stream_source): hands what is there on to the response that the stream_source is for.
+ * Answers as hostBodyRead.
  */
-JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    fn_feed *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    host_body *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (f == NULL) {
         return JS_EXCEPTION;
     }
     if (f->len == 0) {
         return without_bytes(ctx, f);
     }
-    /* The pump may ask for more before it returns: what it gets now is the feed's no longer. */
+    /* The stream_source may ask for more before it returns: what it gets now is the host_body's no
+     * longer. */
     uint8_t *bytes = f->bytes;
     size_t start = f->start, len = f->len, size = f->size;
     f->bytes = NULL;
     f->start = f->len = f->size = 0;
-    fn_pump_bytes(ctx, argv[1], bytes + start, len);
+    fn_stream_source_bytes(ctx, argv[1], bytes + start, len);
     consumed(ctx, f, len);
     if (f->bytes == NULL) {
         f->bytes = bytes;
@@ -281,9 +283,9 @@ JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return JS_TRUE;
 }
 
-JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_host_body_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    fn_feed *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    host_body *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (f == NULL) {
         return JS_EXCEPTION;
     }
@@ -295,9 +297,9 @@ JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return JS_UNDEFINED;
 }
 
-JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_host_body_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    fn_feed *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    host_body *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (f == NULL) {
         return JS_EXCEPTION;
     }

@@ -18,9 +18,9 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
     if (request != NULL) {
         fn_headers_free(request->headers);
         fn_body_free(rt, &request->body);
-        JSValue values[] = {request->method,   request->url,      request->headers_object,
-                            request->feed,     request->signal,   request->abort_reason,
-                            request->referrer, request->integrity};
+        JSValue values[] = {request->method,    request->url,      request->headers_object,
+                            request->host_body, request->signal,   request->abort_reason,
+                            request->referrer,  request->integrity};
         for (int i = 0; i < FN_COUNT(values); i++) {
             JS_FreeValueRT(rt, values[i]);
         }
@@ -32,7 +32,7 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
     fn_request *request = JS_GetOpaque(value, fn_request_class);
     if (request != NULL) {
         JS_MarkValue(rt, request->headers_object, mark_func);
-        JS_MarkValue(rt, request->feed, mark_func);
+        JS_MarkValue(rt, request->host_body, mark_func);
         JS_MarkValue(rt, request->signal, mark_func);
         JS_MarkValue(rt, request->abort_reason, mark_func);
         fn_body_mark(rt, &request->body, mark_func);
@@ -46,7 +46,7 @@ fn_request *fn_request_attach(JSContext *ctx, JSValue value) {
         return NULL;
     }
     request->method = request->url = request->headers_object = JS_UNDEFINED;
-    request->feed = request->signal = request->referrer = request->integrity = JS_UNDEFINED;
+    request->host_body = request->signal = request->referrer = request->integrity = JS_UNDEFINED;
     request->abort_reason = JS_UNINITIALIZED;
     request->guard = FN_GUARD_REQUEST;
     request->body = FN_BODY_INIT;
@@ -87,7 +87,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     if (request == NULL) {
         return JS_EXCEPTION;
     }
-    if (fn_request_fill(ctx, request, argv[0], argc > 1 ? argv[1] : JS_UNDEFINED) < 0) {
+    if (fn_request_construct(ctx, request, argv[0], argc > 1 ? argv[1] : JS_UNDEFINED) < 0) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
@@ -298,14 +298,14 @@ static int set_body(JSContext *ctx, fn_request *request, const fn_request_init *
                    ? 0
                    : fn_body_set_bytes(ctx, &request->body, init->body, init->body_len);
     }
-    JSValue feed = fn_feed_new(ctx, init->id);
-    if (JS_IsException(feed)) {
+    JSValue host_body = fn_host_body_new(ctx, init->id);
+    if (JS_IsException(host_body)) {
         return -1;
     }
-    request->feed = feed;
-    request->body.source = FN_SOURCE_FEED;
-    request->body.value = JS_DupValue(ctx, feed);
-    return init->body == NULL ? 0 : fn_feed_push(ctx, feed, init->body, init->body_len);
+    request->host_body = host_body;
+    request->body.source = FN_SOURCE_HOST;
+    request->body.value = JS_DupValue(ctx, host_body);
+    return init->body == NULL ? 0 : fn_host_body_push(ctx, host_body, init->body, init->body_len);
 }
 
 JSValue fn_web_request_new(JSContext *ctx, fn_request_init *init) {
@@ -335,17 +335,17 @@ JSValue fn_web_request_new(JSContext *ctx, fn_request_init *init) {
 
 static fn_request *host_request(JSValueConst value) {
     fn_request *request = JS_GetOpaque(value, fn_request_class);
-    return request == NULL || JS_IsUndefined(request->feed) ? NULL : request;
+    return request == NULL || JS_IsUndefined(request->host_body) ? NULL : request;
 }
 
 int fn_web_request_push(JSContext *ctx, JSValueConst value, const uint8_t *data, size_t len) {
     fn_request *request = host_request(value);
-    return request == NULL ? 0 : fn_feed_push(ctx, request->feed, data, len);
+    return request == NULL ? 0 : fn_host_body_push(ctx, request->host_body, data, len);
 }
 
 int fn_web_request_end(JSContext *ctx, JSValueConst value) {
     fn_request *request = host_request(value);
-    return request == NULL ? 0 : fn_feed_end(ctx, request->feed);
+    return request == NULL ? 0 : fn_host_body_end(ctx, request->host_body);
 }
 
 static JSValue new_abort_error(JSContext *ctx, const char *reason) {
@@ -367,7 +367,8 @@ int fn_web_request_abort(JSContext *ctx, JSValueConst value, const char *reason)
         err = JS_IsException(result) ? -1 : 0;
         JS_FreeValue(ctx, result);
     }
-    if (!JS_IsUndefined(request->feed) && fn_feed_fail(ctx, request->feed, error) < 0) {
+    if (!JS_IsUndefined(request->host_body) &&
+        fn_host_body_fail(ctx, request->host_body, error) < 0) {
         err = -1;
     }
     JS_FreeValue(ctx, error);

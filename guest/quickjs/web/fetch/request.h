@@ -1,4 +1,4 @@
-/* A Request, for the files that make it, show it to scripts, and feed it from the host. */
+/* A Request, for the files that make it, show it to scripts, and host_body it from the host. */
 #ifndef FN_WEB_REQUEST_H
 #define FN_WEB_REQUEST_H
 
@@ -25,9 +25,9 @@ typedef struct {
     JSValue headers_object; /* undefined until asked for */
     fn_guard guard;
     fn_body body;
-    JSValue feed;   /* where the host's bytes go; undefined: it sent all, or is not the host's */
-    bool from_host; /* its signal may abort by itself */
-    JSValue signal; /* undefined until asked for */
+    JSValue host_body; /* where the host's bytes go; undefined: it sent all, or is not the host's */
+    bool from_host;    /* its signal may abort by itself */
+    JSValue signal;    /* undefined until asked for */
     JSValue abort_reason; /* aborted before that; else uninitialized */
     uint8_t enums[FN_ENUM_COUNT];
     bool keepalive;
@@ -45,6 +45,7 @@ JSValue fn_request_new_signal(JSContext *ctx, JSValueConst parent);
 /* All but headers, body and signal. */
 void fn_request_copy_plain(JSContext *ctx, const fn_request *from, fn_request *to);
 /* new Request(input, init), on an empty request. */
-int fn_request_fill(JSContext *ctx, fn_request *request, JSValueConst input, JSValueConst init);
+int fn_request_construct(JSContext *ctx, fn_request *request, JSValueConst input,
+                         JSValueConst init);
 
 #endif

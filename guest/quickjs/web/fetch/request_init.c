@@ -360,7 +360,8 @@ static int set_plain(JSContext *ctx, fn_request *request, const fn_request *inpu
                : 0;
 }
 
-int fn_request_fill(JSContext *ctx, fn_request *request, JSValueConst value, JSValueConst init) {
+int fn_request_construct(JSContext *ctx, fn_request *request, JSValueConst value,
+                         JSValueConst init) {
     fn_request *input = JS_GetOpaque(value, fn_request_class);
     request_dict m;
     int err = read_dict(ctx, init, &m) < 0 || set_plain(ctx, request, input, value, &m) < 0 ||

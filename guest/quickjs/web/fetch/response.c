@@ -394,7 +394,7 @@ int fn_response_init(JSContext *ctx) {
 
 int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
                          const char **why) {
-    *out = (fn_response_view){.body = {.hold = JS_UNDEFINED, .pump = JS_UNDEFINED}};
+    *out = (fn_response_view){.body = {.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED}};
     fn_response *response = JS_GetOpaque(value, fn_response_class);
     if (response == NULL) {
         *why = "the handler returned no Response";

@@ -1,9 +1,8 @@
 // What structuredClone makes of a value: https://html.spec.whatwg.org/#safe-passing-of-structured-data
 
-import { isOutOfBounds, kindOf } from 'fn:web'
+import { classOf, isOutOfBounds } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from '../fetch/blob.js'
 import { cloneCryptoKey, isCryptoKey } from '../idl/lazy-hooks.js'
-import { isPlatformObject } from '../idl/platform.js'
 import {
   ArrayBufferPrototypeGetByteLength,
   ArrayBufferPrototypeGetDetached,
@@ -40,6 +39,7 @@ import {
   TypedArrayPrototypeGetTag,
   TypedArrayPrototypeSet,
 } from '../idl/primordials.js'
+import { isPlatformObject } from './platform.js'
 
 const {
   Array,
@@ -139,7 +139,7 @@ export function cloneBuffer(from) {
 /** A view that follows the length of its resizable buffer goes on doing so. */
 function tracksLength(buffer, offset, size) {
   return (
-    kindOf(buffer) === 'ArrayBuffer' &&
+    classOf(buffer) === 'ArrayBuffer' &&
     ArrayBufferPrototypeGetResizable(buffer) &&
     offset + size === ArrayBufferPrototypeGetByteLength(buffer)
   )
@@ -232,7 +232,7 @@ function clone(value, state) {
   if (typeof value === 'function') throw refuse('a function')
   if (typeof value !== 'object' || value === null) return value
   if (MapPrototypeHas(state.seen, value)) return MapPrototypeGet(state.seen, value)
-  const to = cloneObject(value, kindOf(value), state)
+  const to = cloneObject(value, classOf(value), state)
   MapPrototypeSet(state.seen, value, to)
   return to
 }

@@ -2,7 +2,7 @@
 
 import { defineHandler, dispatchTrusted, EventTarget, fire } from '../events/events.js'
 import { defineInterface, isObject, needArguments, toDictionary } from '../idl/idl.js'
-import { knowPorts } from '../idl/lazy-hooks.js'
+import { registerPorts } from '../idl/lazy-hooks.js'
 import {
   ArrayPrototypeIncludes,
   ArrayPrototypePush,
@@ -191,4 +191,4 @@ function transferOf(port) {
   }
 }
 
-knowPorts(isPort, transferOf)
+registerPorts(isPort, transferOf)

@@ -1,7 +1,7 @@
 // structuredClone with transfer:
 // https://html.spec.whatwg.org/#structuredserializewithtransfer
 
-import { detach, kindOf } from 'fn:web'
+import { classOf, detach } from 'fn:web'
 import { forEachValue, isObject, needArguments, toDictionary } from '../idl/idl.js'
 import { portTransfer } from '../idl/lazy-hooks.js'
 import {
@@ -38,7 +38,7 @@ function bufferTransfer(buffer) {
 }
 
 function transferOf(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   if (kind === 'ArrayBuffer') return bufferTransfer(value)
   const transfer = kind === 'Object' ? (portTransfer(value) ?? streamTransfer(value)) : undefined
   if (transfer === undefined) throw refuse('an object that is to be transferred')

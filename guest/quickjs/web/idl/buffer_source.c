@@ -52,7 +52,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     if (!JS_IsObject(value)) {
         return 1;
     }
-    if (fn_is_kind(value, FN_KIND_ARRAY_BUFFER) || fn_is_kind(value, FN_KIND_SHARED_BUFFER)) {
+    if (fn_is_class(value, FN_CLASS_ARRAY_BUFFER) || fn_is_class(value, FN_CLASS_SHARED_BUFFER)) {
         size_t whole;
         *bytes = JS_GetArrayBuffer(ctx, &whole, value);
         if (*bytes == NULL) {
@@ -90,7 +90,7 @@ bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
         JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, and so not shared */
         return false;
     }
-    bool shared = fn_is_kind(buffer, FN_KIND_SHARED_BUFFER);
+    bool shared = fn_is_class(buffer, FN_CLASS_SHARED_BUFFER);
     JS_FreeValue(ctx, buffer);
     return shared;
 }

@@ -50,7 +50,7 @@ static int evaluate(JSContext *ctx, JSValue module) {
     return state == JS_PROMISE_FULFILLED ? 0 : -1;
 }
 
-JSModuleDef *fn_module_load(JSContext *ctx, const char *file) {
+JSModuleDef *fn_builtin_load(JSContext *ctx, const char *file) {
     JSModuleDef *found = JS_FindModule(ctx, file);
     if (found != NULL || JS_HasException(ctx)) {
         return found;
@@ -74,7 +74,7 @@ JSModuleDef *fn_module_load(JSContext *ctx, const char *file) {
 
 int fn_hooks_load(JSContext *ctx, const char *file) {
     hooks = JS_UNDEFINED;
-    JSModuleDef *definition = fn_module_load(ctx, file);
+    JSModuleDef *definition = fn_builtin_load(ctx, file);
     JSValue exports = definition == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, definition);
     if (JS_IsException(exports)) {
         return -1;

@@ -5,7 +5,7 @@
 #include "quickjs.h"
 
 /* Runs a module (and what it imports) unless that was done before. NULL with an exception. */
-JSModuleDef *fn_module_load(JSContext *ctx, const char *file);
+JSModuleDef *fn_builtin_load(JSContext *ctx, const char *file);
 /* Runs the module `file`; fn_hook calls what it exports. 0, or -1 with an exception. */
 int fn_hooks_load(JSContext *ctx, const char *file);
 JSValue fn_hook(JSContext *ctx, const char *name, int argc, JSValueConst *argv);

@@ -7,21 +7,21 @@
 
 /* Objects of the engine that have no test of their own in its API. */
 typedef enum {
-    FN_KIND_ARRAY_BUFFER,
-    FN_KIND_SHARED_BUFFER,
-    FN_KIND_BOOLEAN,
-    FN_KIND_NUMBER,
-    FN_KIND_STRING,
-    FN_KIND_SYMBOL,
-    FN_KIND_BIGINT,
-    FN_KIND_EXCEPTION, /* DOMException */
-    FN_KIND_COUNT
-} fn_kind;
+    FN_CLASS_ARRAY_BUFFER,
+    FN_CLASS_SHARED_BUFFER,
+    FN_CLASS_BOOLEAN,
+    FN_CLASS_NUMBER,
+    FN_CLASS_STRING,
+    FN_CLASS_SYMBOL,
+    FN_CLASS_BIGINT,
+    FN_CLASS_EXCEPTION, /* DOMException */
+    FN_CLASS_COUNT
+} fn_class;
 
-int fn_kinds_init(JSContext *ctx);
-bool fn_is_kind(JSValueConst value, fn_kind kind);
+int fn_class_of_init(JSContext *ctx);
+bool fn_is_class(JSValueConst value, fn_class class);
 /* "Map", "Error" and so on; "Object" for plain ones, "Other" for those of the Web APIs and what is
  * rare, "" for what is no object. */
-const char *fn_kind_of(JSContext *ctx, JSValueConst value);
+const char *fn_class_of(JSContext *ctx, JSValueConst value);
 
 #endif

@@ -67,7 +67,7 @@ static JSValue data_string(JSContext *ctx, JSValueConst object, const char *name
 }
 
 static bool is_exception(JSValueConst value) {
-    return fn_is_kind(value, FN_KIND_EXCEPTION);
+    return fn_is_class(value, FN_CLASS_EXCEPTION);
 }
 
 /* `name` or `message` of an error. */
@@ -144,7 +144,7 @@ static char *describe_stack(JSContext *ctx, JSValueConst error) {
     return text;
 }
 
-int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out) {
+int fn_web_error_text(JSContext *ctx, JSValueConst error, fn_error_text *out) {
     *out = (fn_error_text){NULL, NULL};
     builder b = {js_malloc(ctx, MAX_MESSAGE + 1), 0, MAX_MESSAGE};
     if (b.text == NULL) {

@@ -12,6 +12,6 @@ typedef struct {
 
 /* Describes any thrown value. It reads the value's own data properties only, so it runs no code of
  * a script. 0, or -1 when out of memory. */
-int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out);
+int fn_web_error_text(JSContext *ctx, JSValueConst error, fn_error_text *out);
 
 #endif

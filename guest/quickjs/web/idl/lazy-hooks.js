@@ -4,7 +4,7 @@
 /** The entries of a FormData, undefined of anything else. */
 export let formEntries = () => undefined
 
-export function knowFormData(entriesOf) {
+export function registerFormData(entriesOf) {
   formEntries = entriesOf
 }
 
@@ -14,13 +14,13 @@ export let cloneCryptoKey
 export let cryptoKeyView = () => undefined
 export let isSubtleCrypto = () => false
 
-export function knowCryptoKey(is, clone, view) {
+export function registerCryptoKey(is, clone, view) {
   isCryptoKey = is
   cloneCryptoKey = clone
   cryptoKeyView = view
 }
 
-export function knowSubtleCrypto(is) {
+export function registerSubtleCrypto(is) {
   isSubtleCrypto = is
 }
 
@@ -28,7 +28,7 @@ export let isPort = () => false
 /** How a MessagePort is transferred, undefined of anything else. */
 export let portTransfer = () => undefined
 
-export function knowPorts(isOne, transferOf) {
+export function registerPorts(isOne, transferOf) {
   isPort = isOne
   portTransfer = transferOf
 }

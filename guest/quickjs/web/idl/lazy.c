@@ -31,7 +31,7 @@
 #include "web/idl/builtin_loader.h"
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {
-    JSModuleDef *module = fn_module_load(ctx, file);
+    JSModuleDef *module = fn_builtin_load(ctx, file);
     JSValue exports = module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
     if (JS_IsException(exports)) {
         return JS_EXCEPTION;

@@ -9,7 +9,7 @@ typedef struct {
     uint32_t index;
 } pair_iterator;
 
-static JSClassID class_ids[2]; /* by fn_pairs */
+static JSClassID class_ids[2]; /* by fn_pair_interface */
 static fn_pair_at *pair_ats[2];
 
 static pair_iterator *iterator_of(JSValueConst value) {
@@ -66,7 +66,7 @@ static const JSCFunctionListEntry headers_members[] = {NEXT(FN_PAIRS_HEADERS),
 static const JSCFunctionListEntry params_members[] = {NEXT(FN_PAIRS_PARAMS),
                                                       FN_TAG("URLSearchParams Iterator")};
 
-int fn_pairs_init(JSContext *ctx, fn_pairs which, fn_pair_at *pair_at) {
+int fn_pair_iterator_init(JSContext *ctx, fn_pair_interface which, fn_pair_at *pair_at) {
     static const struct {
         JSClassDef class_def;
         const JSCFunctionListEntry *members;
@@ -94,7 +94,8 @@ int fn_pairs_init(JSContext *ctx, fn_pairs which, fn_pair_at *pair_at) {
     return 0;
 }
 
-JSValue fn_pairs_new(JSContext *ctx, JSValueConst target, fn_pairs which, fn_pair_kind kind) {
+JSValue fn_pair_iterator_new(JSContext *ctx, JSValueConst target, fn_pair_interface which,
+                             fn_pair_kind kind) {
     JSValue value = JS_NewObjectClass(ctx, class_ids[which]);
     if (JS_IsException(value)) {
         return value;
@@ -109,8 +110,8 @@ JSValue fn_pairs_new(JSContext *ctx, JSValueConst target, fn_pairs which, fn_pai
     return value;
 }
 
-JSValue fn_pairs_for_each(JSContext *ctx, JSValueConst target, fn_pairs which, int argc,
-                          JSValueConst *argv) {
+JSValue fn_pair_for_each(JSContext *ctx, JSValueConst target, fn_pair_interface which, int argc,
+                         JSValueConst *argv) {
     if (fn_idl_need(ctx, "forEach", argc, 1) < 0) {
         return JS_EXCEPTION;
     }

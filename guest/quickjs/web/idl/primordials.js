@@ -3,9 +3,9 @@
 
 // The engine's own would call setters and constructors that a script hung on Array.prototype.
 export {
-  listPush as ArrayPrototypePush,
-  listRemove as ArrayPrototypeSplice,
-  listSlice as ArrayPrototypeSlice,
+  safeArrayPush as ArrayPrototypePush,
+  safeArrayRemove as ArrayPrototypeSplice,
+  safeArraySlice as ArrayPrototypeSlice,
 } from 'fn:web'
 
 const { apply, getOwnPropertyDescriptor, ownKeys } = Reflect

@@ -3,7 +3,7 @@
 #include "web/idl/safe_array.h"
 
 /* (array, ...values) */
-JSValue fn_list_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_safe_array_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     if (argc == 0 || JS_GetLength(ctx, argv[0], &len) < 0) {
@@ -19,7 +19,7 @@ JSValue fn_list_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
 }
 
 /* (array, from = 0, to = length): a copy of elements, all of which are there. */
-JSValue fn_list_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_safe_array_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     if (argc == 0 || JS_GetLength(ctx, argv[0], &len) < 0) {
@@ -43,7 +43,7 @@ JSValue fn_list_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
 }
 
 /* (array, at, count): takes out elements, all of which are there. */
-JSValue fn_list_remove(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_safe_array_remove(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     uint32_t at, count;

@@ -4,6 +4,6 @@
 
 #include "quickjs.h"
 
-JSCFunction fn_list_push, fn_list_slice, fn_list_remove;
+JSCFunction fn_safe_array_push, fn_safe_array_slice, fn_safe_array_remove;
 
 #endif

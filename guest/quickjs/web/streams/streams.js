@@ -1,14 +1,14 @@
 // The Streams standard, from the ponyfill, and what bodies need of it: https://streams.spec.whatwg.org/
 
 import {
-  feedCancel,
-  feedPump,
-  feedRead,
-  feedWait,
+  hostBodyCancel,
+  hostBodyForward,
+  hostBodyRead,
+  hostBodyWait,
   packageBody,
-  pumpChunk,
-  pumpEnd,
-  pumpError,
+  streamSourceChunk,
+  streamSourceEnd,
+  streamSourceError,
   then,
 } from 'fn:web'
 import {
@@ -105,11 +105,11 @@ export function streamOfBytes(bytes) {
 }
 
 /** Moves what the host sent into the stream, or waits for it. */
-function pullFeed(feed, controller, resolve, reject) {
+function pullHostBody(hostBody, controller, resolve, reject) {
   try {
-    const chunk = feedRead(feed)
+    const chunk = hostBodyRead(hostBody)
     if (chunk === undefined) {
-      feedWait(feed, () => pullFeed(feed, controller, resolve, reject))
+      hostBodyWait(hostBody, () => pullHostBody(hostBody, controller, resolve, reject))
       return
     }
     if (chunk === null) finish(controller)
@@ -121,14 +121,14 @@ function pullFeed(feed, controller, resolve, reject) {
 }
 
 /** The stream of a request's body. */
-export function streamOfFeed(feed) {
+export function streamOfHostBody(hostBody) {
   const stream = newByteStream({
     __proto__: null,
     pull: (controller) =>
-      new Promise((resolve, reject) => pullFeed(feed, controller, resolve, reject)),
-    cancel: () => feedCancel(feed),
+      new Promise((resolve, reject) => pullHostBody(hostBody, controller, resolve, reject)),
+    cancel: () => hostBodyCancel(hostBody),
   })
-  stream._feed = feed
+  stream._hostBody = hostBody
   return stream
 }
 
@@ -225,25 +225,25 @@ export const proxyStream = (stream) => pipeThrough(stream, new TransformStream()
 
 export const openReader = acquireReader
 
-export function readChunk(pump, reader) {
+export function readChunk(source, reader) {
   const stream = reader._ownerReadableStream
-  if (isFeedAlone(stream)) {
-    pumpFeed(pump, reader, stream)
+  if (isHostBodyAlone(stream)) {
+    forwardHostBody(source, reader, stream)
     return
   }
   readWhile(
     reader,
-    (chunk) => pumpChunk(pump, chunk),
-    () => pumpEnd(pump),
-    (error) => pumpError(pump, error),
+    (chunk) => streamSourceChunk(source, chunk),
+    () => streamSourceEnd(source),
+    (error) => streamSourceError(source, error),
   )
 }
 
 /** Nothing of what the host sent has come into the stream, nor is on its way there. */
-function isFeedAlone(stream) {
+function isHostBodyAlone(stream) {
   const controller = stream._readableStreamController
   return (
-    stream._feed !== undefined &&
+    stream._hostBody !== undefined &&
     stream._state === 'readable' &&
     controller._started &&
     !controller._pulling &&
@@ -253,18 +253,18 @@ function isFeedAlone(stream) {
 }
 
 /** From the request to the response past the stream, without a chunk or a promise of its own. */
-function pumpFeed(pump, reader, stream) {
+function forwardHostBody(source, reader, stream) {
   const controller = stream._readableStreamController
   stream._disturbed = true
   try {
-    const sent = feedPump(stream._feed, pump)
-    if (sent === undefined) feedWait(stream._feed, () => readChunk(pump, reader))
+    const sent = hostBodyForward(stream._hostBody, source)
+    if (sent === undefined) hostBodyWait(stream._hostBody, () => readChunk(source, reader))
     if (sent !== null) return
     closeController(controller)
-    pumpEnd(pump)
+    streamSourceEnd(source)
   } catch (error) {
     errorController(controller, error)
-    pumpError(pump, error)
+    streamSourceError(source, error)
   }
 }
 

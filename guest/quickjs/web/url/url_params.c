@@ -44,9 +44,9 @@ static bool is_broken(ada_string text) {
 /* One of the two is broken, or both are. */
 static int append_repaired(JSContext *ctx, ada_url_search_params list, ada_string_pair pair) {
     size_t key_len, value_len;
-    char *key = fn_utf8_mend(ctx, (const uint8_t *)pair.key.data, pair.key.length, &key_len);
+    char *key = fn_utf8_repair(ctx, (const uint8_t *)pair.key.data, pair.key.length, &key_len);
     char *value =
-        fn_utf8_mend(ctx, (const uint8_t *)pair.value.data, pair.value.length, &value_len);
+        fn_utf8_repair(ctx, (const uint8_t *)pair.value.data, pair.value.length, &value_len);
     int err = key == NULL || value == NULL ? -1 : 0;
     if (err == 0) {
         ada_search_params_append(list, key, key_len, value, value_len);
@@ -332,13 +332,13 @@ static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     (void)argv;
     return this_params(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_new(ctx, this_val, FN_PAIRS_PARAMS, (fn_pair_kind)kind);
+               : fn_pair_iterator_new(ctx, this_val, FN_PAIRS_PARAMS, (fn_pair_kind)kind);
 }
 
 static JSValue for_each(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     return this_params(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_for_each(ctx, this_val, FN_PAIRS_PARAMS, argc, argv);
+               : fn_pair_for_each(ctx, this_val, FN_PAIRS_PARAMS, argc, argv);
 }
 
 static const JSCFunctionListEntry members[] = {
@@ -366,7 +366,8 @@ int fn_params_init(JSContext *ctx) {
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    if (fn_pairs_init(ctx, FN_PAIRS_PARAMS, pair_at) < 0 || fn_idl_define(ctx, &interface) < 0) {
+    if (fn_pair_iterator_init(ctx, FN_PAIRS_PARAMS, pair_at) < 0 ||
+        fn_idl_define(ctx, &interface) < 0) {
         return -1;
     }
     JSValue proto = JS_GetClassProto(ctx, class_id);
