@@ -1,4 +1,4 @@
-/* The module `fn:web`: what the JS of the Web APIs has of C. No tenant can import it. */
+/* The module `fn:web`: C functions for the JS of the Web APIs. Bundles cannot import it. */
 #include "web/builtin_exports.h"
 #include "core/host.h"
 #include "web/encoding/utf8.h"
@@ -19,7 +19,7 @@
 
 #define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
-/* (object, slot): has it this slot of its own? */
+/* (object, slot): whether the object itself has this slot. */
 static JSValue has_slot(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSAtom slot = JS_ValueToAtom(ctx, ARG(1));
@@ -36,7 +36,7 @@ static JSValue class_of(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewAtomString(ctx, fn_class_of(ctx, ARG(0)));
 }
 
-/* null of a proxy that was revoked. */
+/* (proxy): its target; null when the proxy was revoked. */
 static JSValue proxy_target(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSValue target = JS_GetProxyTarget(ctx, ARG(0));
@@ -74,7 +74,7 @@ static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
                                     : fn_text_isomorphic(ctx, from, len);
 }
 
-/* A copy of a BufferSource as Uint8Array; undefined of anything else. */
+/* A copy of a BufferSource as a Uint8Array; undefined for anything else. */
 static JSValue copy_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *bytes;
@@ -103,7 +103,7 @@ static JSValue index_of(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewInt64(ctx, found == NULL ? -1 : (int64_t)(found - bytes));
 }
 
-/* (as, bytes, type): what the method of a body resolves with. */
+/* (as, bytes, type): the value with which a method such as text() resolves. */
 static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *bytes;
@@ -119,7 +119,7 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
         return fn_body_package(ctx, (fn_body_as)as, len == 0 ? (const uint8_t *)"" : bytes, len,
                                ARG(2));
     }
-    /* The JSON parser wants a NUL behind the text. */
+    /* The JSON parser needs a NUL after the text. */
     char *text = js_strndup(ctx, len == 0 ? "" : (const char *)bytes, len);
     if (text == NULL) {
         return JS_EXCEPTION;
@@ -129,7 +129,7 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return value;
 }
 
-/* Is a typed array outside of its buffer, which was detached or shrunk? */
+/* Whether a typed array lies outside its buffer, which was detached or shrunk. */
 static JSValue is_out_of_bounds(JSContext *ctx, JSValueConst this_val, int argc,
                                 JSValueConst *argv) {
     (void)this_val;
@@ -148,7 +148,7 @@ static JSValue detach(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return JS_UNDEFINED;
 }
 
-/* (level, text): lone surrogates go through, since a log shows what there was. */
+/* (level, text): keeps lone surrogates, since a log shows what was there. */
 static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int32_t level;
@@ -165,7 +165,7 @@ static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_UNDEFINED;
 }
 
-/* { message, stack } of a thrown value, without running anything of the tenant's. */
+/* { message, stack } of a thrown value; runs no code of a script. */
 static JSValue error_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_error_text text;
@@ -207,7 +207,7 @@ static JSValue time_origin(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return JS_NewFloat64(ctx, fn_performance_time_origin());
 }
 
-/* (file): what a lazy module exports. */
+/* (file): the exports of a lazy module. */
 static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const char *file = JS_ToCString(ctx, ARG(0));
@@ -216,7 +216,7 @@ static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
     return module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
 }
 
-/* 16 hexadecimal digits that nobody can guess. */
+/* 16 random hexadecimal digits. */
 static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     (void)argc;
@@ -224,7 +224,7 @@ static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     uint64_t bits;
     char text[17];
     if (fn_host_random(&bits, sizeof(bits)) != 0) {
-        return JS_ThrowInternalError(ctx, "the system has no random bytes");
+        return JS_ThrowInternalError(ctx, "cannot read random bytes from the system");
     }
     snprintf(text, sizeof(text), "%016llx", (unsigned long long)bits);
     return JS_NewStringLen(ctx, text, 16);

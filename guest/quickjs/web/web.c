@@ -1,4 +1,5 @@
-/* Makes the Web APIs in the template, and what must differ in each worker after the fork. */
+/* Creates the Web APIs in the template, and resets after the fork what must differ in each worker.
+ */
 #include "web/web.h"
 #include "web/builtin_exports.h"
 #include "web/crypto/web_crypto.h"
@@ -16,31 +17,31 @@
 #include "web/streams/compression.h"
 #include "web/url/url.h"
 
-/* Takes over what a hook gave: undefined where nobody listens, else whether a listener took it on
- * itself. What a listener throws was reported where it was called. */
-static fn_event_outcome told(JSContext *ctx, JSValue result) {
+/* Frees what a hook returned: undefined when there is no listener, otherwise whether a listener
+ * cancelled the event. An exception of a listener was reported where the listener was called. */
+static fn_event_outcome outcome_of(JSContext *ctx, JSValue result) {
     if (JS_IsException(result)) {
         JS_FreeValue(ctx, JS_GetException(ctx));
         return FN_EVENT_NO_LISTENER;
     }
-    fn_event_outcome answer = JS_IsUndefined(result)       ? FN_EVENT_NO_LISTENER
-                              : JS_ToBool(ctx, result) > 0 ? FN_EVENT_CANCELLED
-                                                           : FN_EVENT_DISPATCHED;
+    fn_event_outcome outcome = JS_IsUndefined(result)       ? FN_EVENT_NO_LISTENER
+                               : JS_ToBool(ctx, result) > 0 ? FN_EVENT_CANCELLED
+                                                            : FN_EVENT_DISPATCHED;
     JS_FreeValue(ctx, result);
-    return answer;
+    return outcome;
 }
 
 bool fn_web_report_error(JSContext *ctx, JSValueConst error) {
-    return told(ctx, fn_hook(ctx, "reportException", 1, &error)) == FN_EVENT_CANCELLED;
+    return outcome_of(ctx, fn_hook(ctx, "reportException", 1, &error)) == FN_EVENT_CANCELLED;
 }
 
 fn_event_outcome fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
                                          bool handled) {
     JSValueConst args[] = {promise, reason, JS_NewBool(ctx, handled)};
-    return told(ctx, fn_hook(ctx, "promiseEvent", 3, args));
+    return outcome_of(ctx, fn_hook(ctx, "promiseEvent", 3, args));
 }
 
-/* The globals that are made when they are first named; idl/lazy.c says how. */
+/* Globals that are created on first use; see idl/lazy.c. */
 static const fn_lazy globals[] = {
     FN_LAZY_INTERFACE("CompressionStream", "streams/streams-compression.js"),
     FN_LAZY_INTERFACE("DecompressionStream", "streams/streams-compression.js"),

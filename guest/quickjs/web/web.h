@@ -1,4 +1,4 @@
-/* What the rooms above use of the Web APIs. */
+/* The part of the Web APIs that the rooms above may use. */
 #ifndef FN_WEB_H
 #define FN_WEB_H
 
@@ -9,14 +9,14 @@
 #include "web/idl/error_text.h"
 
 /* Installs every global on the run context. Called once, in the template, before any fork. `host`
- * lives as long as the process. */
+ * must live as long as the process. */
 int fn_web_init(JSContext *ctx, const fn_web_host *host);
-/* Called once in each worker, right after the fork: time origin and every random state anew. */
+/* Called once in each worker, right after the fork: resets the time origin. */
 int fn_web_after_fork(JSContext *ctx);
 
-/* Tells the scope's listeners (`error`, `unhandledrejection`, `rejectionhandled`) of what nothing
- * caught, which runs tenant code. True where one of them took it on itself: nothing is to be logged
- * then. */
+/* Dispatches an uncaught error to the scope's listeners (`error`, `unhandledrejection`,
+ * `rejectionhandled`), which runs code of the bundle. True when a listener cancelled the event:
+ * then nothing is logged. */
 bool fn_web_report_error(JSContext *ctx, JSValueConst error);
 typedef enum { FN_EVENT_NO_LISTENER, FN_EVENT_DISPATCHED, FN_EVENT_CANCELLED } fn_event_outcome;
 fn_event_outcome fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,

@@ -52,7 +52,7 @@ const isRecord = (value) => {
   return kind !== '' && kind !== 'Proxy' && kind !== 'Function'
 }
 
-/** The cells of a row by column; `columns` grows with what is new. */
+/** The cells of a row by column; adds new columns to `columns`. */
 function readCells(value, columns, fixed) {
   const cells = { __proto__: null }
   if (!isRecord(value)) {
@@ -98,7 +98,7 @@ function draw(lines) {
   return ArrayPrototypeJoin(text, '\n')
 }
 
-/** Undefined where the data has no rows. */
+/** Undefined when the data has no rows. */
 export function formatTable(data, only) {
   if (!isRecord(data)) return undefined
   const rows = readRows(data)

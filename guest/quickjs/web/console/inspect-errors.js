@@ -1,4 +1,4 @@
-// Errors in a log: what happened, where, and by what cause.
+// Errors in a log: the message, the stack, and the causes.
 
 import { classOf } from 'fn:web'
 import {
@@ -16,7 +16,7 @@ const exceptionPart = (name) =>
 const exceptionName = exceptionPart('name')
 const exceptionMessage = exceptionPart('message')
 
-/** A string that is data, of the object or of its prototypes. */
+/** A string data property of the object or of its prototypes. */
 function dataString(object, name) {
   let at = object
   for (let i = 0; i < 32 && at !== null && classOf(at) !== 'Proxy'; i++) {

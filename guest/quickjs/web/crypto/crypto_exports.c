@@ -1,4 +1,4 @@
-/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. No tenant can import it.
+/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. Bundles cannot import it.
  * The tables of functions are gathered here, so that no primitive depends on this file. */
 #include "web/crypto/crypto.h"
 #include "web/crypto/web_crypto.h"

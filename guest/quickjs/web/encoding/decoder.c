@@ -14,7 +14,7 @@ typedef struct {
     fn_decode decode;
     bool ignore_bom;
     bool bom_seen;
-    bool streaming; /* the last call said that more comes */
+    bool streaming; /* the last call announced more input */
     uint8_t pending[3];
     uint8_t pending_len;
 } decoder;
@@ -54,7 +54,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
         return JS_EXCEPTION;
     }
     if (encoding == NULL || encoding->coding == FN_CODING_REPLACEMENT) {
-        return JS_ThrowRangeError(ctx, "TextDecoder: the label names no encoding");
+        return JS_ThrowRangeError(ctx, "TextDecoder: the label is not the name of an encoding");
     }
     JSValue value = fn_idl_create(ctx, new_target, class_id);
     decoder *d = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*d));
@@ -73,7 +73,7 @@ static JSValue broken(JSContext *ctx, decoder *d) {
                              d->decode.encoding->name);
 }
 
-/* Keeps the end of the input, which is not whole yet, for the next call. */
+/* Keeps the incomplete end of the input for the next call. */
 static void keep(decoder *d, const uint8_t *bytes, size_t len) {
     memcpy(d->pending, bytes, len);
     d->pending_len = (uint8_t)len;
@@ -94,7 +94,7 @@ static JSValue decode_utf8(JSContext *ctx, decoder *d, const uint8_t *bytes, siz
     return skip ? fn_utf8_decode_bom(ctx, bytes, len) : fn_utf8_decode(ctx, bytes, len);
 }
 
-/* A string of code units; one of bytes where they fit. */
+/* A string of code units, stored as bytes when they fit. */
 static JSValue string_of(JSContext *ctx, const uint16_t *units, size_t count) {
     uint16_t all = 0;
     for (size_t i = 0; i < count; i++) {
@@ -150,7 +150,7 @@ static JSValue decode_bytes(JSContext *ctx, decoder *d, const uint8_t *bytes, si
                                                          : decode_units(ctx, d, bytes, len);
 }
 
-/* What the last call left comes first. */
+/* The rest of the last call comes first. */
 static JSValue decode_joined(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
     if (d->pending_len == 0) {
         return decode_bytes(ctx, d, len == 0 ? d->pending : bytes, len);

@@ -39,7 +39,8 @@ static JSValue encode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return array;
 }
 
-/* How many whole characters fit: their bytes, and their UTF-16 code units in `units`. */
+/* Counts the whole characters that fit: returns their bytes, and in `units` their UTF-16 code
+ * units. */
 static size_t fitting(const fn_text *text, size_t room, size_t *units) {
     size_t at = 0;
     *units = 0;

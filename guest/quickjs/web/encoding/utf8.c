@@ -1,10 +1,11 @@
-/* UTF-8 as the encoding standard decodes it: U+FFFD for each maximal part of a broken sequence. */
+/* UTF-8 as the Encoding standard decodes it: U+FFFD for each maximal part of an invalid sequence.
+ */
 #include "web/encoding/utf8.h"
 
 #include <string.h>
 
-/* How many bytes at `at` form a character; 0 where they are broken, and then `*bad` says how many
- * of them U+FFFD stands for. A sequence that ends with the bytes is broken too. */
+/* How many bytes at `at` form a character; 0 when they are invalid, and then `*bad` is the number
+ * of bytes that one U+FFFD replaces. An incomplete sequence is invalid. */
 static size_t sequence(const uint8_t *at, size_t left, size_t *bad) {
     uint8_t c = at[0];
     uint8_t low = 0x80, high = 0xbf;

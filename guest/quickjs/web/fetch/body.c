@@ -1,4 +1,4 @@
-/* Bodies: what they are made of, and whether they can still be read. */
+/* Bodies: their sources, and whether they can still be read. */
 #include "web/fetch/body.h"
 #include "web/encoding/utf8.h"
 #include "web/fetch/fetch.h"
@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* Of a ReadableStream. The runtime holds them. */
+/* Slots of a ReadableStream. The runtime owns them. */
 static JSAtom slot_reader, slot_disturbed;
 
 int fn_body_init(JSContext *ctx) {
@@ -67,7 +67,7 @@ int fn_body_set_bytes(JSContext *ctx, fn_body *body, const uint8_t *bytes, size_
     return 0;
 }
 
-/* What a hook made of a Blob, a FormData or a ReadableStream: { bytes, stream, type }. */
+/* Takes { bytes, stream, type }, which a hook made of a Blob, a FormData or a ReadableStream. */
 static int take_extracted(JSContext *ctx, JSValueConst made, fn_body *body, fn_body_type *type) {
     JSValue stream = JS_GetPropertyStr(ctx, made, "stream");
     JSValue bytes = JS_GetPropertyStr(ctx, made, "bytes");
@@ -173,7 +173,7 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
         if (fn_text_usv(ctx, &text, body->value) < 0) {
             return -1;
         }
-        /* A string with lone surrogates is rare: its repaired copy takes its place. */
+        /* A string with lone surrogates is rare: its repaired copy replaces it. */
         int err = text.owned == NULL
                       ? 0
                       : fn_body_set_bytes(ctx, body, (const uint8_t *)text.bytes, text.len);
@@ -197,7 +197,7 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
     return 0;
 }
 
-/* A stream of what is left: nothing, where the body was read natively before. */
+/* A stream of what is left, which is nothing when a method has already read the body. */
 static JSValue make_stream(JSContext *ctx, fn_body *body) {
     if (body->source == FN_SOURCE_HOST && !body->used) {
         return fn_hook(ctx, "streamOfHostBody", 1, &body->value);
@@ -230,7 +230,7 @@ JSValue fn_body_stream(JSContext *ctx, fn_body *body) {
     return JS_DupValue(ctx, body->stream);
 }
 
-/* ---- the methods that read a body, and what takes one over whole */
+/* ---- the methods that read a body, and taking a body over */
 
 JSValue fn_rejected(JSContext *ctx) {
     JSValue error = JS_GetException(ctx);
@@ -284,7 +284,7 @@ JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, siz
     return made;
 }
 
-/* The value of content-type, which only these two look at. */
+/* The value of content-type, which only blob() and formData() need. */
 static JSValue content_type(JSContext *ctx, fn_body_as as, fn_headers *headers) {
     if (as != FN_AS_BLOB && as != FN_AS_FORM_DATA) {
         return JS_NULL;
@@ -319,7 +319,7 @@ static JSValue read_now(JSContext *ctx, fn_body *body, fn_body_as as, JSValueCon
 
 JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers) {
     if (fn_body_unusable(ctx, body)) {
-        JS_ThrowTypeError(ctx, "the body was read already, or its stream is locked");
+        JS_ThrowTypeError(ctx, "the body was already read, or its stream is locked");
         return fn_rejected(ctx);
     }
     JSValue type = content_type(ctx, as, headers);
@@ -389,7 +389,7 @@ static int split(JSContext *ctx, fn_body *from, fn_body *to) {
     return 0;
 }
 
-/* Text and bytes never change, so that two bodies can hold the same. */
+/* Text and bytes never change, so two bodies can share them. */
 static void share(JSContext *ctx, const fn_body *from, fn_body *to) {
     to->source = from->source;
     to->value = JS_DupValue(ctx, from->value);

@@ -1,5 +1,5 @@
-/* fetch, as far as it is C: https://fetch.spec.whatwg.org/#fetch-method
- * The request goes to the host as it is; what comes back becomes a Response. */
+/* The part of fetch that is written in C: https://fetch.spec.whatwg.org/#fetch-method
+ * The host gets the request as it is; its response becomes a Response. */
 #include "web/fetch/fetch.h"
 #include "web/fetch/body.h"
 #include "web/fetch/headers.h"
@@ -29,7 +29,7 @@ JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return request == NULL ? JS_EXCEPTION : fn_body_stream(ctx, &request->body);
 }
 
-/* undefined where nobody could ever abort it. */
+/* undefined when nothing can ever abort it. */
 JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
@@ -47,7 +47,7 @@ static int append(JSContext *ctx, fn_headers *headers, const char *name, const c
     return 0;
 }
 
-/* What the cache mode asks of caches on the way: there is none here. */
+/* Headers by which the cache mode controls caches on the path; the worker has no cache. */
 static int add_cache_headers(JSContext *ctx, const fn_request *request) {
     static const char control[] = "cache-control";
     fn_headers *headers = request->headers;
@@ -72,7 +72,8 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     init->headers = request->headers;
     if (strcmp(fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]], "only-if-cached") ==
         0) {
-        JS_ThrowTypeError(ctx, "fetch: nothing is cached, and only-if-cached asks nobody else");
+        JS_ThrowTypeError(
+            ctx, "fetch: the cache mode only-if-cached always fails, since there is no cache");
         JS_FreeCString(ctx, init->method);
         JS_FreeCString(ctx, init->url);
         return 0;
@@ -88,8 +89,8 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     return number;
 }
 
-/* (request, callback): the number of the fetch. `callback` is called with (response), or with
- * (undefined, error). */
+/* (request, callback): the number of the fetch. `callback` is called with (response) or (undefined,
+ * error). */
 JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
@@ -147,8 +148,8 @@ static int set_local(JSContext *ctx, fn_response *response, fn_request *request,
     return head != 0 ? (head < 0 ? -1 : 0) : fn_body_set_bytes(ctx, &response->body, data, len);
 }
 
-/* (request, type, bytes): the Response of an URL that holds its own answer; without the bytes where
- * that is HEAD's. */
+/* (request, type, bytes): the Response to a URL that contains its own content; without the bytes
+ * for HEAD. */
 JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);

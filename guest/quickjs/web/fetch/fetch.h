@@ -1,10 +1,10 @@
-/* What the files of fetch share, and what its JS calls. */
+/* Declarations that the files of fetch share, and functions for its JS. */
 #ifndef FN_WEB_FETCH_H
 #define FN_WEB_FETCH_H
 
 #include "web/fetch/host.h"
 
-/* The protocol's functions, set before anything of fetch is used. */
+/* The protocol's functions. fn_web_init sets them before anything of fetch is used. */
 extern const fn_web_host *fn_fetch_host;
 
 int fn_headers_init(JSContext *ctx);

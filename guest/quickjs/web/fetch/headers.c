@@ -55,7 +55,7 @@ JSValue fn_headers_object(JSContext *ctx, fn_headers *list, fn_guard guard) {
 
 /* ---- a header's name and value as a script gives them, checked and normalised */
 
-/* A name and a value as they were given, checked. 0, or -1 with an exception. */
+/* A checked name and value. */
 typedef struct {
     fn_text name, value;
     const char *at; /* the value without the white space around it */
@@ -220,7 +220,8 @@ static int writable(JSContext *ctx, const headers_object *object) {
     return 0;
 }
 
-/* 1 where the guard lets this change pass in silence without doing it, or -1 with an exception. */
+/* Returns 1 when the guard ignores this change silently, 0 when it does not, or -1 with an
+ * exception. */
 static int ignores(JSContext *ctx, const headers_object *object, const field *f, bool set) {
     if (object->guard != FN_GUARD_REQUEST_NO_CORS) {
         return 0;
@@ -235,7 +236,7 @@ static int ignores(JSContext *ctx, const headers_object *object, const field *f,
     size_t name_len;
     uint8_t *all = NULL;
     if (err == 0) {
-        /* The list lower-cased the name. */
+        /* The list stores names in lower case. */
         fn_headers_at(trial, fn_headers_count(trial) - 1, &name, &name_len, &last, &len);
         all = fn_headers_combined(trial, name, name_len, &len);
     }
@@ -248,7 +249,7 @@ static int ignores(JSContext *ctx, const headers_object *object, const field *f,
 
 static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
                     bool replace) {
-    (void)replace; /* byte strings have one spelling */
+    (void)replace; /* a ByteString has only one spelling */
     field f;
     if (read_field(ctx, &f, name, value) < 0) {
         return -1;

@@ -1,5 +1,5 @@
-/* A header list: entries in order, their bytes in one growing block. Counted, since a Request or a
- * Response and its Headers object share one. */
+/* A header list: entries in order, their bytes in one growing block. It is reference-counted, since
+ * a Request or a Response and its Headers object share one. */
 #include "core/host.h"
 #include "web/fetch/headers.h"
 #include "web/fetch/host.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit comes long before */
+#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit is far lower */
 
 typedef struct {
     uint32_t name, name_len, value, value_len;
@@ -20,7 +20,7 @@ struct fn_headers {
     uint32_t used, size; /* of data */
     entry *entries;
     uint8_t *data;
-    fn_order sorted; /* without entries when outdated */
+    fn_order sorted; /* without entries when out of date */
 };
 
 static void free_order(fn_order *order) {
@@ -128,7 +128,7 @@ int fn_headers_append(fn_headers *headers, const char *name, size_t name_len, co
     return 0;
 }
 
-/* What was removed stays in the block until half of it is waste; then all is copied. */
+/* Removed bytes stay in the block until half of it is waste; then the block is copied. */
 static int compact(fn_headers *headers) {
     size_t live = 0;
     for (uint32_t i = 0; i < headers->count; i++) {
@@ -157,7 +157,7 @@ static int compact(fn_headers *headers) {
     return 0;
 }
 
-/* Removes the entries of a name from `from` on. */
+/* Removes the entries of a name, starting at `from`. */
 static void remove_from(fn_headers *headers, uint32_t from, const char *name, size_t len) {
     uint32_t end = from;
     for (uint32_t i = from; i < headers->count; i++) {
@@ -237,7 +237,7 @@ fn_headers *fn_headers_copy(const fn_headers *headers) {
     return copy;
 }
 
-/* ---- the list as scripts see it: sorted by name, the values of a name combined, each cookie apart
+/* ---- the list as scripts see it: sorted by name, the values of a name joined, each cookie alone
  */
 
 typedef struct {
@@ -313,7 +313,7 @@ static void append_bytes(uint8_t *out, size_t *end, const void *bytes, size_t le
     *end += len;
 }
 
-/* Only what is at the stop is looked at: to search all for each would be quadratic. */
+/* Reads only the entries of this step: a search of the whole list for each would be quadratic. */
 uint8_t *fn_order_join(const fn_headers *headers, const fn_order *order, uint32_t stop,
                        size_t *len) {
     const uint32_t *from = order->entries + order->stops[stop];

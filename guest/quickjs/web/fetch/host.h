@@ -1,5 +1,5 @@
-/* Fetch and the host: requests and responses that cross the protocol, and the functions of the
- * protocol that fetch calls. */
+/* The border between fetch and the host: requests and responses that cross the protocol, and the
+ * protocol's functions that fetch calls. */
 #ifndef FN_WEB_FETCH_HOST_H
 #define FN_WEB_FETCH_HOST_H
 
@@ -29,29 +29,30 @@ typedef struct {
     const char *url;
     size_t url_len;
     fn_headers *headers; /* taken over, also on failure */
-    const uint8_t *body; /* first or whole part, copied; NULL when there is none */
+    const uint8_t *body; /* the first part or all of it, copied; NULL when there is none */
     size_t body_len;
-    bool body_end; /* no more parts follow; with body NULL and body_end the body is null */
-    fn_body_id id; /* handed back in body_consumed and body_cancelled of fn_web_host */
+    bool body_end; /* no more parts follow; with `body` NULL the body is null */
+    fn_body_id id; /* passed to body_consumed and body_cancelled of fn_web_host */
 } fn_request_init;
 
-/* A tenant-visible Request whose signal can be aborted. JS_EXCEPTION on failure. */
+/* A Request for the bundle, whose signal can be aborted. JS_EXCEPTION on failure. */
 JSValue fn_web_request_new(JSContext *ctx, fn_request_init *init);
-/* More of the body of a Request made above; each may run tenant code only through promise jobs. */
+/* Adds to, or ends, the body of a Request made above. Code of the bundle runs only in promise jobs.
+ */
 int fn_web_request_push(JSContext *ctx, JSValueConst request, const uint8_t *data, size_t len);
 int fn_web_request_end(JSContext *ctx, JSValueConst request);
-/* Errors the body (where it is still open) and aborts request.signal with an AbortError. */
+/* Errors the body if it is still open, and aborts request.signal with an AbortError. */
 int fn_web_request_abort(JSContext *ctx, JSValueConst request, const char *reason);
 
 typedef enum { FN_BODY_NONE, FN_BODY_BYTES, FN_BODY_STREAM } fn_body_kind;
 
-/* A body that is taken for the host. */
+/* A body that the host takes over. */
 typedef struct {
     fn_body_kind kind;
-    const uint8_t *bytes; /* FN_BODY_BYTES: lives as long as `hold` */
+    const uint8_t *bytes; /* FN_BODY_BYTES: valid as long as `hold` */
     size_t len;
-    JSValue hold;          /* to be freed by the caller */
-    JSValue stream_source; /* FN_BODY_STREAM: for fn_web_pump_*; to be freed by the caller */
+    JSValue hold;          /* the caller frees it */
+    JSValue stream_source; /* FN_BODY_STREAM: for fn_web_stream_source_*; the caller frees it */
 } fn_body_view;
 
 typedef struct {
@@ -64,41 +65,41 @@ typedef struct {
     fn_body_view body; /* taken over, also on failure */
 } fn_fetch_init;
 
-/* What the Web APIs call of the protocol with the host, which lies above them. */
+/* The protocol's functions, which lie above the Web APIs and are passed to fn_web_init. */
 typedef struct {
-    /* The body's reader took `bytes`, or wants no more of it. */
+    /* The body's reader took `bytes`, or does not want the rest. */
     void (*body_consumed)(JSContext *ctx, fn_body_id id, size_t bytes);
     void (*body_cancelled)(JSContext *ctx, fn_body_id id);
-    /* Answers of fn_web_stream_source_next. `bytes` are copied or written before it returns. */
+    /* Answers to fn_web_stream_source_next. `bytes` are copied or written before it returns. */
     void (*stream_chunk)(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
     void (*stream_end)(JSContext *ctx, fn_body_id id);
     void (*stream_error)(JSContext *ctx, fn_body_id id, JSValueConst error);
     /* Asks the host for an outbound request, which belongs to the running invocation. `callback` is
-     * called once, with (response) or (undefined, error), unless it is cancelled before. The number
-     * of the fetch, or 0 with an exception. */
+     * called once, with (response) or (undefined, error), unless the fetch is cancelled first.
+     * Returns the number of the fetch, or 0 with an exception. */
     uint32_t (*fetch)(JSContext *ctx, fn_fetch_init *init, JSValueConst callback);
-    /* Ends it, with its bodies, if it still runs: whoever waits for it gets `reason`. */
+    /* Ends the fetch and its bodies if it still runs; pending readers fail with `reason`. */
     void (*fetch_cancel)(JSContext *ctx, uint32_t number, JSValueConst reason);
 } fn_web_host;
 
 typedef struct {
     int status;
-    const fn_headers *headers; /* lives as long as the Response; content-type already set */
+    const fn_headers *headers; /* valid as long as the Response; includes content-type */
     fn_body_view body;
 } fn_response_view;
 
-/* Reads a Response natively, running no tenant code. 0, or -1 where `value` is not a Response of
- * this context, is an error response, or its body is used or locked (`why` says which). */
+/* Reads a Response without running code of the bundle. 0, or -1 when `value` is not a Response of
+ * this context, is an error response, or has a used or locked body (`why` says which). */
 int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
                          const char **why);
 
-/* Asks the stream_source for its next chunk. The answer comes as exactly one of stream_chunk,
- * stream_end and stream_error of fn_web_host, maybe later, with `id`. */
+/* Asks the source for its next chunk. The answer is exactly one call of stream_chunk, stream_end or
+ * stream_error of fn_web_host with `id`, possibly later. */
 int fn_web_stream_source_next(JSContext *ctx, JSValueConst stream_source, fn_body_id id);
-/* Cancels the stream: nobody reads it any more. */
+/* Cancels the stream, because nothing will read it any more. */
 int fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source, JSValueConst reason);
 
-/* What came of a fetch. */
+/* The result of a fetch. */
 typedef struct {
     fn_body_id id;
     int status;
@@ -107,18 +108,18 @@ typedef struct {
     const char *url;
     size_t url_len;
     bool redirected;
-    bool no_body;        /* the request was one that gets none */
-    bool complete;       /* nothing of the body follows */
+    bool no_body;        /* the response to this request never has a body */
+    bool complete;       /* the body is complete */
     fn_headers *headers; /* taken over, also on failure */
 } fn_fetched;
 
-/* A tenant-visible Response; `host_body` becomes where the bytes of its body go, and stays
- * undefined where none come. JS_EXCEPTION on failure. */
+/* A Response for the bundle. `host_body` receives the object that takes the bytes of its body, and
+ * stays undefined when the response has none. JS_EXCEPTION on failure. */
 JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *host_body);
-/* More of that body, its end, or what broke it. They run no scripts. */
+/* Adds to that body, ends it, or fails it. They run no scripts. */
 int fn_host_body_push(JSContext *ctx, JSValueConst host_body, const uint8_t *bytes, size_t len);
 int fn_host_body_end(JSContext *ctx, JSValueConst host_body);
-/* Unless it is complete, what reads it gets `error`. */
+/* Pending readers fail with `error`, unless the body is complete. */
 int fn_host_body_fail(JSContext *ctx, JSValueConst host_body, JSValueConst error);
 
 #endif

@@ -1,5 +1,5 @@
-/* A body as it comes from the host, a request's or a fetched response's: a queue of bytes that one
- * reader empties, which is either a promise of all of it or a stream. */
+/* The body of a request, or of a fetched response, as the host sends it: a queue of bytes with one
+ * reader, which is either a promise for all of it or a stream. */
 #include "core/host.h"
 #include "web/fetch/body.h"
 #include "web/fetch/fetch.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#define CREDIT_PART (64 * 1024) /* a quarter of what the host may have under way */
+#define CREDIT_PART (64 * 1024) /* a quarter of the bytes that the host may have in flight */
 
 typedef struct {
     fn_body_id id;
@@ -16,11 +16,11 @@ typedef struct {
     bool collecting; /* `resolve` and `reject` wait for the end */
     fn_body_as as;
     uint8_t *bytes;
-    size_t start, len, size; /* bytes[start .. start + len) are there */
-    size_t unreported;       /* collected, and not yet told to the host */
+    size_t start, len, size; /* bytes[start .. start + len) are queued */
+    size_t unreported;       /* collected, but not yet reported to the host */
     JSValue error;
     JSValue resolve, reject, type;
-    JSValue waiter; /* undefined, or called when anything changes */
+    JSValue waiter; /* undefined, or called on the next change */
 } host_body;
 
 static JSClassID class_id;
@@ -72,15 +72,15 @@ JSValue fn_host_body_new(JSContext *ctx, fn_body_id id) {
     return value;
 }
 
-/* Tells the host that bytes left the queue. */
+/* Reports to the host that bytes left the queue. */
 static void consumed(JSContext *ctx, const host_body *f, size_t len) {
     if (len > 0) {
         fn_fetch_host->body_consumed(ctx, f->id, len);
     }
 }
 
-/* Bytes of a body that is collected whole leave the queue at once, but credit goes in large parts:
- * most bodies end before any is needed. */
+/* Bytes of a body that is collected whole leave the queue at once, but credit is returned in large
+ * parts, since most bodies end before any is needed. */
 static void collected(JSContext *ctx, host_body *f, size_t len) {
     f->unreported += len;
     if (f->unreported >= CREDIT_PART) {
@@ -89,7 +89,7 @@ static void collected(JSContext *ctx, host_body *f, size_t len) {
     }
 }
 
-/* Room for `len` more behind what is there, and for a NUL. */
+/* Makes room for `len` more bytes and a NUL. */
 static int reserve(JSContext *ctx, host_body *f, size_t len) {
     if (f->start > 0 && (f->len == 0 || f->start > f->size / 2)) {
         memmove(f->bytes, f->bytes + f->start, f->len);
@@ -115,7 +115,7 @@ static int reserve(JSContext *ctx, host_body *f, size_t len) {
     return 0;
 }
 
-/* Settles what waits for the whole: a job, since the promise's resolution may run scripts. */
+/* Settles the promise for the whole body. Runs as a job, since resolving it may run scripts. */
 static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
     host_body *f = JS_GetOpaque(argv[0], class_id);
@@ -149,7 +149,7 @@ static JSValue wake(JSContext *ctx, int argc, JSValueConst *argv) {
     return JS_Call(ctx, argv[0], JS_UNDEFINED, 0, NULL);
 }
 
-/* Tells the reader that something changed. 0, or -1 with an exception. */
+/* Notifies the reader of a change. 0, or -1 with an exception. */
 static int changed(JSContext *ctx, JSValueConst value, host_body *f) {
     if (f->collecting) {
         if (!f->ended && !f->failed) {
@@ -206,7 +206,7 @@ int fn_host_body_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
 JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
     host_body *f = JS_GetOpaque(value, class_id);
     if (f->failed) {
-        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller makes a rejection of it */
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller turns it into a rejection */
     }
     JSValue functions[2];
     JSValue promise = JS_NewPromiseCapability(ctx, functions);
@@ -226,9 +226,9 @@ JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, 
     return promise;
 }
 
-/* ---- for JS: takes the bytes one chunk at a time */
+/* ---- for JS: reads the body chunk by chunk */
 
-/* What a reader gets where no bytes are there. */
+/* The result of a read when there are no bytes. */
 static JSValue without_bytes(JSContext *ctx, const host_body *f) {
     if (f->failed) {
         return JS_Throw(ctx, JS_DupValue(ctx, f->error));
@@ -254,9 +254,8 @@ JSValue fn_host_body_read(JSContext *ctx, JSValueConst this_val, int argc, JSVal
     return array;
 }
 
-/* (host_body, stream_source): hands what is there on to the response that the stream_source is for.
- * Answers as hostBodyRead.
- */
+/* (host_body, stream_source): passes the queued bytes to the response that the source belongs to.
+ * The result is as for hostBodyRead. */
 JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     host_body *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
@@ -266,8 +265,7 @@ JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JS
     if (f->len == 0) {
         return without_bytes(ctx, f);
     }
-    /* The stream_source may ask for more before it returns: what it gets now is the host_body's no
-     * longer. */
+    /* The source may ask for more before it returns, so the queue gives up these bytes first. */
     uint8_t *bytes = f->bytes;
     size_t start = f->start, len = f->len, size = f->size;
     f->bytes = NULL;

@@ -1,5 +1,5 @@
 /* The Request interface: https://fetch.spec.whatwg.org/#request-class
- * Most of an incoming request is never looked at, so its objects are made when asked for. */
+ * Handlers use few members of an incoming request, so its objects are created on first use. */
 #include "web/fetch/request.h"
 #include "web/fetch/body.h"
 #include "web/fetch/fetch.h"
@@ -229,7 +229,7 @@ static JSValue clone_request(JSContext *ctx, JSValueConst this_val, int argc, JS
         return JS_EXCEPTION;
     }
     if (fn_body_unusable(ctx, &from->body)) {
-        return JS_ThrowTypeError(ctx, "Request.clone: the body was read already, or is locked");
+        return JS_ThrowTypeError(ctx, "Request.clone: the body was already read, or is locked");
     }
     JSValue value = JS_NewObjectClass(ctx, fn_request_class);
     fn_request *to = fn_request_attach(ctx, value);

@@ -13,11 +13,11 @@
 
 /* ---- RequestInit: https://fetch.spec.whatwg.org/#requestinit */
 
-/* RequestInit, its members read in the order of their names; undefined where one is not there. */
+/* The members of a RequestInit; undefined when absent. */
 typedef struct {
-    bool given; /* has any member */
+    bool given; /* has at least one member */
     JSValue body, duplex, headers, integrity, keepalive, method, referrer, signal, window;
-    int enums[FN_ENUM_COUNT]; /* -1: not there */
+    int enums[FN_ENUM_COUNT]; /* -1: absent */
 } request_dict;
 
 static void free_dict(JSContext *ctx, request_dict *m) {
@@ -49,7 +49,7 @@ static int to_string(JSContext *ctx, JSValue *value) {
     return JS_IsException(string) ? -1 : 0;
 }
 
-/* Is `value`, as a string, one of `names`? Its index, or -1 with an exception. */
+/* The index of `value`, as a string, in `names`, or -1 with an exception. */
 static int enum_index(JSContext *ctx, JSValueConst value, const char *what,
                       const char *const *names) {
     size_t len;
@@ -92,8 +92,8 @@ static int read_only_enum(JSContext *ctx, JSValueConst init, request_dict *m, co
                : 0;
 }
 
-/* Members are read in the order of their names. 0, or -1 with an exception; the caller frees `m` in
- * either case. */
+/* Reads the members in the order of their names. 0, or -1 with an exception; the caller frees `m`
+ * in either case. */
 static int read_dict(JSContext *ctx, JSValueConst init, request_dict *m) {
     static const char *const duplexes[] = {"half", NULL};
     static const char *const priorities[] = {"high", "low", "auto", NULL};
@@ -140,7 +140,7 @@ static int read_dict(JSContext *ctx, JSValueConst init, request_dict *m) {
 
 /* ---- the request that it describes */
 
-/* A string, or anything that becomes one: a URL without credentials. */
+/* A string, or a value that converts to one: a URL without credentials. */
 static int set_url(JSContext *ctx, fn_request *request, JSValueConst input) {
     fn_text text;
     if (fn_text_usv(ctx, &text, input) < 0) {
@@ -150,7 +150,7 @@ static int set_url(JSContext *ctx, fn_request *request, JSValueConst input) {
     bool credentials = JS_IsString(request->url) && fn_url_has_credentials(text.bytes, text.len);
     fn_text_free(ctx, &text);
     if (JS_IsNull(request->url) || credentials) {
-        JS_ThrowTypeError(ctx, credentials ? "Request: the URL holds credentials"
+        JS_ThrowTypeError(ctx, credentials ? "Request: the URL contains credentials"
                                            : "Request: Invalid URL");
         return -1;
     }
@@ -220,12 +220,12 @@ static int set_enums(JSContext *ctx, fn_request *request, const request_dict *m)
     const char *mode = fn_request_enums[FN_ENUM_MODE][request->enums[FN_ENUM_MODE]];
     const char *cache = fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]];
     if (m->enums[FN_ENUM_MODE] >= 0 && strcmp(mode, "navigate") == 0) {
-        JS_ThrowTypeError(ctx, "Request: the mode navigate is not for scripts");
+        JS_ThrowTypeError(ctx, "Request: a script cannot use the mode navigate");
         return -1;
     }
     if (strcmp(mode, "no-cors") == 0 && !JS_IsUndefined(m->method) &&
         !is_simple_method(ctx, m->method)) {
-        JS_ThrowTypeError(ctx, "Request: the mode no-cors allows GET, HEAD and POST alone");
+        JS_ThrowTypeError(ctx, "Request: the mode no-cors allows only GET, HEAD and POST");
         return -1;
     }
     request->guard = strcmp(mode, "no-cors") == 0 ? FN_GUARD_REQUEST_NO_CORS : FN_GUARD_REQUEST;
@@ -236,7 +236,7 @@ static int set_enums(JSContext *ctx, fn_request *request, const request_dict *m)
     return 0;
 }
 
-/* What the new request follows: the given signal, or the input's where that may ever abort. */
+/* The new request follows the given signal, or the input's signal if that can ever abort. */
 static int set_signal(JSContext *ctx, fn_request *request, fn_request *input,
                       const request_dict *m) {
     JSValue parent = JS_UNDEFINED;
@@ -301,12 +301,12 @@ static int set_body(JSContext *ctx, fn_request *request, fn_request *input, cons
         return 0;
     }
     if (takes_no_body(ctx, request)) {
-        JS_ThrowTypeError(ctx, "Request: GET and HEAD have no body");
+        JS_ThrowTypeError(ctx, "Request: GET and HEAD cannot have a body");
         return -1;
     }
     if (inherited) {
         if (fn_body_unusable(ctx, &input->body)) {
-            JS_ThrowTypeError(ctx, "Request: the body was read already, or is locked");
+            JS_ThrowTypeError(ctx, "Request: the body was already read, or is locked");
             return -1;
         }
         return fn_body_move(ctx, &input->body, &request->body);
@@ -318,7 +318,7 @@ static int set_body(JSContext *ctx, fn_request *request, fn_request *input, cons
     }
     JS_FreeValue(ctx, type.value);
     if (err == 0 && request->body.source == FN_SOURCE_STREAM && JS_IsUndefined(m->duplex)) {
-        JS_ThrowTypeError(ctx, "Request: a stream as body needs duplex: 'half'");
+        JS_ThrowTypeError(ctx, "Request: a body that is a stream requires duplex: 'half'");
         return -1;
     }
     return err;

@@ -71,7 +71,7 @@ static int set_status(JSContext *ctx, fn_response *response, JSValueConst value)
     }
     status &= 0xffff; /* WebIDL's unsigned short */
     if (status < 200 || status > 599) {
-        JS_ThrowRangeError(ctx, "Response: the status is not in the range of 200 to 599");
+        JS_ThrowRangeError(ctx, "Response: the status is not in the range from 200 to 599");
         return -1;
     }
     response->status = status;
@@ -97,7 +97,7 @@ static int set_status_text(JSContext *ctx, fn_response *response, JSValueConst v
     return valid && !JS_IsException(response->status_text) ? 0 : -1;
 }
 
-/* Members are read in the order of their names, then applied. 0, or -1 with an exception. */
+/* Reads the members in the order of their names and applies them. 0, or -1 with an exception. */
 static int apply_init(JSContext *ctx, fn_response *response, JSValueConst init) {
     if (JS_IsUndefined(init) || JS_IsNull(init)) {
         return 0;
@@ -127,7 +127,7 @@ static int apply_init(JSContext *ctx, fn_response *response, JSValueConst init) 
     return err;
 }
 
-/* ---- the constructor, and what else makes a Response */
+/* ---- the constructor and the static methods */
 
 static int set_body(JSContext *ctx, fn_response *response, JSValueConst init) {
     fn_body_type type;
@@ -171,7 +171,7 @@ static JSValue static_json(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     }
     if (!JS_IsString(text)) {
         JS_FreeValue(ctx, text);
-        return JS_ThrowTypeError(ctx, "Response.json: the value has no JSON");
+        return JS_ThrowTypeError(ctx, "Response.json: the value cannot be serialized as JSON");
     }
     JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
@@ -209,7 +209,7 @@ static JSValue static_error(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return value;
 }
 
-/* A relative URL has nothing to be relative to here, so it is refused. */
+/* There is no base URL here, so a relative URL is refused. */
 static int redirect_target(JSContext *ctx, fn_response *response, JSValueConst url) {
     fn_text text;
     if (fn_text_usv(ctx, &text, url) < 0) {
@@ -268,7 +268,7 @@ static JSValue clone_response(JSContext *ctx, JSValueConst this_val, int argc, J
         return JS_EXCEPTION;
     }
     if (fn_body_unusable(ctx, &from->body)) {
-        return JS_ThrowTypeError(ctx, "Response.clone: the body was read already, or is locked");
+        return JS_ThrowTypeError(ctx, "Response.clone: the body was already read, or is locked");
     }
     JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *to = fn_response_attach(ctx, value);
@@ -406,17 +406,17 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
     }
     fn_body *body = &response->body;
     if (fn_body_unusable(ctx, body)) {
-        *why = "the body of the Response was read already, or its stream is locked";
+        *why = "the body of the Response was already read, or its stream is locked";
         return -1;
     }
     out->status = response->status;
     out->headers = response->headers;
     if (fn_body_take(ctx, body, value, &out->body) < 0) {
-        *why = "there is no memory to read the Response";
+        *why = "not enough memory to read the Response";
         return -1;
     }
     if (JS_IsUndefined(out->body.hold)) {
-        out->body.hold = JS_DupValue(ctx, value); /* the headers are the Response's */
+        out->body.hold = JS_DupValue(ctx, value); /* the Response owns the headers */
     }
     return 0;
 }

@@ -1,4 +1,4 @@
-/* A Response, for the files that make it, show it to scripts, and read it for the host. */
+/* A Response, for the files that create it, show it to scripts, and read it for the host. */
 #ifndef FN_WEB_RESPONSE_H
 #define FN_WEB_RESPONSE_H
 
@@ -14,15 +14,15 @@ typedef struct {
     bool redirected;
     fn_guard guard;
     fn_headers *headers;
-    JSValue headers_object; /* undefined until asked for */
-    JSValue status_text;    /* a string, or undefined for an empty one */
+    JSValue headers_object; /* undefined until it is used */
+    JSValue status_text;    /* a string; undefined when empty */
     JSValue url;            /* the same */
     fn_body body;
 } fn_response;
 
 extern JSClassID fn_response_class;
 
-/* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
+/* Takes ownership of `value`. NULL with an exception, and `value` freed, when out of memory. */
 fn_response *fn_response_attach(JSContext *ctx, JSValue value);
 bool fn_is_null_body_status(int status);
 

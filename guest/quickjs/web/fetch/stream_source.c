@@ -1,4 +1,4 @@
-/* Reads the stream of a body for the host, a chunk at a time. */
+/* Reads a body's stream for the host, chunk by chunk. */
 #include "core/host.h"
 #include "web/fetch/body.h"
 #include "web/fetch/fetch.h"
@@ -10,9 +10,9 @@ static JSClassID class_id;
 
 typedef struct {
     JSValue stream;
-    JSValue reader; /* undefined until the first chunk is asked for */
+    JSValue reader; /* undefined until the first read */
     fn_body_id id;
-    bool waiting; /* an answer is owed */
+    bool waiting; /* a read is pending */
 } stream_source;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
@@ -50,7 +50,7 @@ JSValue fn_stream_source_new(JSContext *ctx, JSValueConst stream) {
     return value;
 }
 
-/* The first chunk: the stream gets its reader. */
+/* The first read gets a reader for the stream. */
 static int open_reader(JSContext *ctx, stream_source *p) {
     if (!JS_IsUndefined(p->reader)) {
         return 0;
@@ -66,7 +66,7 @@ static int open_reader(JSContext *ctx, stream_source *p) {
 int fn_web_stream_source_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
     stream_source *p = JS_GetOpaque(value, class_id);
     if (p == NULL || p->waiting) {
-        JS_ThrowInternalError(ctx, "not a stream_source, or one that was asked already");
+        JS_ThrowInternalError(ctx, "not a stream source, or a read is already pending");
         return -1;
     }
     p->id = id;
@@ -111,7 +111,7 @@ static stream_source *waiting_source(JSContext *ctx, int argc, JSValueConst *arg
     return p;
 }
 
-/* What is no bytes breaks the body, and ends the stream that gave it. */
+/* A chunk that is not bytes fails the body and cancels the stream. */
 static void refuse_chunk(JSContext *ctx, const stream_source *p) {
     fn_body_id id = p->id;
     JS_ThrowTypeError(ctx, "a chunk of the body is not a Uint8Array");
@@ -133,7 +133,7 @@ void fn_stream_source_bytes(JSContext *ctx, JSValueConst value, const uint8_t *b
     }
 }
 
-/* (stream_source, chunk): true when another chunk is to be read first, since this one is empty. */
+/* (stream_source, chunk): true when the chunk is empty, so that another must be read first. */
 JSValue fn_stream_source_chunk(JSContext *ctx, JSValueConst this_val, int argc,
                                JSValueConst *argv) {
     (void)this_val;

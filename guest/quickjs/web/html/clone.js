@@ -1,4 +1,4 @@
-// What structuredClone makes of a value: https://html.spec.whatwg.org/#safe-passing-of-structured-data
+// structuredClone: https://html.spec.whatwg.org/#safe-passing-of-structured-data
 
 import { classOf, isOutOfBounds } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from '../fetch/blob.js'
@@ -89,7 +89,7 @@ function hide(object, key, value) {
 function fillProperties(from, to, state) {
   const keys = ObjectKeys(from)
   for (let i = 0; i < keys.length; i++) {
-    // A getter that ran before may have removed it.
+    // A getter that ran before may have removed the property.
     if (ObjectPrototypeHasOwnProperty(from, keys[i])) {
       define(to, keys[i], clone(from[keys[i]], state))
     }
@@ -136,7 +136,7 @@ export function cloneBuffer(from) {
   return to
 }
 
-/** A view that follows the length of its resizable buffer goes on doing so. */
+/** A view that tracks the length of its resizable buffer; so must its clone. */
 function tracksLength(buffer, offset, size) {
   return (
     classOf(buffer) === 'ArrayBuffer' &&
@@ -200,7 +200,7 @@ const leaves = {
   Other: cloneOther,
 }
 
-/** What holds other values: made empty, and filled when its turn comes. */
+/** Objects that contain other values are created empty and filled later. */
 const branches = {
   __proto__: null,
   Array: { __proto__: null, make: (from) => new Array(from.length), fill: fillProperties },
@@ -237,13 +237,13 @@ function clone(value, state) {
   return to
 }
 
-/** So much of the queue that is done with stays in it. */
+/** Entries of the queue that are done are removed in batches of this size. */
 const BATCH = 4000
 const MAX_DEPTH = 20_000
 
 const newState = () => ({ __proto__: null, seen: new Map(), pending: [], depth: 0 })
 
-/** Without recursion, so that depth costs memory only. */
+/** Uses a queue and no recursion, so that depth costs only memory. */
 function cloneAll(value, state) {
   const result = clone(value, state)
   const { pending } = state
@@ -261,7 +261,7 @@ function cloneAll(value, state) {
 /**
  * The clone of a value.
  *
- * @param given what stands for objects that are not cloned: transferred ones
+ * @param given replacements for objects that are not cloned, because they are transferred
  */
 export function cloneValue(value, given = []) {
   const state = newState()

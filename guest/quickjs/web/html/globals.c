@@ -39,7 +39,7 @@ static JSValue report_error(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return JS_UNDEFINED;
 }
 
-/* The engine's own, behind WebIDL's count of arguments. */
+/* The engine's function, with WebIDL's check of the number of arguments. */
 static JSValue base64(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                       int magic, JSValueConst *engine) {
     (void)this_val;
@@ -76,7 +76,8 @@ static const JSCFunctionListEntry functions[] = {
     FN_ATTRIBUTE("self", get_self, set_self),
 };
 
-/* The engine has one of its own, which reports no errors; a lazy property cannot take its place. */
+/* Removes the engine's own function, which does not report errors: a lazy property cannot replace
+ * an existing one. */
 static int remove_engine_function(JSContext *ctx, JSValueConst global) {
     JSAtom name = JS_NewAtom(ctx, "queueMicrotask");
     int err = name == JS_ATOM_NULL ? -1 : JS_DeleteProperty(ctx, global, name, 0);

@@ -1,4 +1,4 @@
-// Which objects belong to the interfaces that are written in JS: to the engine they are plain ones.
+// Recognises objects of interfaces that are written in JS: to the engine they are plain objects.
 
 import { isEvent } from '../events/event.js'
 import { isEventTarget } from '../events/events.js'

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* A number that a getter of the engine's gives. */
+/* Calls a getter of the engine that returns a number. */
 static int view_number(JSContext *ctx, JSValueConst view, JSValueConst getter, size_t *number) {
     JSValue value = JS_Call(ctx, getter, view, 0, NULL);
     int64_t n = 0;
@@ -15,7 +15,7 @@ static int view_number(JSContext *ctx, JSValueConst view, JSValueConst getter, s
     return err;
 }
 
-/* What lies inside the buffer as it is now; a part that is outside is empty. */
+/* The bytes inside the buffer at its current size; a part that lies outside is empty. */
 static int inside(JSContext *ctx, JSValueConst buffer, size_t offset, size_t part, uint8_t **bytes,
                   size_t *len) {
     size_t whole;
@@ -69,7 +69,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
         return 1;
     }
     size_t offset, part;
-    /* Of a view that follows its buffer's length, only the getter knows how long it is. */
+    /* Only the getter knows the length of a view that tracks its buffer. */
     JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, NULL, NULL);
     if (JS_IsException(buffer) || view_number(ctx, value, fn_intrinsics.array_length, &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx));
@@ -87,7 +87,7 @@ bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
                          ? JS_GetTypedArrayBuffer(ctx, value, NULL, NULL, NULL)
                          : JS_DupValue(ctx, value);
     if (JS_IsException(buffer)) {
-        JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, and so not shared */
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, so not shared */
         return false;
     }
     bool shared = fn_is_class(buffer, FN_CLASS_SHARED_BUFFER);

@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include "quickjs.h"
 
-/* The bytes of an ArrayBuffer or a view; 1 where `value` is none, -1 with an exception. Valid until
- * the next JS runs. A detached or shrunk one is empty. */
+/* Returns the bytes of an ArrayBuffer or a view: 0, 1 when `value` is neither, or -1 with an
+ * exception. The pointer is valid until the next JS runs. A detached or shrunk buffer is empty. */
 int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t *len);
-/* Of a SharedArrayBuffer, or a view of one. */
+/* Whether `value` is a SharedArrayBuffer or a view of one. */
 bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value);
 JSValue fn_array_buffer(JSContext *ctx, const uint8_t *bytes, size_t len);
 JSValue fn_uint8_array(JSContext *ctx, const uint8_t *bytes, size_t len);

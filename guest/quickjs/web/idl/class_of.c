@@ -1,4 +1,4 @@
-/* What sort of object a value is, by its class in the engine: nothing a script can forge. */
+/* The kind of an object by its class in the engine, which no script can forge. */
 #include "web/idl/class_of.h"
 
 static JSClassID class_ids[FN_CLASS_COUNT];

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include "quickjs.h"
 
-/* Objects of the engine that have no test of their own in its API. */
+/* Classes for which the engine's API has no test. */
 typedef enum {
     FN_CLASS_ARRAY_BUFFER,
     FN_CLASS_SHARED_BUFFER,
@@ -20,8 +20,8 @@ typedef enum {
 
 int fn_class_of_init(JSContext *ctx);
 bool fn_is_class(JSValueConst value, fn_class class);
-/* "Map", "Error" and so on; "Object" for plain ones, "Other" for those of the Web APIs and what is
- * rare, "" for what is no object. */
+/* "Map", "Error" and so on; "Object" for plain objects, "Other" for objects of the Web APIs and
+ * rare classes, "" for a value that is not an object. */
 const char *fn_class_of(JSContext *ctx, JSValueConst value);
 
 #endif

@@ -1,4 +1,4 @@
-/* What was thrown, in words for a log: from own data alone, so that no script runs. */
+/* Renders a thrown value for a log. Reads its own data properties only, so that no script runs. */
 #include "web/idl/error_text.h"
 #include "web/idl/class_of.h"
 #include "web/idl/intrinsics.h"
@@ -15,7 +15,7 @@ typedef struct {
     size_t len, size;
 } builder;
 
-/* Adds what fits, cut between characters. */
+/* Adds as much as fits, cut between characters. */
 static void add(builder *b, const char *text, size_t len) {
     if (len > b->size - b->len) {
         len = b->size - b->len;
@@ -37,7 +37,7 @@ static void add_value(JSContext *ctx, builder *b, JSValueConst value) {
     fn_text_free(ctx, &text);
 }
 
-/* A data property of an object or of its prototypes, if it is a string; proxies are not asked. */
+/* A string data property of an object or its prototypes, or undefined. Stops at a proxy. */
 static JSValue data_string(JSContext *ctx, JSValueConst object, const char *name) {
     JSAtom atom = JS_NewAtom(ctx, name);
     JSValue found = JS_UNDEFINED;

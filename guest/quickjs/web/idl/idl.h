@@ -1,4 +1,4 @@
-/* What every interface needs of WebIDL: its definition, its arguments, its iterables. */
+/* WebIDL for C: interfaces, arguments, iterables. */
 #ifndef FN_WEB_IDL_H
 #define FN_WEB_IDL_H
 
@@ -7,7 +7,7 @@
 
 #define FN_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
-/* Members of an interface, as WebIDL wants them: enumerable, methods writable. */
+/* Members of an interface are enumerable and methods are writable, as WebIDL requires. */
 #define FN_METHOD(name, length, func) JS_CFUNC_DEF2(name, length, func, JS_PROP_C_W_E)
 #define FN_METHOD_MAGIC(name_, length_, function, magic_)                                          \
     {                                                                                              \
@@ -35,20 +35,19 @@ typedef struct {
     int static_count;
 } fn_interface;
 
-/* The interface's constructor, which is still to be made a global. In a worker it may be made again
- * where it failed before. */
+/* Creates the interface's constructor but no global. A worker may call it again after a failure. */
 JSValue fn_idl_make(JSContext *ctx, const fn_interface *interface);
-/* The same, and the global. */
+/* Creates the constructor and the global. */
 int fn_idl_define(JSContext *ctx, const fn_interface *interface);
-/* An object of new.target's prototype; the opaque is still to be set. */
+/* An object with the prototype of new.target; the caller sets the opaque. */
 JSValue fn_idl_create(JSContext *ctx, JSValueConst new_target, JSClassID id);
-/* The only object of an interface without a constructor, as a global attribute. */
+/* Creates the only object of an interface without a constructor, as a global attribute. */
 int fn_idl_singleton(JSContext *ctx, JSClassID id, const char *name);
-/* 0, or -1 with a TypeError. */
+/* Checks the number of arguments. 0, or -1 with a TypeError. */
 int fn_idl_need(JSContext *ctx, const char *what, int argc, int need);
-/* obj[from] under a second name: iterators. */
+/* Defines obj[from] under a second name; used for @@iterator. */
 int fn_idl_alias(JSContext *ctx, JSValueConst obj, const char *from, JSAtom to);
-/* [Replaceable]: an assignment makes an attribute of the global an ordinary property. */
+/* [Replaceable]: an assignment turns an attribute of the global into an ordinary property. */
 int fn_idl_replace(JSContext *ctx, const char *name, JSValueConst value);
 
 /* Calls `each` for every value of an iterable whose @@iterator is `method`. 0, or -1 with an
@@ -56,8 +55,9 @@ int fn_idl_replace(JSContext *ctx, const char *name, JSValueConst value);
 typedef int fn_each(JSContext *ctx, JSValueConst value, void *opaque);
 int fn_idl_iterate(JSContext *ctx, JSValueConst iterable, JSValueConst method, fn_each *each,
                    void *opaque);
-/* `record<T, T>`, or that or `sequence<sequence<T>>`, T a ByteString or USVString: calls `add` for
- * each. `replace`: a key of a record that came before under another spelling is overwritten. */
+/* Reads `record<T, T>`, or either that or `sequence<sequence<T>>`, where T is ByteString or
+ * USVString, and calls `add` for each pair. `replace`: overwrite an earlier key of the record that
+ * converts to the same string. */
 typedef int fn_add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
                         bool replace);
 int fn_idl_record(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,

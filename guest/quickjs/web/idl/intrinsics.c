@@ -1,10 +1,10 @@
-/* Getters of the engine that C calls, taken before any script could replace them. */
+/* Objects of the engine that C uses, taken before any script could replace them. */
 #include "web/idl/intrinsics.h"
 #include "web/idl/idl.h"
 
 fn_intrinsics_table fn_intrinsics;
 
-/* `*getter` stays the property's, which `kept` holds on to under a name of its own. */
+/* `*getter` is borrowed; `kept` owns it under the name `key`. */
 static int take(JSContext *ctx, JSValueConst proto, const char *name, JSValueConst kept,
                 const char *key, JSValue *getter) {
     JSPropertyDescriptor property;
@@ -54,7 +54,7 @@ static int take_getters(JSContext *ctx, JSValueConst kept) {
     return err;
 }
 
-/* %IteratorPrototype%, by way of an array's iterator. */
+/* %IteratorPrototype%, found through an array's iterator. */
 static int find_iterator_proto(JSContext *ctx) {
     JSValue array = JS_NewArray(ctx);
     JSValue method = JS_GetProperty(ctx, array, fn_intrinsics.symbol_iterator);
@@ -79,7 +79,8 @@ static int find_symbol_iterator(JSContext *ctx) {
     return fn_intrinsics.symbol_iterator == JS_ATOM_NULL ? -1 : 0;
 }
 
-/* An object that the slot of its own class holds keeps what C uses alive as long as the context. */
+/* An object that owns what C uses. The slot of its own class keeps it alive as long as the context.
+ */
 static JSValue new_keeper(JSContext *ctx) {
     static const JSClassDef definition = {"Keep", .finalizer = NULL};
     static JSClassID id;
@@ -103,7 +104,7 @@ int fn_intrinsics_init(JSContext *ctx) {
         take_getters(ctx, kept) < 0) {
         return -1;
     }
-    /* The context's own objects hold these atoms as long as it lives. */
+    /* The context's own objects hold these atoms for its whole life. */
     JS_FreeAtom(ctx, fn_intrinsics.prototype);
     JS_FreeAtom(ctx, fn_intrinsics.symbol_iterator);
     return 0;

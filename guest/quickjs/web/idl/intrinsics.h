@@ -4,8 +4,7 @@
 
 #include "quickjs.h"
 
-/* A process has one run context. The values are borrowed: an object that the context owns holds
- * them. */
+/* A process has one run context. The values are borrowed: an object of the context owns them. */
 typedef struct {
     JSValue iterator_proto;   /* %IteratorPrototype% */
     JSValue view_get[3];      /* DataView.prototype's getters: buffer, byteOffset, byteLength */

@@ -1,7 +1,7 @@
-// What eager modules have to know of the objects of lazy ones (guest/quickjs/web/idl/lazy.c), which fill it in
-// when they are loaded: until then there are no such objects.
+// What eager modules must know about objects of lazy modules (guest/quickjs/web/idl/lazy.c). A lazy
+// module registers itself when it is loaded; before that no such object exists.
 
-/** The entries of a FormData, undefined of anything else. */
+/** The entries of a FormData; undefined for anything else. */
 export let formEntries = () => undefined
 
 export function registerFormData(entriesOf) {
@@ -10,7 +10,7 @@ export function registerFormData(entriesOf) {
 
 export let isCryptoKey = () => false
 export let cloneCryptoKey
-/** What a log shows of a CryptoKey, undefined of anything else. */
+/** How a log shows a CryptoKey; undefined for anything else. */
 export let cryptoKeyView = () => undefined
 export let isSubtleCrypto = () => false
 
@@ -25,7 +25,7 @@ export function registerSubtleCrypto(is) {
 }
 
 export let isPort = () => false
-/** How a MessagePort is transferred, undefined of anything else. */
+/** How a MessagePort is transferred; undefined for anything else. */
 export let portTransfer = () => undefined
 
 export function registerPorts(isOne, transferOf) {

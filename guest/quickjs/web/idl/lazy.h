@@ -7,10 +7,10 @@
 
 typedef struct {
     JSLazyProperty lazy;
-    const char *name;        /* of the property */
-    const char *file;        /* the JS module that makes it, and what it exports it as; or */
-    const char *export_name; /* (NULL: `name`) */
-    JSValue (*make)(JSContext *ctx); /* the C function that makes it */
+    const char *name;                /* of the property */
+    const char *file;                /* the JS module that creates it, and its export; */
+    const char *export_name;         /* NULL: the same as `name` */
+    JSValue (*make)(JSContext *ctx); /* or the C function that creates it */
     int flags;
 } fn_lazy;
 
@@ -23,9 +23,9 @@ JSValue fn_lazy_make(JSContext *ctx, const JSLazyProperty *lazy);
 #define FN_LAZY_INTERFACE(name_, file_)                                                            \
     FN_LAZY_JS(name_, file_, NULL, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE)
 
-/* Defines properties of an object, none of which it has yet. The table lives for ever. */
+/* Defines properties that the object does not have yet. The table must be static. */
 int fn_lazy_define(JSContext *ctx, JSValueConst obj, const fn_lazy *table, int count);
-/* An export of a lazy module, loaded when it was not yet: for C that needs it. */
+/* An export of a lazy module, which is loaded if necessary. */
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name);
 
 #endif

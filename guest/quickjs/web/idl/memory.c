@@ -1,5 +1,5 @@
-/* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds
- * for it and the collector hears of it. */
+/* Memory of native code, ada included. It is allocated from the engine's heap, so that the memory
+ * limit and the garbage collector count it. */
 #include "web/idl/memory.h"
 #include "core/host.h"
 
@@ -19,16 +19,16 @@ void fn_free(void *memory) {
     js_free_rt(runtime, memory);
 }
 
-/* C++ has no answer to a refused `new` but to end the process. What the engine refuses is therefore
- * taken from the system: the refusal has already doomed the running invocation (the heap tells the
- * core), and what goes over the limit is what this one call of ada's still needs. Where the system
- * refuses as well, the process ends, but not without saying whose invocation it was. */
+/* When `new` fails, C++ code without exceptions can only end the process. So an allocation that the
+ * engine refuses is taken from the system: the refusal has already stopped the running invocation
+ * (the heap notifies the core), and only the rest of this one call into ada exceeds the limit. If
+ * the system refuses too, the process ends after it has reported whose invocation it was. */
 typedef struct {
-    void *start; /* of the memory that this lies in */
+    void *start; /* of the memory that contains this header */
     bool of_engine;
 } header;
 
-/* C++ counts on this; the engine gives less. */
+/* C++ relies on this alignment; the engine guarantees less. */
 #define ALIGNMENT 16
 #define RESERVE (256 * 1024)
 _Static_assert(sizeof(header) == ALIGNMENT, "the header keeps what follows it aligned");
@@ -44,7 +44,7 @@ void fn_delete_array_sized(void *memory, size_t size) __asm__("_ZdaPvm");
 void fn_delete_nothrow(void *memory, const void *tag) __asm__("_ZdlPvRKSt9nothrow_t");
 void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9nothrow_t");
 
-/* What the last words of the process need. Never written to, so it takes no memory. */
+/* Freed for the last report of the process. Never written to, so it uses no physical memory. */
 static void *reserve;
 
 int fn_memory_init(JSRuntime *rt) {
@@ -73,7 +73,7 @@ static void *allocate(size_t size, bool needed) {
 void *fn_new(size_t size) {
     void *memory = allocate(size, true);
     if (memory == NULL && runtime == NULL) {
-        abort(); /* no worker yet, and nobody to tell */
+        abort(); /* no worker exists yet, so there is no one to report to */
     }
     if (memory == NULL) {
         free(reserve);

@@ -1,4 +1,4 @@
-/* The iterators of Headers and URLSearchParams: live, by index, as WebIDL's `iterable<K, V>`. */
+/* Iterators of Headers and URLSearchParams: live and by index, as WebIDL's `iterable<K, V>`. */
 #include "web/idl/pair_iterator.h"
 #include "web/idl/idl.h"
 #include "web/idl/intrinsics.h"

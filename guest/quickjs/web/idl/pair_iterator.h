@@ -7,7 +7,7 @@
 
 typedef enum { FN_PAIRS_HEADERS, FN_PAIRS_PARAMS } fn_pair_interface;
 typedef enum { FN_PAIR_ENTRIES, FN_PAIR_KEYS, FN_PAIR_VALUES } fn_pair_kind;
-/* The pair at `index` as it is now: 1, 0 at the end, -1 with an exception. */
+/* Reads the current pair at `index`: 1, 0 at the end, -1 with an exception. */
 typedef int fn_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]);
 int fn_pair_iterator_init(JSContext *ctx, fn_pair_interface which, fn_pair_at *pair_at);
 JSValue fn_pair_iterator_new(JSContext *ctx, JSValueConst target, fn_pair_interface which,

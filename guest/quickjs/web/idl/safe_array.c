@@ -1,5 +1,5 @@
-/* Arrays of the built-in JS, changed without a look at Array.prototype: the engine's own push would
- * call a setter that a script puts there, and its splice the constructor that it names. */
+/* Array operations for the built-in JS that do not use Array.prototype: the engine's own push would
+ * call a setter that a script put there, and its splice the constructor that the array names. */
 #include "web/idl/safe_array.h"
 
 /* (array, ...values) */
@@ -18,7 +18,7 @@ JSValue fn_safe_array_push(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return JS_UNDEFINED;
 }
 
-/* (array, from = 0, to = length): a copy of elements, all of which are there. */
+/* (array, from = 0, to = length): a copy of elements that all exist. */
 JSValue fn_safe_array_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
@@ -42,7 +42,7 @@ JSValue fn_safe_array_slice(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return copy;
 }
 
-/* (array, at, count): takes out elements, all of which are there. */
+/* (array, at, count): removes elements that all exist. */
 JSValue fn_safe_array_remove(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;

@@ -7,17 +7,17 @@
 #include <stdint.h>
 #include "quickjs.h"
 
-/* A string argument as bytes. `bytes` lives until fn_text_free. */
+/* A string argument as bytes, valid until fn_text_free. */
 typedef struct {
     const char *bytes;
     size_t len;
-    const char *cstring; /* the engine's, when not NULL */
-    char *owned;         /* ours, when not NULL */
+    const char *cstring; /* owned by the engine; may be NULL */
+    char *owned;         /* owned by this struct; may be NULL */
 } fn_text;
 
 /* USVString: lone surrogates become U+FFFD. 0, or -1 with an exception. */
 int fn_text_usv(JSContext *ctx, fn_text *text, JSValueConst value);
-/* ByteString: one byte a code point; a TypeError above U+00FF. */
+/* ByteString: one byte for each code point; a TypeError above U+00FF. */
 int fn_text_bytes(JSContext *ctx, fn_text *text, JSValueConst value);
 void fn_text_free(JSContext *ctx, fn_text *text);
 /* Isomorphic decode: a string with one code point for each byte. */

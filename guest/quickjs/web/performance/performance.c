@@ -9,7 +9,7 @@
 static struct {
     uint64_t origin_ns; /* monotonic */
     double origin_ms;   /* since the epoch */
-    uint64_t grain_us;  /* of what a tenant is told; 0: as fine as the standard has it */
+    uint64_t grain_us;  /* resolution that scripts see; 0: that of the standard */
 } clock_state;
 
 static JSValue performance; /* undefined until it is first read; its module holds it */
@@ -41,7 +41,7 @@ double fn_performance_time_origin(void) {
     return clock_state.origin_ms;
 }
 
-/* The global scope, or nothing, which means that. */
+/* Whether `this` is the global scope, or undefined, which means the same. */
 static bool is_scope(JSContext *ctx, JSValueConst value) {
     JSValue global = JS_GetGlobalObject(ctx);
     bool is = JS_IsUndefined(value) || JS_IsNull(value) || JS_IsStrictEqual(ctx, value, global);
@@ -49,7 +49,7 @@ static bool is_scope(JSContext *ctx, JSValueConst value) {
     return is;
 }
 
-/* The module that makes it holds it. */
+/* The module that creates the object owns it. */
 static JSValue get_performance(JSContext *ctx, JSValueConst this_val) {
     if (!is_scope(ctx, this_val)) {
         return JS_ThrowTypeError(ctx, "Illegal invocation");

@@ -1,4 +1,4 @@
-// The Streams standard, from the ponyfill, and what bodies need of it: https://streams.spec.whatwg.org/
+// The Streams standard, from the ponyfill, and what bodies need: https://streams.spec.whatwg.org/
 
 import {
   hostBodyCancel,
@@ -41,10 +41,10 @@ const getRequest = uncurryThis(
   ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
 )
 const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
-/** For modules that are lazy: what they look for on a prototype may be a tenant's by then. */
+/** For lazy modules, which load after a script may have changed the prototypes. */
 export const pipeTo = uncurryThis(prototype.pipeTo)
 
-// What begins with a capital is an interface of the standard; the rest are its algorithms.
+// Names with a capital are interfaces of the standard; the others are its algorithms.
 const exported = { __proto__: null, ...ponyfill }
 const names = ObjectKeys(exported)
 for (let i = 0; i < names.length; i++) {
@@ -62,7 +62,7 @@ export const isStream = (value) => hasSlot(value, '_readableStreamController')
 
 export const isUnusable = (stream) => stream._reader !== undefined || stream._disturbed
 
-/** Any object of the standard's interfaces that holds the state of a stream. */
+/** Whether it is an object of the standard's interfaces that has the state of a stream. */
 export const isStreamObject = (value) =>
   isStream(value) ||
   hasSlot(value, '_writableStreamController') ||
@@ -74,17 +74,17 @@ export const isStreamObject = (value) =>
 const newByteStream = (source) =>
   new ReadableStream({ __proto__: null, type: 'bytes', ...source }, BYTES_AT_ONCE)
 
-// Nothing is taken out of the source before somebody reads.
+// Takes nothing from the source before the first read.
 const BYTES_AT_ONCE = { __proto__: null, highWaterMark: 0 }
 
-/** A BYOB read that waits when the stream closes wants an answer. */
+/** A pending BYOB read needs an answer when the stream closes. */
 function finish(controller) {
   closeController(controller)
   const request = getRequest(controller)
   if (request !== null) respond(request, 0)
 }
 
-/** A stream of bytes that it takes over. */
+/** A stream of bytes, of which it takes ownership. */
 export function streamOfBytes(bytes) {
   let left = TypedArrayPrototypeGetByteLength(bytes) > 0 ? bytes : undefined
   return newByteStream({
@@ -104,7 +104,7 @@ export function streamOfBytes(bytes) {
   })
 }
 
-/** Moves what the host sent into the stream, or waits for it. */
+/** Moves bytes from the host into the stream, or waits for them. */
 function pullHostBody(hostBody, controller, resolve, reject) {
   try {
     const chunk = hostBodyRead(hostBody)
@@ -120,7 +120,7 @@ function pullHostBody(hostBody, controller, resolve, reject) {
   }
 }
 
-/** The stream of a request's body. */
+/** The stream of a body that the host sends. */
 export function streamOfHostBody(hostBody) {
   const stream = newByteStream({
     __proto__: null,
@@ -132,7 +132,7 @@ export function streamOfHostBody(hostBody) {
   return stream
 }
 
-/** The stream of a body that was read by one of its methods: it stays locked. */
+/** The stream of a body that one of its methods has read; it stays locked. */
 export function usedStream() {
   const stream = streamOfBytes(new Uint8Array(0))
   const reader = acquireReader(stream)
@@ -159,7 +159,7 @@ function join(chunks, size) {
   return bytes
 }
 
-/** Reads until `take` says no more; chunks that are there already are not taken by recursion. */
+/** Reads until `take` returns false; uses no recursion for chunks that are already queued. */
 function readWhile(reader, take, close, fail) {
   let returned
   const again = () => {
@@ -208,17 +208,17 @@ function readAll(reader, state, resolve, reject) {
   )
 }
 
-/** A promise of a whole stream as `as` (fn_body_as in body.h). */
+/** A promise for the whole stream as `as` (fn_body_as in body.h). */
 export function consumeStream(stream, as, type) {
   const reader = acquireReader(stream)
   const state = { __proto__: null, as, type, chunks: [], size: 0 }
   return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
 }
 
-/** Two streams; where chunks are objects of the tenant's, the second one gets clones. */
+/** Two streams; if chunks are objects of a script, the second stream gets clones. */
 export const teeStream = (stream) => splitReadable(stream, true)
 
-/** A stream that takes over from one that was handed to another object. */
+/** A stream that replaces one that moves to another object. */
 export const proxyStream = (stream) => pipeThrough(stream, new TransformStream())
 
 // ---- the host reads a response
@@ -239,7 +239,7 @@ export function readChunk(source, reader) {
   )
 }
 
-/** Nothing of what the host sent has come into the stream, nor is on its way there. */
+/** Whether no bytes from the host are in the stream or on their way into it. */
 function isHostBodyAlone(stream) {
   const controller = stream._readableStreamController
   return (
@@ -252,7 +252,7 @@ function isHostBodyAlone(stream) {
   )
 }
 
-/** From the request to the response past the stream, without a chunk or a promise of its own. */
+/** Forwards bytes from the request to the response without the stream: no chunks, no promises. */
 function forwardHostBody(source, reader, stream) {
   const controller = stream._readableStreamController
   stream._disturbed = true
@@ -268,7 +268,7 @@ function forwardHostBody(source, reader, stream) {
   }
 }
 
-/** Cancels by the reader where there is one; what comes of it concerns nobody. */
+/** Cancels through the reader if there is one, and ignores the result. */
 export function cancelStream(target, reason) {
   const done = isStream(target) ? cancelReadable(target, reason) : cancelReader(target, reason)
   then(done, undefined, () => {})

@@ -1,4 +1,4 @@
-/* The URL interface, on the ada parser: https://url.spec.whatwg.org/#url-class */
+/* The URL interface, on top of ada's parser: https://url.spec.whatwg.org/#url-class */
 #include "web/url/url.h"
 #include "web/idl/idl.h"
 #include "web/idl/text.h"
@@ -37,8 +37,9 @@ static JSValue to_string(JSContext *ctx, ada_string string) {
     return JS_NewStringLen(ctx, string.data, string.length);
 }
 
-/* ada passes names of ASCII alone as they are, though a label that begins with xn-- has to be valid
- * Punycode. Behind a name that is not ASCII it checks all labels. */
+/* ada accepts ASCII host names unchecked, although a label that begins with xn-- must be valid
+ * Punycode. It checks every label when the name is not ASCII, so a label that is not is appended.
+ */
 static bool has_valid_host(ada_url url) {
     static const char suffix[] = ".\xc3\xa9";
     char name[512];
@@ -58,7 +59,7 @@ static bool has_valid_host(ada_url url) {
     return valid;
 }
 
-/* NULL where there is no such URL. */
+/* NULL when the URL is invalid. */
 static ada_url parse_text(const fn_text *input, const fn_text *base) {
     ada_url url = base != NULL
                       ? ada_parse_with_base(input->bytes, input->len, base->bytes, base->len)
@@ -70,7 +71,7 @@ static ada_url parse_text(const fn_text *input, const fn_text *base) {
     return url;
 }
 
-/* Reads (url, base) and parses them. 0 with a URL, or NULL where they are none; -1 with an
+/* Reads and parses (url, base). 0 with the URL, or with NULL when it is invalid; -1 with an
  * exception. */
 static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     fn_text input, base = {0};
@@ -88,7 +89,7 @@ static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     return 0;
 }
 
-/* Takes over `parsed`. */
+/* Takes ownership of `parsed`. */
 static JSValue wrap(JSContext *ctx, JSValue value, ada_url parsed) {
     fn_url *url = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*url));
     if (url == NULL) {

@@ -1,4 +1,4 @@
-/* What the other Web APIs use of URLs. */
+/* The part of URL that other Web APIs use. */
 #ifndef FN_WEB_URL_H
 #define FN_WEB_URL_H
 
@@ -8,9 +8,9 @@
 
 int fn_url_init(JSContext *ctx);
 int fn_params_init(JSContext *ctx);
-/* Makes the constructor of URLPattern. */
+/* Creates the constructor of URLPattern. */
 JSValue fn_url_pattern_make(JSContext *ctx);
-/* The serialized URL, or null where it is none. */
+/* The serialized URL, or null when `input` is not a valid URL. */
 JSValue fn_url_normalize(JSContext *ctx, const char *input, size_t len);
 bool fn_url_has_credentials(const char *href, size_t len);
 bool fn_is_params(JSValueConst value);

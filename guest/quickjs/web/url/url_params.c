@@ -9,7 +9,7 @@
 
 static JSClassID class_id;
 
-/* Releases the place where the last iteration stood. */
+/* Frees the saved position of the last iteration. */
 static void forget_place(fn_params *params) {
     if (params->at != NULL) {
         ada_free_search_params_entries_iter(params->at);
@@ -41,7 +41,7 @@ static bool is_broken(ada_string text) {
     return fn_utf8_valid((const uint8_t *)text.data, text.length) < text.length;
 }
 
-/* One of the two is broken, or both are. */
+/* At least one of the two is invalid UTF-8. */
 static int append_repaired(JSContext *ctx, ada_url_search_params list, ada_string_pair pair) {
     size_t key_len, value_len;
     char *key = fn_utf8_repair(ctx, (const uint8_t *)pair.key.data, pair.key.length, &key_len);
@@ -56,8 +56,8 @@ static int append_repaired(JSContext *ctx, ada_url_search_params list, ada_strin
     return err;
 }
 
-/* What was percent-decoded need not be UTF-8, and ada keeps it so: in a list that was just parsed,
- * each broken part becomes U+FFFD, as the standard has it. 0, or -1 with an exception. */
+/* ada does not check that percent-decoded bytes are UTF-8. In a list that was just parsed, replaces
+ * each invalid part by U+FFFD, as the standard requires. 0, or -1 with an exception. */
 static int repair_list(JSContext *ctx, fn_params *params) {
     ada_url_search_params_entries_iter at = ada_search_params_get_entries(params->list);
     bool broken = false;
@@ -112,11 +112,11 @@ void fn_params_reset(JSContext *ctx, fn_params *params) {
     ada_string search = ada_get_search(params->url->url);
     ada_search_params_reset(params->list, search.data, search.length);
     if (repair_list(ctx, params) < 0) {
-        JS_FreeValue(ctx, JS_GetException(ctx)); /* no memory: that ends the invocation */
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* out of memory: this ends the invocation */
     }
 }
 
-/* The list changed: so does the query of its URL. */
+/* Writes a changed list into the query of its URL. */
 static void update(fn_params *params) {
     if (params->url != NULL) {
         ada_owned_string query = ada_search_params_to_string(params->list);
@@ -199,7 +199,7 @@ static JSValue get_all(JSContext *ctx, fn_params *params, const fn_text *name) {
     return array;
 }
 
-/* `value` is NULL where none was given. */
+/* `value` is NULL when it was not given. */
 static JSValue apply(JSContext *ctx, fn_params *params, int op, const fn_text *name,
                      const fn_text *value) {
     ada_url_search_params list = params->list;
@@ -292,7 +292,7 @@ static JSValue get_size(JSContext *ctx, JSValueConst this_val) {
                           : JS_NewInt64(ctx, (int64_t)ada_search_params_size(params->list));
 }
 
-/* ada goes through a list from its start only, so the place where it stands is kept. */
+/* ada can only iterate from the start, so the current position is saved. */
 static bool go_to(fn_params *params, uint32_t index) {
     if (params->at == NULL || params->index > index) {
         forget_place(params);

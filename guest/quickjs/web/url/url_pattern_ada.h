@@ -38,7 +38,7 @@ inline std::string_view view(fn_slice slice) {
 }
 
 inline fn_slice slice(std::string_view text) {
-    /* An empty text is not an absent one. */
+    /* An empty text is not the same as none. */
     return {text.data() == nullptr ? "" : text.data(), text.size()};
 }
 

@@ -9,7 +9,7 @@
 /* A URLPatternResult; its members in the order of their names. */
 JSValue fn_url_pattern_result(JSContext *ctx, const fn_pattern_match *match,
                               const fn_url_input *input);
-/* The text that a component matches with the values of a record. */
+/* The text that a component matches with the given groups, a record. */
 JSValue fn_url_pattern_text(JSContext *ctx, const fn_pattern *pattern, fn_part part,
                             JSValueConst groups);
 

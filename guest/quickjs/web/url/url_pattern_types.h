@@ -20,18 +20,18 @@ typedef enum {
 } fn_part;
 
 typedef struct {
-    const char *bytes; /* NULL: there is none */
+    const char *bytes; /* NULL: absent */
     size_t len;
 } fn_slice;
 
-/* A string, or (where that is none) the members of a URLPatternInit. */
+/* A string, or the members of a URLPatternInit when `text` is absent. */
 typedef struct {
     fn_slice text;
     fn_slice parts[FN_PART_INPUTS];
 } fn_pattern_input;
 
-/* What became of a call. FAILED: the standard's TypeError. STOPPED: the invocation's budget is used
- * up. MEMORY: a regular expression had no memory left. */
+/* The result of a call. FAILED: the TypeError of the standard. STOPPED: the invocation's budget is
+ * used up. MEMORY: a regular expression ran out of memory. */
 typedef enum {
     FN_PATTERN_DONE,
     FN_PATTERN_NO_MATCH,
