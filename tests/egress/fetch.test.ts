@@ -305,7 +305,7 @@ describe('what is refused says which rule', () => {
   test('by the broker', async () => {
     expect(await run('refused')).toEqual([
       'TypeError: fetch: 10.0.0.1 is a private address',
-      'TypeError: Request: the URL holds credentials',
+      'TypeError: Request: the URL contains credentials',
       "TypeError: fetch: the scheme 'ftp' is not supported",
       'TypeError: fetch: port 25 is a bad port: HTTP does not speak to it',
     ])

@@ -1,4 +1,4 @@
-/** What a test262 file says of itself: INTERPRETING.md of the suite, 'Metadata'. */
+/** The metadata of a test262 file: INTERPRETING.md of the suite, 'Metadata'. */
 
 export interface Metadata {
   flags: string[]
@@ -7,7 +7,10 @@ export interface Metadata {
   negative: { phase: string; type: string } | undefined
 }
 
-/** Reads the comment between its two marks, of whose YAML the suite uses two ways to write a list. */
+/**
+ * Parses the comment between the two marks. Of YAML it reads only the two forms of a list that the
+ * suite uses.
+ */
 export function metadataOf(source: string): Metadata {
   const text = /\/\*---\r?\n?([\s\S]*?)---\*\//.exec(source)?.[1]?.replaceAll('\r', '\n') ?? ''
   const phase = /^\s+phase: (\w+)/m.exec(text)?.[1]

@@ -1,4 +1,4 @@
-/** Runs one file in a worker of its own, as a script that the worker's handler evaluates. */
+/** Runs one file in its own worker, as a script that the worker's handler evaluates. */
 import type { TestZygote } from '../worker/harness.ts'
 import { harnessFile, type TestFile } from './sample.ts'
 
@@ -6,8 +6,9 @@ const CAPABILITIES = { allowEval: true }
 const TIMEOUT_MS = 20_000
 
 /**
- * The host of the suite (INTERPRETING.md, 'Host-Defined Functions'), as far as a worker has it; then the
- * script in each mode that it asks for. What it throws is told by its constructor's name.
+ * The host functions of the suite (INTERPRETING.md, 'Host-Defined Functions') that a worker can
+ * offer, then the script in each mode that it requires. An exception is reported by the name of its
+ * constructor.
  */
 const BUNDLE = `
 const evaluate = eval
@@ -34,7 +35,7 @@ export default async (request) => {
   return new Response((thrown ?? '') + '\\0' + (said ?? ''))
 }`
 
-/** Undefined where the file passes; else why not. */
+/** Undefined when the file passes; otherwise the reason. */
 export async function runTest(
   template: TestZygote,
   root: string,
@@ -61,9 +62,9 @@ async function runMode(
   const { flags, includes, negative } = file.metadata
   const isAsync = flags.includes('async')
   const files = flags.includes('raw') ? [] : ['assert.js', 'sta.js', ...includes]
-  // Looked for among the globals.
+  // The harness looks these up as globals.
   const done = isAsync ? harnessFile(root, 'doneprintHandle.js') : ''
-  // In one piece: what an evaluated script declares by let and const is its own.
+  // Evaluated as one string: `let` and `const` of an evaluated script are local to it.
   const parts = [...files.map((name) => harnessFile(root, name)), file.source]
   const script = `${strict ? '"use strict";\n' : ''}${parts.join('\n')}`
   const worker = await template.worker({ bundle: BUNDLE, capabilities: CAPABILITIES })
@@ -80,7 +81,7 @@ async function runMode(
   }
 }
 
-/** @param said the last that was printed */
+/** @param said the last line that was printed */
 function judge(thrown: string, said: string, expected: string | undefined, isAsync: boolean) {
   if (expected !== undefined) {
     if (thrown.startsWith(`${expected}:`)) return undefined

@@ -1,17 +1,19 @@
-/** Which files of the suite are run: always the same ones of a checkout. */
+/** Selects the files of the suite to run: the same ones for the same checkout. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Metadata, metadataOf } from './metadata.ts'
 
-/** A checkout of tc39/test262; without one nothing is run. */
+/** A checkout of tc39/test262; without one nothing runs. */
 export const TEST262_ROOT = process.env.TEST262_ROOT || undefined
 
 const AREAS = ['language', 'built-ins'] as const
 export type Area = (typeof AREAS)[number]
-/** Every so many-th file. */
+/** Takes every n-th file. */
 const STEP = 12
 
-/** What the engine does not have (its own test262.conf), and what a worker does not give. */
+/**
+ * Features that the engine lacks (its own test262.conf), and those that a worker does not offer.
+ */
 const SKIPPED: Record<string, string> = {
   ...Object.fromEntries(
     [
@@ -34,11 +36,11 @@ const SKIPPED: Record<string, string> = {
 
 export interface TestFile {
   area: Area
-  /** From `test/` on. */
+  /** Relative to `test/`. */
   name: string
   source: string
   metadata: Metadata
-  /** Why it is not run; undefined where it is. */
+  /** Why it is skipped; undefined when it runs. */
   skipped: string | undefined
 }
 

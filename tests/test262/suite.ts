@@ -1,4 +1,4 @@
-/** The whole sample, several workers at a time, held against what is expected to fail. */
+/** Runs the whole sample in several workers, and compares the result with the expected failures. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestZygote } from '../worker/harness.ts'
@@ -6,7 +6,7 @@ import { runTest } from './run-test.ts'
 import { type Area, sample } from './sample.ts'
 
 const WORKERS = 4
-/** By name: why it fails. */
+/** By name: the reason of the failure. */
 export type Expectations = Record<string, string>
 
 export interface AreaResult {
@@ -17,9 +17,9 @@ export interface AreaResult {
 
 export interface SuiteResult {
   areas: Map<Area, AreaResult>
-  /** By name: how it failed. */
+  /** By name: the message of the failure. */
   failures: Map<string, string>
-  /** Failures that nobody expected, and passes that nobody did. */
+  /** Unexpected failures and unexpected passes. */
   surprises: string[]
 }
 

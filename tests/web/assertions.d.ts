@@ -1,14 +1,14 @@
-// What the functions of `inWorker` find in the worker beside its own globals (prelude.js).
+// Functions that `inWorker` adds to the worker's globals (prelude.js).
 
 /** Deep equality of plain data, typed arrays, Maps and Sets; NaN is itself, -0 is not 0. */
 declare function same(actual: unknown, expected: unknown, what?: string): void
-/** Throws an error of that name; gives the error. */
+/** Expects an error of that name, and returns it. */
 // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was thrown
 declare function throws(run: () => unknown, name: string): any
 // biome-ignore lint/suspicious/noExplicitAny: a test looks at whatever was thrown
 declare function rejects(promise: Promise<unknown>, name: string): Promise<any>
 
-// Of the worker's globals, those that the types of Bun do not know.
+// Globals of the worker that Bun's types do not declare.
 declare function dispatchEvent(event: Event): boolean
 declare class PromiseRejectionEvent extends Event {
   constructor(type: string, init: { promise: Promise<unknown>; reason?: unknown })

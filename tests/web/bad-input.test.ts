@@ -1,4 +1,7 @@
-/** Bad input, one test a row: what the standard says is thrown, and 10,000 of it leave no trace in the heap. */
+/**
+ * Bad input, one test for each row: the exception that the standard defines, and no growth of the
+ * heap after 10,000 of them.
+ */
 import { describe, expect, test } from 'bun:test'
 import { SANITIZED } from '../worker/harness.ts'
 import type { TestWorker } from '../worker/test-worker.ts'
@@ -6,13 +9,13 @@ import { type Case, expectOk, PRELUDE, useTemplate } from './harness.ts'
 
 const COUNT = SANITIZED ? 400 : 10_000
 const WARM_UP = 200
-/** What a collection may leave behind: far less than one small object for each of the many. */
+/** Bytes that a collection may leave behind: far less than one small object for each repetition. */
 const SLACK_BYTES = SANITIZED ? 8_000 : 48_000
 const LONG = { deadlineMs: 120_000, cpuMs: 120_000 }
 
 const template = useTemplate()
 
-/** Brings the heap to rest: an object that only a collection can free says when there was one. */
+/** Waits for a full collection, which it detects by an object that only a collection can free. */
 const SETTLE = `
   const { WeakRef } = globalThis
   const cycle = () => { const object = {}; object.self = object; return object }
@@ -21,7 +24,7 @@ const SETTLE = `
     while (ref.deref() !== undefined) for (let i = 0; i < 50; i++) cycle()
   }`
 
-/** Runs the cases in turn, as many as the path says. */
+/** Runs the cases in turn, as often as the path says. */
 const bundleOf = (cases: Case[]) => `${PRELUDE}${SETTLE}
   const cases = [${cases.join(',\n')}]
   const { Response, String, URL } = globalThis
@@ -61,7 +64,7 @@ async function heapAtRest(worker: TestWorker): Promise<number> {
   return result.messages.find(({ type }) => type === 'done')?.heap_bytes as number
 }
 
-/** The first round makes what is made once. */
+/** The first round allocates what is allocated once. */
 function leavesNothing(rows: Record<string, Case[]>): void {
   for (const [name, cases] of Object.entries(rows)) {
     test(name, async () => {
@@ -306,7 +309,7 @@ describe('bad input throws, and leaves nothing', () => {
   })
 })
 
-describe('an endless body whose client goes away leaves nothing', () => {
+describe('an endless body whose client disconnects leaves nothing behind', () => {
   const BUNDLE = `${SETTLE}
     const pull = (controller) => controller.enqueue(new Uint8Array(65536))
     export default async (request) => {

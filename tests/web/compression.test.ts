@@ -18,7 +18,7 @@ const FORMATS = {
   'deflate-raw': { pack: deflateRawSync, unpack: inflateRawSync },
 }
 
-/** The request's body through a stream that its query names. */
+/** Sends the request's body through the stream that its query names. */
 const BUNDLE = `export default (request) => {
   const { searchParams } = new URL(request.url)
   const Stream = searchParams.get('way') === 'pack' ? CompressionStream : DecompressionStream
@@ -55,7 +55,7 @@ describe('a body through a stream of', () => {
       const packed = pack(text)
       const damaged = Buffer.from(packed)
       damaged[packed.length >> 1] = (damaged[packed.length >> 1] as number) ^ 0x55
-      // Without a checksum damage is not always seen.
+      // Without a checksum, damage is not always detected.
       for (const body of [
         packed.subarray(0, -1),
         packed.subarray(0, 1),
@@ -71,7 +71,7 @@ describe('a body through a stream of', () => {
 
 describe('bad input', () => {
   inWorker({
-    'a format that is none': () => {
+    'an unknown format': () => {
       for (const format of ['', 'GZIP', 'br', 'toString', '__proto__', undefined, null, {}]) {
         throws(() => new CompressionStream(format as never), 'TypeError')
         throws(() => new DecompressionStream(format as never), 'TypeError')
@@ -81,7 +81,7 @@ describe('bad input', () => {
       // @ts-expect-error no constructor
       throws(() => CompressionStream('gzip'), 'TypeError')
     },
-    'a chunk that is no BufferSource': async () => {
+    'a chunk that is not a BufferSource': async () => {
       for (const Stream of [CompressionStream, DecompressionStream]) {
         for (const chunk of [undefined, null, 'text', 1, [1], {}, new SharedArrayBuffer(1)]) {
           const stream = new Stream('gzip')
@@ -126,7 +126,7 @@ describe('bad input', () => {
       const back = new Blob(parts as never).stream().pipeThrough(new DecompressionStream('deflate'))
       same(await new Response(back).bytes(), copy)
     },
-    'the getters want one of theirs': () => {
+    'the getters require an object of their interface': () => {
       const { readable } = Object.getOwnPropertyDescriptors(CompressionStream.prototype)
       for (const value of [
         {},
@@ -141,7 +141,7 @@ describe('bad input', () => {
   })
 })
 
-/** 64 MB of zeros, twice packed: a few hundred bytes that become 64 kB and then 64 MB. */
+/** 64 MB of zeros, compressed twice: a few hundred bytes that grow to 64 kB and then to 64 MB. */
 const BOMB = gzipSync(gzipSync(Buffer.alloc(64 << 20)))
 
 test.skipIf(SANITIZED)(
@@ -202,7 +202,7 @@ test.skipIf(SANITIZED)('10,000 streams that fail leave nothing in the heap', asy
     expect(result.text).toBe('1000')
     heap.push(result.messages.find(({ type }) => type === 'done')?.heap_bytes as number)
   }
-  // What is not collected yet counts too; it may not become more from round to round.
+  // Garbage that is not collected yet counts too; it must not grow from round to round.
   expect(Math.max(...heap.slice(5))).toBeLessThan((heap[1] as number) + (8 << 20))
   await template.close()
 })

@@ -5,7 +5,7 @@ const template = useTemplate()
 
 type Run = () => unknown
 
-/** What the worker logs when it runs this: [level, message] each. */
+/** What the worker logs when it runs this: a list of [level, message]. */
 async function logged(run: Run): Promise<[string, string][]> {
   const worker = await template().worker({
     bundle: `export default async () => { await (${run})(); return new Response() }`,
@@ -169,7 +169,7 @@ describe('console', () => {
     ])
   })
 
-  test('nothing of the tenant runs', async () => {
+  test('no code of the bundle runs', async () => {
     expect(
       await messages(() => {
         const trap = () => {

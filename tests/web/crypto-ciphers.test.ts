@@ -1,4 +1,4 @@
-/** What is encrypted or wrapped: changed, cut off, or read with parameters that do not fit. */
+/** Encrypted or wrapped data that was changed, truncated, or is read with other parameters. */
 import type { webcrypto } from 'node:crypto'
 import { inWorker } from './harness.ts'
 

@@ -7,7 +7,7 @@ import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
 const template = useTemplate()
 const HASHES = ['SHA-1', 'SHA-256', 'SHA-384', 'SHA-512']
 const nodeName = (hash: string) => hash.replace('-', '').toLowerCase()
-/** Around every border of a block, and past the 64 KiB of a request's first part. */
+/** Sizes around every block boundary, and beyond the 64 KiB of a request's first part. */
 const SIZES = [0, 1, 55, 56, 63, 64, 65, 111, 112, 127, 128, 129, 1000, 65_537, 1_048_577]
 
 function bytes(size: number): Uint8Array {
@@ -79,7 +79,7 @@ test('HKDF and PBKDF2 are what node:crypto says', async () => {
 })
 
 inWorker({
-  'interfaces that nobody can construct': async () => {
+  'interfaces that cannot be constructed': async () => {
     const { subtle } = crypto
     same(crypto.subtle === subtle, true)
     same(crypto.subtle instanceof SubtleCrypto, true)
@@ -181,7 +181,7 @@ inOwnWorker({
     same((await subtle.exportKey('jwk', key)).k?.length, 22)
     const digest = await subtle.digest('SHA-256', new Uint8Array(3))
     same(digest.byteLength, 32)
-    // A promise that is resolved with an object looks for its `then`.
+    // Resolving a promise with an object reads its `then`.
     const found = seen.filter((name) => name !== 'then')
     for (let i = 0; i < names.length; i++)
       delete (Object.prototype as Record<string, unknown>)[names[i] as string]

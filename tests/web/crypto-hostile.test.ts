@@ -1,4 +1,4 @@
-/** Arguments of Web Cryptography that are wrong, hostile or both. */
+/** Wrong and hostile arguments of Web Cryptography. */
 import type { webcrypto } from 'node:crypto'
 import { inWorker } from './harness.ts'
 

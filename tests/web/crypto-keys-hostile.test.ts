@@ -1,4 +1,4 @@
-/** Keys that are malformed, weak, or made to do harm: each is a DataError, and nothing of it stays. */
+/** Malformed, weak and malicious keys: each is a DataError and leaves nothing behind. */
 import { expect, test } from 'bun:test'
 import type { webcrypto } from 'node:crypto'
 import { SANITIZED } from '../worker/harness.ts'
@@ -32,7 +32,7 @@ inWorker({
         for (let i = 0; i < der.length; i++) {
           const broken = der.slice()
           broken[i] = (broken[i] as number) ^ 0x81
-          // A changed secret is another secret; all else has to be refused.
+          // A changed secret is a valid secret; every other change must be refused.
           await load(broken).catch((error) => same(error.name, 'DataError'))
         }
       }
@@ -97,7 +97,7 @@ inWorker({
       subtle.importKey('raw', point, { name: 'ECDH', namedCurve: 'secp256k1' }, true, []),
       'NotSupportedError',
     )
-    // Of small order: X25519 would give zeros.
+    // Of small order: X25519 would return zeros.
     const x = await subtle.generateKey('X25519', true, ['deriveBits'])
     const { privateKey } = x as CryptoKeyPair
     for (const low of [new Uint8Array(32), new Uint8Array(32).fill(1, 0, 1)]) {
@@ -244,7 +244,7 @@ inWorker({
 
 const template = useTemplate()
 
-// The sanitized build keeps freed memory for a while, so its heap says nothing.
+// The sanitized build keeps freed memory for a while, so its heap size has no meaning.
 test.skipIf(SANITIZED)('10,000 failures of each kind leave the heap where it was', async () => {
   const worker = await template().worker({
     bundle: `
@@ -271,7 +271,7 @@ test.skipIf(SANITIZED)('10,000 failures of each kind leave the heap where it was
         return Response.json(failed)
       }`,
   })
-  // So much work is more than a worker gets that no host speaks for.
+  // More CPU time than a worker may use before the host has set its budget.
   template().send({ type: 'limit', worker: worker.number, cpu_ms: 120_000 })
   const heapAfter = async (count: number) => {
     const result = await worker.invoke({

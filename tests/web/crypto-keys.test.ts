@@ -1,4 +1,7 @@
-/** Keys and what is made with them cross between the worker and the host's own Web Cryptography, both ways. */
+/**
+ * Keys and their results move between the worker and the host's own Web Cryptography, in both
+ * directions.
+ */
 import { describe, expect, test } from 'bun:test'
 import type { webcrypto } from 'node:crypto'
 import { useTemplate } from './harness.ts'
@@ -6,13 +9,13 @@ import { useTemplate } from './harness.ts'
 const template = useTemplate()
 
 /**
- * A worker that imports a key, uses it and exports it again: `{ format, key, algorithm, usage, use, data,
- * signature }` in, hex for bytes; `{ result, exported }` out.
+ * A worker that imports a key, uses it and exports it again. Input: `{ format, key, algorithm,
+ * usage, use, data, signature }`, with bytes as hex; output: `{ result, exported }`.
  */
 const BUNDLE = `
 const { subtle } = crypto
 const toBytes = (value) => (typeof value === 'string' ? Uint8Array.fromHex(value) : value)
-const mend = (value) => {
+const decodeHex = (value) => {
   const copy = { ...value }
   for (const name of ['iv', 'counter', 'label', 'additionalData', 'publicExponent']) {
     if (name in copy) copy[name] = toBytes(copy[name])
@@ -23,16 +26,16 @@ const hex = (value) => (value instanceof ArrayBuffer ? new Uint8Array(value).toH
 export default async (request) => {
   const job = await request.json()
   if (job.generate) {
-    const pair = await subtle.generateKey(mend(job.algorithm), true, job.usages)
+    const pair = await subtle.generateKey(decodeHex(job.algorithm), true, job.usages)
     const exported = {}
     for (const [name, format] of job.generate) {
       exported[name] = hex(await subtle.exportKey(format, name === 'key' ? pair : pair[name]))
     }
     return Response.json(exported)
   }
-  const key = await subtle.importKey(job.format, toBytes(job.key), mend(job.algorithm), true, [job.usage])
-  const use = mend(job.use)
-  if (job.peer) use.public = await subtle.importKey('raw', toBytes(job.peer), mend(job.algorithm), true, [])
+  const key = await subtle.importKey(job.format, toBytes(job.key), decodeHex(job.algorithm), true, [job.usage])
+  const use = decodeHex(job.use)
+  if (job.peer) use.public = await subtle.importKey('raw', toBytes(job.peer), decodeHex(job.algorithm), true, [])
   const given = job.usage === 'verify' ? [toBytes(job.signature), toBytes(job.data)]
     : job.usage === 'deriveBits' ? [job.bits] : [toBytes(job.data)]
   const result = await subtle[job.usage](use, key, ...given)
@@ -58,7 +61,7 @@ const portable = (value: unknown) =>
 const DATA = 'a message of some length, so that it takes more than one block of AES'
 const data = new TextEncoder().encode(DATA)
 
-/** Algorithm for the key, and for its use. */
+/** Parameters for the key, and for its use. */
 const SIGNATURES: [string, Json, Json][] = [
   ...['P-256', 'P-384', 'P-521'].flatMap((namedCurve): [string, Json, Json][] =>
     ['SHA-1', 'SHA-256', 'SHA-512'].map((hash) => [
@@ -132,7 +135,7 @@ function withoutOps({ key_ops: _, alg: __, ...jwk }: Json): Json {
   return jwk
 }
 
-/** RSA keys take their time: one is enough. */
+/** Generating an RSA key is slow, so one serves all tests. */
 const MADE_HERE = SIGNATURES.filter(
   ([name]) => !name.startsWith('RSA') || name === 'RSASSA SHA-256',
 )
@@ -182,9 +185,9 @@ describe('ciphers cross both ways', () => {
           const exported = portable(await crypto.subtle.exportKey(format as never, key))
           const job = { format, key: exported, algorithm: { name }, use: sendable(use) }
           const sealed = await ask({ ...job, usage: 'encrypt', data: hex(data) })
-          const ours = await crypto.subtle.encrypt(use as never, key, data)
-          expect(sealed.result).toBe(hex(ours))
-          const opened = await ask({ ...job, usage: 'decrypt', data: hex(ours) })
+          const own = await crypto.subtle.encrypt(use as never, key, data)
+          expect(sealed.result).toBe(hex(own))
+          const opened = await ask({ ...job, usage: 'decrypt', data: hex(own) })
           expect(opened.result).toBe(hex(data))
         }
       })
@@ -232,21 +235,21 @@ describe('a secret is agreed on', () => {
       const { subtle } = crypto
       const make = async () =>
         (await subtle.generateKey(algorithm, true, ['deriveBits'])) as CryptoKeyPair
-      const [ours, theirs] = [await make(), await make()]
+      const [own, peer] = [await make(), await make()]
       const bits = await subtle.deriveBits(
-        { name: algorithm.name, public: theirs.publicKey } as never,
-        ours.privateKey,
+        { name: algorithm.name, public: peer.publicKey } as never,
+        own.privateKey,
         128,
       )
       for (const format of ['pkcs8', 'jwk'] as const) {
-        const key = portable(await subtle.exportKey(format as never, ours.privateKey))
+        const key = portable(await subtle.exportKey(format as never, own.privateKey))
         const made = await ask({
           format,
           key,
           algorithm,
           usage: 'deriveBits',
           use: { name: algorithm.name },
-          peer: hex(await subtle.exportKey('raw', theirs.publicKey)),
+          peer: hex(await subtle.exportKey('raw', peer.publicKey)),
           bits: 128,
         })
         expect(made.result).toBe(hex(bits))

@@ -1,4 +1,4 @@
-/** Work without end ends with its invocation: by CPU, by time and by memory; the worker goes on. */
+/** Endless work ends with its invocation, by CPU, time or memory, and the worker continues. */
 import { describe, expect, test } from 'bun:test'
 import { SANITIZED } from '../worker/harness.ts'
 import { useTemplate } from './harness.ts'

@@ -1,6 +1,6 @@
 /**
- * Everything that ECMA-429 (Minimum common web API, 1st edition) lists in its "Common API Index", WebAssembly aside.
- * What the index leaves to the standards behind it, web-platform-tests show.
+ * Everything in the "Common API Index" of ECMA-429 (Minimum common web API, 1st edition), except
+ * WebAssembly. web-platform-tests cover the standards that the index refers to.
  */
 import { describe } from 'bun:test'
 import { inWorker } from './harness.ts'

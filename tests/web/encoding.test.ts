@@ -171,7 +171,7 @@ describe('TextDecoder', () => {
       const decoder = new TextDecoder()
       same([decoder.decode(bom), decoder.decode(bom)], ['A\ufeff', 'A\ufeff'])
     },
-    'inputs: every view, nothing, and what is none': () => {
+    'inputs: every view, no input, and values that are not buffers': () => {
       const decoder = new TextDecoder()
       const { buffer } = new TextEncoder().encode('abcd')
       same(decoder.decode(buffer as ArrayBuffer), 'abcd')

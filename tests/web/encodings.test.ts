@@ -13,7 +13,9 @@ const ENCODINGS = [
   .join(' ')
   .split(' ')
 
-/** Decodes whole and in pieces of 1 to 7 bytes, and with `fatal`; answers with the code units. */
+/**
+ * Decodes the whole input, then pieces of 1 to 7 bytes, then with `fatal`; returns the code units.
+ */
 const BUNDLE = `export default async (request) => {
   const label = new URL(request.url).searchParams.get('label')
   const bytes = new Uint8Array(await request.arrayBuffer())
@@ -35,7 +37,7 @@ const BUNDLE = `export default async (request) => {
   return new Response(units, { headers: { same: String(parts === whole), fatal } })
 }`
 
-/** Every pair of bytes, each before what no lead byte can take. */
+/** Every pair of bytes, each followed by a byte that cannot continue a sequence. */
 function pairs(): Uint8Array {
   const bytes = []
   for (let lead = 0; lead < 256; lead++) {
@@ -44,7 +46,7 @@ function pairs(): Uint8Array {
   return new Uint8Array(bytes)
 }
 
-/** JIS X 0212, gb18030's four bytes, and escape sequences of ISO-2022-JP, whole and broken. */
+/** JIS X 0212, the four bytes of gb18030, and valid and invalid escape sequences of ISO-2022-JP. */
 function longer(): Uint8Array {
   const bytes = []
   for (let second = 0xa1; second < 0xff; second++) {
@@ -102,7 +104,8 @@ describe('TextDecoder of', () => {
 
   for (const label of ENCODINGS) {
     test(label, async () => {
-      // One of its own: all of them together take more CPU time than a template allows unasked.
+      // A worker for each encoding: all together take more CPU time than a worker may use before
+      // the host has set its budget.
       const worker = await template().worker({ bundle: BUNDLE })
       await check(worker, label, pairs())
       await check(worker, label, longer())

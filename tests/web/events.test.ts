@@ -84,7 +84,7 @@ describe('events', () => {
       target.dispatchEvent(new Event('x'))
       same(log, ['late'])
     },
-    'a listener that throws stops nobody': () => {
+    'a listener that throws does not stop the others': () => {
       const target = new EventTarget()
       const log: string[] = []
       target.addEventListener('x', () => {
@@ -157,7 +157,7 @@ describe('aborting', () => {
       same(AbortSignal.abort(0).reason, 0)
       same(AbortSignal.abort().reason.name, 'AbortError')
     },
-    'any: follows all of them, and theirs': () => {
+    'any: follows all of them, and their sources': () => {
       const first = new AbortController()
       const second = new AbortController()
       const any = AbortSignal.any([first.signal, second.signal])
@@ -182,7 +182,7 @@ describe('aborting', () => {
       throws(() => AbortSignal.timeout(-1), 'TypeError')
       throws(() => AbortSignal.timeout(NaN), 'TypeError')
     },
-    'a listener with a signal goes with it': () => {
+    'a listener with a signal is removed by it': () => {
       const target = new EventTarget()
       const controller = new AbortController()
       let calls = 0

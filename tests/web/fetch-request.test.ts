@@ -1,4 +1,7 @@
-/** What of fetch needs no network: the mode no-cors, data: URLs, and dates, which a sandbox must not stop. */
+/**
+ * Parts of fetch that use no network: the mode no-cors, data: URLs, and dates, which must work
+ * inside the sandbox.
+ */
 import { describe } from 'bun:test'
 import { inWorker } from './harness.ts'
 

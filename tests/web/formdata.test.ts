@@ -1,7 +1,7 @@
 import { describe } from 'bun:test'
 import { inWorker } from './harness.ts'
 
-/** The types of Bun do not know it as a browser's. */
+/** Bun's types do not declare the constructor as browsers have it. */
 type Form = Omit<FormData, 'append' | 'forEach'> & {
   append(name: string, value: unknown, filename?: string): void
   forEach(each: (value: unknown, name: string, all: Form) => void): void

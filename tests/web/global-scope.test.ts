@@ -1,4 +1,4 @@
-/** The global scope as an EventTarget, and what it is told of errors that nothing caught. */
+/** The global scope as an EventTarget, and its reports of uncaught errors. */
 import { describe, expect, test } from 'bun:test'
 import { inOwnWorker, useTemplate } from './harness.ts'
 
@@ -58,7 +58,7 @@ describe('the global scope', () => {
       same(scope.dispatchEvent(event), false)
       same(seen === event, true)
     },
-    'timers, microtasks and listeners that throw are told of': async () => {
+    'exceptions of timers, microtasks and listeners are reported': async () => {
       const seen: unknown[] = []
       addEventListener('error', ((event: ErrorEvent) => {
         seen.push((event.error as Error).message)
@@ -149,7 +149,7 @@ async function logsOf(body: string, wait = 10): Promise<string[]> {
   return logs.map(({ message }) => message.split('\n')[0] as string)
 }
 
-describe('what nobody takes on itself is logged', () => {
+describe('an error that no listener cancels is logged', () => {
   test('an error, with and without a listener that cancels', async () => {
     expect(await logsOf(`reportError(new Error('a'))`)).toEqual(['Uncaught Error: a'])
     const listen = `addEventListener('error', (event) => console.log(event.message))`

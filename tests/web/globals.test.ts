@@ -1,4 +1,4 @@
-/** The global scope, and what WebIDL asks of every interface. */
+/** The global scope, and the rules of WebIDL for every interface. */
 import { describe } from 'bun:test'
 import { inWorker } from './harness.ts'
 

@@ -1,4 +1,4 @@
-/** Runs functions of a test file inside the real worker, one invocation each. */
+/** Runs functions of a test file inside a real worker, one invocation each. */
 import { afterAll, beforeAll, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ export const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
 
 export type Case = (request: Request) => unknown
 
-/** A bundle that runs the case which the request's path names, and answers with what it throws. */
+/** A bundle that runs the case that the request's path names, and responds with its exception. */
 export function bundleOf(cases: Record<string, Case>): string {
   const table = Object.entries(cases).map(([name, run]) => `${JSON.stringify(name)}: ${run}`)
   return `${PRELUDE}
@@ -34,7 +34,7 @@ export function expectOk(result: InvokeResult): void {
   if (result.status !== 200 || result.text !== 'ok') throw new Error(result.text)
 }
 
-/** A template for the tests of a file. */
+/** A template that the tests of a file share. */
 export function useTemplate(): () => TestZygote {
   let template: TestZygote | undefined
   beforeAll(async () => {
@@ -45,8 +45,8 @@ export function useTemplate(): () => TestZygote {
 }
 
 /**
- * One test for each function. They run in one worker, in order, each in an invocation of its own;
- * they see nothing of the file around them, only the worker's globals and assertions.d.ts.
+ * Defines one test for each function. They run in one worker, in order, each in its own invocation.
+ * They cannot use anything of their file, only the worker's globals and assertions.d.ts.
  */
 export function inWorker(cases: Record<string, Case>): void {
   const template = useTemplate()
@@ -59,7 +59,7 @@ export function inWorker(cases: Record<string, Case>): void {
   }
 }
 
-/** The same, but each function has a worker to itself: it may break the built-ins. */
+/** The same with a worker for each function, which may break the built-ins. */
 export function inOwnWorker(cases: Record<string, Case>): void {
   const template = useTemplate()
   for (const [name, run] of Object.entries(cases)) {

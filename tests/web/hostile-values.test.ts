@@ -1,4 +1,7 @@
-/** Values whose conversions throw, shrink buffers or lie: each gets its exception, and the worker lives on. */
+/**
+ * Values whose conversions throw, shrink buffers or lie: each gets its exception, and the worker
+ * survives.
+ */
 import { inWorker } from './harness.ts'
 
 inWorker({
@@ -130,7 +133,7 @@ inWorker({
           ;(stream as never as Record<string, unknown>)[slot] = value
           response.clone()
         } catch {
-          // whatever it throws: the worker lives on
+          // any exception will do: the worker must survive
         }
         await Promise.race([
           response.text().catch(() => ''),

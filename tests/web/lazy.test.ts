@@ -1,4 +1,7 @@
-/** Globals that are made when they are first named: invisible, unbreakable, and tried again. */
+/**
+ * Globals that are created on first use: scripts cannot tell, cannot break it, and a failed load is
+ * repeated.
+ */
 import { describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +10,7 @@ import { inOwnWorker, useTemplate } from './harness.ts'
 
 const WEB = join(import.meta.dir, '../../guest/quickjs/web')
 
-/** Every lazy global, read from the tables themselves. */
+/** Every lazy global, read from the tables in the source. */
 const NAMES = readdirSync(WEB, { encoding: 'utf8', recursive: true })
   .filter((name) => name.endsWith('.c'))
   .flatMap((name) => [
@@ -19,7 +22,7 @@ const NAMES = readdirSync(WEB, { encoding: 'utf8', recursive: true })
 
 const template = useTemplate()
 
-/** What a bundle of one expression-bodied handler answers, in a worker of its own. */
+/** The response of a bundle with one expression as its handler, in its own worker. */
 async function answer(source: string): Promise<unknown> {
   const worker = await template().worker({ bundle: source })
   try {
@@ -34,7 +37,7 @@ test('the tables name globals', () => {
   expect(NAMES).toContain('structuredClone')
 })
 
-describe('a lazy global cannot be told from another', () => {
+describe('a lazy global cannot be distinguished from another', () => {
   for (const name of NAMES) {
     test(name, async () => {
       const found = await answer(`export default () => {
@@ -63,7 +66,7 @@ describe('a lazy global cannot be told from another', () => {
   }
 })
 
-describe('nothing that a tenant changed before reaches its module', () => {
+describe('no change by a script reaches its module', () => {
   for (const name of NAMES) {
     test(name, async () => {
       expect(await answer(poisoned(name))).toEqual({ seen: [], made: true })
@@ -71,7 +74,7 @@ describe('nothing that a tenant changed before reaches its module', () => {
   }
 })
 
-/** Replaces every function of every built-in, and traps what reads or writes by way of prototypes. */
+/** Replaces every function of every built-in, and traps reads and writes that reach a prototype. */
 function poisoned(name: string): string {
   return `
     const { ownKeys, defineProperty, getOwnPropertyDescriptor } = Reflect
@@ -116,7 +119,7 @@ function poisoned(name: string): string {
     const names = ['value', 'writable', 'enumerable', 'configurable', 'get', 'set', 'then', 'global', 'name',
       'message', 'cause', 'index', 'kind', '0', '1', '2', 'raw', 'next', 'done', 'return', 'type', 'bytes', 'entries']
     export default () => {
-      // A member of another object: its name is not a global's.
+      // A member of another object, whose name is not that of a global.
       if (!('${name}' in globalThis)) return Response.json({ seen, made: true })
       poison(globalThis, 'globalThis')
       for (let i = 0; i < names.length; i++) {
@@ -202,7 +205,7 @@ inOwnWorker({
     )
     return Promise.all([...tried, ...late]).then((list) => same([...new Set(list)], ['refused']))
   },
-  'a tenant that looks at errors gets in nowhere': () => {
+  'a script that inspects errors finds no way in': () => {
     const seen: string[] = []
     ;(Error as { prepareStackTrace?: unknown }).prepareStackTrace = () => {
       seen.push(typeof FormData)
@@ -218,7 +221,7 @@ inOwnWorker({
     same(dive(), 'function')
     same(new FormData() instanceof FormData, true)
   },
-  'the body of a request finds what nobody has named': async () => {
+  'the body of a request uses a global that was never named': async () => {
     const request = new Request('http://a/', { method: 'POST', body: new URLSearchParams('a=1') })
     same((await request.formData()).get('a'), '1')
   },
@@ -228,7 +231,7 @@ test('a load that has no stack left throws, and the next one is whole', async ()
   const worker = await template().worker({
     bundle: `
       const results = []
-      // As deep as it goes, and then one frame less with each step back.
+      // Recurses as deep as possible, then tries again one frame higher at each step back.
       function dive(depth) {
         let below
         try {
@@ -264,7 +267,7 @@ test('a load that has no stack left throws, and the next one is whole', async ()
   worker.close()
 })
 
-// An invocation that met its memory limit is over; others in flight in that worker go on.
+// An invocation that exceeded its memory limit ends; others of the worker continue.
 describe.skipIf(SANITIZED)('a load that has no memory left', () => {
   const BUNDLE = `
     let filled = false
@@ -320,7 +323,7 @@ test('a load that is stopped in the middle is begun again by the next one', asyn
       const needle = 'a'.repeat(1e4) + 'c'
       export default (request) => {
         if (request.url.endsWith('/again')) return Response.json(new FormData() instanceof FormData)
-        // One call that uses up the budget and never asks, so that the load is the first to do so.
+        // One call that uses up the budget without a check, so that the load makes the first check.
         hay.indexOf(needle)
         return Response.json(typeof FormData)
       }`,

@@ -1,10 +1,10 @@
-/** Message channels, and what is transferred through them or by structuredClone. */
+/** Message channels, and transfer through them or by structuredClone. */
 import { describe, expect, test } from 'bun:test'
 import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
 
 describe('message channels', () => {
   inWorker({
-    'a message is cloned, and arrives in a task of its own': async () => {
+    'a message is cloned, and arrives in its own task': async () => {
       const { port1, port2 } = new MessageChannel()
       const log: unknown[] = []
       const sent = { list: [1], map: new Map([['a', new Date(5)]]) }
@@ -210,7 +210,7 @@ describe('changed prototypes', () => {
 
 const template = useTemplate()
 
-test('ports and messages that nobody holds any more leave nothing behind', async () => {
+test('unreachable ports and messages leave nothing behind', async () => {
   const worker = await template().worker({
     bundle: `export default async () => {
       for (let i = 0; i < 4_000; i++) {
@@ -229,11 +229,11 @@ test('ports and messages that nobody holds any more leave nothing behind', async
     expect(text).toBe('ok')
     return messages.find(({ type }) => type === 'done')?.heap_bytes as number
   }
-  // When the collector comes is its own affair: the smallest of three says what it cannot take.
+  // The time of a collection varies, so the smallest of three measurements counts.
   const smallest = async () => Math.min(await heap(), await heap(), await heap())
   const before = await smallest()
   const after = await smallest()
   worker.close()
-  // 4,000 of either would be megabytes.
+  // 4,000 of either would take megabytes.
   expect(after - before).toBeLessThan(200_000)
 })

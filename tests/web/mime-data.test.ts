@@ -1,4 +1,6 @@
-/** The data files of web-platform-tests on MIME types and data: URLs. Where they are not there, these are skipped. */
+/**
+ * The data files of web-platform-tests on MIME types and data: URLs. Skipped when they are missing.
+ */
 import { describe, expect, test } from 'bun:test'
 import { useTemplate } from './harness.ts'
 import { haveData, readData } from './wpt-data.ts'
@@ -10,9 +12,9 @@ const MIME_TYPES = [
 const BASE64 = 'fetch-data-urls-base64.json'
 const DATA_URLS = 'fetch-data-urls-data-urls.json'
 
-/** Answers a list of cases with those that went wrong. */
+/** Evaluates a list of cases and returns those that failed. */
 const BUNDLE = `
-  // Fetch takes these for two values of a header.
+  // Fetch reads these as two values of a header.
   const lists = ['x/x;,=x;bonus=x', 'x/x;x=,;bonus=x']
   const space = /^[\\t\\n\\r ]|[\\t\\n\\r ]$/
   const refused = (run) => { try { run() } catch (error) { return error instanceof TypeError } return false }
@@ -23,7 +25,7 @@ const BUNDLE = `
     async mime(list) {
       const wrong = []
       for (const { input, output } of list) {
-        // A header's value begins and ends elsewhere.
+        // A header's value is trimmed differently.
         if (space.test(input) || lists.includes(input)) continue
         const init = { headers: [['content-type', input]] }
         if (/[\\0\\n\\r\\u0100-\\uffff]/.test(input)) {

@@ -94,7 +94,7 @@ describe('performance', () => {
 
 const template = useTemplate()
 
-test('each worker has an origin of its own', async () => {
+test('each worker has its own time origin', async () => {
   const origins: number[] = []
   for (let i = 0; i < 2; i++) {
     const worker = await template().worker({

@@ -76,7 +76,7 @@ describe('the interface', () => {
       same(log, [...log].sort())
       same(new Set(log).size, log.length)
     },
-    'from a request: the body goes over': async () => {
+    'from a request: the body moves': async () => {
       const first = new Request('http://x/', { method: 'POST', body: 'text', headers: { a: 'b' } })
       const second = new Request(first, { headers: { c: 'd' } })
       same([first.bodyUsed, second.bodyUsed], [true, false])
@@ -92,7 +92,7 @@ describe('the interface', () => {
       throws(() => new Request(request, { method: 'CONNECT' }), 'TypeError')
       same(request.bodyUsed, false)
     },
-    'clone has a body, headers and a signal of its own': async () => {
+    'clone has its own body, headers and signal': async () => {
       const controller = new AbortController()
       const request = new Request('http://x/', {
         method: 'POST',
@@ -198,7 +198,7 @@ describe('the body of an incoming request', () => {
     expect(await send('both', ['x', 'y'])).toBe('trueTypeErrorxy')
   })
 
-  test('of 8 MB goes through as it came', async () => {
+  test('of 8 MB arrives unchanged', async () => {
     const worker = await template().worker({ bundle })
     const body = new Uint8Array(8 << 20).map((_, i) => i * 7)
     const result = await worker.invoke({ ...pathOf('echo'), method: 'POST', body })
@@ -208,7 +208,7 @@ describe('the body of an incoming request', () => {
     worker.close()
   })
 
-  test('breaks when the client goes: the signal aborts and the reader gets its reason', async () => {
+  test('breaks when the client disconnects: the signal aborts and the reader gets its reason', async () => {
     const worker = await template().worker({
       bundle: `
         let seen = {}

@@ -1,4 +1,4 @@
-/** The Streams standard where a tenant is not to be trusted; web-platform-tests have the rest. */
+/** The Streams standard with hostile scripts; web-platform-tests cover the rest. */
 import { describe, expect, test } from 'bun:test'
 import { startZygote } from '../worker/harness.ts'
 import { inOwnWorker, inWorker, useTemplate } from './harness.ts'
@@ -20,7 +20,7 @@ describe('streams', () => {
         same(Object.getOwnPropertySymbols(prototype).includes(Symbol.toStringTag), true)
       }
     },
-    'take no look-alike for one of theirs': () => {
+    'refuse objects that only look like their own': () => {
       const stream = new ReadableStream()
       const { locked } = Object.getOwnPropertyDescriptors(ReadableStream.prototype)
       const lookalike = { _readableStreamController: {}, _reader: undefined, _state: 'readable' }
@@ -123,7 +123,7 @@ describe('streams', () => {
   })
 })
 
-describe('streams of a tenant that changed the built-ins', () => {
+describe('streams after a script changed the built-ins', () => {
   inOwnWorker({
     'methods, getters and globals': async () => {
       const { defineProperty, getOwnPropertyNames, getPrototypeOf } = Object
@@ -163,7 +163,7 @@ describe('streams of a tenant that changed the built-ins', () => {
       for (let i = 0; i < mine.length; i++) {
         for (let k = 0; k < (names[i]?.length as number); k++) {
           const name = names[i]?.[k] as string
-          // `await` itself looks at a promise's constructor.
+          // `await` itself reads a promise's constructor.
           if (kept.indexOf(name) >= 0) continue
           try {
             defineProperty(mine[i], name, { get: bad, set: bad, configurable: true })
@@ -203,7 +203,7 @@ describe('a body larger than the memory of its worker', () => {
         size += chunk.length
       }
       return new Response(String(size))`,
-    'read into buffers of its own': `let size = 0
+    'read into its own buffers': `let size = 0
       const reader = request.body.getReader({ mode: 'byob' })
       let buffer = new ArrayBuffer(50_000)
       for (;;) {
@@ -212,10 +212,10 @@ describe('a body larger than the memory of its worker', () => {
         size += value.length
         buffer = value.buffer
       }`,
-    'handed on as it came': 'return new Response(request.body)',
-    'handed on through a TransformStream':
+    'passed on unchanged': 'return new Response(request.body)',
+    'passed on through a TransformStream':
       'return new Response(request.body.pipeThrough(new TransformStream()))',
-    'handed on by one of two branches': `const [one, two] = request.body.tee()
+    'passed on by one of two branches': `const [one, two] = request.body.tee()
       two.cancel()
       return new Response(one)`,
   }
@@ -241,7 +241,7 @@ describe('a body larger than the memory of its worker', () => {
   }
 })
 
-test('a body that is handed on comes piece by piece, and ends with its client', async () => {
+test('a body that is passed on arrives in pieces, and ends with its client', async () => {
   const template = await startZygote()
   const worker = await template.worker({
     bundle: 'export default (request) => new Response(request.body)',

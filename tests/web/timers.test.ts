@@ -20,7 +20,7 @@ describe('timers', () => {
         same(performance.now() - begin >= ms, true)
       }
     },
-    'setInterval goes on until it is cleared, also from inside': async () => {
+    'setInterval continues until it is cleared, also from inside': async () => {
       let count = 0
       await new Promise<void>((resolve) => {
         const id = setInterval(
@@ -52,7 +52,7 @@ describe('timers', () => {
       await new Promise((resolve) => setTimeout(resolve, 10))
       same(ran, false)
     },
-    'strings and what is no function are refused': () => {
+    'strings and values that are not functions are refused': () => {
       for (const bad of ['1 + 1', undefined, null, {}, 1]) {
         throws(() => setTimeout(bad as never, 0), 'TypeError')
         throws(() => setInterval(bad as never, 0), 'TypeError')

@@ -1,4 +1,4 @@
-/** The data files of web-platform-tests. Where they are not there, these are skipped. */
+/** The data files of web-platform-tests. Skipped when they are missing. */
 import { describe, expect, test } from 'bun:test'
 import { useTemplate } from './harness.ts'
 import { haveData, readData as read } from './wpt-data.ts'
@@ -11,7 +11,7 @@ const there = haveData(
   'url-percent-encoding.json',
 )
 
-/** Names with characters that were assigned after the data was made. */
+/** Names with characters that Unicode assigned after the data was made. */
 const UNICODE_17 = [
   '\u{32931}20.\u97f3.\ua8661.',
   'xn--20-9802c.xn--0w5a.xn--1-eg4e.',
@@ -25,7 +25,7 @@ interface UrlCase {
   failure?: boolean
 }
 
-/** Evaluates every case in the worker; gives those that went wrong. */
+/** Evaluates every case in the worker; returns those that failed. */
 const BUNDLE = `
   const parts = ['href', 'origin', 'protocol', 'username', 'password', 'host', 'hostname', 'port',
     'pathname', 'search', 'hash']
@@ -62,7 +62,7 @@ const BUNDLE = `
       for (const { input, output } of list) {
         const url = URL.parse('https://' + input + '/x')
         if ((url === null ? null : url.hostname) !== output) wrong.push([input, url && url.hostname, output])
-        // The setter leaves alone what it refuses.
+        // The setter ignores what it refuses.
         const other = new URL('https://other.invalid/')
         other.hostname = input
         const want = output === null ? 'other.invalid' : output
@@ -121,7 +121,7 @@ describe.skipIf(!there)('data of web-platform-tests: URLs', () => {
 
   test('url-IdnaTestV2.json: hosts', async () => {
     const list = objects(read('url-IdnaTestV2.json')) as { input: string }[]
-    // `https:///x` has a host, and the parser knows Unicode 17 where the data is of 16.
+    // `https:///x` has a host, and the parser knows Unicode 17 while the data is of Unicode 16.
     const known = list.filter(({ input }) => input !== '' && !UNICODE_17.includes(input))
     expect(known.length).toBe(list.length - 1 - UNICODE_17.length)
     expect(await wrong('host', known)).toEqual([])

@@ -1,4 +1,4 @@
-/** URLPattern against the data files of web-platform-tests. Where they are not there, these are skipped. */
+/** URLPattern against the data files of web-platform-tests. Skipped when they are missing. */
 import { describe, expect, test } from 'bun:test'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,10 @@ const RESOURCES = join(process.env.WPT_ROOT ?? '/nowhere', 'urlpattern/resources
 const COMPARE = join(RESOURCES, 'urlpattern-compare-test-data.json')
 const GENERATE = join(RESOURCES, 'urlpattern-generate-test-data.json')
 
-/** Evaluates every case in the worker, by the rules of urlpatterntests.js; gives those that went wrong. */
+/**
+ * Evaluates every case in the worker, by the rules of urlpatterntests.js; returns those that
+ * failed.
+ */
 const BUNDLE = `
   const PARTS = ['protocol', 'username', 'password', 'hostname', 'port', 'pathname', 'search', 'hash']
   const EARLIER = {

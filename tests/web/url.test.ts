@@ -9,7 +9,7 @@ inWorker({
     same(`${url}`, url.href)
     same(JSON.stringify({ url }), `{"url":"${url.href}"}`)
   },
-  'what is no URL throws, and parse and canParse say so': () => {
+  'an invalid URL throws, and parse and canParse report it': () => {
     for (const bad of [
       '',
       '/x',

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const BESIDE = join(import.meta.dir, '../../../shared/wpt-data')
 
-/** Their folders; a file's name is its path, with a hyphen for each slash, and without `resources/`. */
+/** Their folders. A file's name is its path with hyphens for slashes, without `resources/`. */
 const FOLDERS = ['fetch/data-urls', 'mimesniff/mime-types', 'urlpattern', 'url']
 
 function pathOf(name: string): string | undefined {
@@ -17,7 +17,7 @@ function pathOf(name: string): string | undefined {
   return existsSync(path) ? path : undefined
 }
 
-/** Are all of these there? Else their tests are to be skipped, under a name that says so. */
+/** Whether all of these exist. If not, their tests are skipped under a name that says so. */
 export const haveData = (...names: string[]): boolean =>
   names.every((name) => pathOf(name) !== undefined)
 

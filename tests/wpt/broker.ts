@@ -1,4 +1,4 @@
-/** Answers the fetches of a worker that a test speaks to in the protocol's own words. */
+/** Answers the fetches of a worker that a test drives by protocol messages. */
 import type { Egress } from '../../src/egress/egress.ts'
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import type { BodyMessage, FetchId, FetchMessage } from '../../src/worker/protocol/messages.ts'

@@ -1,11 +1,11 @@
-/** Makes one bundle of testharness.js, a test and the scripts that it names. */
+/** Builds one bundle from testharness.js, a test and the scripts that it names. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readBytes, resolvePath, type TestFile } from './checkout.ts'
 import type { Host } from './host.ts'
 import { patch } from './patches.ts'
 
-/** What runs strings as code: one test whose point that is, and what evaluates the objects it is given. */
+/** Tests of eval, and tests that evaluate the objects they are given. */
 const NEED_EVAL = ['html/webappapis/timers/evil-spec-example.any.js', 'resources/idlharness.js']
 
 export const needsEval = (test: TestFile): boolean =>
@@ -13,7 +13,7 @@ export const needsEval = (test: TestFile): boolean =>
 
 const PRELUDE = readFileSync(join(import.meta.dir, 'prelude.js'), 'utf8')
 
-/** What the test and its scripts fetch from where it lies, as far as they say so in so many words. */
+/** Files next to the test that the test and its scripts fetch by a literal name. */
 function resourcesOf(test: TestFile, host: Host): Record<string, string> {
   const source = [test.source, ...test.scripts.map((script) => host.read(script))].join('\n')
   const names = [...source.matchAll(/["'`]([^"'`\n]+\.json)["'`]/g)].map(([, name]) => name)
@@ -32,7 +32,7 @@ function resourcesOf(test: TestFile, host: Host): Record<string, string> {
   return { ...Object.fromEntries(entries), ...mediaOf(test) }
 }
 
-/** Pictures, films and their like, which are no text: a code point for each byte. */
+/** Binary files, with one code point for each byte. */
 function mediaOf(test: TestFile): Record<string, string> {
   const media: Record<string, string> = {}
   for (const [, path] of test.source.matchAll(/["'](\/media\/[^"'\n]+)["']/g)) {
@@ -42,8 +42,8 @@ function mediaOf(test: TestFile): Record<string, string> {
 }
 
 /**
- * The scripts share one function's scope, as they would share the global one: their `var`s and
- * functions see each other, may be declared twice, and `this` is the global. All of it is strict.
+ * The scripts share one function's scope as they would share the global scope: their `var`s and
+ * functions see each other, may be declared twice, and `this` is the global. All code is strict.
  */
 export function bundleOf(test: TestFile, variant: string, host: Host, timeoutMs: number): string {
   const files = ['resources/testharness.js', ...test.scripts]

@@ -1,17 +1,17 @@
-/** Reads a checkout of web-platform-tests: the tests' own headers, and the files that they name. */
+/** Reads a checkout of web-platform-tests: the headers of tests, and the files that they name. */
 import { readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 
-/** The checkout, or undefined where there is none. */
+/** The checkout, or undefined when it is missing. */
 export const WPT_ROOT = process.env.WPT_ROOT
 
 export interface TestFile {
-  /** From the checkout's root: `url/url-origin.any.js`. */
+  /** A path from the checkout's root, such as `url/url-origin.any.js`. */
   path: string
   source: string
-  /** The files that `META: script=` names, in order. */
+  /** The files that `META: script=` lists, in order. */
   scripts: string[]
-  /** What `META: variant=` asks for: a query for each run, and one empty where it asks for none. */
+  /** The queries of `META: variant=`, one for each run; one empty query without it. */
   variants: string[]
   title: string | undefined
   long: boolean
@@ -24,7 +24,7 @@ export function readBytes(path: string): Buffer {
 
 export const readFile = (path: string): string => readBytes(path).toString('utf8')
 
-/** `META:` comments stand at the top of a file, one a line. */
+/** `META:` comments are at the top of a file, one per line. */
 function readMeta(source: string): [string, string][] {
   const meta: [string, string][] = []
   for (const line of source.split('\n')) {
@@ -35,7 +35,7 @@ function readMeta(source: string): [string, string][] {
   return meta
 }
 
-/** The path that a test at `from` means by `reference`. */
+/** The path that `reference` means in a test at `from`. */
 export function resolvePath(from: string, reference: string): string {
   return reference.startsWith('/')
     ? normalize(reference.slice(1))

@@ -1,4 +1,4 @@
-/** How a run is compared with what is expected of it. */
+/** The comparison of a run with its expectations. */
 import { expect, test } from 'bun:test'
 import { type Expectations, judge } from './expectations.ts'
 import type { FileResult } from './run-file.ts'

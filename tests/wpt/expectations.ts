@@ -1,15 +1,15 @@
-/** What is known of a suite: how many subtests each file has, and which of them fail, and why. */
+/** The expectations of a suite: how many subtests each file has, which of them fail, and why. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FileResult } from './run-file.ts'
 
-/** Stands for the file as a whole: it did not load, or did not come to its end. */
+/** Stands for the whole file: it did not load or did not finish. */
 const WHOLE = '*'
 
 export interface Expectations {
   /**
-   * File and variant -> its subtests, as counted in a run that came to its end. What does not run of
-   * them counts as failed.
+   * File and variant -> number of subtests in a run that finished. Subtests that do not run count
+   * as failed.
    */
   subtests: Record<string, number>
   /** File and variant -> subtest, or `*` -> reason. */
@@ -19,7 +19,7 @@ export interface Expectations {
 export interface Verdict {
   total: number
   passed: number
-  /** What is not as it is expected, in words, one a line. */
+  /** Differences from the expectations, one line each. */
   surprises: string[]
 }
 
@@ -32,7 +32,7 @@ export function readExpectations(suite: string): Expectations {
   return JSON.parse(readFileSync(path, 'utf8')) as Expectations
 }
 
-/** Everything of a file that failed: subtest, or `*`, -> message. */
+/** The failures of a file: subtest, or `*`, -> message. */
 function failuresOf(result: FileResult): Map<string, string> {
   const failed = result.subtests.filter(({ passed }) => !passed)
   const failures = new Map(failed.map(({ name, message }) => [name, message]))
@@ -40,7 +40,7 @@ function failuresOf(result: FileResult): Map<string, string> {
   return failures
 }
 
-/** Subtests that were to run, or did. */
+/** Subtests that were expected to run, or did run. */
 function countOf(result: FileResult, known: Expectations): number {
   return Math.max(result.subtests.length, known.subtests[result.name] ?? 0)
 }
@@ -61,7 +61,7 @@ function surprisesOf(result: FileResult, known: Expectations): string[] {
   return surprises
 }
 
-/** Compares a run of a suite, or of some of its files, with what is known of it. */
+/** Compares a run of a suite, or of some of its files, with the expectations. */
 export function judge(results: FileResult[], known: Expectations): Verdict {
   const passed = results.flatMap(({ subtests }) => subtests).filter((one) => one.passed).length
   const total = results.reduce((sum, result) => sum + countOf(result, known), 0)
@@ -69,8 +69,8 @@ export function judge(results: FileResult[], known: Expectations): Verdict {
 }
 
 /**
- * Writes down what happened as what is expected. Reasons of what still fails are kept; what is new
- * has its message for a reason, until somebody writes a better one.
+ * Records the results as the new expectations. Keeps the reasons of failures that remain; a new
+ * failure gets its message as the reason, until someone writes a better one.
  */
 export function writeExpectations(suite: string, results: FileResult[], known: Expectations): void {
   const next: Expectations = { subtests: {}, failures: {} }

@@ -1,16 +1,18 @@
-/** Where the tests believe to be: what answers for the server that they were written for. */
+/**
+ * The origin at which the tests believe to be, and what answers for the server that they expect.
+ */
 import { readFile } from './checkout.ts'
 
 export interface Host {
-  /** Scheme, host and port in front of every path. */
+  /** Scheme, host and port before every path. */
   readonly origin: string
-  /** The server is there, so that tests may ask it. */
+  /** The server runs, so tests may send requests to it. */
   readonly served: boolean
-  /** A file as the server would give it. */
+  /** A file as the server would send it. */
   read(path: string): string
 }
 
-/** The names that the server puts into files with `.sub.` in their name. */
+/** The names that the server inserts into files with `.sub.` in their name. */
 const namesOf = (ports: readonly [number, number]): Record<string, string> => ({
   host: 'web-platform.test',
   'domains[www]': 'www.web-platform.test',
@@ -31,12 +33,12 @@ function substitute(path: string, source: string, names: Record<string, string>)
   })
 }
 
-/** What the server has under another path than the checkout. */
+/** Files that the server has under a path that differs from the checkout. */
 const MOVED: Record<string, string> = {
   'resources/WebIDLParser.js': 'resources/webidl2/lib/webidl2.js',
 }
 
-/** A host whose HTTP is on these ports. */
+/** A host with HTTP on these ports. */
 export function hostOf(ports: readonly [number, number], served: boolean): Host {
   const names = namesOf(ports)
   return {
@@ -49,5 +51,5 @@ export function hostOf(ports: readonly [number, number], served: boolean): Host 
   }
 }
 
-/** The files of the checkout, and no server. */
+/** The files of the checkout, without a server. */
 export const diskHost: Host = hostOf([8000, 8001], false)

@@ -1,4 +1,7 @@
-/** What of the checkout cannot run as it is inside an ES module: each with its reason. */
+/**
+ * Changes to files of the checkout that cannot run unchanged inside an ES module, each with its
+ * reason.
+ */
 
 interface Patch {
   file: string
@@ -87,7 +90,7 @@ const PATCHES: Patch[] = [
   },
 ]
 
-/** The source with what is to be changed in it; a patch that no longer fits is an error. */
+/** Applies the changes to a source; a patch that does not fit is an error. */
 export function patch(file: string, source: string): string {
   let result = source
   for (const { from, to, ...one } of PATCHES) {

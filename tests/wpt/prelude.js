@@ -1,5 +1,5 @@
-// What the tests of web-platform-tests find around them that a worker has not, and how their results
-// come out. Stands in front of testharness.js; bundle.ts puts in `LOCATION`, `SERVED` and `RESOURCES`.
+// Globals that web-platform-tests expect and a worker lacks, and the output of their results. It
+// comes before testharness.js; bundle.ts replaces `LOCATION`, `SERVED` and `RESOURCES`.
 
 globalThis.GLOBAL = {
   isWindow: () => false,
@@ -11,13 +11,13 @@ globalThis.location = {
   ...{ href, origin, protocol, host, hostname, port, pathname, search, hash },
   toString: () => href,
 }
-// idlharness.js asks for the interfaces of a window where it finds this.
+// With this, idlharness.js tests the interfaces of a window.
 globalThis.Window = { prototype: {} }
 globalThis.window = globalThis
-// testharness.js is in front of every test already.
+// Every bundle already contains testharness.js.
 globalThis.importScripts = () => undefined
 
-// A relative URL means one from where the test lies; a worker itself has no place of its own.
+// Relative URLs are resolved against the location of the test; a worker has no base URL.
 ;(() => {
   const { fetch, Request, Response, URL } = globalThis
   const absolute = (input) => {
@@ -46,7 +46,7 @@ globalThis.importScripts = () => undefined
 
 // biome-ignore lint/correctness/noUnusedVariables: what bundle.ts makes calls it
 const $wpt = (() => {
-  // Taken before a test changes any of it.
+  // Saved before a test changes it.
   const { Response, setTimeout } = globalThis
   const { stringify } = JSON
   const { promise, resolve } = Promise.withResolvers()
@@ -58,7 +58,7 @@ const $wpt = (() => {
     resolve(new Response(stringify({ ...whole, tests: tests.map(plain) })))
   }
   return {
-    /** Called as soon as testharness.js is there. */
+    /** Called when testharness.js is loaded. */
     watch(timeoutMs) {
       self.add_completion_callback(answer)
       setTimeout(() => self.timeout(), timeoutMs)

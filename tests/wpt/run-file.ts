@@ -1,4 +1,4 @@
-/** Runs one test file, one variant of it, in a worker of its own. */
+/** Runs one variant of a test file in its own worker. */
 import type { TestZygote } from '../worker/harness.ts'
 import { serveFetches } from './broker.ts'
 import { bundleOf, needsEval } from './bundle.ts'
@@ -14,17 +14,17 @@ const TIMEOUT_MS = 30_000
 const LONG_TIMEOUT_MS = 120_000
 
 export interface Subtest {
-  /** Its name; where several have one name, with their number behind all but the first. */
+  /** Its name; when several have the same name, all but the first get a number. */
   name: string
   passed: boolean
   message: string
 }
 
 export interface FileResult {
-  /** Path and variant, from the suite's folder. */
+  /** Path and variant, relative to the suite's folder. */
   name: string
   subtests: Subtest[]
-  /** What went wrong with the file as a whole. */
+  /** The error of the file as a whole. */
   failure: string | undefined
 }
 
@@ -38,7 +38,7 @@ interface Answer {
 function subtestsOf(answer: Answer): Subtest[] {
   const seen = new Map<string, number>()
   return answer.tests.map(({ name: said, status, message }) => {
-    // A server's port is another one in each run.
+    // A server's port differs in each run.
     const name = said.replace(/(web-platform\.test:)\d+/g, '$18000')
     const count = (seen.get(name) ?? 0) + 1
     seen.set(name, count)

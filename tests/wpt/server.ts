@@ -1,4 +1,4 @@
-/** The server of the checkout (`wpt serve`) on loopback, for the tests that ask one. */
+/** The server of the checkout (`wpt serve`) on loopback, for the tests that need one. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { type Host, hostOf } from './host.ts'
 
 const START_MS = 120_000
 
-/** A server, and the broker that reaches it by the names that the tests know. */
+/** A server, and the broker that connects to it by the names that the tests use. */
 export interface WptServer {
   host: Host
   egress: Egress
@@ -30,7 +30,7 @@ async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
-/** Plain HTTP alone: its certificates ran out, and HTTP/2 and WebSocket are nobody's here. */
+/** Plain HTTP only: the certificates have expired, and no test here uses HTTP/2 or WebSocket. */
 function configOf(ports: number[]): object {
   const none = ['http-local', 'http-public', 'https', 'https-local', 'https-public', 'ws', 'wss']
   const off = [...none, 'h2', 'webtransport-h3', 'dns'].map((name) => [name, []])
@@ -59,7 +59,7 @@ export async function startServer(): Promise<WptServer> {
   const dir = mkdtempSync(join(tmpdir(), 'functions-wpt-'))
   const config = join(dir, 'config.json')
   writeFileSync(config, JSON.stringify(configOf(ports)))
-  // In a group of its own: it starts a process for each port.
+  // In its own process group: it starts a process for each port.
   const child = Bun.spawn(['setsid', 'python3', 'wpt', 'serve', '--no-h2', '--config', config], {
     ...{ cwd: WPT_ROOT as string, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' },
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },

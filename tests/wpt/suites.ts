@@ -8,24 +8,24 @@ import { type FileResult, runFile } from './run-file.ts'
 
 const WORKERS = 2
 
-/** What the tests find around them. */
+/** The environment of the tests. */
 export interface Surroundings {
   host: Host
-  /** Reaches the host, where that is a server. */
+  /** Sends requests to the host, when that is a server. */
   egress?: Egress
 }
 
-/** The suites that ask a server. */
+/** Suites that need a server. */
 const SERVED = ['FileAPI', 'fetch/api']
 
 export const needsServer = (suite: string): boolean => SERVED.includes(suite)
 
-/** Suite -> paths of its files, from the suite's folder. */
+/** Suite -> paths of its files, relative to the suite's folder. */
 const files: Record<string, string[]> = list
 
 export const SUITES = Object.keys(files)
 
-/** Runs the files of a suite whose names hold `part`. */
+/** Runs the files of a suite whose names contain `part`. */
 export async function runSuite(
   template: TestZygote,
   suite: string,

@@ -18,7 +18,7 @@ void fn_body_out_init(fn_body_out *out, fn_body_id id, fn_invocation *invocation
 
 void fn_body_out_set(fn_body_out *out, const fn_body_view *view) {
     out->hold = view->hold;
-    out->pump = view->pump;
+    out->pump = view->stream_source;
     out->bytes = view->kind == FN_BODY_BYTES ? view->bytes : (const uint8_t *)"";
     out->len = view->kind == FN_BODY_BYTES ? view->len : 0;
     out->ended = view->kind != FN_BODY_STREAM;
@@ -101,7 +101,7 @@ static void ask_pump(fn_worker *worker, fn_body_id id, fn_body_out *out) {
            out->len == 0 && out->credit > 0) {
         out->asked = true;
         JSValue pump = JS_DupValue(worker->ctx, out->pump);
-        int err = fn_web_pump_next(worker->ctx, pump, id);
+        int err = fn_web_stream_source_next(worker->ctx, pump, id);
         JS_FreeValue(worker->ctx, pump);
         out = fn_body_out_find(worker, id);
         if (out == NULL) {

@@ -28,7 +28,7 @@ static _Noreturn void fail(fn_worker *worker, JSContext *ctx, JSValue error) {
         fn_invocation_stopped(worker, &worker->load);
     }
     fn_error_text text = {0};
-    if (fn_web_describe_error(ctx, error, &text) != 0 || text.message == NULL) {
+    if (fn_web_error_text(ctx, error, &text) != 0 || text.message == NULL) {
         fn_bundle_failed(worker, "BUNDLE_LOAD_ERROR", "the bundle threw while it was loaded", NULL);
     }
     JS_FreeValue(ctx, error);

@@ -54,7 +54,7 @@ static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reaso
     }
     fetch->out.open = false;
     JSValue pump = JS_DupValue(worker->ctx, fetch->out.pump);
-    if (!JS_IsUndefined(pump) && fn_web_pump_cancel(worker->ctx, pump, reason) < 0) {
+    if (!JS_IsUndefined(pump) && fn_web_stream_source_cancel(worker->ctx, pump, reason) < 0) {
         forget_exception(worker->ctx);
     }
     JS_FreeValue(worker->ctx, pump);
@@ -97,10 +97,10 @@ static void fail(fn_worker *worker, fn_fetch *fetch, JSValueConst error) {
     free_fetch(worker, fetch);
     if (!JS_IsUndefined(callback)) {
         call_back(worker, callback, JS_UNDEFINED, error);
-    } else if (!JS_IsUndefined(feed) && fn_feed_fail(ctx, feed, error) < 0) {
+    } else if (!JS_IsUndefined(feed) && fn_host_body_fail(ctx, feed, error) < 0) {
         forget_exception(ctx);
     }
-    if (!JS_IsUndefined(pump) && fn_web_pump_cancel(ctx, pump, error) < 0) {
+    if (!JS_IsUndefined(pump) && fn_web_stream_source_cancel(ctx, pump, error) < 0) {
         forget_exception(ctx);
     }
     JS_FreeValue(ctx, feed);
@@ -187,7 +187,7 @@ uint32_t fn_host_fetch(JSContext *ctx, fn_fetch_init *init, JSValueConst callbac
     fn_fetch *fetch = invocation == NULL ? NULL : new_fetch(worker, invocation, callback);
     if (fetch == NULL) {
         JS_FreeValue(ctx, init->body.hold);
-        JS_FreeValue(ctx, init->body.pump);
+        JS_FreeValue(ctx, init->body.stream_source);
         return 0;
     }
     fn_body_out_set(&fetch->out, &init->body);
@@ -308,7 +308,7 @@ void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     }
     fetch->in.outstanding += (uint32_t)frame->len;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
-    if (fn_feed_push(worker->ctx, fetch->feed, frame->bytes, frame->len) < 0) {
+    if (fn_host_body_push(worker->ctx, fetch->feed, frame->bytes, frame->len) < 0) {
         forget_exception(worker->ctx);
     }
     fn_leave(worker, scope);
@@ -322,7 +322,7 @@ void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     }
     fetch->in.ended = true;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
-    if (fn_feed_end(worker->ctx, fetch->feed) < 0) {
+    if (fn_host_body_end(worker->ctx, fetch->feed) < 0) {
         forget_exception(worker->ctx);
     }
     end_if_over(worker, fetch);

@@ -141,7 +141,7 @@ void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueCo
         return;
     }
     fn_error_text text = {0};
-    if (fn_web_describe_error(worker->ctx, error, &text) == 0 && text.message != NULL) {
+    if (fn_web_error_text(worker->ctx, error, &text) == 0 && text.message != NULL) {
         fn_invocation_fail(worker, invocation, "HANDLER_ERROR", text.message, text.stack);
     } else {
         fn_invocation_fail(worker, invocation, "HANDLER_ERROR", "the handler failed", NULL);

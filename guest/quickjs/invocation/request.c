@@ -234,7 +234,8 @@ void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
 
 static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char *reason) {
     JSValue text = JS_NewString(worker->ctx, reason);
-    if (JS_IsException(text) || fn_web_pump_cancel(worker->ctx, invocation->out.pump, text) < 0) {
+    if (JS_IsException(text) ||
+        fn_web_stream_source_cancel(worker->ctx, invocation->out.pump, text) < 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
     }
     JS_FreeValue(worker->ctx, text);

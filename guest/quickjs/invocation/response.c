@@ -84,7 +84,7 @@ void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueCons
     if (invocation->state != FN_RUNNING || invocation->stop != FN_STOP_NONE) {
         return;
     }
-    fn_response_view view = {.body = {.hold = JS_UNDEFINED, .pump = JS_UNDEFINED}};
+    fn_response_view view = {.body = {.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED}};
     const char *why = "the handler returned no Response";
     if (fn_web_response_read(worker->ctx, value, &view, &why) != 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));

@@ -9,7 +9,7 @@
 void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
                   JSValueConst error) {
     fn_error_text text = {0};
-    if (fn_web_describe_error(worker->ctx, error, &text) != 0 || text.message == NULL) {
+    if (fn_web_error_text(worker->ctx, error, &text) != 0 || text.message == NULL) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
         fn_log(worker, invocation, FN_LOG_ERROR, what, strlen(what));
         return;
@@ -106,10 +106,10 @@ static void tell(fn_worker *worker, const fn_rejection *rejection) {
         return;
     }
     fn_scope scope = fn_enter(worker, rejection->invocation);
-    fn_told told = fn_web_report_rejection(worker->ctx, rejection->promise, rejection->reason,
-                                           rejection->handled);
-    worker->rejections_told = worker->rejections_told || told != FN_UNHEARD;
-    if (told != FN_TAKEN) {
+    fn_event_outcome told = fn_web_report_rejection(worker->ctx, rejection->promise,
+                                                    rejection->reason, rejection->handled);
+    worker->rejections_told = worker->rejections_told || told != FN_EVENT_NO_LISTENER;
+    if (told != FN_EVENT_CANCELLED) {
         log_one(worker, rejection);
     }
     fn_leave(worker, scope);

@@ -1,11 +1,25 @@
-/* The module `fn:web`: what the JS of the Web APIs has of C. No tenant can import it. */
+/* The module `fn:web`: C functions for the JS of the Web APIs. Bundles cannot import it. */
+#include "web/builtin_exports.h"
+#include "core/host.h"
+#include "web/encoding/utf8.h"
 #include "web/fetch/body.h"
+#include "web/fetch/fetch.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/builtin_loader.h"
+#include "web/idl/class_of.h"
+#include "web/idl/error_text.h"
+#include "web/idl/idl.h"
+#include "web/idl/promises.h"
+#include "web/idl/safe_array.h"
+#include "web/idl/text.h"
+#include "web/performance/performance.h"
+#include "web/streams/compression.h"
 
 #include <string.h>
 
 #define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
-/* (object, slot): has it this slot of its own? */
+/* (object, slot): whether the object itself has this slot. */
 static JSValue has_slot(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSAtom slot = JS_ValueToAtom(ctx, ARG(1));
@@ -17,12 +31,12 @@ static JSValue has_slot(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewBool(ctx, has);
 }
 
-static JSValue kind_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+static JSValue class_of(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    return JS_NewAtomString(ctx, fn_kind_of(ctx, ARG(0)));
+    return JS_NewAtomString(ctx, fn_class_of(ctx, ARG(0)));
 }
 
-/* null of a proxy that was revoked. */
+/* (proxy): its target; null when the proxy was revoked. */
 static JSValue proxy_target(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSValue target = JS_GetProxyTarget(ctx, ARG(0));
@@ -60,7 +74,7 @@ static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
                                     : fn_text_isomorphic(ctx, from, len);
 }
 
-/* A copy of a BufferSource as Uint8Array; undefined of anything else. */
+/* A copy of a BufferSource as a Uint8Array; undefined for anything else. */
 static JSValue copy_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *bytes;
@@ -89,7 +103,7 @@ static JSValue index_of(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewInt64(ctx, found == NULL ? -1 : (int64_t)(found - bytes));
 }
 
-/* (as, bytes, type): what the method of a body resolves with. */
+/* (as, bytes, type): the value with which a method such as text() resolves. */
 static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *bytes;
@@ -105,7 +119,7 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
         return fn_body_package(ctx, (fn_body_as)as, len == 0 ? (const uint8_t *)"" : bytes, len,
                                ARG(2));
     }
-    /* The JSON parser wants a NUL behind the text. */
+    /* The JSON parser needs a NUL after the text. */
     char *text = js_strndup(ctx, len == 0 ? "" : (const char *)bytes, len);
     if (text == NULL) {
         return JS_EXCEPTION;
@@ -115,7 +129,7 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return value;
 }
 
-/* Is a typed array outside of its buffer, which was detached or shrunk? */
+/* Whether a typed array lies outside its buffer, which was detached or shrunk. */
 static JSValue is_out_of_bounds(JSContext *ctx, JSValueConst this_val, int argc,
                                 JSValueConst *argv) {
     (void)this_val;
@@ -134,7 +148,7 @@ static JSValue detach(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return JS_UNDEFINED;
 }
 
-/* (level, text): lone surrogates go through, since a log shows what there was. */
+/* (level, text): keeps lone surrogates, since a log shows what was there. */
 static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int32_t level;
@@ -151,11 +165,11 @@ static JSValue log_line(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_UNDEFINED;
 }
 
-/* { message, stack } of a thrown value, without running anything of the tenant's. */
+/* { message, stack } of a thrown value; runs no code of a script. */
 static JSValue error_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_error_text text;
-    if (fn_web_describe_error(ctx, ARG(0), &text) < 0) {
+    if (fn_web_error_text(ctx, ARG(0), &text) < 0) {
         return JS_EXCEPTION;
     }
     JSValue result = JS_NewObjectProto(ctx, JS_NULL);
@@ -193,16 +207,16 @@ static JSValue time_origin(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return JS_NewFloat64(ctx, fn_performance_time_origin());
 }
 
-/* (file): what a lazy module exports. */
+/* (file): the exports of a lazy module. */
 static JSValue lazy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const char *file = JS_ToCString(ctx, ARG(0));
-    JSModuleDef *module = file == NULL ? NULL : fn_module_load(ctx, file);
+    JSModuleDef *module = file == NULL ? NULL : fn_builtin_load(ctx, file);
     JS_FreeCString(ctx, file);
     return module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
 }
 
-/* 16 hexadecimal digits that nobody can guess. */
+/* 16 random hexadecimal digits. */
 static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     (void)argc;
@@ -210,16 +224,16 @@ static JSValue random_id(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     uint64_t bits;
     char text[17];
     if (fn_host_random(&bits, sizeof(bits)) != 0) {
-        return JS_ThrowInternalError(ctx, "the system has no random bytes");
+        return JS_ThrowInternalError(ctx, "cannot read random bytes from the system");
     }
     snprintf(text, sizeof(text), "%016llx", (unsigned long long)bits);
     return JS_NewStringLen(ctx, text, 16);
 }
 
 static const JSCFunctionListEntry functions[] = {
-    JS_CFUNC_DEF("listPush", 1, fn_list_push),
-    JS_CFUNC_DEF("listSlice", 1, fn_list_slice),
-    JS_CFUNC_DEF("listRemove", 3, fn_list_remove),
+    JS_CFUNC_DEF("safeArrayPush", 1, fn_safe_array_push),
+    JS_CFUNC_DEF("safeArraySlice", 1, fn_safe_array_slice),
+    JS_CFUNC_DEF("safeArrayRemove", 3, fn_safe_array_remove),
     JS_CFUNC_DEF("then", 3, fn_promise_then),
     JS_CFUNC_DEF("promiseUpon", 3, fn_promise_upon),
     JS_CFUNC_DEF("promiseNew", 1, fn_promise_new),
@@ -231,7 +245,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("codecClose", 1, fn_codec_close),
     JS_CFUNC_DEF("markHandled", 1, fn_promise_mark_handled),
     JS_CFUNC_DEF("promiseResult", 1, fn_promise_result),
-    JS_CFUNC_DEF("kindOf", 1, kind_of),
+    JS_CFUNC_DEF("classOf", 1, class_of),
     JS_CFUNC_DEF("proxyTarget", 1, proxy_target),
     JS_CFUNC_DEF("encodeUtf8", 1, encode_utf8),
     JS_CFUNC_MAGIC_DEF("decodeUtf8", 1, decode, DECODE_UTF8),
@@ -249,26 +263,26 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_DEF("timeOrigin", 0, time_origin),
     JS_CFUNC_DEF("lazy", 1, lazy),
     JS_CFUNC_DEF("randomId", 0, random_id),
-    JS_CFUNC_DEF("feedRead", 1, fn_feed_read),
-    JS_CFUNC_DEF("feedPump", 2, fn_feed_pump),
-    JS_CFUNC_DEF("feedWait", 2, fn_feed_wait),
-    JS_CFUNC_DEF("feedCancel", 1, fn_feed_cancel),
+    JS_CFUNC_DEF("hostBodyRead", 1, fn_host_body_read),
+    JS_CFUNC_DEF("hostBodyForward", 2, fn_host_body_forward),
+    JS_CFUNC_DEF("hostBodyWait", 2, fn_host_body_wait),
+    JS_CFUNC_DEF("hostBodyCancel", 1, fn_host_body_cancel),
     JS_CFUNC_DEF("fetchUrl", 1, fn_fetch_url),
     JS_CFUNC_DEF("fetchBody", 1, fn_fetch_body),
     JS_CFUNC_DEF("fetchSignal", 1, fn_fetch_signal),
     JS_CFUNC_DEF("fetchLocal", 3, fn_fetch_local),
     JS_CFUNC_DEF("fetchStart", 2, fn_fetch_start),
     JS_CFUNC_DEF("fetchCancel", 2, fn_fetch_cancel),
-    JS_CFUNC_DEF("pumpChunk", 2, fn_pump_chunk),
-    JS_CFUNC_DEF("pumpEnd", 1, fn_pump_end),
-    JS_CFUNC_DEF("pumpError", 2, fn_pump_error),
+    JS_CFUNC_DEF("streamSourceChunk", 2, fn_stream_source_chunk),
+    JS_CFUNC_DEF("streamSourceEnd", 1, fn_stream_source_end),
+    JS_CFUNC_DEF("streamSourceError", 2, fn_stream_source_error),
 };
 
 static int fill_module(JSContext *ctx, JSModuleDef *module) {
     return JS_SetModuleExportList(ctx, module, functions, FN_COUNT(functions));
 }
 
-int fn_native_init(JSContext *ctx) {
+int fn_builtin_exports_init(JSContext *ctx) {
     JSModuleDef *module = JS_NewCModule(ctx, "fn:web", fill_module);
     return module == NULL ? -1
                           : JS_AddModuleExportList(ctx, module, functions, FN_COUNT(functions));

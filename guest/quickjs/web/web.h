@@ -1,148 +1,25 @@
-/* What the rooms above use of the Web APIs. Everything here is implemented in guest/quickjs/web. */
+/* The part of the Web APIs that the rooms above may use. */
 #ifndef FN_WEB_H
 #define FN_WEB_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include "core/host.h"
 #include "quickjs.h"
-
-/* A header list: names lower-cased, values as bytes, order and repeats kept. */
-typedef struct fn_headers fn_headers;
-
-fn_headers *fn_headers_new(void);
-void fn_headers_free(fn_headers *headers);
-/* Copies both. 0, or UV_ENOMEM. */
-int fn_headers_append(fn_headers *headers, const char *name, size_t name_len, const uint8_t *value,
-                      size_t value_len);
-size_t fn_headers_count(const fn_headers *headers);
-void fn_headers_at(const fn_headers *headers, size_t index, const char **name, size_t *name_len,
-                   const uint8_t **value, size_t *value_len);
-/* The first value of a name, or NULL. */
-const uint8_t *fn_headers_get(const fn_headers *headers, const char *name, size_t *value_len);
-
-typedef struct {
-    const char *method;
-    size_t method_len;
-    const char *url;
-    size_t url_len;
-    fn_headers *headers; /* taken over, also on failure */
-    const uint8_t *body; /* first or whole part, copied; NULL when there is none */
-    size_t body_len;
-    bool body_end; /* no more parts follow; with body NULL and body_end the body is null */
-    fn_body_id id; /* handed back in body_consumed and body_cancelled of fn_web_host */
-} fn_request_init;
-
-/* A tenant-visible Request whose signal can be aborted. JS_EXCEPTION on failure. */
-JSValue fn_web_request_new(JSContext *ctx, fn_request_init *init);
-/* More of the body of a Request made above; each may run tenant code only through promise jobs. */
-int fn_web_request_push(JSContext *ctx, JSValueConst request, const uint8_t *data, size_t len);
-int fn_web_request_end(JSContext *ctx, JSValueConst request);
-/* Errors the body (where it is still open) and aborts request.signal with an AbortError. */
-int fn_web_request_abort(JSContext *ctx, JSValueConst request, const char *reason);
-
-typedef enum { FN_BODY_NONE, FN_BODY_BYTES, FN_BODY_STREAM } fn_body_kind;
-
-/* A body that is taken for the host. */
-typedef struct {
-    fn_body_kind kind;
-    const uint8_t *bytes; /* FN_BODY_BYTES: lives as long as `hold` */
-    size_t len;
-    JSValue hold; /* to be freed by the caller */
-    JSValue pump; /* FN_BODY_STREAM: for fn_web_pump_*; to be freed by the caller */
-} fn_body_view;
-
-typedef struct {
-    const char *method;
-    size_t method_len;
-    const char *url;
-    size_t url_len;
-    const char *redirect;
-    const fn_headers *headers;
-    fn_body_view body; /* taken over, also on failure */
-} fn_fetch_init;
-
-/* What the Web APIs call of the protocol with the host, which lies above them. */
-typedef struct {
-    /* The body's reader took `bytes`, or wants no more of it. */
-    void (*body_consumed)(JSContext *ctx, fn_body_id id, size_t bytes);
-    void (*body_cancelled)(JSContext *ctx, fn_body_id id);
-    /* Answers of fn_web_pump_next. `bytes` are copied or written before it returns. */
-    void (*pump_chunk)(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);
-    void (*pump_end)(JSContext *ctx, fn_body_id id);
-    void (*pump_error)(JSContext *ctx, fn_body_id id, JSValueConst error);
-    /* Asks the host for an outbound request, which belongs to the running invocation. `callback` is
-     * called once, with (response) or (undefined, error), unless it is cancelled before. The number
-     * of the fetch, or 0 with an exception. */
-    uint32_t (*fetch)(JSContext *ctx, fn_fetch_init *init, JSValueConst callback);
-    /* Ends it, with its bodies, if it still runs: whoever waits for it gets `reason`. */
-    void (*fetch_cancel)(JSContext *ctx, uint32_t number, JSValueConst reason);
-} fn_web_host;
+#include "web/crypto/web_crypto.h"
+#include "web/fetch/host.h"
+#include "web/idl/error_text.h"
 
 /* Installs every global on the run context. Called once, in the template, before any fork. `host`
- * lives as long as the process. */
+ * must live as long as the process. */
 int fn_web_init(JSContext *ctx, const fn_web_host *host);
-/* Called once in each worker, right after the fork: time origin and every random state anew. */
+/* Called once in each worker, right after the fork: resets the time origin. */
 int fn_web_after_fork(JSContext *ctx);
 
-typedef struct {
-    int status;
-    const fn_headers *headers; /* lives as long as the Response; content-type already set */
-    fn_body_view body;
-} fn_response_view;
-
-/* Reads a Response natively, running no tenant code. 0, or -1 where `value` is not a Response of
- * this context, is an error response, or its body is used or locked (`why` says which). */
-int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *out,
-                         const char **why);
-
-/* Asks the pump for its next chunk. The answer comes as exactly one of pump_chunk, pump_end
- * and pump_error of fn_web_host, maybe later, with `id`. */
-int fn_web_pump_next(JSContext *ctx, JSValueConst pump, fn_body_id id);
-/* Cancels the stream: nobody reads it any more. */
-int fn_web_pump_cancel(JSContext *ctx, JSValueConst pump, JSValueConst reason);
-
-/* What came of a fetch. */
-typedef struct {
-    fn_body_id id;
-    int status;
-    const char *status_text;
-    size_t status_text_len;
-    const char *url;
-    size_t url_len;
-    bool redirected;
-    bool no_body;        /* the request was one that gets none */
-    bool complete;       /* nothing of the body follows */
-    fn_headers *headers; /* taken over, also on failure */
-} fn_fetched;
-
-/* A tenant-visible Response; `feed` becomes where the bytes of its body go, and stays undefined
- * where none come. JS_EXCEPTION on failure. */
-JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed);
-/* More of that body, its end, or what broke it. They run no scripts. */
-int fn_feed_push(JSContext *ctx, JSValueConst feed, const uint8_t *bytes, size_t len);
-int fn_feed_end(JSContext *ctx, JSValueConst feed);
-/* Unless it is complete, what reads it gets `error`. */
-int fn_feed_fail(JSContext *ctx, JSValueConst feed, JSValueConst error);
-
-/* `error.stack` or a rendering of any thrown value, running no tenant code that could throw or loop
- * (own data properties only). UTF-8, to be freed with js_free; never NULL but on out of memory. */
-typedef struct {
-    char *message; /* one line, at most 8 KiB */
-    char *stack;   /* engine's positions, at most 16 KiB; may be NULL */
-} fn_error_text;
-int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out);
-
-/* Adds to a module what node:crypto stands on, or gives it its values. 0 or -1. */
-int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill);
-
-/* Tells the scope's listeners (`error`, `unhandledrejection`, `rejectionhandled`) of what nothing
- * caught, which runs tenant code. True where one of them took it on itself: nothing is to be logged
- * then. */
+/* Dispatches an uncaught error to the scope's listeners (`error`, `unhandledrejection`,
+ * `rejectionhandled`), which runs code of the bundle. True when a listener cancelled the event:
+ * then nothing is logged. */
 bool fn_web_report_error(JSContext *ctx, JSValueConst error);
-typedef enum { FN_UNHEARD, FN_HEARD, FN_TAKEN } fn_told;
-fn_told fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
-                                bool handled);
+typedef enum { FN_EVENT_NO_LISTENER, FN_EVENT_DISPATCHED, FN_EVENT_CANCELLED } fn_event_outcome;
+fn_event_outcome fn_web_report_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason,
+                                         bool handled);
 
 #endif

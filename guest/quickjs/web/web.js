@@ -1,4 +1,5 @@
-// Brings all modules of the Web APIs that are not lazy, and exports what C calls (fn_hook).
+// Loads every module of the Web APIs that is not lazy, and exports the functions that C calls
+// (fn_hook).
 
 import './idl/primordials.js'
 import './console/console.js'
@@ -14,7 +15,7 @@ export {
   proxyStream,
   readChunk,
   streamOfBytes,
-  streamOfFeed,
+  streamOfHostBody,
   teeStream,
   usedStream,
 } from './streams/streams.js'

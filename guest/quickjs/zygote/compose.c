@@ -17,9 +17,9 @@ static const fn_core_hooks core_hooks = {
 static const fn_web_host web_host = {
     .body_consumed = fn_host_body_consumed,
     .body_cancelled = fn_host_body_cancelled,
-    .pump_chunk = fn_host_pump_chunk,
-    .pump_end = fn_host_pump_end,
-    .pump_error = fn_host_pump_error,
+    .stream_chunk = fn_host_pump_chunk,
+    .stream_end = fn_host_pump_end,
+    .stream_error = fn_host_pump_error,
     .fetch = fn_host_fetch,
     .fetch_cancel = fn_host_fetch_cancel,
 };

@@ -60,7 +60,7 @@ void fn_rehearse(fn_worker *worker) {
     /* Ours, so that anything else is a bug of ours. */
     FN_CHECK(fn_web_response_read(ctx, response, &view, &why) == 0);
     JS_FreeValue(ctx, view.body.hold);
-    JS_FreeValue(ctx, view.body.pump);
+    JS_FreeValue(ctx, view.body.stream_source);
     JS_FreeValue(ctx, response);
     JS_FreeValue(ctx, promise);
     JS_FreeValue(ctx, request);

@@ -1,6 +1,6 @@
 // console.table: rows of data, with a column for each property.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import {
   ArrayIsArray,
   ArrayPrototypeIncludes,
@@ -27,7 +27,7 @@ function addRow(rows, name, value) {
 
 function readRows(data) {
   const rows = []
-  const kind = kindOf(data)
+  const kind = classOf(data)
   let index = 0
   if (kind === 'Map') {
     MapPrototypeForEach(data, (value, key) => addRow(rows, inspect(key), value))
@@ -48,11 +48,11 @@ function readRows(data) {
 }
 
 const isRecord = (value) => {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   return kind !== '' && kind !== 'Proxy' && kind !== 'Function'
 }
 
-/** The cells of a row by column; `columns` grows with what is new. */
+/** The cells of a row by column; adds new columns to `columns`. */
 function readCells(value, columns, fixed) {
   const cells = { __proto__: null }
   if (!isRecord(value)) {
@@ -98,7 +98,7 @@ function draw(lines) {
   return ArrayPrototypeJoin(text, '\n')
 }
 
-/** Undefined where the data has no rows. */
+/** Undefined when the data has no rows. */
 export function formatTable(data, only) {
   if (!isRecord(data)) return undefined
   const rows = readRows(data)

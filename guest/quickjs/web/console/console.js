@@ -59,7 +59,7 @@ function toJson(value) {
 
 const toText = (value) => (typeof value === 'string' ? value : inspect(value))
 
-/** One `%x` of a format string; undefined where it is none. */
+/** One `%x` of a format string; undefined when it is not a valid one. */
 function substitute(letter, value) {
   switch (letter) {
     case 's':
@@ -132,7 +132,7 @@ function timeLog(label, rest, remove) {
   print(INFO, `${key}: ${elapsed(start)}${more}`)
 }
 
-/** Where the caller stands, without the frames of the console. */
+/** The position of the caller, without the frames of the console. */
 function callerStack() {
   const stack = ErrorPrototypeGetStack(new Error())
   if (typeof stack !== 'string') return ''
@@ -214,7 +214,7 @@ const methods = {
   },
 }
 
-// A namespace object whose prototype is an empty object of its own.
+// A namespace object whose prototype is an empty object.
 const console = ObjectCreate(ObjectCreate(Object.prototype))
 const names = ObjectKeys(methods)
 for (let i = 0; i < names.length; i++) {

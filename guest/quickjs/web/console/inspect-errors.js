@@ -1,6 +1,6 @@
-// Errors in a log: what happened, where, and by what cause.
+// Errors in a log: the message, the stack, and the causes.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import {
   ErrorPrototypeGetStack,
   ObjectGetOwnPropertyDescriptor,
@@ -16,10 +16,10 @@ const exceptionPart = (name) =>
 const exceptionName = exceptionPart('name')
 const exceptionMessage = exceptionPart('message')
 
-/** A string that is data, of the object or of its prototypes. */
+/** A string data property of the object or of its prototypes. */
 function dataString(object, name) {
   let at = object
-  for (let i = 0; i < 32 && at !== null && kindOf(at) !== 'Proxy'; i++) {
+  for (let i = 0; i < 32 && at !== null && classOf(at) !== 'Proxy'; i++) {
     const property = ObjectGetOwnPropertyDescriptor(at, name)
     if (property !== undefined) return typeof property.value === 'string' ? property.value : ''
     at = ObjectGetPrototypeOf(at)
@@ -28,7 +28,7 @@ function dataString(object, name) {
 }
 
 function headline(value, name) {
-  const exception = kindOf(value) === 'DOMException'
+  const exception = classOf(value) === 'DOMException'
   const called = (exception ? exceptionName(value) : dataString(value, 'name')) || 'Error'
   const message = exception ? exceptionMessage(value) : dataString(value, 'message')
   const title = name !== null && called === 'Error' && name !== 'DOMException' ? name : called
@@ -38,7 +38,7 @@ function headline(value, name) {
 
 function stackOf(value) {
   const stack =
-    kindOf(value) === 'Error' ? ErrorPrototypeGetStack(value) : dataString(value, 'stack')
+    classOf(value) === 'Error' ? ErrorPrototypeGetStack(value) : dataString(value, 'stack')
   if (typeof stack !== 'string' || stack === '') return ''
   return stack[stack.length - 1] === '\n' ? `\n${StringPrototypeSlice(stack, 0, -1)}` : `\n${stack}`
 }

@@ -1,5 +1,5 @@
-// What each kind of object shows beside its properties: { prefix, entries, open, close, skip }, or
-// { whole } where there is nothing but a text.
+// What each kind of object shows besides its properties: { prefix, entries, open, close, skip }, or
+// { whole } when it is only a text.
 
 import { promiseResult } from 'fn:web'
 import {
@@ -34,14 +34,16 @@ import { describeError } from './inspect-errors.js'
 import { describePlatformObject } from './inspect-platform.js'
 import { functionName } from './inspect-text.js'
 
-/** Constructors of the platform are functions to people; those of the tenant's own are classes. */
+/** Constructors of the platform are shown as functions, those of scripts as classes. */
 const platform = new primordialGlobals.Set()
 const globalNames = ReflectOwnKeys(primordialGlobals)
 for (let i = 0; i < globalNames.length; i++) {
   SetPrototypeAdd(platform, primordialGlobals[globalNames[i]])
 }
 
-/** A class cannot lose its prototype; the source, which says `class`, is not always there. */
+/**
+ * A class cannot lose its prototype; its source, which would begin with `class`, may be missing.
+ */
 function isClass(value) {
   const property = ObjectGetOwnPropertyDescriptor(value, 'prototype')
   return property !== undefined && property.writable === false && !SetPrototypeHas(platform, value)
@@ -61,7 +63,7 @@ function more(list, all, shown, what) {
   if (left > 0) ArrayPrototypePush(list, `... ${left} more ${what}${left === 1 ? '' : 's'}`)
 }
 
-/** The keys of a long list are not gone through for the few that are no indexes. */
+/** Skips the indexes, or all keys when the list is long, since few of its keys are not indexes. */
 function skipIndexes(result, size) {
   result.skip.indexes = true
   result.skip.all = size > MAX_KEYS

@@ -1,4 +1,4 @@
-// Objects of the Web APIs in a log, by the getters that they were born with.
+// Objects of the Web APIs in a log, read with the original getters.
 
 import { blobType, fileState, isBlob } from '../fetch/blob.js'
 import { cryptoKeyView, formEntries } from '../idl/lazy-hooks.js'
@@ -21,7 +21,7 @@ const attributes = (constructor, names) => {
   return list
 }
 
-// `body` and `signal` are left out: looking at them would make them.
+// Omits `body` and `signal`, which a read would create.
 const known = [
   attributes(Response, ['status', 'statusText', 'ok', 'headers', 'bodyUsed']),
   attributes(Request, ['method', 'url', 'headers', 'bodyUsed']),

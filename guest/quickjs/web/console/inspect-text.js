@@ -1,6 +1,6 @@
-// How the parts of an inspected value are laid out.
+// Layout of the parts of an inspected value.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import {
   ArrayPrototypeJoin,
   JSONStringify,
@@ -13,14 +13,14 @@ import {
 
 const LINE = 76
 
-/** Its own name, if that is data; a proxy is not asked. */
+/** The object's own name, if that is a data property; undefined for a proxy. */
 export function functionName(value) {
-  if (kindOf(value) === 'Proxy') return ''
+  if (classOf(value) === 'Proxy') return ''
   const property = ObjectGetOwnPropertyDescriptor(value, 'name')
   return property !== undefined && typeof property.value === 'string' ? property.value : ''
 }
 
-/** Single quotes, or double or back quotes where the text holds single ones. */
+/** Single quotes, or double or back quotes when the text contains single ones. */
 export function quote(text) {
   const inner = StringPrototypeSlice(JSONStringify(text), 1, -1)
   const plain = StringPrototypeReplaceAll(inner, '\\"', '"')
@@ -41,7 +41,7 @@ function fits(prefix, entries) {
   return length <= LINE
 }
 
-/** On one line where it fits, else an entry a line. */
+/** On one line if it fits, otherwise one entry per line. */
 export function breakLines(prefix, entries, open, close, depth) {
   if (entries.length === 0) return `${prefix}${open}${close}`
   if (fits(prefix, entries)) {

@@ -1,7 +1,7 @@
-// Values as people expect to see them in a log. Nothing of the tenant's runs: properties are read as
-// descriptors, getters are named and not called, proxies are seen through natively.
+// Values in a log. Runs no code of the bundle: it reads property descriptors, names getters without
+// calling them, and reads the targets of proxies natively.
 
-import { kindOf, proxyTarget } from 'fn:web'
+import { classOf, proxyTarget } from 'fn:web'
 import {
   ArrayPrototypeIncludes,
   ArrayPrototypePop,
@@ -29,7 +29,7 @@ const MAX_ENTRIES = 100
 const MAX_STRING = 10000
 const MAX_LENGTH = 100000
 
-/** What one call shares among its values. */
+/** State that one call shares among its values. */
 function newState(depth) {
   return { __proto__: null, depth, path: [], circular: new Map(), length: 0 }
 }
@@ -49,10 +49,10 @@ function inspectPrimitive(value) {
   return value === 0 && 1 / value < 0 ? '-0' : String(value)
 }
 
-/** An object's proxy is seen through, natively. */
+/** Reads the target of a proxy natively. */
 function unwrap(value) {
   let target = value
-  while (kindOf(target) === 'Proxy') target = proxyTarget(target)
+  while (classOf(target) === 'Proxy') target = proxyTarget(target)
   return target
 }
 
@@ -77,11 +77,11 @@ export function inspectValue(given, state, nested) {
   return mark === undefined ? text : `<ref *${mark}> ${text}`
 }
 
-/** The name of the class, or null of an object without prototype. */
+/** The name of the class, or null for an object without a prototype. */
 export function className(value) {
   let object = value
   for (let i = 0; i < 32 && object !== null; i++) {
-    if (kindOf(object) === 'Proxy') return 'Object'
+    if (classOf(object) === 'Proxy') return 'Object'
     const property = ObjectGetOwnPropertyDescriptor(object, 'constructor')
     if (property !== undefined && typeof property.value === 'function') {
       const name = functionName(property.value)
@@ -99,7 +99,7 @@ function tagOf(value, name) {
 }
 
 function inspectObject(value, state, nested) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   const name = className(value)
   const shape = inspectKind(kind, value, name, {
     __proto__: null,
@@ -135,7 +135,7 @@ function keyText(key, enumerable) {
 const IDENTIFIER = /^[A-Za-z_$][\w$]*$/
 const isIdentifier = (key) => RegExpPrototypeExec(IDENTIFIER, key) !== null
 
-/** Enumerable own properties that the shape has not shown yet, and its `extra` hidden ones. */
+/** Own enumerable properties that the shape has not shown, and its `extra` hidden ones. */
 function addProperties(value, skip, entries, state) {
   const keys = ReflectOwnKeys(value)
   let shown = 0

@@ -21,13 +21,14 @@ const BLOCK = 16
 
 const isAesLength = (bits) => bits === 128 || bits === 192 || bits === 256
 
-/** What the modes of AES have in common; `suffix` as in the JWK algorithm `A128GCM`. */
+/** What the modes of AES share; `suffix` is that of the JWK algorithm, as in `A128GCM`. */
 function aes(suffix, allowed, operations) {
   return {
     __proto__: null,
     generateKey({ name, length }, extractable, usages) {
       checkUsages(usages, allowed, name)
-      if (!isAesLength(length)) throw fail('OperationError', `AES has no key of ${length} bits`)
+      if (!isAesLength(length))
+        throw fail('OperationError', `an AES key cannot have ${length} bits`)
       const material = moveToKey(randomBytes(length / 8))
       return makeKey('secret', extractable, usages, material, { __proto__: null, name, length })
     },
@@ -35,7 +36,7 @@ function aes(suffix, allowed, operations) {
       checkUsages(usages, allowed, name)
       const bytes = readSecret(format, data, 'enc', extractable, usages)
       const length = TypedArrayPrototypeGetByteLength(bytes) * 8
-      if (!isAesLength(length)) throw fail('DataError', `AES has no key of ${length} bits`)
+      if (!isAesLength(length)) throw fail('DataError', `an AES key cannot have ${length} bits`)
       if (format === 'jwk' && data.alg !== undefined && data.alg !== `A${length}${suffix}`) {
         throw fail('DataError', `the key is for ${data.alg}`)
       }
@@ -44,7 +45,8 @@ function aes(suffix, allowed, operations) {
     },
     exportKey: (format, key) => exportSecret(format, key, `A${slotsOf(key).length}${suffix}`),
     keyLength({ length }) {
-      if (!isAesLength(length)) throw fail('OperationError', `AES has no key of ${length} bits`)
+      if (!isAesLength(length))
+        throw fail('OperationError', `an AES key cannot have ${length} bits`)
       return length
     },
     ...operations,
@@ -55,7 +57,10 @@ const CIPHER = ENCRYPT | DECRYPT | WRAP | UNWRAP
 
 function ctr({ counter, length }, key, data) {
   if (TypedArrayPrototypeGetByteLength(counter) !== BLOCK || length === 0 || length > 128) {
-    throw fail('OperationError', 'the counter is not of 16 bytes, 1 to 128 bits of them counting')
+    throw fail(
+      'OperationError',
+      'the counter must have 16 bytes, and its length must be from 1 to 128 bits',
+    )
   }
   return ctrCrypt(slotsOf(key).material, data, counter, length)
 }
@@ -66,7 +71,7 @@ const cbc =
   (crypt) =>
   ({ iv }, key, data) => {
     if (TypedArrayPrototypeGetByteLength(iv) !== BLOCK) {
-      throw fail('OperationError', 'the iv is not of 16 bytes')
+      throw fail('OperationError', 'the iv must have 16 bytes')
     }
     return crypt(slotsOf(key).material, data, iv)
   }
@@ -84,7 +89,7 @@ const gcm =
   (crypt) =>
   ({ iv, additionalData = NOTHING, tagLength = 128 }, key, data) => {
     if (!isTagLength(tagLength)) {
-      throw fail('OperationError', `AES-GCM has no tag of ${tagLength} bits`)
+      throw fail('OperationError', `an AES-GCM tag cannot have ${tagLength} bits`)
     }
     return crypt(slotsOf(key).material, data, iv, additionalData, tagLength / 8)
   }

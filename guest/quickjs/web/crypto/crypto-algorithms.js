@@ -1,4 +1,4 @@
-// Which algorithms there are for which operation, and the normalizing of what scripts name them by:
+// The algorithms of each operation, and the normalization of an algorithm that a script names:
 // https://w3c.github.io/webcrypto/#algorithm-normalization
 
 import { copyBytes } from 'fn:web'
@@ -31,7 +31,7 @@ const member = (name, convert, required = true) => ({ __proto__: null, name, con
 const optional = (name, convert) => member(name, convert, false)
 const hash = member('hash', toIdentifier)
 
-// The members of each dictionary in the order in which WebIDL reads them, `name` aside.
+// The members of each dictionary, in the order in which WebIDL reads them, without `name`.
 const nothing = []
 const aesKey = [member('length', toUnsignedShort)]
 const curve = [member('namedCurve', toString)]
@@ -113,7 +113,7 @@ const operations = {
   keyLength: table(AES, aesKey, ['HMAC'], hmac, KDF, nothing),
 }
 
-/** Only the ASCII letters have two cases: no other character may become one of them. */
+/** Only ASCII letters are lowered: no other character may become one of them. */
 function lowerCase(name) {
   for (let i = 0; i < name.length; i++) {
     if (StringPrototypeCharCodeAt(name, i) > 127) return ''
@@ -136,7 +136,7 @@ function readMembers(value, members, to) {
   }
 }
 
-/** After all getters have run: bytes are copied, and a hash gets its registered name. */
+/** Runs after all getters: copies bytes, and gives a hash its registered name. */
 function settleMembers(members, to) {
   for (let i = 0; i < members.length; i++) {
     const { name, convert } = members[i]
@@ -147,16 +147,16 @@ function settleMembers(members, to) {
 }
 
 /**
- * The algorithm that `identifier` names for an operation: without a prototype, its name as
- * registered, its hash a registered name, its bytes copies.
+ * The algorithm that `identifier` names for an operation: an object without a prototype, with the
+ * registered name, the registered name of the hash, and copies of bytes.
  *
- * @throws {DOMException} NotSupportedError when there is none
+ * @throws {DOMException} NotSupportedError when the operation does not have this algorithm
  */
 export function normalize(operation, identifier) {
   const given = isObject(identifier) ? identifier : { __proto__: null, name: identifier }
   const entry = operations[operation][lowerCase(readName(given))]
   if (entry === undefined) {
-    throw fail('NotSupportedError', `no such algorithm for ${operation}`)
+    throw fail('NotSupportedError', `the algorithm is not supported for ${operation}`)
   }
   const algorithm = { __proto__: null, name: entry.name }
   readName(given)
@@ -165,7 +165,7 @@ export function normalize(operation, identifier) {
   return algorithm
 }
 
-/** The same where the operation may have none: undefined then. */
+/** The same for an operation that the algorithm may lack: then undefined. */
 export function normalizeIf(operation, identifier) {
   const given = isObject(identifier) ? identifier : { __proto__: null, name: identifier }
   return operations[operation][lowerCase(readName(given))] === undefined

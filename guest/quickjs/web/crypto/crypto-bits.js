@@ -1,4 +1,4 @@
-// What deriveBits gives of a shared secret.
+// The result of deriveBits for a shared secret.
 
 import { wipe } from 'fn:crypto'
 import { copyBytes } from 'fn:web'
@@ -12,7 +12,7 @@ import { fail } from './crypto-idl.js'
 
 const { Uint8Array } = primordialGlobals
 
-/** The first `length` bits of an ArrayBuffer, which ends with it; all of them where it is null. */
+/** The first `length` bits of an ArrayBuffer, or all of them when that is null. */
 export function firstBits(secret, length) {
   if (length === null) return secret
   if (ArrayBufferPrototypeGetByteLength(secret) * 8 < length) {

@@ -28,11 +28,11 @@ import { makeKey, needType, slotsOf } from './crypto-key.js'
 
 const { Uint8Array } = primordialGlobals
 
-/** Bytes of a coordinate; and the JWS algorithm. */
+/** Bytes of a coordinate, and the JWS algorithm. */
 const sizes = { __proto__: null, 'P-256': 32, 'P-384': 48, 'P-521': 66 }
 const jwsNames = { __proto__: null, 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
 
-/** A coordinate or the secret: always of the curve's size in a JWK. */
+/** A coordinate or the secret, which in a JWK always has the size of the curve. */
 function decodeNumber(jwk, name, curve) {
   const bytes = decode(jwk, name)
   if (bytes.length !== sizes[curve]) throw fail('DataError', `the key's ${name} has a wrong length`)
@@ -40,7 +40,7 @@ function decodeNumber(jwk, name, curve) {
 }
 
 function importJwk(jwk, curve) {
-  if (jwk.crv !== curve) throw fail('DataError', `the key is not of ${curve}`)
+  if (jwk.crv !== curve) throw fail('DataError', `the key is not on the curve ${curve}`)
   const x = decodeNumber(jwk, 'x', curve)
   const y = decodeNumber(jwk, 'y', curve)
   const point = concatBytes([new Uint8Array([4]), x, y])
@@ -53,7 +53,8 @@ function importJwk(jwk, curve) {
 
 function keyOf(envelope, curve) {
   const { 0: algorithm, 1: params, 2: key } = envelope
-  if (algorithm !== 'ec' || params !== curve) throw fail('DataError', `this is no key of ${curve}`)
+  if (algorithm !== 'ec' || params !== curve)
+    throw fail('DataError', `the key is not on the curve ${curve}`)
   return key
 }
 
@@ -61,7 +62,7 @@ function importPkcs8(data, curve) {
   const key = keyOf(readPkcs8(data), curve)
   const { 0: params, 1: secret, 2: point } = readEc(key)
   wipe(key)
-  if (params !== 'none' && params !== curve) throw fail('DataError', 'a key of two curves')
+  if (params !== 'none' && params !== curve) throw fail('DataError', 'the key names two curves')
   const material = ecImportPrivate(curve, secret, point)
   wipe(secret)
   return material
@@ -103,7 +104,7 @@ function exportKey(format, key) {
 }
 
 function checkCurve(curve, error) {
-  if (sizes[curve] === undefined) throw fail(error, `there is no curve ${curve}`)
+  if (sizes[curve] === undefined) throw fail(error, `unknown curve '${curve}'`)
 }
 
 function ec(forPublic, forPrivate, isForSigning, operations) {
@@ -164,12 +165,12 @@ const ecdsa = ec(VERIFY, SIGN, true, {
 const ecdh = ec(0, DERIVE_KEY | DERIVE_BITS, false, {
   __proto__: null,
   deriveBits(algorithm, key, length) {
-    const ours = needType(key, 'private')
-    const theirs = needType(algorithm.public, 'public')
-    if (theirs.name !== ours.name || theirs.namedCurve !== ours.namedCurve) {
-      throw fail('InvalidAccessError', 'the keys are not of one curve')
+    const own = needType(key, 'private')
+    const peer = needType(algorithm.public, 'public')
+    if (peer.name !== own.name || peer.namedCurve !== own.namedCurve) {
+      throw fail('InvalidAccessError', 'the keys are of different curves')
     }
-    return firstBits(ecDerive(ours.material, theirs.material), length)
+    return firstBits(ecDerive(own.material, peer.material), length)
   },
 })
 

@@ -8,5 +8,5 @@ const names = {
   'SHA-512': 'sha512',
 }
 
-/** What fn:crypto calls a hash of the standard. */
+/** The name that fn:crypto has for a hash of the standard. */
 export const native = (hash) => names[hash]

@@ -1,6 +1,6 @@
-// Conversions that WebIDL asks of the arguments and dictionaries of Web Cryptography.
+// WebIDL conversions of the arguments and dictionaries of Web Cryptography.
 
-import { kindOf } from 'fn:web'
+import { classOf } from 'fn:web'
 import { forEachValue, isObject } from '../idl/idl.js'
 import {
   ArrayBufferPrototypeGetResizable,
@@ -23,23 +23,23 @@ export const toString = (value) => `${value}`
 export const toIdentifier = (value) => (isObject(value) ? value : `${value}`)
 
 const isFixed = (buffer) =>
-  kindOf(buffer) === 'ArrayBuffer' && !ArrayBufferPrototypeGetResizable(buffer)
+  classOf(buffer) === 'ArrayBuffer' && !ArrayBufferPrototypeGetResizable(buffer)
 
-/** The buffer of a view, undefined of anything else. */
+/** The buffer of a view; undefined for anything else. */
 function bufferOf(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   if (kind === 'TypedArray') return TypedArrayPrototypeGetBuffer(value)
   return kind === 'DataView' ? DataViewPrototypeGetBuffer(value) : undefined
 }
 
 export function isBufferSource(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   return kind === 'ArrayBuffer' || kind === 'TypedArray' || kind === 'DataView'
 }
 
-/** `BufferSource`, neither shared nor resizable. Its bytes are still to be copied. */
+/** `BufferSource` that is neither shared nor resizable. The caller copies its bytes. */
 export function toBufferSource(value, what) {
-  if (!isFixed(kindOf(value) === 'ArrayBuffer' ? value : bufferOf(value))) {
+  if (!isFixed(classOf(value) === 'ArrayBuffer' ? value : bufferOf(value))) {
     throw new TypeError(
       `${what} is not an ArrayBuffer or a view of one that is fixed and not shared`,
     )
@@ -49,7 +49,7 @@ export function toBufferSource(value, what) {
 
 /** `BigInteger`. */
 export function toBigInteger(value, what) {
-  if (kindOf(value) !== 'TypedArray' || TypedArrayPrototypeGetTag(value) !== 'Uint8Array') {
+  if (classOf(value) !== 'TypedArray' || TypedArrayPrototypeGetTag(value) !== 'Uint8Array') {
     throw new TypeError(`${what} is not a Uint8Array`)
   }
   return toBufferSource(value, what)
@@ -58,7 +58,8 @@ export function toBigInteger(value, what) {
 /** `[EnforceRange]`, from 0 to `max`. */
 function enforceRange(value, max, what) {
   const number = MathTrunc(+value)
-  if (!(number >= 0 && number <= max)) throw new TypeError(`${what} is not from 0 to ${max}`)
+  if (!(number >= 0 && number <= max))
+    throw new TypeError(`${what} is not in the range from 0 to ${max}`)
   return number + 0
 }
 
@@ -66,7 +67,7 @@ export const toOctet = (value, what) => enforceRange(value, 255, what)
 export const toUnsignedShort = (value, what) => enforceRange(value, 65535, what)
 export const toUnsignedLong = (value, what) => enforceRange(value, 4294967295, what)
 
-/** In the order of the standard: what a key's `usages` shows. */
+/** In the order of the standard, which a key's `usages` shows. */
 export const USAGES = [
   'encrypt',
   'decrypt',
@@ -88,7 +89,7 @@ export const DERIVE_BITS = 32
 export const WRAP = 64
 export const UNWRAP = 128
 
-/** The bit of a usage, 0 of any other text. */
+/** The bit of a usage; 0 for any other text. */
 export function usageBit(name) {
   for (let i = 0; i < USAGES.length; i++) {
     if (USAGES[i] === name) return 1 << i
@@ -102,7 +103,7 @@ export function toUsages(value) {
   forEachValue(value, 'keyUsages', (usage) => {
     const name = `${usage}`
     const bit = usageBit(name)
-    if (bit === 0) throw new TypeError(`keyUsages: '${name}' is no KeyUsage`)
+    if (bit === 0) throw new TypeError(`keyUsages: '${name}' is not a KeyUsage`)
     bits |= bit
   })
   return bits
@@ -117,14 +118,14 @@ export function usageNames(bits) {
 }
 
 export function checkUsages(bits, allowed, name) {
-  if (bits & ~allowed) throw fail('SyntaxError', `a key of ${name} has no such usage`)
+  if (bits & ~allowed) throw fail('SyntaxError', `a ${name} key does not have these usages`)
 }
 
 /** `KeyFormat`. */
 export function toFormat(value) {
   const name = `${value}`
   if (name !== 'raw' && name !== 'spki' && name !== 'pkcs8' && name !== 'jwk') {
-    throw new TypeError(`'${name}' is no KeyFormat`)
+    throw new TypeError(`'${name}' is not a KeyFormat`)
   }
   return name
 }

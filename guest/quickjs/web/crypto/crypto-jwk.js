@@ -1,4 +1,4 @@
-// JsonWebKey: the dictionary, and what all kinds of keys have in common in it.
+// JsonWebKey: the dictionary, and what its use shares for all kinds of keys.
 
 import { forEachValue, isObject } from '../idl/idl.js'
 import {
@@ -23,7 +23,7 @@ function toTexts(value) {
   return list
 }
 
-/** RsaOtherPrimesInfo; what is in them is never used. */
+/** RsaOtherPrimesInfo, whose members are never used. */
 function toPrimes(value) {
   const list = []
   forEachValue(value, 'oth', (item) => {
@@ -62,7 +62,7 @@ const MEMBERS = [
 
 const special = { __proto__: null, ext: (value) => !!value, key_ops: toTexts, oth: toPrimes }
 
-/** The dictionary of an object, undefined or null. */
+/** The dictionary; undefined and null mean an empty one. */
 export function toJwk(value) {
   const jwk = { __proto__: null }
   if (value === undefined || value === null) return jwk
@@ -75,23 +75,23 @@ export function toJwk(value) {
   return jwk
 }
 
-/** The key that an unwrapped JSON text holds. */
+/** The key in an unwrapped JSON text. */
 export function parseJwk(text) {
   let value
   try {
     value = JSONParse(text)
   } catch {
-    throw fail('DataError', 'what was unwrapped is not JSON')
+    throw fail('DataError', 'the unwrapped data is not JSON')
   }
-  if (!isObject(value)) throw fail('DataError', 'what was unwrapped is no key')
-  // As in a realm of its own: nothing is inherited that is not in the text.
+  if (!isObject(value)) throw fail('DataError', 'the unwrapped data is not a key')
+  // The standard parses in a new realm, so nothing is inherited that is not in the text.
   ObjectSetPrototypeOf(value, null)
   const jwk = toJwk(value)
-  if (jwk.kty === undefined) throw fail('DataError', 'what was unwrapped has no kty')
+  if (jwk.kty === undefined) throw fail('DataError', 'the unwrapped key has no kty')
   return jwk
 }
 
-/** Its text, with no toJSON of the tenant's asked. */
+/** Its JSON text; calls no toJSON of a script. */
 export function stringifyJwk(jwk) {
   ObjectSetPrototypeOf(jwk, null)
   ObjectSetPrototypeOf(jwk.key_ops, null)
@@ -119,24 +119,25 @@ function checkOperations(list, usages) {
   const others = { __proto__: null }
   for (let i = 0; i < list.length; i++) {
     const bit = usageBit(list[i])
-    if (bit === 0 ? others[list[i]] : seen & bit) throw fail('DataError', 'key_ops repeats itself')
+    if (bit === 0 ? others[list[i]] : seen & bit)
+      throw fail('DataError', 'key_ops contains a duplicate')
     if (bit === 0) others[list[i]] = true
     seen |= bit
   }
   if (usages & ~seen) throw fail('DataError', 'key_ops does not allow these usages')
 }
 
-/** What holds for every kind of key. `use`: 'sig', 'enc', or undefined where it is not looked at. */
+/** Checks that hold for every kind of key. `use`: 'sig', 'enc', or undefined to skip the check. */
 export function checkJwk(jwk, kty, use, extractable, usages) {
   if (jwk.kty !== kty) throw fail('DataError', `the key's kty is not ${kty}`)
   if (use !== undefined && usages !== 0 && jwk.use !== undefined && jwk.use !== use) {
     throw fail('DataError', `the key's use is not ${use}`)
   }
   if (jwk.key_ops !== undefined) checkOperations(jwk.key_ops, usages)
-  if (jwk.ext === false && extractable) throw fail('DataError', 'the key is not to be extractable')
+  if (jwk.ext === false && extractable) throw fail('DataError', 'the key must not be extractable')
 }
 
-/** Its last members. */
+/** The last members of the JWK. */
 export function finishJwk(jwk, usages, extractable) {
   jwk.key_ops = usageNames(usages)
   jwk.ext = extractable

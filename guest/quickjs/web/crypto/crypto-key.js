@@ -2,14 +2,14 @@
 
 import { rsaBits, rsaNumbers } from 'fn:crypto'
 import { defineInterface, isObject } from '../idl/idl.js'
-import { knowCryptoKey } from '../idl/lazy-hooks.js'
+import { registerCryptoKey } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { fail, usageNames } from './crypto-idl.js'
 
 const { TypeError, Uint8Array } = primordialGlobals
 const token = {}
 
-/** What a key keeps from scripts. */
+/** The state of a key that scripts cannot reach. */
 export let slotsOf
 export let isCryptoKey
 
@@ -44,7 +44,7 @@ export class CryptoKey {
   }
 }
 
-/** The KeyAlgorithm that scripts see: what they write into it changes nothing. */
+/** The KeyAlgorithm that scripts see, a copy: writing to it does not change the key. */
 function describe({ name, hash, length, namedCurve, material, rsa }) {
   if (rsa) {
     const publicExponent = new Uint8Array(rsaNumbers(material)[1])
@@ -56,9 +56,9 @@ function describe({ name, hash, length, namedCurve, material, rsa }) {
 }
 
 /**
- * A key that holds `material` of fn:crypto.
+ * A key with `material` of fn:crypto.
  *
- * @param algorithm its name, and what else belongs to it: hash, length (bits), namedCurve, rsa
+ * @param algorithm its name and parameters: hash, length (bits), namedCurve, rsa
  */
 export function makeKey(type, extractable, usages, material, algorithm) {
   const { name, hash, length, namedCurve, rsa } = algorithm
@@ -78,14 +78,14 @@ export function makeKey(type, extractable, usages, material, algorithm) {
   })
 }
 
-/** The slots of a key, which must be of this type. */
+/** The slots of a key, which must have this type. */
 export function needType(key, type) {
   const slots = slotsOf(key)
-  if (slots.type !== type) throw fail('InvalidAccessError', `the key is not a ${type} one`)
+  if (slots.type !== type) throw fail('InvalidAccessError', `the key is not a ${type} key`)
   return slots
 }
 
-/** Another object of the same key: the material cannot change, so it is shared. */
+/** Another object for the same key: the material never changes, so both share it. */
 function cloneKey(key) {
   const { type, extractable, usages, material, name, hash, length, namedCurve, rsa } = slotsOf(key)
   const algorithm = { __proto__: null, name, hash, length, namedCurve, rsa }
@@ -101,4 +101,4 @@ function view(value) {
 }
 
 defineInterface(CryptoKey, { global: false })
-knowCryptoKey(isCryptoKey, cloneKey, view)
+registerCryptoKey(isCryptoKey, cloneKey, view)

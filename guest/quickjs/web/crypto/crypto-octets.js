@@ -1,11 +1,11 @@
-// What algorithms whose key is a string of bytes have in common.
+// Code that algorithms share whose key is a string of bytes.
 
 import { secretBytes, secretKey, wipe } from 'fn:crypto'
 import { fail } from './crypto-idl.js'
 import { checkJwk, decode, encode, finishJwk } from './crypto-jwk.js'
 import { slotsOf } from './crypto-key.js'
 
-/** Moves bytes that nobody else has into a key. */
+/** Moves bytes into a key. The caller must own the only copy. */
 export function moveToKey(bytes) {
   const material = secretKey(bytes)
   wipe(bytes)
@@ -22,10 +22,10 @@ export function exportSecret(format, key, alg) {
   return jwk
 }
 
-/** The bytes of a key in one of the two formats that it can have. */
+/** The bytes of a key in one of its two formats. */
 export function readSecret(format, data, use, extractable, usages) {
   if (format === 'raw') return data
-  if (format !== 'jwk') throw fail('NotSupportedError', `such a key has no format ${format}`)
+  if (format !== 'jwk') throw fail('NotSupportedError', `this key has no format ${format}`)
   checkJwk(data, 'oct', use, extractable, usages)
   return decode(data, 'k')
 }

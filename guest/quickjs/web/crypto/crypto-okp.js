@@ -57,7 +57,8 @@ const x = {
 
 function keyOf(envelope, oid) {
   const { 0: algorithm, 1: params, 2: key } = envelope
-  if (algorithm !== oid || params !== 'none') throw fail('DataError', `this is no key of ${oid}`)
+  if (algorithm !== oid || params !== 'none')
+    throw fail('DataError', `the key is not a key of ${oid}`)
   return key
 }
 
@@ -70,7 +71,7 @@ function sameBytes(a, b) {
 function importJwk(curve, jwk, name, extractable, usages) {
   checkUsages(usages, jwk.d === undefined ? curve.forPublic : curve.forPrivate, name)
   checkJwk(jwk, 'OKP', curve.use, extractable, usages)
-  if (jwk.crv !== name) throw fail('DataError', `the key is not of ${name}`)
+  if (jwk.crv !== name) throw fail('DataError', `the key is not a key of ${name}`)
   const { alg } = jwk
   if (curve === ed && alg !== undefined && alg !== 'Ed25519' && alg !== 'EdDSA') {
     throw fail('DataError', `the key is for ${alg}`)
@@ -168,12 +169,12 @@ const ed25519 = okp(ed, {
 const x25519 = okp(x, {
   __proto__: null,
   deriveBits(algorithm, key, length) {
-    const ours = needType(key, 'private')
-    const theirs = needType(algorithm.public, 'public')
-    if (theirs.name !== ours.name) {
-      throw fail('InvalidAccessError', 'the keys are not of one curve')
+    const own = needType(key, 'private')
+    const peer = needType(algorithm.public, 'public')
+    if (peer.name !== own.name) {
+      throw fail('InvalidAccessError', 'the keys are of different curves')
     }
-    return firstBits(xDerive(ours.material, theirs.material), length)
+    return firstBits(xDerive(own.material, peer.material), length)
   },
 })
 

@@ -28,7 +28,7 @@ import { makeKey, needType, slotsOf } from './crypto-key.js'
 
 const { Uint8Array } = primordialGlobals
 
-/** In the order of fn:crypto. */
+/** In the order that fn:crypto uses. */
 const NUMBERS = ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi']
 const MAX_EXPONENT = 2 ** 31 - 1
 const MIN_BITS = 1024
@@ -38,7 +38,7 @@ const jwsName = (prefix) => (hash) => (hash === 'SHA-1' ? `${prefix}1` : `${pref
 const oaepName = (hash) => (hash === 'SHA-1' ? 'RSA-OAEP' : `RSA-OAEP-${bitsOf(hash)}`)
 const bitsOf = (hash) => (hash === 'SHA-256' ? 256 : hash === 'SHA-384' ? 384 : 512)
 
-/** The public exponent as a number; 0, which is none, where it is too large. */
+/** The public exponent as a number; 0, which is invalid, when it is too large. */
 function exponentOf(bytes) {
   let number = 0
   for (let i = 0; i < bytes.length; i++) {
@@ -48,23 +48,23 @@ function exponentOf(bytes) {
   return number
 }
 
-/** What is neither too weak nor too much work. */
+/** Refuses keys that are too weak or would take too much work. */
 function checkSize(bits, exponent) {
   const isRight = bits >= MIN_BITS && bits <= MAX_BITS && bits % 2 === 0
   if (!isRight || exponent < 3 || exponent % 2 === 0) {
-    throw fail('OperationError', 'RSA keys of this kind are not made')
+    throw fail('OperationError', 'RSA keys with these parameters are not supported')
   }
 }
 
 function keyOf(envelope) {
   const { 0: algorithm, 1: params, 2: key } = envelope
   if (algorithm !== 'rsa' || (params !== 'null' && params !== 'none')) {
-    throw fail('DataError', 'this is no RSA key')
+    throw fail('DataError', 'the key is not an RSA key')
   }
   return key
 }
 
-/** How many of its private numbers a JWK has. */
+/** How many of its private numbers a JWK contains. */
 function privateNumbers(jwk) {
   let count = 0
   for (let i = 2; i < NUMBERS.length; i++) {
@@ -74,7 +74,8 @@ function privateNumbers(jwk) {
 }
 
 function importNumbers(jwk) {
-  if (jwk.oth !== undefined) throw fail('NotSupportedError', 'a key of more than two primes')
+  if (jwk.oth !== undefined)
+    throw fail('NotSupportedError', 'keys of more than two primes are not supported')
   const count = privateNumbers(jwk)
   const n = decode(jwk, 'n')
   const e = decode(jwk, 'e')
@@ -144,7 +145,7 @@ function rsa(forPublic, forPrivate, use, nameOf, operations) {
       checkUsages(usages, forPublic | forPrivate, name)
       const exponent = exponentOf(publicExponent)
       checkSize(modulusLength, exponent)
-      // Said before the work is done, which takes long.
+      // Checked first, because generating the key takes long.
       if (!(usages & forPrivate)) throw fail('SyntaxError', 'the private key has no usages')
       const material = rsaGenerate(modulusLength, exponent)
       const publicKey = rsaPublic(material)

@@ -24,13 +24,13 @@ const jwsNames = {
   'SHA-512': 'HS512',
 }
 
-/** The length in bits that an imported key is to have. */
+/** The length in bits of an imported key. */
 function hmacLength(bytes, wanted) {
   const bits = TypedArrayPrototypeGetByteLength(bytes) * 8
   if (bits === 0) throw fail('DataError', 'the key is empty')
   if (wanted === undefined) return bits
   if (wanted > bits || wanted <= bits - 8) {
-    throw fail('DataError', `the key is not of ${wanted} bits`)
+    throw fail('DataError', `the key does not have ${wanted} bits`)
   }
   return wanted
 }
@@ -39,7 +39,7 @@ const hmac = {
   __proto__: null,
   generateKey({ name, hash, length = blockBits(hash) }, extractable, usages) {
     checkUsages(usages, SIGN | VERIFY, name)
-    if (length === 0) throw fail('OperationError', 'a key of no bits')
+    if (length === 0) throw fail('OperationError', 'the key cannot have 0 bits')
     const material = moveToKey(randomBytes((length + 7 - ((length + 7) % 8)) / 8))
     const algorithm = { __proto__: null, name, hash, length }
     return makeKey('secret', extractable, usages, material, algorithm)
@@ -56,7 +56,7 @@ const hmac = {
   },
   exportKey: (format, key) => exportSecret(format, key, jwsNames[slotsOf(key).hash]),
   keyLength({ hash, length = blockBits(hash) }) {
-    if (length === 0) throw new TypeError('a key of no bits')
+    if (length === 0) throw new TypeError('the key cannot have 0 bits')
     return length
   },
   sign(_, key, data) {
@@ -69,12 +69,12 @@ const hmac = {
   },
 }
 
-/** Keys that others are derived from, and that never come out again. */
+/** Keys for derivation only, which cannot be exported. */
 function kdf(deriveBits) {
   return {
     __proto__: null,
     importKey(format, data, { name }, extractable, usages) {
-      if (format !== 'raw') throw fail('NotSupportedError', `${name} takes raw keys only`)
+      if (format !== 'raw') throw fail('NotSupportedError', `${name} accepts only raw keys`)
       checkUsages(usages, DERIVE_KEY | DERIVE_BITS, name)
       if (extractable) throw fail('SyntaxError', `a key of ${name} cannot be extractable`)
       return makeKey('secret', false, usages, moveToKey(data), { __proto__: null, name })
@@ -86,7 +86,7 @@ function kdf(deriveBits) {
 
 function checkBits(length) {
   if (length === null || length % 8 !== 0) {
-    throw fail('OperationError', 'the length is not of whole bytes')
+    throw fail('OperationError', 'the length must be a multiple of 8')
   }
 }
 
@@ -97,7 +97,7 @@ const hkdf = kdf(({ hash, salt, info }, key, length) => {
 
 const pbkdf2 = kdf(({ hash, salt, iterations }, key, length) => {
   checkBits(length)
-  if (iterations === 0) throw fail('OperationError', 'no iterations')
+  if (iterations === 0) throw fail('OperationError', 'the number of iterations must not be 0')
   return pbkdf2Bits(native(hash), slotsOf(key).material, salt, iterations, length / 8)
 })
 

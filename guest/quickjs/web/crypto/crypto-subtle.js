@@ -1,11 +1,11 @@
 // SubtleCrypto: https://w3c.github.io/webcrypto/#subtlecrypto-interface
 //
-// Everything runs at once, in the worker's one thread: a worker may start no other.
+// Every operation runs at once in the worker's only thread, since a worker may not start others.
 
 import { digest as digestOf, wipe } from 'fn:crypto'
 import { copyBytes, decodeUtf8, encodeUtf8, lazy } from 'fn:web'
 import { defineInterface, isObject, needArguments } from '../idl/idl.js'
-import { knowSubtleCrypto } from '../idl/lazy-hooks.js'
+import { registerSubtleCrypto } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { normalize, normalizeIf } from './crypto-algorithms.js'
 import { native } from './crypto-hashes.js'
@@ -31,7 +31,7 @@ import { isCryptoKey, slotsOf } from './crypto-key.js'
 const { Promise, TypeError, Uint8Array } = primordialGlobals
 const token = {}
 
-/** Where an algorithm's operations are: loaded by the worker that uses it first. */
+/** The module of each algorithm; a worker loads it on first use. */
 const files = {
   __proto__: null,
   'RSASSA-PKCS1-v1_5': 'crypto/crypto-rsa.js',
@@ -57,11 +57,11 @@ function toKey(value, what) {
   return value
 }
 
-/** The implementation of an algorithm, for a key that must be one of its and have this usage. */
+/** The implementation of an algorithm, for a key that must belong to it and have this usage. */
 function ready({ name }, key, usage) {
   const slots = slotsOf(key)
   if (slots.name !== name) throw fail('InvalidAccessError', `the key is not for ${name}`)
-  if (!(slots.usages & usage)) throw fail('InvalidAccessError', 'the key has no such usage')
+  if (!(slots.usages & usage)) throw fail('InvalidAccessError', 'the key does not have this usage')
   return implementation(name)
 }
 
@@ -89,7 +89,7 @@ function verify(identifier, key, signature, data) {
 function digest(identifier, data) {
   const id = toIdentifier(identifier)
   toBufferSource(data, 'data')
-  // Nothing runs between here and the hash that could change the data: it need not be copied.
+  // No code that could change the data runs before the hash, so it is not copied.
   const { name } = normalize('digest', id)
   return digestOf(native(name), data)
 }
@@ -115,10 +115,10 @@ function importKey(format, data, algorithm, extractable, usages) {
   return needUsages(run(format, data, algorithm, extractable, usages))
 }
 
-/** The raw bytes or the JsonWebKey that belong to a format. */
+/** The raw bytes or the JsonWebKey, depending on the format. */
 function toKeyData(format, data) {
   if ((format === 'jwk') === isBufferSource(data)) {
-    throw new TypeError(`keyData is not what format ${format} needs`)
+    throw new TypeError(`keyData does not fit the format ${format}`)
   }
   return data
 }
@@ -277,7 +277,7 @@ export class SubtleCrypto {
   }
 }
 
-/** What a method gives: a promise, whatever goes wrong. */
+/** Makes a method return a promise in every case. */
 function answer(subtle, name, given, need, run) {
   return new Promise((resolve) => {
     if (!isSubtle(subtle)) throw new TypeError(`SubtleCrypto.${name}: not a SubtleCrypto`)
@@ -290,4 +290,4 @@ defineInterface(SubtleCrypto, { global: false })
 
 /** `crypto.subtle` */
 export const subtle = new SubtleCrypto(token)
-knowSubtleCrypto(isSubtle)
+registerSubtleCrypto(isSubtle)

@@ -1,8 +1,15 @@
-/* The Crypto interface; what its `subtle` does is JS:
+/* The Crypto interface; its `subtle` is written in JS:
  * https://w3c.github.io/webcrypto/#crypto-interface */
-#include "web/internal.h"
+#include "web/crypto/crypto.h"
+#include "core/host.h"
+#include "web/crypto/web_crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/lazy.h"
 
 #define MAX_BYTES 65536
+
+static JSClassID class_id;
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
     (void)new_target;
@@ -13,7 +20,8 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
 
 static JSValue over_quota(JSContext *ctx) {
     JSValue make = fn_lazy_export(ctx, "idl/quota-error.js", "quotaError");
-    JSValue message = JS_NewString(ctx, "more than 65536 random bytes were asked for");
+    JSValue message =
+        JS_NewString(ctx, "Crypto.getRandomValues: more than 65536 bytes were requested");
     JSValue error = JS_IsException(make) || JS_IsException(message)
                         ? JS_EXCEPTION
                         : JS_Call(ctx, make, JS_UNDEFINED, 1, &message);
@@ -24,7 +32,7 @@ static JSValue over_quota(JSContext *ctx) {
 
 static JSValue get_random_values(JSContext *ctx, JSValueConst this_val, int argc,
                                  JSValueConst *argv) {
-    if (JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL ||
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL ||
         fn_idl_need(ctx, "Crypto.getRandomValues", argc, 1) < 0) {
         return JS_EXCEPTION;
     }
@@ -42,7 +50,7 @@ static JSValue get_random_values(JSContext *ctx, JSValueConst this_val, int argc
         return over_quota(ctx);
     }
     if (len > 0 && fn_host_random(bytes, len) != 0) {
-        return JS_ThrowInternalError(ctx, "the system has no random bytes");
+        return JS_ThrowInternalError(ctx, "cannot read random bytes from the system");
     }
     return JS_DupValue(ctx, argv[0]);
 }
@@ -53,11 +61,11 @@ static JSValue random_uuid(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     (void)argv;
     uint8_t bytes[16];
     char text[36];
-    if (JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL) {
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL) {
         return JS_EXCEPTION;
     }
     if (fn_host_random(bytes, sizeof(bytes)) != 0) {
-        return JS_ThrowInternalError(ctx, "the system has no random bytes");
+        return JS_ThrowInternalError(ctx, "cannot read random bytes from the system");
     }
     bytes[6] = (bytes[6] & 0x0f) | 0x40; /* version 4 */
     bytes[8] = (bytes[8] & 0x3f) | 0x80; /* variant of RFC 9562 */
@@ -72,9 +80,9 @@ static JSValue random_uuid(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return JS_NewStringLen(ctx, text, end);
 }
 
-/* Loaded by the worker that asks for it first. */
+/* A worker loads the module on first use. */
 static JSValue get_subtle(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.crypto) == NULL
+    return JS_GetOpaque2(ctx, this_val, class_id) == NULL
                ? JS_EXCEPTION
                : fn_lazy_export(ctx, "crypto/crypto-subtle.js", "subtle");
 }
@@ -88,11 +96,11 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_crypto_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.crypto,
+        .id = &class_id,
         .class_def = {"Crypto"},
         .constructor = construct,
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    return fn_idl_define(ctx, &interface) < 0 ? -1 : fn_idl_singleton(ctx, fn_web.crypto, "crypto");
+    return fn_idl_define(ctx, &interface) < 0 ? -1 : fn_idl_singleton(ctx, class_id, "crypto");
 }

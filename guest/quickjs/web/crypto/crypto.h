@@ -1,13 +1,16 @@
-/* What the files of Web Cryptography know of each other. JS (guest/quickjs/web/crypto-*.js) has the
- * standard's logic; these are the primitives, out of mbedTLS and Zig's std.crypto. */
+/* Primitives of Web Cryptography, from mbedTLS and Zig's std.crypto. The logic of the standard is
+ * in JS (guest/quickjs/web/crypto/crypto-*.js). */
 #ifndef FN_CRYPTO_H
 #define FN_CRYPTO_H
 
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS
-#include "web/internal.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include "mbedtls/ecp.h"
 #include "mbedtls/md.h"
 #include "mbedtls/rsa.h"
+#include "quickjs.h"
 
 #define FN_ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
@@ -16,23 +19,25 @@ typedef struct {
     size_t len;
 } fn_bytes;
 
-/* ---- crypto_native.c: the module `fn:crypto` */
+/* ---- crypto_values.c: arguments and results */
 
-/* 0, or -1 with a TypeError. Valid until the next JS runs. */
+/* 0, or -1 with a TypeError. The bytes are valid until the next JS runs. */
 int fn_crypto_bytes(JSContext *ctx, JSValueConst value, fn_bytes *bytes);
 int fn_crypto_uint(JSContext *ctx, JSValueConst value, uint32_t *number);
-/* A new ArrayBuffer of zeros, whose bytes are to be filled at `*at`. */
+/* A new ArrayBuffer of zeros; the caller fills its bytes at `*at`. */
 JSValue fn_crypto_output(JSContext *ctx, size_t len, uint8_t **at);
-/* Throws a DOMException of that name; what no script can catch, where the invocation is to end. */
+/* Throws a DOMException of that name, or an uncatchable error when the invocation must end. */
 JSValue fn_crypto_fail(JSContext *ctx, const char *name, const char *message);
-/* `value` where `err` is 0; else frees it and fails with an OperationError. */
+/* `value` when `err` is 0; otherwise frees it and throws an OperationError. */
 JSValue fn_crypto_done(JSContext *ctx, int err, JSValue value);
 
 /* ---- crypto_platform.c: memory, random bytes and the hashes' inner functions for mbedTLS */
 
-void fn_crypto_platform_init(void);
-/* Of the kernel, and an error where the invocation is to end: what searches for primes asks here.
- */
+void fn_crypto_platform_init(JSRuntime *rt);
+/* Whether the invocation must end. Long operations call it regularly. */
+bool fn_crypto_stopped(void);
+/* Random bytes of the kernel, or an error when the invocation must end: a search for primes checks
+ * here. */
 int fn_crypto_random(void *unused, unsigned char *bytes, size_t len);
 
 /* ---- Zig's std.crypto (guest/quickjs/web/crypto) */
@@ -71,7 +76,7 @@ typedef struct {
 
 typedef struct {
     fn_key_kind kind;
-    bool private; /* the private half is there too */
+    bool private; /* it has the private half too */
     union {
         fn_secret secret;
         mbedtls_rsa_context rsa;
@@ -81,14 +86,14 @@ typedef struct {
 } fn_key;
 
 int fn_key_init(JSContext *ctx);
-/* An empty one of this kind; NULL when out of memory (thrown). */
+/* An empty key of this kind; NULL when out of memory (thrown). */
 fn_key *fn_key_new(JSContext *ctx, fn_key_kind kind);
 void fn_key_free(fn_key *key);
-/* The object that owns it from now on, also on failure. */
+/* An object that takes ownership of the key, also on failure. */
 JSValue fn_key_object(JSContext *ctx, fn_key *key);
-/* NULL with a TypeError where `value` is none of this kind. */
+/* NULL with a TypeError when `value` is not a key of this kind. */
 fn_key *fn_key_get(JSContext *ctx, JSValueConst value, fn_key_kind kind);
-/* The same; it must have its private half. */
+/* The same for a key that must have its private half. */
 fn_key *fn_key_get_private(JSContext *ctx, JSValueConst value, fn_key_kind kind);
 
 /* ---- crypto_hash.c */
@@ -99,12 +104,12 @@ typedef struct {
 } fn_hash;
 
 int fn_hash_init(JSContext *ctx);
-/* NULL with a TypeError where there is no hash of this name. */
+/* NULL with a TypeError when no hash has this name. */
 const mbedtls_md_info_t *fn_hash_get(JSContext *ctx, JSValueConst name);
 
 /* ---- crypto_der_write.c */
 
-/* Object identifiers by the names that JS has for them; the last one's is NULL. */
+/* Object identifiers by the names that JS uses; the last name is NULL. */
 typedef struct {
     const char *name;
     const char *bytes;
@@ -113,7 +118,7 @@ typedef struct {
 
 extern const fn_oid fn_oids[];
 
-/* ---- functions of the module, one list a file */
+/* ---- functions of the module fn:crypto, one list per file */
 
 typedef struct {
     const JSCFunctionListEntry *entries;

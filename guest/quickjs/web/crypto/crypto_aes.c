@@ -1,5 +1,8 @@
-/* AES in its four modes. Long data goes through in slices, and the invocation can end between. */
+/* AES in its four modes. Long data is processed in slices, and the invocation can end between two.
+ */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/aes.h"
@@ -18,10 +21,6 @@ static size_t next_slice(size_t left) {
     return left < SLICE ? left : SLICE;
 }
 
-static bool stopped(void) {
-    return fn_host_stopped(fn_web.rt);
-}
-
 static unsigned key_bits(const fn_key *key) {
     return (unsigned)key->secret.len * 8;
 }
@@ -32,8 +31,9 @@ static int gcm_run(mbedtls_gcm_context *gcm, fn_bytes in, uint8_t *out, uint8_t 
     int err = 0;
     for (size_t at = 0; at < in.len && err == 0; at += SLICE) {
         size_t part = next_slice(in.len - at);
-        err = stopped() ? STOPPED
-                        : mbedtls_gcm_update(gcm, in.at + at, part, out + at, part, &written);
+        err = fn_crypto_stopped()
+                  ? STOPPED
+                  : mbedtls_gcm_update(gcm, in.at + at, part, out + at, part, &written);
     }
     return err != 0 ? err : mbedtls_gcm_finish(gcm, NULL, 0, &written, tag, tag_len);
 }
@@ -50,7 +50,7 @@ static int gcm_crypt(int mode, const fn_key *key, fn_bytes iv, fn_bytes aad, fn_
     return err;
 }
 
-/* The cipher text, then the tag. */
+/* The cipher text, followed by the tag. */
 static JSValue gcm_encrypt(JSContext *ctx, const fn_key *key, fn_bytes iv, fn_bytes aad,
                            fn_bytes data, size_t tag_len) {
     uint8_t *out;
@@ -66,7 +66,7 @@ static JSValue gcm_encrypt(JSContext *ctx, const fn_key *key, fn_bytes iv, fn_by
         buffer);
 }
 
-/* Nothing of the plain text comes out where the tag does not match. */
+/* No plain text is returned when the tag does not match. */
 static JSValue gcm_decrypt(JSContext *ctx, const fn_key *key, fn_bytes iv, fn_bytes aad,
                            fn_bytes data, size_t tag_len) {
     uint8_t *out, tag[MAX_TAG];
@@ -99,7 +99,7 @@ static JSValue aes_gcm(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         return JS_EXCEPTION;
     }
     if (tag_len > MAX_TAG) {
-        return JS_ThrowRangeError(ctx, "no tag is as long");
+        return JS_ThrowRangeError(ctx, "a tag cannot have this length");
     }
     return encrypt ? gcm_encrypt(ctx, key, iv, aad, data, tag_len)
                    : gcm_decrypt(ctx, key, iv, aad, data, tag_len);
@@ -111,8 +111,9 @@ static int cbc_run(mbedtls_cipher_context_t *cipher, fn_bytes data, uint8_t *out
     *len = 0;
     for (size_t at = 0; at < data.len && err == 0; at += SLICE) {
         size_t part = next_slice(data.len - at);
-        err = stopped() ? STOPPED
-                        : mbedtls_cipher_update(cipher, data.at + at, part, out + *len, &written);
+        err = fn_crypto_stopped()
+                  ? STOPPED
+                  : mbedtls_cipher_update(cipher, data.at + at, part, out + *len, &written);
         *len += written;
     }
     err = err != 0 ? err : mbedtls_cipher_finish(cipher, out + *len, &written);
@@ -147,7 +148,7 @@ static JSValue aes_cbc(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         fn_crypto_bytes(ctx, FN_ARG(2), &iv) < 0) {
         return JS_EXCEPTION;
     }
-    size_t room = data.len + 2 * BLOCK; /* what is left of a block, and the padding */
+    size_t room = data.len + 2 * BLOCK; /* the rest of a block, and the padding */
     uint8_t *out = room < data.len ? NULL : js_malloc(ctx, room);
     if (out == NULL) {
         return JS_EXCEPTION;
@@ -165,15 +166,15 @@ static int ctr_run(mbedtls_aes_context *aes, uint8_t counter[BLOCK], fn_bytes in
     size_t offset = 0;
     int err = 0;
     for (size_t at = 0; at < in.len && err == 0; at += SLICE) {
-        err = stopped() ? STOPPED
-                        : mbedtls_aes_crypt_ctr(aes, next_slice(in.len - at), &offset, counter,
-                                                stream, in.at + at, out + at);
+        err = fn_crypto_stopped() ? STOPPED
+                                  : mbedtls_aes_crypt_ctr(aes, next_slice(in.len - at), &offset,
+                                                          counter, stream, in.at + at, out + at);
     }
     mbedtls_platform_zeroize(stream, sizeof(stream));
     return err;
 }
 
-/* How many blocks are left before the counter's low bits are all zero again. */
+/* How many blocks are left before the counter's low bits wrap to zero. */
 static uint64_t blocks_left(const uint8_t counter[BLOCK], unsigned bits) {
     unsigned __int128 count = 0;
     for (unsigned i = 0; i < BLOCK; i++) {
@@ -181,11 +182,10 @@ static uint64_t blocks_left(const uint8_t counter[BLOCK], unsigned bits) {
     }
     unsigned __int128 mask = ~(unsigned __int128)0 >> (128 - bits);
     unsigned __int128 after = mask - (count & mask);
-    return after < UINT32_MAX ? (uint64_t)after + 1 : UINT32_MAX; /* no data has as many */
+    return after < UINT32_MAX ? (uint64_t)after + 1 : UINT32_MAX; /* more than any data has */
 }
 
-/* The library counts through all 128 bits: where the low ones are all zero, the high ones go on as
- * they were. */
+/* mbedTLS increments all 128 bits: when the low bits wrap, the high bits are restored. */
 static int ctr_crypt(mbedtls_aes_context *aes, const uint8_t start[BLOCK], unsigned bits,
                      fn_bytes data, uint8_t *out) {
     uint8_t counter[BLOCK];
@@ -201,7 +201,7 @@ static int ctr_crypt(mbedtls_aes_context *aes, const uint8_t start[BLOCK], unsig
     return err != 0 ? err : ctr_run(aes, counter, rest, out + first);
 }
 
-/* (key, data, counter, how many of its low bits count) */
+/* (key, data, counter, how many of its low bits are incremented) */
 static JSValue aes_ctr(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_bytes data, counter;

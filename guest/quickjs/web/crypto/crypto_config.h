@@ -1,4 +1,5 @@
-/* What of mbedTLS is built: MBEDTLS_CONFIG_FILE of its sources and of ours that use it. */
+/* The parts of mbedTLS that are built: MBEDTLS_CONFIG_FILE of its sources and of the files that use
+ * it. */
 #ifndef FN_CRYPTO_CONFIG_H
 #define FN_CRYPTO_CONFIG_H
 
@@ -6,7 +7,8 @@
 
 #define MBEDTLS_HAVE_ASM
 
-/* Its memory counts as the engine's, so a worker's limit holds for it: crypto_platform.c. */
+/* Its memory is allocated from the engine's heap, so that a worker's limit includes it:
+ * crypto_platform.c. */
 #define MBEDTLS_PLATFORM_C
 #define MBEDTLS_PLATFORM_MEMORY
 #define MBEDTLS_PLATFORM_CALLOC_MACRO fn_crypto_calloc
@@ -28,8 +30,8 @@ void fn_crypto_free(void *memory);
 #define MBEDTLS_GCM_C
 #define MBEDTLS_NIST_KW_C
 
-/* The compression functions come from Zig's std.crypto (guest/quickjs/web/crypto), which has the
- * CPU's instructions for SHA-256, and ask between blocks whether the invocation is to end. */
+/* The compression functions come from Zig's std.crypto (guest/quickjs/web/crypto), which uses the
+ * CPU's instructions for SHA-256. Between blocks they check whether the invocation must end. */
 #define MBEDTLS_MD_C
 #define MBEDTLS_MD5_C
 #define MBEDTLS_SHA1_C

@@ -1,5 +1,7 @@
 /* Reads the DER envelopes of keys: SubjectPublicKeyInfo, PKCS #8, ECPrivateKey. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/asn1.h"
@@ -26,7 +28,7 @@ static reader read_from(fn_bytes bytes) {
     return (reader){(uint8_t *)(uintptr_t)bytes.at, bytes.at + bytes.len, 0};
 }
 
-/* What is inside of the next value, which must have this tag. */
+/* The content of the next value, which must have this tag. */
 static reader enter(reader *r, int tag) {
     size_t len = 0;
     if (r->err == 0) {
@@ -79,7 +81,7 @@ static identifier read_identifier(reader *r) {
 }
 
 static JSValue refuse(JSContext *ctx) {
-    return fn_crypto_fail(ctx, "DataError", "not the DER of such a key");
+    return fn_crypto_fail(ctx, "DataError", "the DER does not contain a key of this kind");
 }
 
 /* [algorithm, parameters, key] */
@@ -97,11 +99,11 @@ static JSValue read_spki(JSContext *ctx, reader *all) {
     if (!at_end(all) || !at_end(&info) || key.at == key.end || *key.at != 0) {
         return refuse(ctx);
     }
-    key.at++; /* how many bits of the last byte are not used: none */
+    key.at++; /* unused bits of the last byte: none */
     return answer(ctx, id, &key);
 }
 
-/* A PKCS #8 PrivateKeyInfo, with the attributes and the public key that may follow passed over. */
+/* A PKCS #8 PrivateKeyInfo. Skips the attributes and the public key that may follow. */
 static JSValue read_pkcs8(JSContext *ctx, reader *all) {
     reader info = enter(all, SEQUENCE);
     int version = read_int(&info);
@@ -147,7 +149,7 @@ static JSValue read_ec(JSContext *ctx, reader *all) {
     return JS_NewArrayFrom(ctx, FN_COUNT(parts), parts);
 }
 
-/* What is in an OCTET STRING. */
+/* The content of an OCTET STRING. */
 static JSValue read_octets(JSContext *ctx, reader *all) {
     reader inside = enter(all, MBEDTLS_ASN1_OCTET_STRING);
     return at_end(all) ? fn_array_buffer(ctx, inside.at, (size_t)(inside.end - inside.at))

@@ -1,5 +1,7 @@
 /* Writes the DER envelopes of keys: SubjectPublicKeyInfo, PKCS #8, ECPrivateKey. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/asn1.h"
@@ -9,7 +11,7 @@
 
 #define SEQUENCE (MBEDTLS_ASN1_CONSTRUCTED | MBEDTLS_ASN1_SEQUENCE)
 #define TAGGED (MBEDTLS_ASN1_CONTEXT_SPECIFIC | MBEDTLS_ASN1_CONSTRUCTED)
-#define OVERHEAD 64 /* bytes of an envelope around its key, at most */
+#define OVERHEAD 64 /* maximum bytes of an envelope without its key */
 
 #define OID(name, bytes) {name, bytes, sizeof(bytes) - 1}
 const fn_oid fn_oids[] = {
@@ -23,7 +25,7 @@ const fn_oid fn_oids[] = {
     {NULL, NULL, 0},
 };
 
-/* Written from its end to its front, as mbedTLS does. */
+/* Writes from the end to the front, as mbedTLS does. */
 typedef struct {
     uint8_t *start, *at, *end;
     int err;

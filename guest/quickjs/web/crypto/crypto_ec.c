@@ -1,5 +1,7 @@
-/* ECDSA and ECDH on the curves of NIST. */
+/* ECDSA and ECDH on the NIST curves. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/ecdh.h"
@@ -16,7 +18,7 @@ static const struct {
     {"P-521", MBEDTLS_ECP_DP_SECP521R1},
 };
 
-/* A key of this curve without halves. NULL with an exception. */
+/* A key of this curve that has neither half yet. NULL with an exception. */
 static fn_key *new_key(JSContext *ctx, JSValueConst curve) {
     const char *name = JS_ToCString(ctx, curve);
     if (name == NULL) {
@@ -28,13 +30,13 @@ static fn_key *new_key(JSContext *ctx, JSValueConst curve) {
     }
     JS_FreeCString(ctx, name);
     if (id == MBEDTLS_ECP_DP_NONE) {
-        JS_ThrowTypeError(ctx, "there is no such curve");
+        JS_ThrowTypeError(ctx, "unknown curve");
         return NULL;
     }
     fn_key *key = fn_key_new(ctx, FN_KEY_EC);
     if (key != NULL && mbedtls_ecp_group_load(&key->ec.group, id) != 0) {
         fn_key_free(key);
-        fn_crypto_fail(ctx, "OperationError", "the curve cannot be had");
+        fn_crypto_fail(ctx, "OperationError", "the curve is not available");
         return NULL;
     }
     return key;
@@ -74,7 +76,7 @@ static int read_point(const fn_ec *ec, mbedtls_ecp_point *point, fn_bytes bytes)
     return err != 0 ? err : mbedtls_ecp_check_pubkey(&ec->group, point);
 }
 
-/* (curve, point), compressed or not */
+/* (curve, point): the point may be compressed */
 static JSValue ec_import_public(JSContext *ctx, JSValueConst this_val, int argc,
                                 JSValueConst *argv) {
     (void)this_val;
@@ -96,7 +98,7 @@ static int import_private(fn_ec *ec, fn_bytes secret) {
                : mbedtls_ecp_mul(&ec->group, &ec->q, &ec->d, &ec->group.G, fn_crypto_random, NULL);
 }
 
-/* Is this the public half? */
+/* Whether the point is the public half of the secret. */
 static int check_public(const fn_ec *ec, fn_bytes bytes) {
     mbedtls_ecp_point point;
     mbedtls_ecp_point_init(&point);
@@ -106,7 +108,7 @@ static int check_public(const fn_ec *ec, fn_bytes bytes) {
     return err;
 }
 
-/* (curve, secret, point or undefined): the point must be the secret's. */
+/* (curve, secret, point or undefined): the point must belong to the secret. */
 static JSValue ec_import_private(JSContext *ctx, JSValueConst this_val, int argc,
                                  JSValueConst *argv) {
     (void)this_val;
@@ -125,7 +127,7 @@ static JSValue ec_import_private(JSContext *ctx, JSValueConst this_val, int argc
     return keep(ctx, key, err, "DataError");
 }
 
-/* (key): the public half as a key of its own. */
+/* (key): the public half as a separate key. */
 static JSValue ec_public(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const fn_key *from = fn_key_get(ctx, FN_ARG(0), FN_KEY_EC);
@@ -138,7 +140,7 @@ static JSValue ec_public(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     return keep(ctx, key, err, "OperationError");
 }
 
-/* (key): an ArrayBuffer of the public point, not compressed. */
+/* (key): an ArrayBuffer of the uncompressed public point. */
 static JSValue ec_point(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const fn_key *key = fn_key_get(ctx, FN_ARG(0), FN_KEY_EC);
@@ -152,7 +154,7 @@ static JSValue ec_point(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return fn_crypto_done(ctx, err, fn_array_buffer(ctx, bytes, len));
 }
 
-/* (key): an ArrayBuffer of the secret, as long as the curve's order. */
+/* (key): an ArrayBuffer of the secret, with the length of the curve's order. */
 static JSValue ec_secret(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const fn_key *key = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
@@ -181,7 +183,7 @@ static void signature_free(signature *sig) {
     mbedtls_mpi_free(&sig->s);
 }
 
-/* The hash of the data: its length, or 0 with an exception. */
+/* Hashes the data: its length, or 0 with an exception. */
 static size_t hash_data(JSContext *ctx, JSValueConst name, JSValueConst data,
                         uint8_t hash[MBEDTLS_MD_MAX_SIZE]) {
     fn_bytes bytes;
@@ -190,13 +192,13 @@ static size_t hash_data(JSContext *ctx, JSValueConst name, JSValueConst data,
         return 0;
     }
     if (mbedtls_md(md, bytes.at, bytes.len, hash) != 0) {
-        fn_crypto_fail(ctx, "OperationError", "the data could not be hashed");
+        fn_crypto_fail(ctx, "OperationError", "cannot hash the data");
         return 0;
     }
     return mbedtls_md_get_size(md);
 }
 
-/* (key, hash, data): r and s, each as long as the curve's order. */
+/* (key, hash, data): r and s, each with the length of the curve's order. */
 static JSValue ec_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t hash[MBEDTLS_MD_MAX_SIZE], *out;
@@ -249,22 +251,22 @@ static JSValue ec_verify(JSContext *ctx, JSValueConst this_val, int argc, JSValu
 static JSValue ec_derive(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *out;
-    fn_key *ours = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
-    const fn_key *theirs = ours == NULL ? NULL : fn_key_get(ctx, FN_ARG(1), FN_KEY_EC);
-    if (theirs == NULL) {
+    fn_key *own = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
+    const fn_key *peer = own == NULL ? NULL : fn_key_get(ctx, FN_ARG(1), FN_KEY_EC);
+    if (peer == NULL) {
         return JS_EXCEPTION;
     }
-    if (ours->ec.group.id != theirs->ec.group.id) {
-        return JS_ThrowTypeError(ctx, "keys of two curves");
+    if (own->ec.group.id != peer->ec.group.id) {
+        return JS_ThrowTypeError(ctx, "the keys are of different curves");
     }
-    size_t size = field_size(&ours->ec);
+    size_t size = field_size(&own->ec);
     JSValue buffer = fn_crypto_output(ctx, size, &out);
     if (JS_IsException(buffer)) {
         return buffer;
     }
     mbedtls_mpi shared;
     mbedtls_mpi_init(&shared);
-    int err = mbedtls_ecdh_compute_shared(&ours->ec.group, &shared, &theirs->ec.q, &ours->ec.d,
+    int err = mbedtls_ecdh_compute_shared(&own->ec.group, &shared, &peer->ec.q, &own->ec.d,
                                           fn_crypto_random, NULL);
     err = err != 0 ? err : mbedtls_mpi_write_binary(&shared, out, size);
     mbedtls_mpi_free(&shared);

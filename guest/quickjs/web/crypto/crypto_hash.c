@@ -1,5 +1,7 @@
-/* Hashes and HMAC: in one go for SubtleCrypto, piece by piece for node:crypto. */
+/* Hashes and HMAC: in one call for SubtleCrypto, incremental for node:crypto. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/constant_time.h"
@@ -31,7 +33,7 @@ const mbedtls_md_info_t *fn_hash_get(JSContext *ctx, JSValueConst name) {
         }
     }
     if (info == NULL) {
-        JS_ThrowTypeError(ctx, "there is no hash '%s'", text);
+        JS_ThrowTypeError(ctx, "unknown hash '%s'", text);
     }
     JS_FreeCString(ctx, text);
     return info;
@@ -118,7 +120,7 @@ static JSValue hash_update(JSContext *ctx, JSValueConst this_val, int argc, JSVa
     return fn_crypto_done(ctx, err, JS_UNDEFINED);
 }
 
-/* (hasher): an ArrayBuffer; nothing can be added any more. */
+/* (hasher): an ArrayBuffer; the hasher accepts no more bytes. */
 static JSValue hash_digest(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_hasher *hasher = unfinished(ctx, FN_ARG(0));
@@ -137,7 +139,7 @@ static JSValue hash_digest(JSContext *ctx, JSValueConst this_val, int argc, JSVa
                           buffer);
 }
 
-/* (hasher): a second hash (not HMAC) that goes on from the same state. */
+/* (hasher): a second hash (not HMAC) that continues from the same state. */
 static JSValue hash_copy(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_hasher *from = unfinished(ctx, FN_ARG(0));
@@ -180,7 +182,7 @@ static int hmac(JSContext *ctx, int argc, JSValueConst *argv, uint8_t mac[MBEDTL
     }
     *size = mbedtls_md_get_size(info);
     if (mbedtls_md_hmac(info, key->secret.bytes, key->secret.len, bytes.at, bytes.len, mac) != 0) {
-        fn_crypto_fail(ctx, "OperationError", "the HMAC could not be computed");
+        fn_crypto_fail(ctx, "OperationError", "cannot compute the HMAC");
         return -1;
     }
     return 0;

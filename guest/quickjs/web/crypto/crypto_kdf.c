@@ -1,10 +1,11 @@
 /* HKDF and PBKDF2. */
 #include "web/crypto/crypto.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/hkdf.h"
 #include "mbedtls/pkcs5.h"
 
-/* (name of the hash, key, salt, info, bytes wanted) */
+/* (name of the hash, key, salt, info, number of bytes) */
 static JSValue hkdf(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_bytes salt, info;
@@ -17,7 +18,7 @@ static JSValue hkdf(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
         return JS_EXCEPTION;
     }
     if (len > 255u * mbedtls_md_get_size(md)) {
-        return fn_crypto_fail(ctx, "OperationError", "HKDF does not give as many bits");
+        return fn_crypto_fail(ctx, "OperationError", "HKDF cannot derive this many bits");
     }
     JSValue buffer = fn_crypto_output(ctx, len, &out);
     if (JS_IsException(buffer) || len == 0) {
@@ -29,7 +30,7 @@ static JSValue hkdf(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
                           buffer);
 }
 
-/* (name of the hash, key, salt, iterations, bytes wanted) */
+/* (name of the hash, key, salt, iterations, number of bytes) */
 static JSValue pbkdf2(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_bytes salt;

@@ -1,5 +1,9 @@
-/* Key material: one opaque object a key, which JS can hold and hand back, and nothing else. */
+/* Key material: one opaque object for each key, which JS can only hold and pass back. */
+#include "core/host.h"
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/memory.h"
 
 #include <string.h>
 #include "mbedtls/constant_time.h"
@@ -51,7 +55,7 @@ JSValue fn_key_object(JSContext *ctx, fn_key *key) {
 fn_key *fn_key_get(JSContext *ctx, JSValueConst value, fn_key_kind kind) {
     fn_key *key = JS_GetOpaque2(ctx, value, class_id);
     if (key != NULL && key->kind != kind) {
-        JS_ThrowTypeError(ctx, "a key of another kind");
+        JS_ThrowTypeError(ctx, "the key is of the wrong kind");
         return NULL;
     }
     return key;
@@ -109,7 +113,7 @@ static JSValue secret_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return key == NULL ? JS_EXCEPTION : fn_array_buffer(ctx, key->secret.bytes, key->secret.len);
 }
 
-/* (bytes): overwrites what held a secret for a while. */
+/* (bytes): overwrites a buffer that contained a secret. */
 static JSValue wipe(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_bytes bytes;

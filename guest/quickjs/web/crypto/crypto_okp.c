@@ -1,5 +1,8 @@
 /* Ed25519 and X25519. */
+#include "core/host.h"
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 #include "mbedtls/platform_util.h"
@@ -8,7 +11,7 @@ static fn_key_kind kind_of(int x25519) {
     return x25519 ? FN_KEY_X25519 : FN_KEY_ED25519;
 }
 
-/* A key of one half or, where `private` is given, of both. */
+/* A key with the public half only or, if `private` is given, with both. */
 static JSValue new_key(JSContext *ctx, int x25519, const uint8_t *private, const uint8_t *public) {
     fn_key *key = fn_key_new(ctx, kind_of(x25519));
     if (key == NULL) {
@@ -36,7 +39,7 @@ static JSValue okp_generate(JSContext *ctx, JSValueConst this_val, int argc, JSV
     (void)argv;
     uint8_t secret[32];
     if (fn_host_random(secret, sizeof(secret)) != 0) {
-        return fn_crypto_fail(ctx, "OperationError", "the system has no random bytes");
+        return fn_crypto_fail(ctx, "OperationError", "cannot read random bytes from the system");
     }
     JSValue key = new_key(ctx, x25519, secret, NULL);
     mbedtls_platform_zeroize(secret, sizeof(secret));
@@ -105,13 +108,13 @@ static JSValue ed_verify(JSContext *ctx, JSValueConst this_val, int argc, JSValu
 /* (private key, public key): the shared secret. */
 static JSValue x_derive(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    const fn_key *ours = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_X25519);
-    const fn_key *theirs = ours == NULL ? NULL : fn_key_get(ctx, FN_ARG(1), FN_KEY_X25519);
+    const fn_key *own = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_X25519);
+    const fn_key *peer = own == NULL ? NULL : fn_key_get(ctx, FN_ARG(1), FN_KEY_X25519);
     uint8_t shared[32];
-    if (theirs == NULL) {
+    if (peer == NULL) {
         return JS_EXCEPTION;
     }
-    if (fn_x25519(ours->okp.secret, theirs->okp.public, shared) != 0) {
+    if (fn_x25519(own->okp.secret, peer->okp.public, shared) != 0) {
         return fn_crypto_fail(ctx, "OperationError", "the public key is of small order");
     }
     return fn_array_buffer(ctx, shared, sizeof(shared));

@@ -1,6 +1,9 @@
-/* What mbedTLS has from us: memory that counts as the engine's, random bytes of the kernel, and the
- * compression functions of its hashes, which also ask whether the invocation is to end. */
+/* What mbedTLS gets from the worker: memory of the engine's heap, random bytes of the kernel, and
+ * the compression functions of its hashes, which also check whether the invocation must end. */
+#include "core/host.h"
 #include "web/crypto/crypto.h"
+#include "web/crypto/crypto_config.h"
+#include "web/idl/memory.h"
 
 #include <string.h>
 #include "mbedtls/error.h"
@@ -16,7 +19,12 @@
 
 #define BLOCKS_A_LOOK 4096 /* about a millisecond of hashing */
 
+static JSRuntime *runtime;
 static bool cpu_has_sha256;
+
+bool fn_crypto_stopped(void) {
+    return fn_host_stopped(runtime);
+}
 
 void *fn_crypto_calloc(size_t count, size_t size) {
     if (size != 0 && count > SIZE_MAX / size) {
@@ -33,22 +41,21 @@ void fn_crypto_free(void *memory) {
     fn_free(memory);
 }
 
-/* A search for primes draws numbers for every candidate, so this is where it can be ended. */
+/* A search for primes draws random numbers for every candidate, so it can be stopped here. */
 int fn_crypto_random(void *unused, unsigned char *bytes, size_t len) {
     (void)unused;
-    return fn_host_stopped(fn_web.rt) || fn_host_random(bytes, len) != 0
-               ? MBEDTLS_ERR_ERROR_GENERIC_ERROR
-               : 0;
+    return fn_crypto_stopped() || fn_host_random(bytes, len) != 0 ? MBEDTLS_ERR_ERROR_GENERIC_ERROR
+                                                                  : 0;
 }
 
-/* An endless PBKDF2 is nothing but blocks. */
+/* PBKDF2 with many iterations consists of blocks, so it can be stopped here. */
 static bool stopped(void) {
     static unsigned blocks;
-    return ++blocks % BLOCKS_A_LOOK == 0 && fn_host_stopped(fn_web.rt);
+    return ++blocks % BLOCKS_A_LOOK == 0 && fn_crypto_stopped();
 }
 
 #if defined(__x86_64__)
-/* The instructions themselves, and a system that keeps the wide registers that the code uses. */
+/* The CPU must have the instructions, and the system must save the wide registers that they use. */
 static bool find_sha256(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_AVX)) {
@@ -67,7 +74,8 @@ static bool find_sha256(void) {
 }
 #endif
 
-void fn_crypto_platform_init(void) {
+void fn_crypto_platform_init(JSRuntime *rt) {
+    runtime = rt;
     cpu_has_sha256 = find_sha256();
 }
 

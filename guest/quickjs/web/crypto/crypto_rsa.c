@@ -1,12 +1,14 @@
-/* RSA keys: made, read and written. */
+/* RSA keys: generated, read and written. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/platform_util.h"
 #include "rsa_alt_helpers.h"
 #include "rsa_internal.h"
 
 #define MAX_NUMBER MBEDTLS_MPI_MAX_SIZE /* bytes */
-#define MAX_EXPONENT_BITS 64            /* a public operation takes time by these */
+#define MAX_EXPONENT_BITS 64            /* bounds the time of a public operation */
 
 enum { N, E, D, P, Q, DP, DQ, QP, NUMBERS };
 #define PUBLIC_NUMBERS 2
@@ -53,7 +55,8 @@ static JSValue rsa_generate(JSContext *ctx, JSValueConst this_val, int argc, JSV
     }
     /* With an even exponent the search would never end. */
     if (bits > MAX_NUMBER * 8 || exponent > INT32_MAX || exponent % 2 == 0) {
-        return fn_crypto_fail(ctx, "OperationError", "RSA keys of this kind are not made");
+        return fn_crypto_fail(ctx, "OperationError",
+                              "RSA keys with these parameters are not supported");
     }
     fn_key *key = fn_key_new(ctx, FN_KEY_RSA);
     if (key == NULL) {
@@ -64,7 +67,7 @@ static JSValue rsa_generate(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return keep(ctx, key, err, "OperationError");
 }
 
-/* (DER of a RSAPublicKey or RSAPrivateKey) */
+/* (DER of an RSAPublicKey or RSAPrivateKey) */
 static JSValue rsa_import(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                           int private) {
     (void)this_val;
@@ -92,8 +95,8 @@ static int import_numbers(fn_key *key, const numbers *list, bool all) {
     return err;
 }
 
-/* Those arguments that are given, of n, e, d, p, q, dp, dq, qi. 0, -1 with an exception, or 1 where
- * one is no such number. */
+/* Reads those of n, e, d, p, q, dp, dq, qi that are given. 0, -1 with an exception, or 1 when one
+ * is invalid. */
 static int read_numbers(JSContext *ctx, int argc, JSValueConst *argv, numbers *list) {
     for (int i = 0; i < argc; i++) {
         fn_bytes bytes;
@@ -102,19 +105,20 @@ static int read_numbers(JSContext *ctx, int argc, JSValueConst *argv, numbers *l
         }
         if (bytes.len > MAX_NUMBER ||
             mbedtls_mpi_read_binary(&list->at[i], bytes.at, bytes.len) != 0 ||
-            mbedtls_mpi_cmp_int(&list->at[i], 0) == 0) { /* to mbedTLS: not given */
+            mbedtls_mpi_cmp_int(&list->at[i], 0) ==
+                0) { /* 0 means to mbedTLS that it is not given */
             return 1;
         }
     }
     return 0;
 }
 
-/* (n, e), (n, e, d) or (n, e, d, p, q, dp, dq, qi): bytes, the highest first */
+/* (n, e), (n, e, d) or (n, e, d, p, q, dp, dq, qi): big-endian bytes */
 static JSValue rsa_import_numbers(JSContext *ctx, JSValueConst this_val, int argc,
                                   JSValueConst *argv) {
     (void)this_val;
     if (argc != PUBLIC_NUMBERS && argc != PUBLIC_NUMBERS + 1 && argc != NUMBERS) {
-        return JS_ThrowTypeError(ctx, "not the numbers of an RSA key");
+        return JS_ThrowTypeError(ctx, "the numbers do not form an RSA key");
     }
     fn_key *key = fn_key_new(ctx, FN_KEY_RSA);
     if (key == NULL) {
@@ -134,7 +138,7 @@ static JSValue rsa_import_numbers(JSContext *ctx, JSValueConst this_val, int arg
     return keep(ctx, key, err, "DataError");
 }
 
-/* (key): the public half as a key of its own. */
+/* (key): the public half as a separate key. */
 static JSValue rsa_public(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const fn_key *from = fn_key_get(ctx, FN_ARG(0), FN_KEY_RSA);
@@ -155,7 +159,7 @@ static JSValue number(JSContext *ctx, const mbedtls_mpi *value) {
                : fn_crypto_done(ctx, mbedtls_mpi_write_binary(value, out, len), buffer);
 }
 
-/* (key): the numbers that it has, in the order of rsaImportNumbers. */
+/* (key): its numbers, in the order of rsaImportNumbers. */
 static JSValue rsa_numbers(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     const fn_key *key = fn_key_get(ctx, FN_ARG(0), FN_KEY_RSA);

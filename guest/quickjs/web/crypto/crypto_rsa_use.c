@@ -1,5 +1,7 @@
-/* What is done with RSA keys: signatures of PKCS #1 v1.5 and PSS, encryption by OAEP. */
+/* Operations with RSA keys: PKCS #1 v1.5 and PSS signatures, OAEP encryption. */
 #include "web/crypto/crypto.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
 
 #include "mbedtls/platform_util.h"
 
@@ -31,12 +33,12 @@ static int read_job(JSContext *ctx, int argc, JSValueConst *argv, job *j, bool p
                                              pss ? MBEDTLS_RSA_PKCS_V21 : MBEDTLS_RSA_PKCS_V15,
                                              pss ? j->md : MBEDTLS_MD_NONE);
     if (err != 0) {
-        fn_crypto_fail(ctx, "OperationError", "the data could not be hashed");
+        fn_crypto_fail(ctx, "OperationError", "cannot hash the data");
     }
     return err != 0 ? -1 : 0;
 }
 
-/* A salt has room in a message of one bit less than the modulus has. */
+/* The encoded message has one bit less than the modulus; the salt must fit in. */
 static bool salt_fits(const job *j) {
     size_t bits = mbedtls_rsa_get_bitlen(&j->key->rsa);
     return (uint64_t)j->salt_len + j->hash_len + 2 <= (bits + 6) / 8;
@@ -65,7 +67,7 @@ static JSValue rsa_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return fn_crypto_done(ctx, err, buffer);
 }
 
-/* ... and the signature */
+/* The same, followed by the signature. */
 static JSValue rsa_verify(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                           int pss) {
     (void)this_val;
@@ -127,7 +129,7 @@ static JSValue oaep_decrypt(JSContext *ctx, JSValueConst this_val, int argc, JSV
         return JS_EXCEPTION;
     }
     if (data.len != mbedtls_rsa_get_len(&key->rsa)) {
-        return fn_crypto_fail(ctx, "OperationError", "the data is not as long as the key");
+        return fn_crypto_fail(ctx, "OperationError", "the data must have the length of the key");
     }
     int err = mbedtls_rsa_rsaes_oaep_decrypt(&key->rsa, fn_crypto_random, NULL, label.at, label.len,
                                              &len, data.at, out, sizeof(out));

@@ -1,4 +1,4 @@
-//! Ed25519 and X25519 of Zig's std.crypto for C. Every function gives 0, or -1 where the standard
+//! Ed25519 and X25519 of Zig's std.crypto for C. Every function returns 0, or -1 when the standard
 //! refuses the key or the signature.
 
 const std = @import("std");
@@ -11,7 +11,8 @@ export fn fn_ed25519_public(seed: *const [32]u8, public: *[32]u8) c_int {
     return 0;
 }
 
-/// `public` is the seed's, as fn_ed25519_public gave it: it would be computed for each signature.
+/// `public` is the seed's, as fn_ed25519_public returned it, so that it is not computed for each
+/// signature.
 export fn fn_ed25519_sign(
     seed: *const [32]u8,
     public: *const [32]u8,
@@ -32,7 +33,8 @@ export fn fn_ed25519_verify(public: *const [32]u8, data: [*]const u8, len: usize
     return 0;
 }
 
-/// Without the cofactor, and with points of small order refused, as the Web Cryptography API says.
+/// Without the cofactor, and with points of small order refused, as the Web Cryptography API
+/// requires.
 fn verify(public: [32]u8, data: []const u8, signature: [64]u8) !void {
     const key = try Ed25519.PublicKey.fromBytes(public);
     var verifier = try Ed25519.Signature.fromBytes(signature).verifier(key);
@@ -47,7 +49,7 @@ export fn fn_x25519_public(secret: *const [32]u8, public: *[32]u8) c_int {
     return 0;
 }
 
-/// -1 for an all-zero result too: the other side's point is of small order.
+/// Returns -1 also for an all-zero result: the other side's point is of small order.
 export fn fn_x25519(secret: *const [32]u8, public: *const [32]u8, shared: *[32]u8) c_int {
     shared.* = X25519.scalarmult(secret.*, public.*) catch return -1;
     return 0;

@@ -1,4 +1,4 @@
-//! The libraries that Web Cryptography is made from; build.zig links them.
+//! The libraries that Web Cryptography uses; build.zig links them.
 
 const std = @import("std");
 const Build = std.Build;
@@ -9,7 +9,7 @@ const mbedtls_dir = "node_modules/@scriptc/runtime/vendor/mbedtls";
 pub const include_dirs = [_][]const u8{ mbedtls_dir ++ "/include", mbedtls_dir ++ "/library" };
 pub const config_flag = "-DMBEDTLS_CONFIG_FILE=\"web/crypto/crypto_config.h\"";
 
-/// Only what crypto_config.h asks for; scripts/build-asan.sh takes the list from here.
+/// Only the files that crypto_config.h needs; scripts/build-asan.sh takes the list from here.
 const mbedtls_files = [_][]const u8{
     "library/aes.c",         "library/aesce.c",           "library/aesni.c",
     "library/asn1parse.c",   "library/asn1write.c",       "library/bignum.c",
@@ -37,7 +37,7 @@ pub fn addMbedtls(s: Settings) *Build.Step.Compile {
     return s.b.addLibrary(.{ .name = "mbedcrypto", .root_module = m, .linkage = .static });
 }
 
-/// Zig's std.crypto behind C functions: for the baseline CPU, and SHA-256 again for CPUs with
+/// Zig's std.crypto behind C functions: for the baseline CPU, and SHA-256 again for CPUs that have
 /// instructions for it. They need no C library, so a sanitized build links the same two.
 pub fn addPrimitives(s: Settings) [2]*Build.Step.Compile {
     var query = s.target.query;

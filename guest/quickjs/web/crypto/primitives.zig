@@ -1,4 +1,4 @@
-//! What of Zig's std.crypto the worker uses, for the baseline CPU.
+//! The parts of Zig's std.crypto that the worker uses, for the baseline CPU.
 
 const std = @import("std");
 

@@ -15,7 +15,7 @@ export fn fn_sha256_block(state: *[8]u32, block: *const [64]u8) void {
     run(hash.sha2.Sha256, state, block);
 }
 
-/// Whole blocks go through `update` without being copied, and nothing is padded before `final`.
+/// `update` processes whole blocks without a copy, and nothing is padded before `final`.
 inline fn run(comptime Hash: type, state: anytype, block: *const [Hash.block_length]u8) void {
     var hasher = Hash.init(.{});
     hasher.s = state.*;

@@ -1,5 +1,5 @@
-//! SHA-256 by the CPU's own instructions: built for a CPU that has them (build.zig), and called only
-//! where this one does (crypto_sha.c).
+//! SHA-256 with the CPU's own instructions. It is built for a CPU that has them (libraries.zig) and
+//! called only when this CPU does (crypto_platform.c).
 
 const std = @import("std");
 const Sha256 = std.crypto.hash.sha2.Sha256;

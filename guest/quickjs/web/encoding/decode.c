@@ -1,4 +1,4 @@
-/* Bytes of an encoding that is no UTF-8 into code units. */
+/* Decodes the encodings other than UTF-8 into code units. */
 #include "web/encoding/encoding.h"
 
 #define REPLACEMENT 0xfffd
@@ -20,7 +20,7 @@ static fn_step step(fn_decode *d, const uint8_t *at, size_t left) {
     }
 }
 
-/* A sequence that ends with the bytes is one error; of ISO-2022-JP only its first byte is. */
+/* An incomplete sequence at the end is one error; for ISO-2022-JP only its first byte is. */
 static fn_step cut_off(const fn_decode *d, size_t left) {
     return FN_STEP_ERROR(d->encoding->coding == FN_CODING_ISO_2022_JP ? 1 : (uint8_t)left);
 }
@@ -114,7 +114,7 @@ size_t fn_decode_utf16(const fn_decode *d, const uint8_t *bytes, size_t len, uin
     if (d->fatal) {
         return FN_DECODE_BROKEN;
     }
-    /* A surrogate and half a unit at the end are one error. */
+    /* A high surrogate and half a unit at the end are one error. */
     if (count == 0 || !is_high(unit_at(d, bytes + 2 * count - 2))) {
         units[made++] = REPLACEMENT;
     }

@@ -17,12 +17,12 @@ static fn_step step_code(uint8_t used, uint32_t code) {
         .units = {(uint16_t)(0xd800 | code >> 10), (uint16_t)(0xdc00 | (code & 0x3ff))}};
 }
 
-/* Two bytes that stand for nothing: an ASCII one is read again. */
+/* Two bytes without a code point; if the second is ASCII, it is read again. */
 static fn_step step_bad_pair(uint8_t trail) {
     return FN_STEP_ERROR(trail < 0x80 ? 1 : 2);
 }
 
-/* 0 where there is none. */
+/* 0 when there is none. */
 static uint32_t range_code(uint32_t pointer) {
     if ((pointer > 39419 && pointer < 189000) || pointer > 1237575) {
         return 0;
@@ -32,7 +32,7 @@ static uint32_t range_code(uint32_t pointer) {
     }
     size_t i = fn_gb18030_range_count - 1;
     while (fn_gb18030_ranges[i].pointer > pointer) {
-        i--; /* the first one begins at 0 */
+        i--; /* the first range begins at 0 */
     }
     return fn_gb18030_ranges[i].code + (pointer - fn_gb18030_ranges[i].pointer);
 }
@@ -80,7 +80,7 @@ fn_step fn_step_gb18030(const uint8_t *at, size_t left) {
     return unit == 0 ? step_bad_pair(at[1]) : FN_STEP(2, unit);
 }
 
-/* Pointers that stand for two code points. */
+/* Pointers that decode to two code points. */
 static const struct {
     uint16_t pointer, units[2];
 } big5_pairs[] = {

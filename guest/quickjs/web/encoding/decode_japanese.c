@@ -19,7 +19,7 @@ static uint16_t jis0212(uint32_t pointer) {
     return pointer < JIS0212_COUNT ? fn_index_jis0212[pointer] : 0;
 }
 
-/* JIS X 0212: three bytes. */
+/* JIS X 0212 uses three bytes. */
 static fn_step euc_jp_three(const uint8_t *at, size_t left) {
     if (left < 3) {
         return FN_STEP_MORE;
@@ -75,7 +75,7 @@ fn_step fn_step_shift_jis(const uint8_t *at, size_t left) {
         uint32_t offset = at[1] < 0x7f ? 0x40 : 0x41;
         uint32_t lead_offset = at[0] < 0xa0 ? 0x81 : 0xc1;
         uint32_t pointer = (at[0] - lead_offset) * 188 + at[1] - offset;
-        /* What private companies put there. */
+        /* The private use area. */
         unit = pointer >= 8836 && pointer <= 10715 ? (uint16_t)(0xe000 + pointer - 8836)
                                                    : jis0208(pointer);
     }
@@ -85,7 +85,7 @@ fn_step fn_step_shift_jis(const uint8_t *at, size_t left) {
     return FN_STEP_ERROR(at[1] < 0x80 ? 1 : 2);
 }
 
-/* The mode that an escape sequence sets; -1 where it is none. */
+/* The mode that an escape sequence sets; -1 when it is not a valid one. */
 static int escape_mode(const uint8_t *at) {
     if (at[1] == 0x28) {
         return at[2] == 0x42   ? FN_JP_ASCII
@@ -109,7 +109,7 @@ static fn_step escape(fn_jp_state *state, const uint8_t *at, size_t left) {
         state->escaped = false;
         return FN_STEP_ERROR(1);
     }
-    /* Two in a row, with nothing between them, are an error. */
+    /* Two escape sequences with nothing between them are an error. */
     bool twice = state->escaped;
     *state = (fn_jp_state){(fn_jp_mode)mode, true};
     return (fn_step){.used = 3, .error = twice};

@@ -1,20 +1,26 @@
 /* The TextDecoder interface: https://encoding.spec.whatwg.org/#interface-textdecoder */
 #include "web/encoding/encoding.h"
-#include "web/internal.h"
+#include "web/encoding/text_coders.h"
+#include "web/encoding/utf8.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
 
 #include <string.h>
+
+static JSClassID class_id;
 
 typedef struct {
     fn_decode decode;
     bool ignore_bom;
     bool bom_seen;
-    bool streaming; /* the last call said that more comes */
+    bool streaming; /* the last call announced more input */
     uint8_t pending[3];
     uint8_t pending_len;
 } decoder;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    js_free_rt(rt, JS_GetOpaque(value, fn_web.decoder));
+    js_free_rt(rt, JS_GetOpaque(value, class_id));
 }
 
 /* A boolean member of a dictionary that may be undefined or null. */
@@ -48,9 +54,9 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
         return JS_EXCEPTION;
     }
     if (encoding == NULL || encoding->coding == FN_CODING_REPLACEMENT) {
-        return JS_ThrowRangeError(ctx, "TextDecoder: the label names no encoding");
+        return JS_ThrowRangeError(ctx, "TextDecoder: the label is not the name of an encoding");
     }
-    JSValue value = fn_idl_create(ctx, new_target, fn_web.decoder);
+    JSValue value = fn_idl_create(ctx, new_target, class_id);
     decoder *d = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*d));
     if (d == NULL) {
         JS_FreeValue(ctx, value);
@@ -67,7 +73,7 @@ static JSValue broken(JSContext *ctx, decoder *d) {
                              d->decode.encoding->name);
 }
 
-/* Keeps the end of the input, which is not whole yet, for the next call. */
+/* Keeps the incomplete end of the input for the next call. */
 static void keep(decoder *d, const uint8_t *bytes, size_t len) {
     memcpy(d->pending, bytes, len);
     d->pending_len = (uint8_t)len;
@@ -88,7 +94,7 @@ static JSValue decode_utf8(JSContext *ctx, decoder *d, const uint8_t *bytes, siz
     return skip ? fn_utf8_decode_bom(ctx, bytes, len) : fn_utf8_decode(ctx, bytes, len);
 }
 
-/* A string of code units; one of bytes where they fit. */
+/* A string of code units, stored as bytes when they fit. */
 static JSValue string_of(JSContext *ctx, const uint16_t *units, size_t count) {
     uint16_t all = 0;
     for (size_t i = 0; i < count; i++) {
@@ -144,7 +150,7 @@ static JSValue decode_bytes(JSContext *ctx, decoder *d, const uint8_t *bytes, si
                                                          : decode_units(ctx, d, bytes, len);
 }
 
-/* What the last call left comes first. */
+/* The rest of the last call comes first. */
 static JSValue decode_joined(JSContext *ctx, decoder *d, const uint8_t *bytes, size_t len) {
     if (d->pending_len == 0) {
         return decode_bytes(ctx, d, len == 0 ? d->pending : bytes, len);
@@ -165,7 +171,7 @@ static JSValue decode_joined(JSContext *ctx, decoder *d, const uint8_t *bytes, s
 }
 
 static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    decoder *d = JS_GetOpaque2(ctx, this_val, fn_web.decoder);
+    decoder *d = JS_GetOpaque2(ctx, this_val, class_id);
     uint8_t *bytes = NULL;
     size_t len = 0;
     bool given = argc > 0 && !JS_IsUndefined(argv[0]);
@@ -194,7 +200,7 @@ static JSValue decode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
 }
 
 static JSValue get(JSContext *ctx, JSValueConst this_val, int which) {
-    decoder *d = JS_GetOpaque2(ctx, this_val, fn_web.decoder);
+    decoder *d = JS_GetOpaque2(ctx, this_val, class_id);
     if (d == NULL) {
         return JS_EXCEPTION;
     }
@@ -212,7 +218,7 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_decoder_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.decoder,
+        .id = &class_id,
         .class_def = {"TextDecoder", .finalizer = finalize},
         .constructor = construct,
         .members = members,

@@ -1,15 +1,20 @@
 /* The TextEncoder interface: https://encoding.spec.whatwg.org/#interface-textencoder */
-#include "web/internal.h"
+#include "web/encoding/text_coders.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
 
 #include <string.h>
 
-/* An object without state of its own still has a class, for the check of `this`. */
+static JSClassID class_id;
+
+/* The opaque of every encoder: it has no state, but `this` must be checked. */
 static int state;
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
     (void)argc;
     (void)argv;
-    JSValue value = fn_idl_create(ctx, new_target, fn_web.encoder);
+    JSValue value = fn_idl_create(ctx, new_target, class_id);
     if (!JS_IsException(value)) {
         JS_SetOpaque(value, &state);
     }
@@ -17,12 +22,12 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
 }
 
 static JSValue get_encoding(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.encoder) == NULL ? JS_EXCEPTION
-                                                                : JS_NewString(ctx, "utf-8");
+    return JS_GetOpaque2(ctx, this_val, class_id) == NULL ? JS_EXCEPTION
+                                                          : JS_NewString(ctx, "utf-8");
 }
 
 static JSValue encode(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    if (JS_GetOpaque2(ctx, this_val, fn_web.encoder) == NULL) {
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL) {
         return JS_EXCEPTION;
     }
     fn_text text = {0};
@@ -34,7 +39,8 @@ static JSValue encode(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return array;
 }
 
-/* How many whole characters fit: their bytes, and their UTF-16 code units in `units`. */
+/* Counts the whole characters that fit: returns their bytes, and in `units` their UTF-16 code
+ * units. */
 static size_t fitting(const fn_text *text, size_t room, size_t *units) {
     size_t at = 0;
     *units = 0;
@@ -52,7 +58,7 @@ static size_t fitting(const fn_text *text, size_t room, size_t *units) {
 
 static JSValue encode_into(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     fn_text text;
-    if (JS_GetOpaque2(ctx, this_val, fn_web.encoder) == NULL ||
+    if (JS_GetOpaque2(ctx, this_val, class_id) == NULL ||
         fn_idl_need(ctx, "TextEncoder.encodeInto", argc, 2) < 0 ||
         fn_text_usv(ctx, &text, argv[0]) < 0) {
         return JS_EXCEPTION;
@@ -90,7 +96,7 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_encoder_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.encoder,
+        .id = &class_id,
         .class_def = {"TextEncoder"},
         .constructor = construct,
         .members = members,

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define LONGEST 32 /* more than any label */
+#define LONGEST 32 /* longer than any label */
 
 static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\f' || c == '\r';

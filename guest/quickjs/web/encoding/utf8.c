@@ -1,10 +1,11 @@
-/* UTF-8 as the encoding standard decodes it: U+FFFD for each maximal part of a broken sequence. */
-#include "web/internal.h"
+/* UTF-8 as the Encoding standard decodes it: U+FFFD for each maximal part of an invalid sequence.
+ */
+#include "web/encoding/utf8.h"
 
 #include <string.h>
 
-/* How many bytes at `at` form a character; 0 where they are broken, and then `*bad` says how many
- * of them U+FFFD stands for. A sequence that ends with the bytes is broken too. */
+/* How many bytes at `at` form a character; 0 when they are invalid, and then `*bad` is the number
+ * of bytes that one U+FFFD replaces. An incomplete sequence is invalid. */
 static size_t sequence(const uint8_t *at, size_t left, size_t *bad) {
     uint8_t c = at[0];
     uint8_t low = 0x80, high = 0xbf;
@@ -71,7 +72,7 @@ size_t fn_utf8_unfinished(const uint8_t *bytes, size_t len) {
     return 0;
 }
 
-char *fn_utf8_mend(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len) {
+char *fn_utf8_repair(JSContext *ctx, const uint8_t *bytes, size_t len, size_t *out_len) {
     if (len > (SIZE_MAX - 1) / 3) {
         JS_ThrowOutOfMemory(ctx);
         return NULL;
@@ -101,13 +102,13 @@ JSValue fn_utf8_decode(JSContext *ctx, const uint8_t *bytes, size_t len) {
     if (fn_utf8_valid(bytes, len) == len) {
         return JS_NewStringLen(ctx, (const char *)bytes, len);
     }
-    size_t mended_len;
-    char *mended = fn_utf8_mend(ctx, bytes, len, &mended_len);
-    if (mended == NULL) {
+    size_t repaired_len;
+    char *repaired = fn_utf8_repair(ctx, bytes, len, &repaired_len);
+    if (repaired == NULL) {
         return JS_EXCEPTION;
     }
-    JSValue string = JS_NewStringLen(ctx, mended, mended_len);
-    js_free(ctx, mended);
+    JSValue string = JS_NewStringLen(ctx, repaired, repaired_len);
+    js_free(ctx, repaired);
     return string;
 }
 

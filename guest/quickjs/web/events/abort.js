@@ -48,7 +48,7 @@ export class AbortSignal extends EventTarget {
     const wait = toUnsignedLongLong(milliseconds, 'AbortSignal.timeout: the time')
     const signal = new AbortSignal(token)
     setTimeout(
-      () => abortSignal(signal, new DOMException('the time is over', 'TimeoutError')),
+      () => abortSignal(signal, new DOMException('the signal timed out', 'TimeoutError')),
       wait > 2147483646 ? 2147483646 : wait,
     )
     return signal
@@ -82,7 +82,7 @@ function setReason(state, reason) {
     reason === undefined ? new DOMException('the operation was aborted', 'AbortError') : reason
 }
 
-/** Sources of sources count, so that every dependent signal hangs on plain ones alone. */
+/** Flattens sources of sources, so that every dependent signal has only independent sources. */
 function dependOn(sources) {
   const result = new AbortSignal(token)
   const state = stateOf(result)
@@ -133,7 +133,7 @@ export function abortSignal(signal, reason) {
   }
 }
 
-/** A signal that follows `parent`, or nobody. */
+/** A signal that follows `parent`, or none when that is undefined. */
 export function newSignal(parent) {
   return parent === undefined ? new AbortSignal(token) : dependOn([parent])
 }
@@ -141,7 +141,7 @@ export function newSignal(parent) {
 export const isAborted = (signal) => stateOf(signal).aborted
 export const abortReason = (signal) => stateOf(signal).reason
 
-/** Runs once, when the signal is aborted, before its event. */
+/** Runs once, when the signal is aborted and before its event. */
 export function addAbortAlgorithm(signal, algorithm) {
   ArrayPrototypePush(stateOf(signal).algorithms, algorithm)
 }
@@ -164,7 +164,7 @@ setSignalHooks({
   onAbort: addAbortAlgorithm,
 })
 
-/** Calls `algorithm` with the reason when the signal aborts, and at once where it has. */
+/** Calls `algorithm` with the reason when the signal aborts, or at once when it already has. */
 export function whenAborted(signal, algorithm) {
   const state = stateOf(signal)
   if (state.aborted) algorithm(state.reason)

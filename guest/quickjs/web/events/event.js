@@ -19,7 +19,7 @@ export const PHASES = {
 }
 
 export let isEvent
-/** What an Event keeps from scripts. */
+/** The state of an Event that scripts cannot reach. */
 export let stateOf
 
 export class Event {
@@ -127,7 +127,7 @@ export function cancel(state) {
   if (state.cancelable && !state.passive) state.canceled = true
 }
 
-/** False while it is being dispatched. */
+/** False while the event is being dispatched. */
 export function initialize(state, type, bubbles, cancelable) {
   if (state.dispatching) return false
   state.stopped = state.stoppedAtOnce = state.canceled = state.trusted = false

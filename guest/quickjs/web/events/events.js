@@ -1,5 +1,5 @@
 // EventTarget: https://dom.spec.whatwg.org/#interface-eventtarget
-// There is no tree here: the path of an event is its target alone.
+// There is no tree, so the path of an event is only its target.
 
 import { report } from 'fn:web'
 import { defineInterface, isObject, needArguments } from '../idl/idl.js'
@@ -49,7 +49,7 @@ function removeAt(listeners, index) {
   ArrayPrototypeSplice(listeners, index, 1)
 }
 
-/** Set by abort.js: (signal) => its state, throwing for what is none. */
+/** Set by abort.js: (signal) => its state. Throws when it is not a signal. */
 let signalHooks
 export function setSignalHooks(hooks) {
   signalHooks = hooks
@@ -82,7 +82,9 @@ function addListener(target, type, callback, options) {
   }
 }
 
-/** The global scope is a target too, and the one that is meant where `this` is nothing. */
+/**
+ * Listeners of the global scope, which is a target too; `this` may be undefined or null to mean it.
+ */
 const globalListeners = []
 const targetOf = (value) => (value === undefined || value === null ? globalThis : value)
 
@@ -117,7 +119,7 @@ export class EventTarget {
     }
     const state = stateOf(event)
     if (state.dispatching) {
-      throw new DOMException('the event is being dispatched already', 'InvalidStateError')
+      throw new DOMException('the event is already being dispatched', 'InvalidStateError')
     }
     state.trusted = false
     return dispatch(target, event)
@@ -139,7 +141,7 @@ function callListener(target, listener, event) {
   }
 }
 
-/** One pass over the listeners, those for the capturing phase first, as at a target. */
+/** One pass over the listeners; those for the capturing phase come first, as for a target. */
 function invoke(target, event, state, capture) {
   const listeners = listenersOf(target)
   const snapshot = ArrayPrototypeSlice(listeners)
@@ -178,13 +180,13 @@ export function hasListener(target, type) {
   return false
 }
 
-/** Dispatches an event of the platform's own; false where a listener cancelled it. */
+/** Dispatches an event of the platform; false when a listener cancelled it. */
 export function dispatchTrusted(target, event) {
   stateOf(event).trusted = true
   return dispatch(target, event)
 }
 
-/** The same with an event that says nothing but its type. */
+/** The same for an event that has only a type. */
 export function fire(target, type) {
   if (listenersOf(target).length > 0) dispatchTrusted(target, new Event(type))
 }
@@ -194,10 +196,12 @@ function callHandler(handler, target, event) {
 }
 
 /**
- * An event handler attribute such as `onabort` of `object`, the prototype of an interface or the
- * global scope. Its listener takes its place when it is first set, and again after it was null.
+ * Defines an event handler attribute such as `onabort` on `object`, the prototype of an interface
+ * or the global scope. Its listener takes its place in the list when it is set for the first time,
+ * or after it was null.
  *
- * @param hooks `call` in place of calling the handler with the event alone; `added` when one was set
+ * @param hooks `call` replaces the call of the handler with the event; `added` runs when a handler
+ * is set
  */
 export function defineHandler(object, type, { call = callHandler, added } = { __proto__: null }) {
   const name = `on${type}`
@@ -212,7 +216,7 @@ export function defineHandler(object, type, { call = callHandler, added } = { __
     set [name](value) {
       const target = targetOf(this)
       const listeners = listenersOf(target)
-      // [LegacyTreatNonObjectAsNull]: any object will do, and one that is no function is not called.
+      // [LegacyTreatNonObjectAsNull]: any object is accepted, but only a function is called.
       const handler = isObject(value) ? value : null
       const entry = WeakMapPrototypeGet(handlers, target)
       if (entry !== undefined && handler !== null) {

@@ -52,7 +52,7 @@ function toEndings(value) {
   return endings
 }
 
-/** Elements of the sequence, converted one by one; strings only later, when `endings` is known. */
+/** The elements of the sequence, converted one by one; strings later, when `endings` is known. */
 function readParts(parts) {
   const list = []
   if (parts === undefined) return list
@@ -67,7 +67,7 @@ function nativeEndings(text) {
   return StringPrototypeReplaceAll(StringPrototypeReplaceAll(text, '\r\n', '\n'), '\r', '\n')
 }
 
-/** One Uint8Array out of many. */
+/** Joins many Uint8Arrays. */
 export function concatBytes(list) {
   let size = 0
   for (let i = 0; i < list.length; i++) size += TypedArrayPrototypeGetByteLength(list[i])
@@ -148,16 +148,16 @@ export class Blob {
 }
 defineInterface(Blob)
 
-/** A Blob over bytes that nobody else may change. `type` is normalised. */
+/** A Blob over bytes that nothing else may change. `type` is already normalised. */
 export function makeBlob(bytes, type) {
   return new Blob(token, { __proto__: null, bytes, type })
 }
 
-/** Its bytes, not to be changed or shown. */
+/** The bytes of a Blob. The caller must neither change nor expose them. */
 export const blobBytes = (blob) => bytesOf(blob)
 export const blobType = (blob) => typeOf(blob)
 
-/** { name, lastModified } of a File, undefined of anything else. */
+/** { name, lastModified } of a File; undefined for anything else. */
 export let fileState
 
 export class File extends Blob {
@@ -195,13 +195,13 @@ export class File extends Blob {
 }
 defineInterface(File)
 
-/** WebIDL's `long long`; what is out of its range, or no number, becomes 0. */
+/** WebIDL's `long long`; a value that is out of range or not a number becomes 0. */
 function toLongLong(value) {
   const number = MathTrunc(Number(value))
   return number >= -(2 ** 63) && number < 2 ** 63 ? number + 0 : 0
 }
 
-/** A File over bytes that nobody else may change. */
+/** A File over bytes that nothing else may change. */
 export function makeFile(bytes, name, type, lastModified = DateNow()) {
   return new File(token, { __proto__: null, bytes, name, type, lastModified })
 }

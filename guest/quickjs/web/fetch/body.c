@@ -1,7 +1,30 @@
-/* Bodies: what they are made of, and whether they can still be read. */
+/* Bodies: their sources, and whether they can still be read. */
 #include "web/fetch/body.h"
+#include "web/encoding/utf8.h"
+#include "web/fetch/fetch.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/builtin_loader.h"
+#include "web/idl/memory.h"
+#include "web/idl/text.h"
+#include "web/url/url.h"
 
 #include <string.h>
+
+/* Slots of a ReadableStream. The runtime owns them. */
+static JSAtom slot_reader, slot_disturbed;
+
+int fn_body_init(JSContext *ctx) {
+    slot_reader = JS_NewSlot(ctx, "_reader");
+    slot_disturbed = JS_NewSlot(ctx, "_disturbed");
+    if (slot_reader == JS_ATOM_NULL || slot_disturbed == JS_ATOM_NULL) {
+        return -1;
+    }
+    JS_FreeAtom(ctx, slot_reader);
+    JS_FreeAtom(ctx, slot_disturbed);
+    return 0;
+}
 
 static void free_bytes(JSRuntime *rt, fn_bytes *bytes) {
     if (bytes != NULL && --bytes->references == 0) {
@@ -44,7 +67,7 @@ int fn_body_set_bytes(JSContext *ctx, fn_body *body, const uint8_t *bytes, size_
     return 0;
 }
 
-/* What a hook made of a Blob, a FormData or a ReadableStream: { bytes, stream, type }. */
+/* Takes { bytes, stream, type }, which a hook made of a Blob, a FormData or a ReadableStream. */
 static int take_extracted(JSContext *ctx, JSValueConst made, fn_body *body, fn_body_type *type) {
     JSValue stream = JS_GetPropertyStr(ctx, made, "stream");
     JSValue bytes = JS_GetPropertyStr(ctx, made, "bytes");
@@ -81,7 +104,7 @@ static int extract_object(JSContext *ctx, JSValueConst init, fn_body *body, fn_b
     if (fn_buffer_source(ctx, init, &data, &len) == 0) {
         return fn_body_set_bytes(ctx, body, data, len);
     }
-    if (JS_GetClassID(init) == fn_web.params) {
+    if (fn_is_params(init)) {
         JSValue query = fn_params_text(ctx, init);
         int err = JS_IsException(query) ? -1 : extract_text(ctx, query, body, type);
         JS_FreeValue(ctx, query);
@@ -125,14 +148,14 @@ int fn_body_set_type(JSContext *ctx, fn_headers *list, const fn_body_type *type)
 }
 
 static bool is_locked(JSContext *ctx, JSValueConst stream) {
-    JSValue reader = JS_GetSlot(ctx, stream, fn_web.slot_reader);
+    JSValue reader = JS_GetSlot(ctx, stream, slot_reader);
     bool locked = !JS_IsUndefined(reader);
     JS_FreeValue(ctx, reader);
     return locked;
 }
 
 static bool is_disturbed(JSContext *ctx, JSValueConst stream) {
-    JSValue disturbed = JS_GetSlot(ctx, stream, fn_web.slot_disturbed);
+    JSValue disturbed = JS_GetSlot(ctx, stream, slot_disturbed);
     return JS_IsBool(disturbed) && JS_ToBool(ctx, disturbed) > 0;
 }
 
@@ -150,7 +173,7 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
         if (fn_text_usv(ctx, &text, body->value) < 0) {
             return -1;
         }
-        /* A string with lone surrogates is rare: its mended copy takes its place. */
+        /* A string with lone surrogates is rare: its repaired copy replaces it. */
         int err = text.owned == NULL
                       ? 0
                       : fn_body_set_bytes(ctx, body, (const uint8_t *)text.bytes, text.len);
@@ -174,10 +197,10 @@ int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, siz
     return 0;
 }
 
-/* A stream of what is left: nothing, where the body was read natively before. */
+/* A stream of what is left, which is nothing when a method has already read the body. */
 static JSValue make_stream(JSContext *ctx, fn_body *body) {
-    if (body->source == FN_SOURCE_FEED && !body->used) {
-        return fn_hook(ctx, "streamOfFeed", 1, &body->value);
+    if (body->source == FN_SOURCE_HOST && !body->used) {
+        return fn_hook(ctx, "streamOfHostBody", 1, &body->value);
     }
     const uint8_t *bytes = NULL;
     size_t len = 0;
@@ -205,4 +228,198 @@ JSValue fn_body_stream(JSContext *ctx, fn_body *body) {
         body->stream = stream;
     }
     return JS_DupValue(ctx, body->stream);
+}
+
+/* ---- the methods that read a body, and taking a body over */
+
+JSValue fn_rejected(JSContext *ctx) {
+    JSValue error = JS_GetException(ctx);
+    if (JS_IsUncatchableError(error)) {
+        return JS_Throw(ctx, error);
+    }
+    JSValue promise = JS_NewSettledPromise(ctx, true, error);
+    JS_FreeValue(ctx, error);
+    return promise;
+}
+
+static JSValue parse_json(JSContext *ctx, const uint8_t *bytes, size_t len) {
+    if (len >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf) {
+        bytes += 3;
+        len -= 3;
+    }
+    if (fn_utf8_valid(bytes, len) == len) {
+        return JS_ParseJSON(ctx, (const char *)bytes, len, "<body>");
+    }
+    size_t repaired_len;
+    char *repaired = fn_utf8_repair(ctx, bytes, len, &repaired_len);
+    if (repaired == NULL) {
+        return JS_EXCEPTION;
+    }
+    JSValue value = JS_ParseJSON(ctx, repaired, repaired_len, "<body>");
+    js_free(ctx, repaired);
+    return value;
+}
+
+JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
+                        JSValueConst type) {
+    switch (as) {
+    case FN_AS_ARRAY_BUFFER:
+        return fn_array_buffer(ctx, bytes, len);
+    case FN_AS_BYTES:
+        return fn_uint8_array(ctx, bytes, len);
+    case FN_AS_TEXT:
+        return fn_utf8_decode_bom(ctx, bytes, len);
+    case FN_AS_JSON:
+        return parse_json(ctx, bytes, len);
+    default:
+        break;
+    }
+    JSValue array = fn_uint8_array(ctx, bytes, len);
+    if (JS_IsException(array)) {
+        return array;
+    }
+    JSValueConst args[] = {array, type};
+    JSValue made = fn_hook(ctx, as == FN_AS_BLOB ? "makeBlob" : "parseFormData", 2, args);
+    JS_FreeValue(ctx, array);
+    return made;
+}
+
+/* The value of content-type, which only blob() and formData() need. */
+static JSValue content_type(JSContext *ctx, fn_body_as as, fn_headers *headers) {
+    if (as != FN_AS_BLOB && as != FN_AS_FORM_DATA) {
+        return JS_NULL;
+    }
+    size_t len;
+    uint8_t *value = fn_headers_combined(headers, "content-type", 12, &len);
+    if (value == NULL) {
+        return len == SIZE_MAX ? JS_ThrowOutOfMemory(ctx) : JS_NULL;
+    }
+    JSValue string = fn_text_isomorphic(ctx, value, len);
+    fn_free(value);
+    return string;
+}
+
+static JSValue read_now(JSContext *ctx, fn_body *body, fn_body_as as, JSValueConst type) {
+    const uint8_t *bytes = (const uint8_t *)"";
+    size_t len = 0;
+    if (body->source != FN_SOURCE_NULL) {
+        body->used = true;
+        if (fn_body_view_bytes(ctx, body, &bytes, &len) < 0) {
+            return fn_rejected(ctx);
+        }
+    }
+    JSValue value = fn_body_package(ctx, as, bytes, len, type);
+    if (JS_IsException(value)) {
+        return fn_rejected(ctx);
+    }
+    JSValue promise = JS_NewSettledPromise(ctx, false, value);
+    JS_FreeValue(ctx, value);
+    return promise;
+}
+
+JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers) {
+    if (fn_body_unusable(ctx, body)) {
+        JS_ThrowTypeError(ctx, "the body was already read, or its stream is locked");
+        return fn_rejected(ctx);
+    }
+    JSValue type = content_type(ctx, as, headers);
+    if (JS_IsException(type)) {
+        return fn_rejected(ctx);
+    }
+    JSValue promise;
+    if (!JS_IsUndefined(body->stream)) {
+        JSValue how = JS_NewInt32(ctx, as);
+        JSValueConst args[] = {body->stream, how, type};
+        promise = fn_hook(ctx, "consumeStream", 3, args);
+    } else if (body->source == FN_SOURCE_HOST) {
+        body->used = true;
+        promise = fn_host_body_consume(ctx, body->value, as, type);
+    } else {
+        promise = read_now(ctx, body, as, type);
+    }
+    JS_FreeValue(ctx, type);
+    return JS_IsException(promise) ? fn_rejected(ctx) : promise;
+}
+
+int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view) {
+    *view = (fn_body_view){.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED};
+    if (body->source == FN_SOURCE_NULL) {
+        return 0;
+    }
+    if (body->source == FN_SOURCE_HOST || !JS_IsUndefined(body->stream)) {
+        JSValue stream = fn_body_stream(ctx, body);
+        JSValue stream_source =
+            JS_IsException(stream) ? JS_EXCEPTION : fn_stream_source_new(ctx, stream);
+        JS_FreeValue(ctx, stream);
+        if (JS_IsException(stream_source)) {
+            return -1;
+        }
+        view->kind = FN_BODY_STREAM;
+        view->stream_source = stream_source;
+    } else {
+        if (fn_body_view_bytes(ctx, body, &view->bytes, &view->len) < 0) {
+            return -1;
+        }
+        view->kind = FN_BODY_BYTES;
+        view->hold = JS_DupValue(ctx, owner);
+    }
+    body->used = true;
+    return 0;
+}
+
+static int split(JSContext *ctx, fn_body *from, fn_body *to) {
+    JSValue stream = fn_body_stream(ctx, from);
+    JSValue pair = JS_IsException(stream) ? JS_EXCEPTION : fn_hook(ctx, "teeStream", 1, &stream);
+    JS_FreeValue(ctx, stream);
+    if (JS_IsException(pair)) {
+        return -1;
+    }
+    JSValue left = JS_GetPropertyUint32(ctx, pair, 0);
+    JSValue right = JS_GetPropertyUint32(ctx, pair, 1);
+    JS_FreeValue(ctx, pair);
+    if (JS_IsException(left) || JS_IsException(right)) {
+        JS_FreeValue(ctx, left);
+        JS_FreeValue(ctx, right);
+        return -1;
+    }
+    fn_body_free(JS_GetRuntime(ctx), from);
+    from->source = to->source = FN_SOURCE_STREAM;
+    from->stream = left;
+    to->stream = right;
+    return 0;
+}
+
+/* Text and bytes never change, so two bodies can share them. */
+static void share(JSContext *ctx, const fn_body *from, fn_body *to) {
+    to->source = from->source;
+    to->value = JS_DupValue(ctx, from->value);
+    to->bytes = from->bytes;
+    if (to->bytes != NULL) {
+        to->bytes->references++;
+    }
+}
+
+int fn_body_clone(JSContext *ctx, fn_body *from, fn_body *to) {
+    *to = FN_BODY_INIT;
+    if (from->source == FN_SOURCE_HOST || !JS_IsUndefined(from->stream)) {
+        return split(ctx, from, to);
+    }
+    share(ctx, from, to);
+    return 0;
+}
+
+int fn_body_move(JSContext *ctx, fn_body *from, fn_body *to) {
+    *to = FN_BODY_INIT;
+    if (JS_IsUndefined(from->stream)) {
+        share(ctx, from, to);
+        from->used = from->source != FN_SOURCE_NULL;
+        return 0;
+    }
+    JSValue stream = fn_hook(ctx, "proxyStream", 1, &from->stream);
+    if (JS_IsException(stream)) {
+        return -1;
+    }
+    to->source = FN_SOURCE_STREAM;
+    to->stream = stream;
+    return 0;
 }

@@ -1,11 +1,12 @@
 /* Bodies of requests and responses: https://fetch.spec.whatwg.org/#bodies
- * Text and bytes stay what they are until somebody asks for a stream. */
+ * Text and bytes become a stream only when a script asks for one. */
 #ifndef FN_WEB_BODY_H
 #define FN_WEB_BODY_H
 
 #include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
-/* Bytes that several bodies may share; NUL follows them. */
+/* Bytes that several bodies may share, with a NUL after them. */
 typedef struct {
     uint32_t references;
     size_t len;
@@ -14,19 +15,19 @@ typedef struct {
 
 typedef enum {
     FN_SOURCE_NULL,
-    FN_SOURCE_TEXT,   /* a string of the tenant's, encoded when read */
-    FN_SOURCE_BYTES,  /* all there */
-    FN_SOURCE_FEED,   /* comes from the host */
-    FN_SOURCE_STREAM, /* a stream of the tenant's */
+    FN_SOURCE_TEXT,   /* a string of the script, encoded when it is read */
+    FN_SOURCE_BYTES,  /* complete */
+    FN_SOURCE_HOST,   /* received from the host */
+    FN_SOURCE_STREAM, /* a stream of the script */
 } fn_source;
 
 typedef struct {
     fn_source source;
-    bool used;     /* read, and not by way of the stream */
-    JSValue value; /* TEXT: the string. FEED: the feed. Else undefined */
+    bool used;     /* read, but not through the stream */
+    JSValue value; /* TEXT: the string. HOST: the host body. Otherwise undefined */
     fn_bytes *bytes;
-    const char *cstring; /* TEXT that was read natively */
-    JSValue stream;      /* undefined until one was asked for; always there with STREAM */
+    const char *cstring; /* TEXT that C has read */
+    JSValue stream;      /* undefined until a script asks for it; always set for STREAM */
 } fn_body;
 
 typedef enum {
@@ -38,7 +39,7 @@ typedef enum {
     FN_AS_TEXT
 } fn_body_as;
 
-/* What a body says of its type: `text`, or else `value` when that is a string. */
+/* The type of a body: `text`, or else `value` if that is a string. */
 typedef struct {
     const char *text;
     JSValue value;
@@ -51,62 +52,56 @@ typedef struct {
 
 void fn_body_free(JSRuntime *rt, fn_body *body);
 void fn_body_mark(JSRuntime *rt, const fn_body *body, JS_MarkFunc *mark_func);
-/* BodyInit. `type` is to be freed by the caller. 0, or -1 with an exception. */
+/* Extracts a BodyInit. The caller frees `type`. 0, or -1 with an exception. */
 int fn_body_extract(JSContext *ctx, JSValueConst init, fn_body *body, fn_body_type *type);
 int fn_body_set_type(JSContext *ctx, fn_headers *list, const fn_body_type *type);
 int fn_body_set_bytes(JSContext *ctx, fn_body *body, const uint8_t *bytes, size_t len);
-/* bodyUsed; and whether it cannot be read any more. Neither runs any script. */
+/* bodyUsed; and whether the body can no longer be read. Neither runs a script. */
 bool fn_body_used(JSContext *ctx, const fn_body *body);
 bool fn_body_unusable(JSContext *ctx, const fn_body *body);
 /* The body attribute: null or a ReadableStream. */
 JSValue fn_body_stream(JSContext *ctx, fn_body *body);
-/* The bytes of TEXT or BYTES, which stay the body's. 0, or -1 with an exception. */
+/* The bytes of TEXT or BYTES, which the body owns. 0, or -1 with an exception. */
 int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len);
-/* A promise of the whole body. `type` is the value of content-type, or null. */
+/* A promise for the whole body. `type` is the value of content-type, or null. */
 JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers);
 JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
                         JSValueConst type);
-/* Takes a usable body for the host: it is used from then on. `owner` is whose body it is. 0, or -1
- * with an exception. */
+/* Takes a usable body for the host, after which it is used. `owner` is the object of the body. 0,
+ * or -1 with an exception. */
 int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view);
-/* clone(), of a usable body. */
+/* clone() of a usable body. */
 int fn_body_clone(JSContext *ctx, fn_body *from, fn_body *to);
-/* new Request(request): the body goes over, and `from` is used. */
+/* new Request(request): moves the body, after which `from` is used. */
 int fn_body_move(JSContext *ctx, fn_body *from, fn_body *to);
-/* A promise rejected with the pending exception, or JS_EXCEPTION where that cannot be caught. */
+/* A promise rejected with the pending exception, or JS_EXCEPTION when that is uncatchable. */
 JSValue fn_rejected(JSContext *ctx);
 
-/* ---- feed.c: a body as it comes from the host, a request's or a fetched response's */
+/* ---- host_body.c: the body of a request, or of a fetched response, as the host sends it */
 
-JSValue fn_feed_new(JSContext *ctx, fn_body_id id);
-JSValue fn_feed_consume(JSContext *ctx, JSValueConst feed, fn_body_as as, JSValueConst type);
+JSValue fn_host_body_new(JSContext *ctx, fn_body_id id);
+JSValue fn_host_body_consume(JSContext *ctx, JSValueConst host_body, fn_body_as as,
+                             JSValueConst type);
 
-/* ---- feed_read.c, for JS */
+/* ---- for JS */
 
-/* The bytes that are there, null at the end, undefined when there are none yet. */
-JSValue fn_feed_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-/* (feed, callback): called once, from a job, when there is more, an end or an error. */
-JSValue fn_feed_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_feed_pump(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_feed_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+/* The bytes that have arrived; null at the end; undefined when there are none yet. */
+JSValue fn_host_body_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+/* (host_body, callback): calls `callback` once, from a job, when there is more, an end or an error.
+ */
+JSValue fn_host_body_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_host_body_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
-/* ---- fetch.c, for JS */
+/* ---- stream_source.c */
 
-JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-
-/* ---- pump.c */
-
-JSValue fn_pump_new(JSContext *ctx, JSValueConst stream);
-/* Answers a read with bytes; drops them where the pump was cancelled meanwhile. */
-void fn_pump_bytes(JSContext *ctx, JSValueConst pump, const uint8_t *bytes, size_t len);
-/* For JS: the answers of a read. */
-JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
-JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_new(JSContext *ctx, JSValueConst stream);
+/* Answers a read with bytes; drops them when the source was cancelled. */
+void fn_stream_source_bytes(JSContext *ctx, JSValueConst stream_source, const uint8_t *bytes,
+                            size_t len);
+/* For JS: the answers to a read. */
+JSValue fn_stream_source_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
+JSValue fn_stream_source_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv);
 
 #endif

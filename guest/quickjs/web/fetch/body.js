@@ -1,6 +1,6 @@
-// What C asks of JS about bodies: https://fetch.spec.whatwg.org/#bodies
+// Functions about bodies that C calls: https://fetch.spec.whatwg.org/#bodies
 
-import { kindOf, lazy } from 'fn:web'
+import { classOf, lazy } from 'fn:web'
 import { formEntries } from '../idl/lazy-hooks.js'
 import { primordialGlobals } from '../idl/primordials.js'
 import { isStream, isUnusable } from '../streams/streams.js'
@@ -9,11 +9,14 @@ import { parseMimeType, serializeMimeType } from './mime.js'
 
 const { TypeError } = primordialGlobals
 
-/** { stream } or { bytes, type } of a BodyInit that is an object of ours; undefined of any other. */
+/**
+ * { stream } or { bytes, type } of a BodyInit that is an object of the Web APIs; undefined for any
+ * other.
+ */
 export function extractBody(value) {
-  if (kindOf(value) === 'Proxy') return undefined
+  if (classOf(value) === 'Proxy') return undefined
   if (isStream(value)) {
-    if (isUnusable(value)) throw new TypeError('the stream was read already, or is locked')
+    if (isUnusable(value)) throw new TypeError('the stream was already read, or is locked')
     return { __proto__: null, stream: value }
   }
   if (isBlob(value)) return { __proto__: null, bytes: blobBytes(value), type: blobType(value) }
@@ -21,12 +24,12 @@ export function extractBody(value) {
   return entries === undefined ? undefined : lazy('fetch/multipart.js').serializeFormData(entries)
 }
 
-/** The Blob of a body, by the value of its content-type. */
+/** The Blob of a body with the given content-type. */
 export function makeBlob(bytes, contentType) {
   const mime = contentType === null ? undefined : parseMimeType(contentType)
   return newBlob(bytes, mime === undefined ? '' : serializeMimeType(mime))
 }
 
-/** The FormData of a body, by the value of its content-type. */
+/** The FormData of a body with the given content-type. */
 export const parseFormData = (bytes, contentType) =>
   lazy('fetch/multipart.js').parseFormData(bytes, contentType)

@@ -25,7 +25,7 @@ function hexDigit(code) {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
 }
 
-/** The bytes of a string that is ASCII alone, as all of a serialized URL is. */
+/** The bytes of an ASCII string; a serialized URL is one. */
 function percentDecode(text) {
   const size = text.length
   const bytes = new Uint8Array(size)
@@ -45,7 +45,7 @@ function percentDecode(text) {
   return length === size ? bytes : new Uint8Array(TypedArrayPrototypeGetBuffer(bytes), 0, length)
 }
 
-/** What `;base64` at the end of the type leaves of it; undefined where it is not there. */
+/** The type without `;base64` at its end; undefined when it does not end so. */
 function withoutBase64(type) {
   const lower = StringPrototypeToLowerCase(type)
   if (StringPrototypeSlice(lower, -6) !== 'base64') return undefined
@@ -62,7 +62,7 @@ function trimSpaces(text) {
   return StringPrototypeSlice(text, from, to)
 }
 
-/** undefined where it is not base64. */
+/** undefined when the text is not base64. */
 function decodeBase64(bytes) {
   try {
     return Uint8ArrayFromBase64(decodeIsomorphic(bytes))
@@ -72,9 +72,9 @@ function decodeBase64(bytes) {
 }
 
 /**
- * { bytes, type } of what a data: URL holds; undefined where it is broken.
+ * { bytes, type } of the content of a data: URL; undefined when it is invalid.
  *
- * @param href the URL as it is serialized
+ * @param href the serialized URL
  */
 export function readDataUrl(href) {
   const fragment = StringPrototypeIndexOf(href, '#')

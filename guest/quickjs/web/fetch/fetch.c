@@ -1,12 +1,20 @@
-/* fetch, as far as it is C: https://fetch.spec.whatwg.org/#fetch-method
- * The request goes to the host as it is; what comes back becomes a Response. */
+/* The part of fetch that is written in C: https://fetch.spec.whatwg.org/#fetch-method
+ * The host gets the request as it is; its response becomes a Response. */
+#include "web/fetch/fetch.h"
+#include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 #include "web/fetch/request.h"
 #include "web/fetch/response.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/text.h"
 
 #include <string.h>
 
+const fn_web_host *fn_fetch_host;
+
 static fn_request *request_of(JSContext *ctx, int argc, JSValueConst *argv) {
-    return argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.request);
+    return argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_request_class);
 }
 
 JSValue fn_fetch_url(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -21,7 +29,7 @@ JSValue fn_fetch_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return request == NULL ? JS_EXCEPTION : fn_body_stream(ctx, &request->body);
 }
 
-/* undefined where nobody could ever abort it. */
+/* undefined when nothing can ever abort it. */
 JSValue fn_fetch_signal(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
@@ -39,7 +47,7 @@ static int append(JSContext *ctx, fn_headers *headers, const char *name, const c
     return 0;
 }
 
-/* What the cache mode asks of caches on the way: there is none here. */
+/* Headers by which the cache mode controls caches on the path; the worker has no cache. */
 static int add_cache_headers(JSContext *ctx, const fn_request *request) {
     static const char control[] = "cache-control";
     fn_headers *headers = request->headers;
@@ -64,7 +72,8 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     init->headers = request->headers;
     if (strcmp(fn_request_enums[FN_ENUM_CACHE][request->enums[FN_ENUM_CACHE]], "only-if-cached") ==
         0) {
-        JS_ThrowTypeError(ctx, "fetch: nothing is cached, and only-if-cached asks nobody else");
+        JS_ThrowTypeError(
+            ctx, "fetch: the cache mode only-if-cached always fails, since there is no cache");
         JS_FreeCString(ctx, init->method);
         JS_FreeCString(ctx, init->url);
         return 0;
@@ -73,15 +82,15 @@ static uint32_t start(JSContext *ctx, JSValueConst value, const fn_request *requ
     uint32_t number = 0;
     if (init->method != NULL && init->url != NULL && add_cache_headers(ctx, request) == 0 &&
         fn_body_take(ctx, (fn_body *)&request->body, value, &init->body) == 0) {
-        number = fn_web.host->fetch(ctx, init, callback);
+        number = fn_fetch_host->fetch(ctx, init, callback);
     }
     JS_FreeCString(ctx, init->method);
     JS_FreeCString(ctx, init->url);
     return number;
 }
 
-/* (request, callback): the number of the fetch. `callback` is called with (response), or with
- * (undefined, error). */
+/* (request, callback): the number of the fetch. `callback` is called with (response) or (undefined,
+ * error). */
 JSValue fn_fetch_start(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
@@ -100,7 +109,7 @@ JSValue fn_fetch_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     if (argc < 2 || JS_ToUint32(ctx, &number, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    fn_web.host->fetch_cancel(ctx, number, argv[1]);
+    fn_fetch_host->fetch_cancel(ctx, number, argv[1]);
     return JS_UNDEFINED;
 }
 
@@ -139,15 +148,15 @@ static int set_local(JSContext *ctx, fn_response *response, fn_request *request,
     return head != 0 ? (head < 0 ? -1 : 0) : fn_body_set_bytes(ctx, &response->body, data, len);
 }
 
-/* (request, type, bytes): the Response of an URL that holds its own answer; without the bytes where
- * that is HEAD's. */
+/* (request, type, bytes): the Response to a URL that contains its own content; without the bytes
+ * for HEAD. */
 JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     fn_request *request = request_of(ctx, argc, argv);
     if (request == NULL || argc < 3) {
         return JS_EXCEPTION;
     }
-    JSValue value = JS_NewObjectClass(ctx, fn_web.response);
+    JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         return JS_EXCEPTION;
@@ -162,25 +171,25 @@ JSValue fn_fetch_local(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
 /* ---- for the host */
 
 static int set_body(JSContext *ctx, fn_response *response, const fn_fetched *fetched,
-                    JSValue *feed) {
+                    JSValue *host_body) {
     if (fetched->no_body || fn_is_null_body_status(fetched->status)) {
         return 0;
     }
     if (fetched->complete) {
         return fn_body_set_bytes(ctx, &response->body, NULL, 0);
     }
-    *feed = fn_feed_new(ctx, fetched->id);
-    if (JS_IsException(*feed)) {
-        *feed = JS_UNDEFINED;
+    *host_body = fn_host_body_new(ctx, fetched->id);
+    if (JS_IsException(*host_body)) {
+        *host_body = JS_UNDEFINED;
         return -1;
     }
-    response->body.source = FN_SOURCE_FEED;
-    response->body.value = JS_DupValue(ctx, *feed);
+    response->body.source = FN_SOURCE_HOST;
+    response->body.value = JS_DupValue(ctx, *host_body);
     return 0;
 }
 
-JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *feed) {
-    JSValue value = JS_NewObjectClass(ctx, fn_web.response);
+JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *host_body) {
+    JSValue value = JS_NewObjectClass(ctx, fn_response_class);
     fn_response *response = fn_response_attach(ctx, value);
     if (response == NULL) {
         fn_headers_free(fetched->headers);
@@ -195,7 +204,7 @@ JSValue fn_web_response_new(JSContext *ctx, const fn_fetched *fetched, JSValue *
     response->url = JS_NewStringLen(ctx, fetched->url, fetched->url_len);
     response->status_text = JS_NewStringLen(ctx, fetched->status_text, fetched->status_text_len);
     if (JS_IsException(response->url) || JS_IsException(response->status_text) ||
-        set_body(ctx, response, fetched, feed) < 0) {
+        set_body(ctx, response, fetched, host_body) < 0) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }

@@ -1,5 +1,5 @@
 // The fetch method: https://fetch.spec.whatwg.org/#fetch-method
-// What goes over the network is the host's; an URL that holds its own answer is answered here.
+// The host does the network; a URL that contains its own content is answered here.
 
 import { fetchBody, fetchCancel, fetchLocal, fetchSignal, fetchStart, fetchUrl, lazy } from 'fn:web'
 import { whenAborted } from '../events/abort.js'
@@ -20,7 +20,7 @@ function cancelBody(request, reason) {
 
 function fetchDataUrl(request, url) {
   const data = lazy('fetch/data-url.js').readDataUrl(url)
-  if (data === undefined) throw new TypeError('fetch: the data: URL is broken')
+  if (data === undefined) throw new TypeError('fetch: the data: URL is invalid')
   return fetchLocal(request, data.type, data.bytes)
 }
 
@@ -58,7 +58,7 @@ function start(request, resolve, reject) {
     return
   }
   number = fetchByScheme(request, resolve, reject)
-  // The stream of its body, which is read at once, may have aborted it.
+  // The body's stream is read at once, and its source may have aborted the signal.
   if (abortion !== undefined && number !== undefined) fetchCancel(number, abortion.reason)
 }
 

@@ -1,7 +1,7 @@
 // FormData: https://xhr.spec.whatwg.org/#interface-formdata
 
 import { defineInterface, defineIterable, isObject, needArguments } from '../idl/idl.js'
-import { knowFormData } from '../idl/lazy-hooks.js'
+import { registerFormData } from '../idl/lazy-hooks.js'
 import {
   ArrayPrototypePush,
   ArrayPrototypeSplice,
@@ -26,7 +26,7 @@ const toName = (value) => StringPrototypeToWellFormed(`${value}`)
 /** An entry's value: a string, or a File; a Blob becomes a File named `blob`. */
 function toValue(value, filename, named) {
   if (!isBlob(value)) {
-    if (named) throw new TypeError('FormData: a file name needs a Blob')
+    if (named) throw new TypeError('FormData: a file name requires a Blob')
     return toName(value)
   }
   const file = fileState(value)
@@ -39,7 +39,7 @@ export class FormData {
   #entries = []
 
   constructor(form = undefined, _submitter = undefined) {
-    if (form !== undefined) throw new TypeError('FormData: there are no form elements here')
+    if (form !== undefined) throw new TypeError('FormData: form elements are not supported')
   }
 
   static {
@@ -127,7 +127,7 @@ function removeFrom(entries, name, from) {
   }
 }
 
-// The class keeps the state private; scripts see its `next` on a prototype of WebIDL's form.
+// The class keeps the state private; scripts see its `next` on a prototype as WebIDL defines it.
 class FormDataIterator {
   #state
   constructor(entries, kind) {
@@ -176,4 +176,4 @@ export function makeFormData(entries) {
   return data
 }
 
-knowFormData(formEntries)
+registerFormData(formEntries)

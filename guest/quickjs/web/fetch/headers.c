@@ -1,7 +1,20 @@
 /* The Headers interface: https://fetch.spec.whatwg.org/#headers-class */
 #include "web/fetch/headers.h"
+#include "core/host.h"
+#include "web/fetch/fetch.h"
+#include "web/fetch/host.h"
+#include "web/idl/idl.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/memory.h"
+#include "web/idl/pair_iterator.h"
+#include "web/idl/text.h"
 
 #include <string.h>
+#include <strings.h>
+
+#define MAX_NO_CORS_VALUE 128 /* bytes; a longer value is refused */
+
+static JSClassID class_id;
 
 typedef struct {
     fn_headers *list;
@@ -9,7 +22,7 @@ typedef struct {
 } headers_object;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    headers_object *object = JS_GetOpaque(value, fn_web.headers);
+    headers_object *object = JS_GetOpaque(value, class_id);
     if (object != NULL) {
         fn_headers_free(object->list);
         js_free_rt(rt, object);
@@ -17,7 +30,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static headers_object *this_headers(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.headers);
+    return JS_GetOpaque2(ctx, this_val, class_id);
 }
 
 static int attach(JSContext *ctx, JSValueConst value, fn_headers *list, fn_guard guard) {
@@ -31,7 +44,7 @@ static int attach(JSContext *ctx, JSValueConst value, fn_headers *list, fn_guard
 }
 
 JSValue fn_headers_object(JSContext *ctx, fn_headers *list, fn_guard guard) {
-    JSValue value = JS_NewObjectClass(ctx, fn_web.headers);
+    JSValue value = JS_NewObjectClass(ctx, class_id);
     if (!JS_IsException(value) && attach(ctx, value, list, guard) == 0) {
         fn_headers_ref(list);
         return value;
@@ -39,6 +52,157 @@ JSValue fn_headers_object(JSContext *ctx, fn_headers *list, fn_guard guard) {
     JS_FreeValue(ctx, value);
     return JS_EXCEPTION;
 }
+
+/* ---- a header's name and value as a script gives them, checked and normalised */
+
+/* A checked name and value. */
+typedef struct {
+    fn_text name, value;
+    const char *at; /* the value without the white space around it */
+    size_t len;
+} field;
+
+bool fn_is_token(const char *bytes, size_t len) {
+    static const char others[] = "!#$%&'*+-.^_`|~";
+    for (size_t i = 0; i < len; i++) {
+        char c = bytes[i];
+        bool alphanumeric =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!alphanumeric && (c == '\0' || strchr(others, c) == NULL)) {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static void free_field(JSContext *ctx, field *f) {
+    fn_text_free(ctx, &f->name);
+    fn_text_free(ctx, &f->value);
+}
+
+static int check_name(JSContext *ctx, const fn_text *name) {
+    if (!fn_is_token(name->bytes, name->len)) {
+        JS_ThrowTypeError(ctx, "Headers: invalid header name");
+        return -1;
+    }
+    return 0;
+}
+
+static int check_value(JSContext *ctx, field *f) {
+    f->at = f->value.bytes;
+    f->len = f->value.len;
+    while (f->len > 0 && is_space(f->at[0])) {
+        f->at++;
+        f->len--;
+    }
+    while (f->len > 0 && is_space(f->at[f->len - 1])) {
+        f->len--;
+    }
+    if (memchr(f->at, '\0', f->len) != NULL || memchr(f->at, '\r', f->len) != NULL ||
+        memchr(f->at, '\n', f->len) != NULL) {
+        JS_ThrowTypeError(ctx, "Headers: invalid header value");
+        return -1;
+    }
+    return 0;
+}
+
+static int read_field(JSContext *ctx, field *f, JSValueConst name, JSValueConst value) {
+    *f = (field){0};
+    if (fn_text_bytes(ctx, &f->name, name) < 0) {
+        return -1;
+    }
+    if (fn_text_bytes(ctx, &f->value, value) < 0 || check_name(ctx, &f->name) < 0 ||
+        check_value(ctx, f) < 0) {
+        free_field(ctx, f);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- what a request of the mode no-cors may carry:
+ * https://fetch.spec.whatwg.org/#no-cors-safelisted-request-header */
+
+static bool is(const char *name, size_t len, const char *other) {
+    return strlen(other) == len && strncasecmp(name, other, len) == 0;
+}
+
+static bool is_no_cors_name(const char *name, size_t len) {
+    return is(name, len, "accept") || is(name, len, "accept-language") ||
+           is(name, len, "content-language") || is(name, len, "content-type");
+}
+
+static bool has_unsafe_byte(const uint8_t *value, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if ((value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f ||
+            (value[i] != '\0' && strchr("\"():<>?@[\\]{}", value[i]) != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_language(const uint8_t *value, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = value[i];
+        bool alphanumeric =
+            (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!alphanumeric && (c == '\0' || strchr(" *,-.;=", c) == NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_form_type(const uint8_t *value, size_t len) {
+    const uint8_t *end = memchr(value, ';', len);
+    const char *type = (const char *)value;
+    len = end == NULL ? len : (size_t)(end - value);
+    while (len > 0 && (type[len - 1] == ' ' || type[len - 1] == '\t')) {
+        len--;
+    }
+    return is(type, len, "application/x-www-form-urlencoded") ||
+           is(type, len, "multipart/form-data") || is(type, len, "text/plain");
+}
+
+static bool is_no_cors_field(const char *name, size_t name_len, const uint8_t *value, size_t len) {
+    if (len > MAX_NO_CORS_VALUE || !is_no_cors_name(name, name_len)) {
+        return false;
+    }
+    if (is(name, name_len, "accept-language") || is(name, name_len, "content-language")) {
+        return is_language(value, len);
+    }
+    return !has_unsafe_byte(value, len) &&
+           (is(name, name_len, "accept") || is_form_type(value, len));
+}
+
+int fn_headers_keep_no_cors(JSContext *ctx, fn_headers *list) {
+    for (size_t i = 0; i < fn_headers_count(list);) {
+        const char *name;
+        const uint8_t *value;
+        size_t name_len, len;
+        fn_headers_at(list, i, &name, &name_len, &value, &len);
+        uint8_t *all = fn_headers_combined(list, name, name_len, &len);
+        if (all == NULL) {
+            JS_ThrowOutOfMemory(ctx);
+            return -1;
+        }
+        bool keep = is_no_cors_field(name, name_len, all, len);
+        fn_free(all);
+        if (keep) {
+            i++;
+        } else if (fn_headers_delete(list, name, name_len) != 0) {
+            JS_ThrowOutOfMemory(ctx);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- the interface */
 
 static int throw_memory(JSContext *ctx, int err) {
     if (err != 0) {
@@ -56,8 +220,9 @@ static int writable(JSContext *ctx, const headers_object *object) {
     return 0;
 }
 
-/* 1 where the guard lets this change pass in silence without doing it, or -1 with an exception. */
-static int ignores(JSContext *ctx, const headers_object *object, const fn_field *f, bool set) {
+/* Returns 1 when the guard ignores this change silently, 0 when it does not, or -1 with an
+ * exception. */
+static int ignores(JSContext *ctx, const headers_object *object, const field *f, bool set) {
     if (object->guard != FN_GUARD_REQUEST_NO_CORS) {
         return 0;
     }
@@ -71,12 +236,12 @@ static int ignores(JSContext *ctx, const headers_object *object, const fn_field 
     size_t name_len;
     uint8_t *all = NULL;
     if (err == 0) {
-        /* The list lower-cased the name. */
+        /* The list stores names in lower case. */
         fn_headers_at(trial, fn_headers_count(trial) - 1, &name, &name_len, &last, &len);
         all = fn_headers_combined(trial, name, name_len, &len);
     }
     int result = all == NULL ? throw_memory(ctx, UV_ENOMEM)
-                             : !fn_no_cors_field(f->name.bytes, f->name.len, all, len);
+                             : !is_no_cors_field(f->name.bytes, f->name.len, all, len);
     fn_free(all);
     fn_headers_free(trial);
     return result;
@@ -84,14 +249,14 @@ static int ignores(JSContext *ctx, const headers_object *object, const fn_field 
 
 static int add_pair(JSContext *ctx, void *opaque, JSValueConst name, JSValueConst value,
                     bool replace) {
-    (void)replace; /* byte strings have one spelling */
-    fn_field f;
-    if (fn_field_read(ctx, &f, name, value) < 0) {
+    (void)replace; /* a ByteString has only one spelling */
+    field f;
+    if (read_field(ctx, &f, name, value) < 0) {
         return -1;
     }
     int err = throw_memory(
         ctx, fn_headers_append(opaque, f.name.bytes, f.name.len, (const uint8_t *)f.at, f.len));
-    fn_field_free(ctx, &f);
+    free_field(ctx, &f);
     return err;
 }
 
@@ -112,7 +277,7 @@ int fn_headers_default_type(JSContext *ctx, fn_headers *list, const char *type, 
 }
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
-    JSValue value = fn_idl_create(ctx, new_target, fn_web.headers);
+    JSValue value = fn_idl_create(ctx, new_target, class_id);
     if (JS_IsException(value)) {
         return value;
     }
@@ -132,9 +297,9 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
 static JSValue append(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                       int set) {
     headers_object *object = this_headers(ctx, this_val);
-    fn_field f;
+    field f;
     if (object == NULL || fn_idl_need(ctx, set ? "Headers.set" : "Headers.append", argc, 2) < 0 ||
-        fn_field_read(ctx, &f, argv[0], argv[1]) < 0) {
+        read_field(ctx, &f, argv[0], argv[1]) < 0) {
         return JS_EXCEPTION;
     }
     int err = writable(ctx, object);
@@ -146,7 +311,7 @@ static JSValue append(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
             ctx, set ? fn_headers_set(object->list, f.name.bytes, f.name.len, value, f.len)
                      : fn_headers_append(object->list, f.name.bytes, f.name.len, value, f.len));
     }
-    fn_field_free(ctx, &f);
+    free_field(ctx, &f);
     return err < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
@@ -181,13 +346,13 @@ static JSValue by_name(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
         return JS_EXCEPTION;
     }
     JSValue result = JS_EXCEPTION;
-    if (fn_field_name(ctx, &name) == 0) {
+    if (check_name(ctx, &name) == 0) {
         if (op == BY_NAME_GET) {
             result = get(ctx, object->list, &name);
         } else if (op == BY_NAME_HAS) {
             result = JS_NewBool(ctx, fn_headers_has(object->list, name.bytes, name.len));
         } else if (object->guard == FN_GUARD_REQUEST_NO_CORS &&
-                   !fn_no_cors_name(name.bytes, name.len)) {
+                   !is_no_cors_name(name.bytes, name.len)) {
             result = JS_UNDEFINED;
         } else if (writable(ctx, object) == 0 &&
                    throw_memory(ctx, fn_headers_delete(object->list, name.bytes, name.len)) == 0) {
@@ -222,8 +387,8 @@ static JSValue get_set_cookie(JSContext *ctx, JSValueConst this_val, int argc, J
     return array;
 }
 
-int fn_headers_pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]) {
-    headers_object *object = JS_GetOpaque(target, fn_web.headers);
+static int pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]) {
+    headers_object *object = JS_GetOpaque(target, class_id);
     const fn_order *order = fn_headers_sorted(object->list);
     if (order == NULL) {
         return throw_memory(ctx, UV_ENOMEM);
@@ -257,13 +422,13 @@ static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     (void)argv;
     return this_headers(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_new(ctx, this_val, FN_PAIRS_HEADERS, (fn_pair_kind)kind);
+               : fn_pair_iterator_new(ctx, this_val, FN_PAIRS_HEADERS, (fn_pair_kind)kind);
 }
 
 static JSValue for_each(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     return this_headers(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_for_each(ctx, this_val, FN_PAIRS_HEADERS, argc, argv);
+               : fn_pair_for_each(ctx, this_val, FN_PAIRS_HEADERS, argc, argv);
 }
 
 static const JSCFunctionListEntry members[] = {
@@ -282,17 +447,18 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_headers_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.headers,
+        .id = &class_id,
         .class_def = {"Headers", .finalizer = finalize},
         .constructor = construct,
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    if (fn_idl_define(ctx, &interface) < 0) {
+    if (fn_pair_iterator_init(ctx, FN_PAIRS_HEADERS, pair_at) < 0 ||
+        fn_idl_define(ctx, &interface) < 0) {
         return -1;
     }
-    JSValue proto = JS_GetClassProto(ctx, fn_web.headers);
-    int err = fn_idl_alias(ctx, proto, "entries", fn_web.symbol_iterator);
+    JSValue proto = JS_GetClassProto(ctx, class_id);
+    int err = fn_idl_alias(ctx, proto, "entries", fn_intrinsics.symbol_iterator);
     JS_FreeValue(ctx, proto);
     return err;
 }

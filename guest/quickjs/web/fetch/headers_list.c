@@ -1,10 +1,14 @@
-/* A header list: entries in order, their bytes in one growing block. Counted, since a Request or a
- * Response and its Headers object share one. */
+/* A header list: entries in order, their bytes in one growing block. It is reference-counted, since
+ * a Request or a Response and its Headers object share one. */
+#include "core/host.h"
 #include "web/fetch/headers.h"
+#include "web/fetch/host.h"
+#include "web/idl/memory.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit comes long before */
+#define MAX_BYTES (1u << 30) /* offsets are 32-bit; the memory limit is far lower */
 
 typedef struct {
     uint32_t name, name_len, value, value_len;
@@ -16,8 +20,13 @@ struct fn_headers {
     uint32_t used, size; /* of data */
     entry *entries;
     uint8_t *data;
-    fn_order sorted; /* without entries when outdated */
+    fn_order sorted; /* without entries when out of date */
 };
+
+static void free_order(fn_order *order) {
+    fn_free(order->entries);
+    *order = (fn_order){0};
+}
 
 fn_headers *fn_headers_new(void) {
     fn_headers *headers = fn_alloc(sizeof(*headers));
@@ -34,7 +43,7 @@ fn_headers *fn_headers_ref(fn_headers *headers) {
 
 void fn_headers_free(fn_headers *headers) {
     if (headers != NULL && --headers->references == 0) {
-        fn_order_free(&headers->sorted);
+        free_order(&headers->sorted);
         fn_free(headers->entries);
         fn_free(headers->data);
         fn_free(headers);
@@ -42,14 +51,7 @@ void fn_headers_free(fn_headers *headers) {
 }
 
 static void outdated(fn_headers *headers) {
-    fn_order_free(&headers->sorted);
-}
-
-const fn_order *fn_headers_sorted(fn_headers *headers) {
-    if (headers->sorted.entries == NULL && fn_order_make(headers, &headers->sorted) != 0) {
-        return NULL;
-    }
-    return &headers->sorted;
+    free_order(&headers->sorted);
 }
 
 static int reserve(fn_headers *headers, size_t bytes) {
@@ -126,7 +128,7 @@ int fn_headers_append(fn_headers *headers, const char *name, size_t name_len, co
     return 0;
 }
 
-/* What was removed stays in the block until half of it is waste; then all is copied. */
+/* Removed bytes stay in the block until half of it is waste; then the block is copied. */
 static int compact(fn_headers *headers) {
     size_t live = 0;
     for (uint32_t i = 0; i < headers->count; i++) {
@@ -155,7 +157,7 @@ static int compact(fn_headers *headers) {
     return 0;
 }
 
-/* Removes the entries of a name from `from` on. */
+/* Removes the entries of a name, starting at `from`. */
 static void remove_from(fn_headers *headers, uint32_t from, const char *name, size_t len) {
     uint32_t end = from;
     for (uint32_t i = from; i < headers->count; i++) {
@@ -233,4 +235,141 @@ fn_headers *fn_headers_copy(const fn_headers *headers) {
         }
     }
     return copy;
+}
+
+/* ---- the list as scripts see it: sorted by name, the values of a name joined, each cookie alone
+ */
+
+typedef struct {
+    const char *name;
+    size_t len;
+    uint32_t index;
+} key;
+
+static int compare_keys(const void *left, const void *right) {
+    const key *a = left;
+    const key *b = right;
+    int order = memcmp(a->name, b->name, a->len < b->len ? a->len : b->len);
+    if (order != 0) {
+        return order;
+    }
+    if (a->len != b->len) {
+        return a->len < b->len ? -1 : 1;
+    }
+    return a->index < b->index ? -1 : 1;
+}
+
+static bool same_key(const key *a, const key *b) {
+    return a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
+}
+
+static bool is_cookie(const key *k) {
+    return k->len == 10 && memcmp(k->name, "set-cookie", 10) == 0;
+}
+
+static void fill_order(const fn_headers *headers, key *keys, size_t all, fn_order *order) {
+    for (size_t i = 0; i < all; i++) {
+        const uint8_t *value;
+        size_t value_len;
+        keys[i].index = (uint32_t)i;
+        fn_headers_at(headers, i, &keys[i].name, &keys[i].len, &value, &value_len);
+    }
+    qsort(keys, all, sizeof(*keys), compare_keys);
+    for (size_t i = 0; i < all; i++) {
+        order->entries[i] = keys[i].index;
+        if (i == 0 || is_cookie(&keys[i]) || !same_key(&keys[i - 1], &keys[i])) {
+            order->stops[order->count++] = (uint32_t)i;
+        }
+    }
+    order->stops[order->count] = (uint32_t)all;
+}
+
+static int make_order(const fn_headers *headers, fn_order *order) {
+    size_t all = fn_headers_count(headers);
+    key *keys = fn_alloc((all + 1) * sizeof(*keys));
+    uint32_t *both = fn_alloc((2 * all + 1) * sizeof(*both));
+    if (keys == NULL || both == NULL) {
+        fn_free(keys);
+        fn_free(both);
+        return UV_ENOMEM;
+    }
+    *order = (fn_order){.entries = both, .stops = both + all};
+    fill_order(headers, keys, all, order);
+    fn_free(keys);
+    return 0;
+}
+
+const fn_order *fn_headers_sorted(fn_headers *headers) {
+    if (headers->sorted.entries == NULL && make_order(headers, &headers->sorted) != 0) {
+        return NULL;
+    }
+    return &headers->sorted;
+}
+
+static void append_bytes(uint8_t *out, size_t *end, const void *bytes, size_t len) {
+    if (len > 0) {
+        memcpy(out + *end, bytes, len);
+    }
+    *end += len;
+}
+
+/* Reads only the entries of this step: a search of the whole list for each would be quadratic. */
+uint8_t *fn_order_join(const fn_headers *headers, const fn_order *order, uint32_t stop,
+                       size_t *len) {
+    const uint32_t *from = order->entries + order->stops[stop];
+    const uint32_t *to = order->entries + order->stops[stop + 1];
+    size_t total = 0, name_len, value_len, end = 0;
+    const char *name;
+    const uint8_t *value;
+    for (const uint32_t *at = from; at < to; at++) {
+        fn_headers_at(headers, *at, &name, &name_len, &value, &value_len);
+        total += value_len + 2;
+    }
+    uint8_t *out = fn_alloc(total);
+    for (const uint32_t *at = from; out != NULL && at < to; at++) {
+        fn_headers_at(headers, *at, &name, &name_len, &value, &value_len);
+        append_bytes(out, &end, ", ", at == from ? 0 : 2);
+        append_bytes(out, &end, value, value_len);
+    }
+    *len = end;
+    return out;
+}
+
+uint8_t *fn_headers_combined(const fn_headers *headers, const char *name, size_t name_len,
+                             size_t *len) {
+    size_t total = 0, found = 0;
+    const char *n;
+    const uint8_t *v;
+    size_t n_len, v_len;
+    *len = 0;
+    for (size_t i = 0; i < fn_headers_count(headers); i++) {
+        fn_headers_at(headers, i, &n, &n_len, &v, &v_len);
+        if (n_len == name_len && memcmp(n, name, n_len) == 0) {
+            total += v_len + (found > 0 ? 2 : 0);
+            found++;
+        }
+    }
+    if (found == 0) {
+        return NULL;
+    }
+    uint8_t *out = fn_alloc(total + 1);
+    if (out == NULL) {
+        *len = SIZE_MAX;
+        return NULL;
+    }
+    size_t end = 0;
+    for (size_t i = 0; i < fn_headers_count(headers); i++) {
+        fn_headers_at(headers, i, &n, &n_len, &v, &v_len);
+        if (n_len == name_len && memcmp(n, name, n_len) == 0) {
+            if (end > 0 || found == 0) {
+                memcpy(out + end, ", ", 2);
+                end += 2;
+            }
+            memcpy(out + end, v, v_len);
+            end += v_len;
+            found = 0;
+        }
+    }
+    *len = end;
+    return out;
 }

@@ -1,13 +1,32 @@
-/* A body as it comes from the host, a request's or a fetched response's: a queue of bytes that one
- * reader empties, which is either a promise of all of it or a stream. */
-#include "web/fetch/host_body.h"
+/* The body of a request, or of a fetched response, as the host sends it: a queue of bytes with one
+ * reader, which is either a promise for all of it or a stream. */
+#include "core/host.h"
+#include "web/fetch/body.h"
+#include "web/fetch/fetch.h"
+#include "web/fetch/host.h"
+#include "web/idl/buffer_source.h"
 
 #include <string.h>
 
-#define CREDIT_PART (64 * 1024) /* a quarter of what the host may have under way */
+#define CREDIT_PART (64 * 1024) /* a quarter of the bytes that the host may have in flight */
+
+typedef struct {
+    fn_body_id id;
+    bool ended, failed, cancelled;
+    bool collecting; /* `resolve` and `reject` wait for the end */
+    fn_body_as as;
+    uint8_t *bytes;
+    size_t start, len, size; /* bytes[start .. start + len) are queued */
+    size_t unreported;       /* collected, but not yet reported to the host */
+    JSValue error;
+    JSValue resolve, reject, type;
+    JSValue waiter; /* undefined, or called on the next change */
+} host_body;
+
+static JSClassID class_id;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f != NULL) {
         JS_FreeValueRT(rt, f->error);
         JS_FreeValueRT(rt, f->resolve);
@@ -20,7 +39,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f != NULL) {
         JS_MarkValue(rt, f->error, mark_func);
         JS_MarkValue(rt, f->resolve, mark_func);
@@ -30,47 +49,48 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
     }
 }
 
-int fn_feed_init(JSContext *ctx) {
-    static const JSClassDef definition = {"Feed", .finalizer = finalize, .gc_mark = mark};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.feed);
-    return JS_NewClass(JS_GetRuntime(ctx), fn_web.feed, &definition);
+int fn_host_body_init(JSContext *ctx) {
+    static const JSClassDef definition = {"HostBody", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &class_id);
+    return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
-JSValue fn_feed_new(JSContext *ctx, fn_body_id id) {
-    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.feed);
-    fn_feed *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
+JSValue fn_host_body_new(JSContext *ctx, fn_body_id id) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
+    host_body *f = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*f));
     if (f == NULL) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
-    *f = (fn_feed){.id = id,
-                   .error = JS_UNDEFINED,
-                   .resolve = JS_UNDEFINED,
-                   .reject = JS_UNDEFINED,
-                   .type = JS_UNDEFINED,
-                   .waiter = JS_UNDEFINED};
+    *f = (host_body){.id = id,
+                     .error = JS_UNDEFINED,
+                     .resolve = JS_UNDEFINED,
+                     .reject = JS_UNDEFINED,
+                     .type = JS_UNDEFINED,
+                     .waiter = JS_UNDEFINED};
     JS_SetOpaque(value, f);
     return value;
 }
 
-void fn_feed_consumed(JSContext *ctx, const fn_feed *f, size_t len) {
+/* Reports to the host that bytes left the queue. */
+static void consumed(JSContext *ctx, const host_body *f, size_t len) {
     if (len > 0) {
-        fn_web.host->body_consumed(ctx, f->id, len);
+        fn_fetch_host->body_consumed(ctx, f->id, len);
     }
 }
 
-/* Bytes of a body that is collected whole leave the queue at once, but credit goes in large parts:
- * most bodies end before any is needed. */
-static void collected(JSContext *ctx, fn_feed *f, size_t len) {
+/* Bytes of a body that is collected whole leave the queue at once, but credit is returned in large
+ * parts, since most bodies end before any is needed. */
+static void collected(JSContext *ctx, host_body *f, size_t len) {
     f->unreported += len;
     if (f->unreported >= CREDIT_PART) {
-        fn_feed_consumed(ctx, f, f->unreported);
+        consumed(ctx, f, f->unreported);
         f->unreported = 0;
     }
 }
 
-/* Room for `len` more behind what is there, and for a NUL. */
-static int reserve(JSContext *ctx, fn_feed *f, size_t len) {
+/* Makes room for `len` more bytes and a NUL. */
+static int reserve(JSContext *ctx, host_body *f, size_t len) {
     if (f->start > 0 && (f->len == 0 || f->start > f->size / 2)) {
         memmove(f->bytes, f->bytes + f->start, f->len);
         f->start = 0;
@@ -95,10 +115,10 @@ static int reserve(JSContext *ctx, fn_feed *f, size_t len) {
     return 0;
 }
 
-/* Settles what waits for the whole: a job, since the promise's resolution may run scripts. */
+/* Settles the promise for the whole body. Runs as a job, since resolving it may run scripts. */
 static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
-    fn_feed *f = JS_GetOpaque(argv[0], fn_web.feed);
+    host_body *f = JS_GetOpaque(argv[0], class_id);
     JSValue value = f->failed ? JS_Throw(ctx, JS_DupValue(ctx, f->error)) : JS_UNDEFINED;
     if (!f->failed) {
         if (reserve(ctx, f, 0) == 0) {
@@ -129,7 +149,8 @@ static JSValue wake(JSContext *ctx, int argc, JSValueConst *argv) {
     return JS_Call(ctx, argv[0], JS_UNDEFINED, 0, NULL);
 }
 
-int fn_feed_changed(JSContext *ctx, JSValueConst value, fn_feed *f) {
+/* Notifies the reader of a change. 0, or -1 with an exception. */
+static int changed(JSContext *ctx, JSValueConst value, host_body *f) {
     if (f->collecting) {
         if (!f->ended && !f->failed) {
             return 0;
@@ -147,8 +168,8 @@ int fn_feed_changed(JSContext *ctx, JSValueConst value, fn_feed *f) {
     return err;
 }
 
-int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+int fn_host_body_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed || f->cancelled || len == 0) {
         return 0;
     }
@@ -160,32 +181,32 @@ int fn_feed_push(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_
     if (f->collecting) {
         collected(ctx, f, len);
     }
-    return fn_feed_changed(ctx, value, f);
+    return changed(ctx, value, f);
 }
 
-int fn_feed_end(JSContext *ctx, JSValueConst value) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+int fn_host_body_end(JSContext *ctx, JSValueConst value) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed) {
         return 0;
     }
     f->ended = true;
-    return fn_feed_changed(ctx, value, f);
+    return changed(ctx, value, f);
 }
 
-int fn_feed_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+int fn_host_body_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f == NULL || f->ended || f->failed) {
         return 0;
     }
     f->failed = true;
     f->error = JS_DupValue(ctx, error);
-    return fn_feed_changed(ctx, value, f);
+    return changed(ctx, value, f);
 }
 
-JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
-    fn_feed *f = JS_GetOpaque(value, fn_web.feed);
+JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
+    host_body *f = JS_GetOpaque(value, class_id);
     if (f->failed) {
-        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller makes a rejection of it */
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller turns it into a rejection */
     }
     JSValue functions[2];
     JSValue promise = JS_NewPromiseCapability(ctx, functions);
@@ -198,9 +219,97 @@ JSValue fn_feed_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSVal
     f->as = as;
     f->collecting = true;
     collected(ctx, f, f->len);
-    if (fn_feed_changed(ctx, value, f) < 0) {
+    if (changed(ctx, value, f) < 0) {
         JS_FreeValue(ctx, promise);
         return JS_EXCEPTION;
     }
     return promise;
+}
+
+/* ---- for JS: reads the body chunk by chunk */
+
+/* The result of a read when there are no bytes. */
+static JSValue without_bytes(JSContext *ctx, const host_body *f) {
+    if (f->failed) {
+        return JS_Throw(ctx, JS_DupValue(ctx, f->error));
+    }
+    return f->ended ? JS_NULL : JS_UNDEFINED;
+}
+
+JSValue fn_host_body_read(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    host_body *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (f->len == 0) {
+        return without_bytes(ctx, f);
+    }
+    JSValue array = fn_uint8_array(ctx, f->bytes + f->start, f->len);
+    if (!JS_IsException(array)) {
+        size_t len = f->len;
+        f->start = f->len = 0;
+        consumed(ctx, f, len);
+    }
+    return array;
+}
+
+/* (host_body, stream_source): passes the queued bytes to the response that the source belongs to.
+ * The result is as for hostBodyRead. */
+JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    host_body *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (f->len == 0) {
+        return without_bytes(ctx, f);
+    }
+    /* The source may ask for more before it returns, so the queue gives up these bytes first. */
+    uint8_t *bytes = f->bytes;
+    size_t start = f->start, len = f->len, size = f->size;
+    f->bytes = NULL;
+    f->start = f->len = f->size = 0;
+    fn_stream_source_bytes(ctx, argv[1], bytes + start, len);
+    consumed(ctx, f, len);
+    if (f->bytes == NULL) {
+        f->bytes = bytes;
+        f->size = size;
+    } else {
+        js_free(ctx, bytes);
+    }
+    return JS_TRUE;
+}
+
+JSValue fn_host_body_wait(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    host_body *f = argc < 2 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    JS_FreeValue(ctx, f->waiter);
+    f->waiter = JS_DupValue(ctx, argv[1]);
+    if ((f->len > 0 || f->ended || f->failed) && changed(ctx, argv[0], f) < 0) {
+        return JS_EXCEPTION;
+    }
+    return JS_UNDEFINED;
+}
+
+JSValue fn_host_body_cancel(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    host_body *f = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
+    if (f == NULL) {
+        return JS_EXCEPTION;
+    }
+    if (!f->cancelled) {
+        size_t len = f->len;
+        bool open = !f->ended && !f->failed;
+        f->cancelled = true;
+        f->start = f->len = 0;
+        consumed(ctx, f, len);
+        if (open) {
+            fn_fetch_host->body_cancelled(ctx, f->id);
+        }
+    }
+    return JS_UNDEFINED;
 }

@@ -33,7 +33,7 @@ function trimEnd(text) {
   return StringPrototypeSlice(text, 0, to)
 }
 
-/** A quoted string from `at`, which stands on the quote: [value, position behind it]. */
+/** A quoted string whose quote is at `at`: [value, position after it]. */
 function readQuoted(text, at) {
   let value = ''
   let i = at + 1
@@ -83,7 +83,7 @@ function readParameters(text, from, parameters) {
   }
 }
 
-/** A MIME type that stands alone; undefined where it is none. */
+/** A single MIME type; undefined when it is invalid. */
 export function parseSingleMimeType(input) {
   const text = trimSpace(input)
   const slash = StringPrototypeIndexOf(text, '/')
@@ -103,7 +103,7 @@ export function parseSingleMimeType(input) {
   }
 }
 
-/** Values of a combined header, split at commas outside of quotes. */
+/** The values of a combined header, split at commas outside of quotes. */
 function splitValues(text) {
   const values = []
   let from = 0
@@ -118,7 +118,7 @@ function splitValues(text) {
   return values
 }
 
-/** "Extract a MIME type": the last of several counts; undefined where none parses. */
+/** "Extract a MIME type": the last valid one wins; undefined when none parses. */
 export function parseMimeType(header) {
   const values = splitValues(header)
   let found

@@ -1,4 +1,4 @@
-// FormData on the wire: multipart/form-data (RFC 7578, as HTML and Fetch write and read it) and
+// Serialized FormData: multipart/form-data (RFC 7578, as HTML and Fetch write and read it) and
 // application/x-www-form-urlencoded.
 
 import {
@@ -32,7 +32,7 @@ function escapeName(name) {
   return StringPrototypeReplaceAll(StringPrototypeReplaceAll(breaks, '\r', '%0D'), '"', '%22')
 }
 
-/** Every kind of line break becomes CRLF. */
+/** Turns every kind of line break into CRLF. */
 function normalizeBreaks(text) {
   const plain = StringPrototypeReplaceAll(StringPrototypeReplaceAll(text, '\r\n', '\n'), '\r', '\n')
   return StringPrototypeReplaceAll(plain, '\n', '\r\n')
@@ -75,7 +75,7 @@ const LF = 10
 const isBreak = (bytes, at) => bytes[at] === CR && bytes[at + 1] === LF
 const isBlank = (byte) => byte === 32 || byte === 9
 
-/** Reads `name="..."` and the like; undefined where there is none. */
+/** Reads `name="..."` and similar parameters; undefined when it is missing. */
 function readParameter(bytes, cursor, end, name) {
   const start = `${name}="`
   if (decodeIsomorphic(part(bytes, cursor.at, MathMin(cursor.at + start.length, end))) !== start) {
@@ -126,7 +126,7 @@ function readDisposition(bytes, from, end, head) {
 
 const SEMICOLON = encodeUtf8(';')
 
-/** The header lines of a part; `cursor` ends behind the empty line. */
+/** Reads the header lines of a part; `cursor` ends after the empty line. */
 function readHead(bytes, cursor, size) {
   const head = { __proto__: null, name: undefined, filename: undefined, type: undefined }
   for (;;) {
@@ -205,15 +205,15 @@ function parseUrlencoded(bytes) {
   return entries
 }
 
-/** The FormData that a body stands for, by the value of its content-type. */
+/** The FormData of a body with the given content-type. */
 export function parseFormData(bytes, contentType) {
   const mime = contentType === null ? undefined : parseMimeType(contentType)
   const kind = mime === undefined ? '' : essence(mime)
   if (kind === 'multipart/form-data') {
     const boundary = mime.parameters.boundary
-    if (boundary === undefined) throw new TypeError('the content-type names no boundary')
+    if (boundary === undefined) throw new TypeError('the content-type has no boundary')
     return makeFormData(parseMultipart(bytes, boundary))
   }
   if (kind === 'application/x-www-form-urlencoded') return makeFormData(parseUrlencoded(bytes))
-  throw new TypeError('the content-type is not that of form data')
+  throw new TypeError('the content-type is not a form data type')
 }

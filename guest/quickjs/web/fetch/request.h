@@ -1,8 +1,10 @@
-/* A Request, for the files that make it, show it to scripts, and feed it from the host. */
+/* A Request, for the files that create it, show it to scripts, and fill its body from the host. */
 #ifndef FN_WEB_REQUEST_H
 #define FN_WEB_REQUEST_H
 
 #include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
 /* Enumerations of RequestInit, in the order of fn_request_enums. */
 typedef enum {
@@ -14,47 +16,37 @@ typedef enum {
     FN_ENUM_COUNT
 } fn_request_enum;
 
-/* Their values, NULL behind the last. */
+/* Their values; the last is followed by NULL. */
 extern const char *const *const fn_request_enums[FN_ENUM_COUNT];
 
 typedef struct {
     JSValue method, url;
     fn_headers *headers;
-    JSValue headers_object; /* undefined until asked for */
+    JSValue headers_object; /* undefined until it is used */
     fn_guard guard;
     fn_body body;
-    JSValue feed;   /* where the host's bytes go; undefined: it sent all, or is not the host's */
-    bool from_host; /* its signal may abort by itself */
-    JSValue signal; /* undefined until asked for */
-    JSValue abort_reason; /* aborted before that; else uninitialized */
+    JSValue host_body; /* takes the host's bytes; undefined: the host has sent all, or it is not the
+                          host's request */
+    bool from_host;    /* the host may abort its signal */
+    JSValue signal;    /* undefined until it is used */
+    JSValue abort_reason; /* aborted before `signal` was used; otherwise uninitialized */
     uint8_t enums[FN_ENUM_COUNT];
     bool keepalive;
-    JSValue referrer, integrity; /* undefined: about:client, empty */
+    JSValue referrer, integrity; /* undefined: about:client, and empty */
 } fn_request;
 
-/* RequestInit, its members read in the order of their names; undefined where one is not there. */
-typedef struct {
-    bool given; /* has any member */
-    JSValue body, duplex, headers, integrity, keepalive, method, referrer, signal, window;
-    int enums[FN_ENUM_COUNT]; /* -1: not there */
-} fn_request_dict;
+extern JSClassID fn_request_class;
 
-/* To be freed in either case. 0, or -1 with an exception. */
-int fn_request_dict_read(JSContext *ctx, JSValueConst init, fn_request_dict *m);
-void fn_request_dict_free(JSContext *ctx, fn_request_dict *m);
-
-/* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
+/* Takes ownership of `value`. NULL with an exception, and `value` freed, when out of memory. */
 fn_request *fn_request_attach(JSContext *ctx, JSValue value);
-/* The signal attribute; borrowed is not: the caller frees it. */
+/* The signal attribute. The caller frees it. */
 JSValue fn_request_signal(JSContext *ctx, fn_request *request);
-/* An AbortSignal that follows another, or nobody where that is undefined. */
+/* An AbortSignal that follows `parent`, or none when that is undefined. */
 JSValue fn_request_new_signal(JSContext *ctx, JSValueConst parent);
-/* All but headers, body and signal. */
+/* Copies all but headers, body and signal. */
 void fn_request_copy_plain(JSContext *ctx, const fn_request *from, fn_request *to);
-/* new Request(input, init), on an empty request. */
-int fn_request_fill(JSContext *ctx, fn_request *request, JSValueConst input, JSValueConst init);
-
-extern const JSCFunctionListEntry fn_request_members[];
-extern const int fn_request_member_count;
+/* new Request(input, init), for an empty request. */
+int fn_request_construct(JSContext *ctx, fn_request *request, JSValueConst input,
+                         JSValueConst init);
 
 #endif

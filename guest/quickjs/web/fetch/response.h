@@ -1,8 +1,10 @@
-/* A Response, for the files that make it, show it to scripts, and read it for the host. */
+/* A Response, for the files that create it, show it to scripts, and read it for the host. */
 #ifndef FN_WEB_RESPONSE_H
 #define FN_WEB_RESPONSE_H
 
 #include "web/fetch/body.h"
+#include "web/fetch/headers.h"
+#include "web/fetch/host.h"
 
 typedef enum { FN_RESPONSE_DEFAULT, FN_RESPONSE_BASIC, FN_RESPONSE_ERROR } fn_response_type;
 
@@ -12,19 +14,16 @@ typedef struct {
     bool redirected;
     fn_guard guard;
     fn_headers *headers;
-    JSValue headers_object; /* undefined until asked for */
-    JSValue status_text;    /* a string, or undefined for an empty one */
+    JSValue headers_object; /* undefined until it is used */
+    JSValue status_text;    /* a string; undefined when empty */
     JSValue url;            /* the same */
     fn_body body;
 } fn_response;
 
-/* Takes over `value`; NULL with an exception, and `value` freed, where there is no memory. */
+extern JSClassID fn_response_class;
+
+/* Takes ownership of `value`. NULL with an exception, and `value` freed, when out of memory. */
 fn_response *fn_response_attach(JSContext *ctx, JSValue value);
 bool fn_is_null_body_status(int status);
-/* Reads a ResponseInit. 0, or -1 with an exception. */
-int fn_response_apply(JSContext *ctx, fn_response *response, JSValueConst init);
-
-extern const JSCFunctionListEntry fn_response_members[];
-extern const int fn_response_member_count;
 
 #endif

@@ -1,15 +1,22 @@
-/* Reads the stream of a body for the host, a chunk at a time. */
+/* Reads a body's stream for the host, chunk by chunk. */
+#include "core/host.h"
 #include "web/fetch/body.h"
+#include "web/fetch/fetch.h"
+#include "web/fetch/host.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/builtin_loader.h"
+
+static JSClassID class_id;
 
 typedef struct {
     JSValue stream;
-    JSValue reader; /* undefined until the first chunk is asked for */
+    JSValue reader; /* undefined until the first read */
     fn_body_id id;
-    bool waiting; /* an answer is owed */
-} pump;
+    bool waiting; /* a read is pending */
+} stream_source;
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    stream_source *p = JS_GetOpaque(value, class_id);
     if (p != NULL) {
         JS_FreeValueRT(rt, p->stream);
         JS_FreeValueRT(rt, p->reader);
@@ -18,33 +25,33 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+    stream_source *p = JS_GetOpaque(value, class_id);
     if (p != NULL) {
         JS_MarkValue(rt, p->stream, mark_func);
         JS_MarkValue(rt, p->reader, mark_func);
     }
 }
 
-int fn_pump_init(JSContext *ctx) {
-    static const JSClassDef definition = {"Pump", .finalizer = finalize, .gc_mark = mark};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.pump);
-    return JS_NewClass(JS_GetRuntime(ctx), fn_web.pump, &definition);
+int fn_stream_source_init(JSContext *ctx) {
+    static const JSClassDef definition = {"StreamSource", .finalizer = finalize, .gc_mark = mark};
+    JS_NewClassID(JS_GetRuntime(ctx), &class_id);
+    return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
-JSValue fn_pump_new(JSContext *ctx, JSValueConst stream) {
-    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.pump);
-    pump *p = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*p));
+JSValue fn_stream_source_new(JSContext *ctx, JSValueConst stream) {
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
+    stream_source *p = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*p));
     if (p == NULL) {
         JS_FreeValue(ctx, value);
         return JS_EXCEPTION;
     }
-    *p = (pump){.stream = JS_DupValue(ctx, stream), .reader = JS_UNDEFINED};
+    *p = (stream_source){.stream = JS_DupValue(ctx, stream), .reader = JS_UNDEFINED};
     JS_SetOpaque(value, p);
     return value;
 }
 
-/* The first chunk: the stream gets its reader. */
-static int open_reader(JSContext *ctx, pump *p) {
+/* The first read gets a reader for the stream. */
+static int open_reader(JSContext *ctx, stream_source *p) {
     if (!JS_IsUndefined(p->reader)) {
         return 0;
     }
@@ -56,10 +63,10 @@ static int open_reader(JSContext *ctx, pump *p) {
     return 0;
 }
 
-int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+int fn_web_stream_source_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
+    stream_source *p = JS_GetOpaque(value, class_id);
     if (p == NULL || p->waiting) {
-        JS_ThrowInternalError(ctx, "not a pump, or one that was asked already");
+        JS_ThrowInternalError(ctx, "not a stream source, or a read is already pending");
         return -1;
     }
     p->id = id;
@@ -78,13 +85,13 @@ int fn_web_pump_next(JSContext *ctx, JSValueConst value, fn_body_id id) {
         return -1;
     }
     p->waiting = false;
-    fn_web.host->pump_error(ctx, id, error);
+    fn_fetch_host->stream_error(ctx, id, error);
     JS_FreeValue(ctx, error);
     return 0;
 }
 
-int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
-    pump *p = JS_GetOpaque(value, fn_web.pump);
+int fn_web_stream_source_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
+    stream_source *p = JS_GetOpaque(value, class_id);
     if (p == NULL) {
         return 0;
     }
@@ -95,8 +102,8 @@ int fn_web_pump_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) 
     return JS_IsException(result) ? -1 : 0;
 }
 
-static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
-    pump *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.pump);
+static stream_source *waiting_source(JSContext *ctx, int argc, JSValueConst *argv) {
+    stream_source *p = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (p == NULL || !p->waiting) {
         return NULL; /* cancelled meanwhile */
     }
@@ -104,8 +111,8 @@ static pump *waiting_pump(JSContext *ctx, int argc, JSValueConst *argv) {
     return p;
 }
 
-/* What is no bytes breaks the body, and ends the stream that gave it. */
-static void refuse_chunk(JSContext *ctx, const pump *p) {
+/* A chunk that is not bytes fails the body and cancels the stream. */
+static void refuse_chunk(JSContext *ctx, const stream_source *p) {
     fn_body_id id = p->id;
     JS_ThrowTypeError(ctx, "a chunk of the body is not a Uint8Array");
     JSValue error = JS_GetException(ctx);
@@ -115,21 +122,22 @@ static void refuse_chunk(JSContext *ctx, const pump *p) {
         JS_FreeValue(ctx, JS_GetException(ctx));
     }
     JS_FreeValue(ctx, result);
-    fn_web.host->pump_error(ctx, id, error);
+    fn_fetch_host->stream_error(ctx, id, error);
     JS_FreeValue(ctx, error);
 }
 
-void fn_pump_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
-    pump *p = waiting_pump(ctx, 1, &value);
+void fn_stream_source_bytes(JSContext *ctx, JSValueConst value, const uint8_t *bytes, size_t len) {
+    stream_source *p = waiting_source(ctx, 1, &value);
     if (p != NULL) {
-        fn_web.host->pump_chunk(ctx, p->id, bytes, len);
+        fn_fetch_host->stream_chunk(ctx, p->id, bytes, len);
     }
 }
 
-/* (pump, chunk): true when another chunk is to be read first, since this one is empty. */
-JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+/* (stream_source, chunk): true when the chunk is empty, so that another must be read first. */
+JSValue fn_stream_source_chunk(JSContext *ctx, JSValueConst this_val, int argc,
+                               JSValueConst *argv) {
     (void)this_val;
-    pump *p = waiting_pump(ctx, argc, argv);
+    stream_source *p = waiting_source(ctx, argc, argv);
     if (p == NULL) {
         return JS_FALSE;
     }
@@ -144,24 +152,25 @@ JSValue fn_pump_chunk(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
         p->waiting = true;
         return JS_TRUE;
     }
-    fn_web.host->pump_chunk(ctx, p->id, bytes, len);
+    fn_fetch_host->stream_chunk(ctx, p->id, bytes, len);
     return JS_FALSE;
 }
 
-JSValue fn_pump_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_stream_source_end(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    pump *p = waiting_pump(ctx, argc, argv);
+    stream_source *p = waiting_source(ctx, argc, argv);
     if (p != NULL) {
-        fn_web.host->pump_end(ctx, p->id);
+        fn_fetch_host->stream_end(ctx, p->id);
     }
     return JS_UNDEFINED;
 }
 
-JSValue fn_pump_error(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_stream_source_error(JSContext *ctx, JSValueConst this_val, int argc,
+                               JSValueConst *argv) {
     (void)this_val;
-    pump *p = waiting_pump(ctx, argc, argv);
+    stream_source *p = waiting_source(ctx, argc, argv);
     if (p != NULL) {
-        fn_web.host->pump_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
+        fn_fetch_host->stream_error(ctx, p->id, argc > 1 ? argv[1] : JS_UNDEFINED);
     }
     return JS_UNDEFINED;
 }

@@ -1,9 +1,8 @@
-// What structuredClone makes of a value: https://html.spec.whatwg.org/#safe-passing-of-structured-data
+// structuredClone: https://html.spec.whatwg.org/#safe-passing-of-structured-data
 
-import { isOutOfBounds, kindOf } from 'fn:web'
+import { classOf, isOutOfBounds } from 'fn:web'
 import { blobBytes, blobType, fileState, isBlob, makeBlob, makeFile } from '../fetch/blob.js'
 import { cloneCryptoKey, isCryptoKey } from '../idl/lazy-hooks.js'
-import { isPlatformObject } from '../idl/platform.js'
 import {
   ArrayBufferPrototypeGetByteLength,
   ArrayBufferPrototypeGetDetached,
@@ -40,6 +39,7 @@ import {
   TypedArrayPrototypeGetTag,
   TypedArrayPrototypeSet,
 } from '../idl/primordials.js'
+import { isPlatformObject } from './platform.js'
 
 const {
   Array,
@@ -89,7 +89,7 @@ function hide(object, key, value) {
 function fillProperties(from, to, state) {
   const keys = ObjectKeys(from)
   for (let i = 0; i < keys.length; i++) {
-    // A getter that ran before may have removed it.
+    // A getter that ran before may have removed the property.
     if (ObjectPrototypeHasOwnProperty(from, keys[i])) {
       define(to, keys[i], clone(from[keys[i]], state))
     }
@@ -136,10 +136,10 @@ export function cloneBuffer(from) {
   return to
 }
 
-/** A view that follows the length of its resizable buffer goes on doing so. */
+/** A view that tracks the length of its resizable buffer; so must its clone. */
 function tracksLength(buffer, offset, size) {
   return (
-    kindOf(buffer) === 'ArrayBuffer' &&
+    classOf(buffer) === 'ArrayBuffer' &&
     ArrayBufferPrototypeGetResizable(buffer) &&
     offset + size === ArrayBufferPrototypeGetByteLength(buffer)
   )
@@ -200,7 +200,7 @@ const leaves = {
   Other: cloneOther,
 }
 
-/** What holds other values: made empty, and filled when its turn comes. */
+/** Objects that contain other values are created empty and filled later. */
 const branches = {
   __proto__: null,
   Array: { __proto__: null, make: (from) => new Array(from.length), fill: fillProperties },
@@ -232,18 +232,18 @@ function clone(value, state) {
   if (typeof value === 'function') throw refuse('a function')
   if (typeof value !== 'object' || value === null) return value
   if (MapPrototypeHas(state.seen, value)) return MapPrototypeGet(state.seen, value)
-  const to = cloneObject(value, kindOf(value), state)
+  const to = cloneObject(value, classOf(value), state)
   MapPrototypeSet(state.seen, value, to)
   return to
 }
 
-/** So much of the queue that is done with stays in it. */
+/** Entries of the queue that are done are removed in batches of this size. */
 const BATCH = 4000
 const MAX_DEPTH = 20_000
 
 const newState = () => ({ __proto__: null, seen: new Map(), pending: [], depth: 0 })
 
-/** Without recursion, so that depth costs memory only. */
+/** Uses a queue and no recursion, so that depth costs only memory. */
 function cloneAll(value, state) {
   const result = clone(value, state)
   const { pending } = state
@@ -261,7 +261,7 @@ function cloneAll(value, state) {
 /**
  * The clone of a value.
  *
- * @param given what stands for objects that are not cloned: transferred ones
+ * @param given replacements for objects that are not cloned, because they are transferred
  */
 export function cloneValue(value, given = []) {
   const state = newState()

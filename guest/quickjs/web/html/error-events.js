@@ -1,4 +1,4 @@
-// ErrorEvent and PromiseRejectionEvent, as scripts make them and as the scope is told of errors.
+// ErrorEvent and PromiseRejectionEvent, for scripts, and for reports of uncaught errors.
 
 import { errorText } from 'fn:web'
 import { cancel, Event, stateOf } from '../events/event.js'
@@ -80,7 +80,7 @@ defineInterface(PromiseRejectionEvent, { __proto__: null, global: false })
 
 const POSITION = /([^\s(]+):(\d+):(\d+)\)?$/m
 
-/** Where the topmost frame of a stack lies. */
+/** The position of the topmost frame of a stack. */
 function positionOf(stack) {
   const found = stack === undefined ? null : RegExpPrototypeExec(POSITION, stack)
   return found === null
@@ -88,7 +88,7 @@ function positionOf(stack) {
     : { __proto__: null, filename: found[1], lineno: Number(found[2]), colno: Number(found[3]) }
 }
 
-/** Tells the scope's listeners of an exception; true where one of them took it on itself. */
+/** Dispatches an uncaught exception to the scope; true when a listener cancelled the event. */
 export function dispatchError(error) {
   const { message, stack } = errorText(error)
   const init = { ...positionOf(stack), __proto__: null, cancelable: true, error }
@@ -96,7 +96,7 @@ export function dispatchError(error) {
   return !dispatchTrusted(globalThis, new ErrorEvent('error', init))
 }
 
-/** The handler `onerror` of the scope takes what happened apart, and true cancels. */
+/** The scope's handler `onerror` gets the parts of the error; it cancels by returning true. */
 export function callErrorHandler(handler, target, event) {
   const state = errorStateOf(event)
   const args =
@@ -107,10 +107,10 @@ export function callErrorHandler(handler, target, event) {
   if (result === (state !== undefined)) cancel(stateOf(event))
 }
 
-// What was told to be unhandled, and has no handler yet.
+// Promises that were reported as unhandled and still have no handler.
 const unhandled = new WeakSet()
 
-/** True where a listener took the rejection on itself. */
+/** True when a listener cancelled the event. */
 export function dispatchRejection(promise, reason, handled) {
   if (handled && !WeakSetPrototypeDelete(unhandled, promise)) return false
   const init = { __proto__: null, cancelable: !handled, promise, reason }

@@ -1,4 +1,4 @@
-// The global scope as an EventTarget, and what it is told of errors that nothing caught:
+// The global scope as an EventTarget, and its reports of uncaught errors:
 // https://html.spec.whatwg.org/#runtime-script-errors
 
 import { lazy } from 'fn:web'
@@ -16,10 +16,10 @@ defineHandler(globalThis, 'error', {
 defineHandler(globalThis, 'unhandledrejection')
 defineHandler(globalThis, 'rejectionhandled')
 
-// What a listener for errors throws is not told to the listeners for errors.
+// An exception of an error listener is not reported to the error listeners again.
 let reporting = false
 
-/** true where a listener took the error on itself: it is not to be logged then. */
+/** True when a listener cancelled the event: then the error is not logged. */
 export function reportException(error) {
   if (reporting || !hasListener(globalThis, 'error')) return undefined
   reporting = true
@@ -31,8 +31,8 @@ export function reportException(error) {
 }
 
 /**
- * The same for a promise: rejected without a handler, or (`handled`) given one after all. undefined
- * where nobody listens.
+ * The same for a promise that was rejected without a handler, or (`handled`) got one later.
+ * undefined when there is no listener.
  */
 export function promiseEvent(promise, reason, handled) {
   const wanted = hasListener(globalThis, handled ? 'rejectionhandled' : 'unhandledrejection')

@@ -1,5 +1,7 @@
 /* Functions and small objects of the global scope. */
-#include "web/internal.h"
+#include "core/host.h"
+#include "web/html/html.h"
+#include "web/idl/idl.h"
 
 static JSValue microtask(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
@@ -37,7 +39,7 @@ static JSValue report_error(JSContext *ctx, JSValueConst this_val, int argc, JSV
     return JS_UNDEFINED;
 }
 
-/* The engine's own, behind WebIDL's count of arguments. */
+/* The engine's function, with WebIDL's check of the number of arguments. */
 static JSValue base64(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                       int magic, JSValueConst *engine) {
     (void)this_val;
@@ -63,16 +65,9 @@ static JSValue get_self(JSContext *ctx, JSValueConst this_val) {
     return JS_GetGlobalObject(ctx);
 }
 
-int fn_globals_replace(JSContext *ctx, const char *name, JSValueConst value) {
-    JSValue global = JS_GetGlobalObject(ctx);
-    int err = JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, value), JS_PROP_C_W_E);
-    JS_FreeValue(ctx, global);
-    return err < 0 ? -1 : 0;
-}
-
 static JSValue set_self(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
     (void)this_val;
-    return fn_globals_replace(ctx, "self", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    return fn_idl_replace(ctx, "self", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry functions[] = {
@@ -81,7 +76,8 @@ static const JSCFunctionListEntry functions[] = {
     FN_ATTRIBUTE("self", get_self, set_self),
 };
 
-/* The engine has one of its own, which reports no errors; a lazy property cannot take its place. */
+/* Removes the engine's own function, which does not report errors: a lazy property cannot replace
+ * an existing one. */
 static int remove_engine_function(JSContext *ctx, JSValueConst global) {
     JSAtom name = JS_NewAtom(ctx, "queueMicrotask");
     int err = name == JS_ATOM_NULL ? -1 : JS_DeleteProperty(ctx, global, name, 0);

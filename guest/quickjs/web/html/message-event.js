@@ -16,7 +16,7 @@ const toUSVString = (value) => StringPrototypeToWellFormed(`${value}`)
 
 function toSource(value) {
   if (value === null || value === undefined) return null
-  // A window and a service worker would do as well; there are none here.
+  // The source may also be a window or a service worker, which do not exist here.
   if (!isPort(value)) throw new TypeError('MessageEvent: the source is not a MessagePort')
   return value
 }
@@ -24,7 +24,8 @@ function toSource(value) {
 function toPorts(value) {
   const ports = []
   forEachValue(value, 'MessageEvent: ports', (port) => {
-    if (!isPort(port)) throw new TypeError('MessageEvent: ports holds what is no MessagePort')
+    if (!isPort(port))
+      throw new TypeError('MessageEvent: ports contains a value that is not a MessagePort')
     ArrayPrototypePush(ports, port)
   })
   return ObjectFreeze(ports)

@@ -2,7 +2,7 @@
 
 import { defineHandler, dispatchTrusted, EventTarget, fire } from '../events/events.js'
 import { defineInterface, isObject, needArguments, toDictionary } from '../idl/idl.js'
-import { knowPorts } from '../idl/lazy-hooks.js'
+import { registerPorts } from '../idl/lazy-hooks.js'
 import {
   ArrayPrototypeIncludes,
   ArrayPrototypePush,
@@ -22,14 +22,14 @@ let endOf
 let setEnd
 
 /**
- * One end of a channel. It goes from port to port when these are transferred; what was sent to it
- * waits in it until its port is started.
+ * One end of a channel. It moves from port to port when ports are transferred. Messages wait in it
+ * until its port is started.
  */
 function newEnd() {
   return { __proto__: null, other: null, port: null, started: false, queue: [] }
 }
 
-/** In a task of its own, which belongs to whoever sent the message. */
+/** Runs as its own task, in the async context of the sender. */
 function schedule(end, message) {
   setTimeout(() => {
     if (end.port === null) return
@@ -45,7 +45,7 @@ function deliver(port, { data, ports }) {
   )
 }
 
-/** An array as a sequence that no tenant's iterator comes into. */
+/** An array as a sequence, without the iterator that a script may have replaced. */
 function listed(array) {
   let at = 0
   const next = () =>
@@ -80,7 +80,8 @@ function close(port) {
 /** postMessage(message, transfer) or postMessage(message, { transfer }). */
 function readTransfer(value) {
   if (value === undefined || value === null) return []
-  if (!isObject(value)) throw new TypeError('MessagePort.postMessage: the options are no object')
+  if (!isObject(value))
+    throw new TypeError('MessagePort.postMessage: the options are not an object')
   const what = 'MessagePort.postMessage: transfer'
   if (value[SymbolIterator] !== undefined && value[SymbolIterator] !== null) {
     return readObjects(value, what)
@@ -170,7 +171,7 @@ export class MessageChannel {
 }
 defineInterface(MessageChannel, { __proto__: null, global: false })
 
-/** The new port takes over the end, with what waits in it, and is not started. */
+/** The new port takes the end of the channel with its waiting messages, and is not started. */
 function transferOf(port) {
   if (!isPort(port)) return undefined
   const to = newPort(null)
@@ -191,4 +192,4 @@ function transferOf(port) {
   }
 }
 
-knowPorts(isPort, transferOf)
+registerPorts(isPort, transferOf)

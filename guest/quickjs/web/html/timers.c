@@ -1,6 +1,8 @@
-/* setTimeout and setInterval on the worker's loop. Each timer carries the async context in which it
- * was set, and goes with that invocation. */
-#include "web/internal.h"
+/* setTimeout and setInterval on the worker's loop. Each timer keeps the async context in which it
+ * was set, and ends with that invocation. */
+#include "core/host.h"
+#include "web/html/html.h"
+#include "web/idl/idl.h"
 
 #include <string.h>
 
@@ -10,21 +12,22 @@ typedef struct timer {
     uv_timer_t handle;
     JSContext *ctx;
     uint32_t id;
-    struct timer *next; /* in its bucket */
+    struct timer *next; /* in the same bucket */
     JSValue async;
     JSValue func;
-    uint64_t interval; /* ms; 0: once */
+    uint64_t interval; /* ms; 0: runs once */
     bool closing;
     int argc;
     JSValue argv[];
 } timer;
 
-/* By id; as many buckets as there ever were timers, or twice that. */
+/* By id. There are as many buckets as the highest number of timers so far, up to a factor of two.
+ */
 static struct {
     timer **buckets;
     uint32_t size;
     uint32_t count;
-    uint32_t sweep_at; /* count at which ended invocations are looked for */
+    uint32_t sweep_at; /* at this count, timers of ended invocations are removed */
     uint32_t last_id;
 } timers;
 
@@ -41,7 +44,7 @@ static void on_closed(uv_handle_t *handle) {
     js_free(t->ctx, t);
 }
 
-/* Takes a timer out of the table and lets go of all but its memory, which libuv still needs. */
+/* Removes a timer from the table and frees everything but its memory, which libuv still needs. */
 static void close_timer(timer **link) {
     timer *t = *link;
     JSContext *ctx = t->ctx;
@@ -71,7 +74,7 @@ static void sweep(void) {
     timers.sweep_at = timers.count * 2 < MIN_BUCKETS ? MIN_BUCKETS : timers.count * 2;
 }
 
-/* Room for one more. */
+/* Makes room for one more. */
 static int reserve(JSContext *ctx) {
     if (timers.count >= timers.sweep_at && timers.size > 0) {
         sweep();
@@ -97,7 +100,7 @@ static int reserve(JSContext *ctx) {
     return 0;
 }
 
-/* libuv's clock counts whole milliseconds, so that a wait may be up to one too short. */
+/* libuv counts whole milliseconds, so a timer may fire up to one too early. */
 static uint64_t at_least(uint64_t ms) {
     return ms > 0 ? ms + 1 : 0;
 }
@@ -126,7 +129,7 @@ static void on_timer(uv_timer_t *handle) {
     }
     JS_FreeValue(ctx, func);
     JS_FreeValue(ctx, async);
-    /* The callback may have cleared it, and even that memory may be gone. */
+    /* The callback may have cleared the timer, whose memory may be freed. */
     timer *still = *find(id);
     if (still != NULL) {
         uv_update_time(still->handle.loop);
@@ -134,7 +137,7 @@ static void on_timer(uv_timer_t *handle) {
     }
 }
 
-/* The delay as WebIDL's `long`: NaN and negative ones are 0, larger ones wrap. */
+/* The delay as WebIDL's `long`: NaN and negative values become 0, larger ones wrap. */
 static int read_delay(JSContext *ctx, int argc, JSValueConst *argv, uint64_t *ms) {
     int32_t delay = 0;
     if (argc > 1 && JS_ToInt32(ctx, &delay, argv[1]) < 0) {
@@ -160,7 +163,7 @@ static JSValue run_string(JSContext *ctx, JSValueConst this_val, int argc, JSVal
     return result;
 }
 
-/* A function, or one that runs what else was given as a string, where strings may be run. */
+/* Returns a function, or one that runs the given string if strings may be run as code. */
 static JSValue read_handler(JSContext *ctx, const char *name, JSValueConst handler) {
     if (JS_IsFunction(ctx, handler)) {
         return JS_DupValue(ctx, handler);
@@ -176,7 +179,7 @@ static JSValue read_handler(JSContext *ctx, const char *name, JSValueConst handl
     return function;
 }
 
-/* Takes over `func`. */
+/* Takes ownership of `func`. */
 static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *argv) {
     int extra = argc > 2 ? argc - 2 : 0;
     timer *t = js_mallocz(ctx, sizeof(*t) + (size_t)extra * sizeof(JSValue));
@@ -212,7 +215,8 @@ static JSValue set_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValu
         return JS_EXCEPTION;
     }
     if (loop == NULL) {
-        return JS_ThrowInternalError(ctx, "%s: there is no loop yet", name);
+        return JS_ThrowInternalError(ctx, "%s: timers cannot be set before the worker has started",
+                                     name);
     }
     if (argc > 1000) {
         return JS_ThrowRangeError(ctx, "%s: too many arguments", name);

@@ -1,7 +1,7 @@
 // structuredClone with transfer:
 // https://html.spec.whatwg.org/#structuredserializewithtransfer
 
-import { detach, kindOf } from 'fn:web'
+import { classOf, detach } from 'fn:web'
 import { forEachValue, isObject, needArguments, toDictionary } from '../idl/idl.js'
 import { portTransfer } from '../idl/lazy-hooks.js'
 import {
@@ -18,13 +18,13 @@ const { TypeError } = primordialGlobals
 export function readObjects(iterable, what) {
   const list = []
   forEachValue(iterable, what, (value) => {
-    if (!isObject(value)) throw new TypeError(`${what} holds what is no object`)
+    if (!isObject(value)) throw new TypeError(`${what} contains a value that is not an object`)
     ArrayPrototypePush(list, value)
   })
   return list
 }
 
-/** It is copied, since there is no way back where the rest turns out not to be clonable. */
+/** Copies the buffer, since a transfer could not be undone if the rest cannot be cloned. */
 function bufferTransfer(buffer) {
   return {
     __proto__: null,
@@ -38,22 +38,22 @@ function bufferTransfer(buffer) {
 }
 
 function transferOf(value) {
-  const kind = kindOf(value)
+  const kind = classOf(value)
   if (kind === 'ArrayBuffer') return bufferTransfer(value)
   const transfer = kind === 'Object' ? (portTransfer(value) ?? streamTransfer(value)) : undefined
-  if (transfer === undefined) throw refuse('an object that is to be transferred')
+  if (transfer === undefined) throw refuse('an object of the transfer list')
   return transfer
 }
 
 /**
- * { value, transferred }: the clone, and what now stands for each object of the list. Nothing is
- * taken from its owner before all the rest could be cloned.
+ * { value, transferred }: the clone, and the replacement of each transferred object. Nothing is
+ * taken from its owner before everything else has been cloned.
  */
 export function cloneWithTransfer(value, list) {
   const transfers = []
   for (let i = 0; i < list.length; i++) {
     for (let k = 0; k < i; k++) {
-      if (list[k] === list[i]) throw refuse('an object that is to be transferred twice')
+      if (list[k] === list[i]) throw refuse('an object that is listed twice for transfer')
     }
     ArrayPrototypePush(transfers, transferOf(list[i]))
   }

@@ -1,9 +1,11 @@
 /* BufferSource arguments, and buffers made of bytes. */
-#include "web/internal.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/class_of.h"
+#include "web/idl/intrinsics.h"
 
 #include <string.h>
 
-/* A number that a getter of the engine's gives. */
+/* Calls a getter of the engine that returns a number. */
 static int view_number(JSContext *ctx, JSValueConst view, JSValueConst getter, size_t *number) {
     JSValue value = JS_Call(ctx, getter, view, 0, NULL);
     int64_t n = 0;
@@ -13,7 +15,7 @@ static int view_number(JSContext *ctx, JSValueConst view, JSValueConst getter, s
     return err;
 }
 
-/* What lies inside the buffer as it is now; a part that is outside is empty. */
+/* The bytes inside the buffer at its current size; a part that lies outside is empty. */
 static int inside(JSContext *ctx, JSValueConst buffer, size_t offset, size_t part, uint8_t **bytes,
                   size_t *len) {
     size_t whole;
@@ -30,12 +32,12 @@ static int inside(JSContext *ctx, JSValueConst buffer, size_t offset, size_t par
 
 static int data_view(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t *len) {
     size_t offset, part;
-    JSValue buffer = JS_Call(ctx, fn_web.view_get[0], value, 0, NULL);
+    JSValue buffer = JS_Call(ctx, fn_intrinsics.view_get[0], value, 0, NULL);
     if (JS_IsException(buffer)) {
         return -1;
     }
-    if (view_number(ctx, value, fn_web.view_get[1], &offset) < 0 ||
-        view_number(ctx, value, fn_web.view_get[2], &part) < 0) {
+    if (view_number(ctx, value, fn_intrinsics.view_get[1], &offset) < 0 ||
+        view_number(ctx, value, fn_intrinsics.view_get[2], &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx)); /* detached or shrunk: no bytes */
         offset = part = 0;
     }
@@ -50,8 +52,7 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
     if (!JS_IsObject(value)) {
         return 1;
     }
-    JSClassID id = JS_GetClassID(value);
-    if (id == fn_web.kinds[FN_KIND_ARRAY_BUFFER] || id == fn_web.kinds[FN_KIND_SHARED_BUFFER]) {
+    if (fn_is_class(value, FN_CLASS_ARRAY_BUFFER) || fn_is_class(value, FN_CLASS_SHARED_BUFFER)) {
         size_t whole;
         *bytes = JS_GetArrayBuffer(ctx, &whole, value);
         if (*bytes == NULL) {
@@ -68,9 +69,9 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
         return 1;
     }
     size_t offset, part;
-    /* Of a view that follows its buffer's length, only the getter knows how long it is. */
+    /* Only the getter knows the length of a view that tracks its buffer. */
     JSValue buffer = JS_GetTypedArrayBuffer(ctx, value, &offset, NULL, NULL);
-    if (JS_IsException(buffer) || view_number(ctx, value, fn_web.array_length, &part) < 0) {
+    if (JS_IsException(buffer) || view_number(ctx, value, fn_intrinsics.array_length, &part) < 0) {
         JS_FreeValue(ctx, JS_GetException(ctx));
         JS_FreeValue(ctx, buffer);
         return 0;
@@ -81,15 +82,15 @@ int fn_buffer_source(JSContext *ctx, JSValueConst value, uint8_t **bytes, size_t
 }
 
 bool fn_buffer_is_shared(JSContext *ctx, JSValueConst value) {
-    JSValue buffer = JS_IsDataView(value) ? JS_Call(ctx, fn_web.view_get[0], value, 0, NULL)
+    JSValue buffer = JS_IsDataView(value) ? JS_Call(ctx, fn_intrinsics.view_get[0], value, 0, NULL)
                      : JS_GetTypedArrayType(value) >= 0
                          ? JS_GetTypedArrayBuffer(ctx, value, NULL, NULL, NULL)
                          : JS_DupValue(ctx, value);
     if (JS_IsException(buffer)) {
-        JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, and so not shared */
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* detached, so not shared */
         return false;
     }
-    bool shared = JS_GetClassID(buffer) == fn_web.kinds[FN_KIND_SHARED_BUFFER];
+    bool shared = fn_is_class(buffer, FN_CLASS_SHARED_BUFFER);
     JS_FreeValue(ctx, buffer);
     return shared;
 }

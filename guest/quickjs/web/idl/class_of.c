@@ -1,27 +1,30 @@
-/* What sort of object a value is, by its class in the engine: nothing a script can forge. */
-#include "web/internal.h"
+/* The kind of an object by its class in the engine, which no script can forge. */
+#include "web/idl/class_of.h"
 
-static JSValue sample(JSContext *ctx, fn_kind kind) {
+static JSClassID class_ids[FN_CLASS_COUNT];
+static JSClassID plain; /* of `{}` */
+
+static JSValue sample(JSContext *ctx, fn_class class) {
     static uint8_t byte;
     JSValue value;
-    switch (kind) {
-    case FN_KIND_ARRAY_BUFFER:
+    switch (class) {
+    case FN_CLASS_ARRAY_BUFFER:
         return JS_NewArrayBufferCopy(ctx, &byte, 1);
-    case FN_KIND_SHARED_BUFFER:
+    case FN_CLASS_SHARED_BUFFER:
         return JS_NewArrayBuffer(ctx, &byte, 1, 0, NULL, NULL, true);
-    case FN_KIND_EXCEPTION:
+    case FN_CLASS_EXCEPTION:
         JS_ThrowDOMException(ctx, "Error", "a sample");
         return JS_GetException(ctx);
-    case FN_KIND_BOOLEAN:
+    case FN_CLASS_BOOLEAN:
         value = JS_TRUE;
         break;
-    case FN_KIND_NUMBER:
+    case FN_CLASS_NUMBER:
         value = JS_NewInt32(ctx, 1);
         break;
-    case FN_KIND_STRING:
+    case FN_CLASS_STRING:
         value = JS_NewString(ctx, "a sample");
         break;
-    case FN_KIND_SYMBOL:
+    case FN_CLASS_SYMBOL:
         value = JS_NewSymbol(ctx, "a sample", false);
         break;
     default:
@@ -33,48 +36,52 @@ static JSValue sample(JSContext *ctx, fn_kind kind) {
     return object;
 }
 
-int fn_kinds_init(JSContext *ctx) {
-    for (int kind = 0; kind < FN_KIND_COUNT; kind++) {
-        JSValue object = sample(ctx, (fn_kind)kind);
-        fn_web.kinds[kind] = JS_GetClassID(object);
+int fn_class_of_init(JSContext *ctx) {
+    for (int class = 0; class < FN_CLASS_COUNT; class++) {
+        JSValue object = sample(ctx, (fn_class)class);
+        class_ids[class] = JS_GetClassID(object);
         JS_FreeValue(ctx, object);
-        if (fn_web.kinds[kind] == JS_INVALID_CLASS_ID) {
+        if (class_ids[class] == JS_INVALID_CLASS_ID) {
             return -1;
         }
     }
     JSValue object = JS_NewObject(ctx);
-    fn_web.plain = JS_GetClassID(object);
+    plain = JS_GetClassID(object);
     JS_FreeValue(ctx, object);
     return 0;
 }
 
+bool fn_is_class(JSValueConst value, fn_class class) {
+    return JS_GetClassID(value) == class_ids[class];
+}
+
 static const char *boxed(JSClassID id) {
     static const char *const names[] = {
-        [FN_KIND_ARRAY_BUFFER] = "ArrayBuffer",
-        [FN_KIND_SHARED_BUFFER] = "SharedArrayBuffer",
-        [FN_KIND_BOOLEAN] = "Boolean",
-        [FN_KIND_NUMBER] = "Number",
-        [FN_KIND_STRING] = "String",
-        [FN_KIND_SYMBOL] = "Symbol",
-        [FN_KIND_BIGINT] = "BigInt",
-        [FN_KIND_EXCEPTION] = "DOMException",
+        [FN_CLASS_ARRAY_BUFFER] = "ArrayBuffer",
+        [FN_CLASS_SHARED_BUFFER] = "SharedArrayBuffer",
+        [FN_CLASS_BOOLEAN] = "Boolean",
+        [FN_CLASS_NUMBER] = "Number",
+        [FN_CLASS_STRING] = "String",
+        [FN_CLASS_SYMBOL] = "Symbol",
+        [FN_CLASS_BIGINT] = "BigInt",
+        [FN_CLASS_EXCEPTION] = "DOMException",
     };
-    for (int kind = 0; kind < FN_KIND_COUNT; kind++) {
-        if (fn_web.kinds[kind] == id) {
-            return names[kind];
+    for (int class = 0; class < FN_CLASS_COUNT; class++) {
+        if (class_ids[class] == id) {
+            return names[class];
         }
     }
     return NULL;
 }
 
-const char *fn_kind_of(JSContext *ctx, JSValueConst value) {
+const char *fn_class_of(JSContext *ctx, JSValueConst value) {
     if (!JS_IsObject(value)) {
         return "";
     }
     if (JS_IsProxy(value)) {
         return "Proxy";
     }
-    if (JS_GetClassID(value) == fn_web.plain) {
+    if (JS_GetClassID(value) == plain) {
         return "Object";
     }
     if (JS_IsFunction(ctx, value)) {

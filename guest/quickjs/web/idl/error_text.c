@@ -1,5 +1,8 @@
-/* What was thrown, in words for a log: from own data alone, so that no script runs. */
-#include "web/internal.h"
+/* Renders a thrown value for a log. Reads its own data properties only, so that no script runs. */
+#include "web/idl/error_text.h"
+#include "web/idl/class_of.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/text.h"
 
 #include <string.h>
 
@@ -12,7 +15,7 @@ typedef struct {
     size_t len, size;
 } builder;
 
-/* Adds what fits, cut between characters. */
+/* Adds as much as fits, cut between characters. */
 static void add(builder *b, const char *text, size_t len) {
     if (len > b->size - b->len) {
         len = b->size - b->len;
@@ -34,7 +37,7 @@ static void add_value(JSContext *ctx, builder *b, JSValueConst value) {
     fn_text_free(ctx, &text);
 }
 
-/* A data property of an object or of its prototypes, if it is a string; proxies are not asked. */
+/* A string data property of an object or its prototypes, or undefined. Stops at a proxy. */
 static JSValue data_string(JSContext *ctx, JSValueConst object, const char *name) {
     JSAtom atom = JS_NewAtom(ctx, name);
     JSValue found = JS_UNDEFINED;
@@ -64,13 +67,13 @@ static JSValue data_string(JSContext *ctx, JSValueConst object, const char *name
 }
 
 static bool is_exception(JSValueConst value) {
-    return JS_GetClassID(value) == fn_web.kinds[FN_KIND_EXCEPTION];
+    return fn_is_class(value, FN_CLASS_EXCEPTION);
 }
 
 /* `name` or `message` of an error. */
 static JSValue error_part(JSContext *ctx, JSValueConst error, int part) {
     if (is_exception(error)) {
-        return JS_Call(ctx, fn_web.exception_get[part], error, 0, NULL);
+        return JS_Call(ctx, fn_intrinsics.exception_get[part], error, 0, NULL);
     }
     return data_string(ctx, error, part == 0 ? "name" : "message");
 }
@@ -128,7 +131,7 @@ static void add_any(JSContext *ctx, builder *b, JSValueConst value) {
 }
 
 static char *describe_stack(JSContext *ctx, JSValueConst error) {
-    JSValue stack = JS_IsError(error)     ? JS_Call(ctx, fn_web.error_stack, error, 0, NULL)
+    JSValue stack = JS_IsError(error)     ? JS_Call(ctx, fn_intrinsics.error_stack, error, 0, NULL)
                     : is_exception(error) ? data_string(ctx, error, "stack")
                                           : JS_UNDEFINED;
     char *text = JS_IsString(stack) ? js_malloc(ctx, MAX_STACK + 1) : NULL;
@@ -141,7 +144,7 @@ static char *describe_stack(JSContext *ctx, JSValueConst error) {
     return text;
 }
 
-int fn_web_describe_error(JSContext *ctx, JSValueConst error, fn_error_text *out) {
+int fn_web_error_text(JSContext *ctx, JSValueConst error, fn_error_text *out) {
     *out = (fn_error_text){NULL, NULL};
     builder b = {js_malloc(ctx, MAX_MESSAGE + 1), 0, MAX_MESSAGE};
     if (b.text == NULL) {

@@ -1,5 +1,7 @@
-/* What WebIDL asks of every interface: its objects, its arguments, its iterables. */
-#include "web/internal.h"
+/* WebIDL for C: interfaces, arguments, iterables. */
+#include "web/idl/idl.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/text.h"
 
 JSValue fn_idl_make(JSContext *ctx, const fn_interface *interface) {
     JSRuntime *rt = JS_GetRuntime(ctx);
@@ -38,7 +40,7 @@ int fn_idl_define(JSContext *ctx, const fn_interface *interface) {
 }
 
 JSValue fn_idl_create(JSContext *ctx, JSValueConst new_target, JSClassID id) {
-    JSValue proto = JS_GetProperty(ctx, new_target, fn_web.prototype);
+    JSValue proto = JS_GetProperty(ctx, new_target, fn_intrinsics.prototype);
     if (JS_IsException(proto)) {
         return proto;
     }
@@ -83,7 +85,14 @@ int fn_idl_alias(JSContext *ctx, JSValueConst obj, const char *from, JSAtom to) 
                : 0;
 }
 
-/* Closes an iterator whose loop was left by an exception, which stays. */
+int fn_idl_replace(JSContext *ctx, const char *name, JSValueConst value) {
+    JSValue global = JS_GetGlobalObject(ctx);
+    int err = JS_DefinePropertyValueStr(ctx, global, name, JS_DupValue(ctx, value), JS_PROP_C_W_E);
+    JS_FreeValue(ctx, global);
+    return err < 0 ? -1 : 0;
+}
+
+/* Closes an iterator whose loop ended with an exception, and keeps that exception. */
 static void close_iterator(JSContext *ctx, JSValueConst iterator) {
     JSValue error = JS_GetException(ctx);
     if (!JS_IsUncatchableError(error)) {
@@ -99,7 +108,7 @@ static void close_iterator(JSContext *ctx, JSValueConst iterator) {
     JS_Throw(ctx, error);
 }
 
-/* One turn of an iterator: 1 with `value`, 0 at its end, -1 with an exception. */
+/* One step of an iterator: 1 with `value`, 0 at its end, -1 with an exception. */
 static int step(JSContext *ctx, JSValueConst iterator, JSValueConst next, JSValue *value) {
     JSValue result = JS_Call(ctx, next, iterator, 0, NULL);
     if (JS_IsException(result)) {
@@ -107,7 +116,7 @@ static int step(JSContext *ctx, JSValueConst iterator, JSValueConst next, JSValu
     }
     if (!JS_IsObject(result)) {
         JS_FreeValue(ctx, result);
-        JS_ThrowTypeError(ctx, "iterator result is not an object");
+        JS_ThrowTypeError(ctx, "the iterator result is not an object");
         return -1;
     }
     JSValue done = JS_GetPropertyStr(ctx, result, "done");
@@ -129,7 +138,7 @@ int fn_idl_iterate(JSContext *ctx, JSValueConst iterable, JSValueConst method, f
     }
     if (!JS_IsObject(iterator)) {
         JS_FreeValue(ctx, iterator);
-        JS_ThrowTypeError(ctx, "iterator is not an object");
+        JS_ThrowTypeError(ctx, "the iterator is not an object");
         return -1;
     }
     JSValue next = JS_GetPropertyStr(ctx, iterator, "next");
@@ -174,20 +183,20 @@ static int collect(JSContext *ctx, JSValueConst value, void *opaque) {
 static int read_pair(JSContext *ctx, JSValueConst value, void *opaque) {
     const pair_reader *reader = opaque;
     if (!JS_IsObject(value)) {
-        JS_ThrowTypeError(ctx, "%s: each pair has to be a sequence", reader->what);
+        JS_ThrowTypeError(ctx, "%s: each pair must be a sequence", reader->what);
         return -1;
     }
-    JSValue method = JS_GetProperty(ctx, value, fn_web.symbol_iterator);
+    JSValue method = JS_GetProperty(ctx, value, fn_intrinsics.symbol_iterator);
     if (JS_IsException(method)) {
         return -1;
     }
     pair p = {{JS_UNDEFINED, JS_UNDEFINED}, 0};
     int err = -1;
     if (!JS_IsFunction(ctx, method)) {
-        JS_ThrowTypeError(ctx, "%s: each pair has to be a sequence", reader->what);
+        JS_ThrowTypeError(ctx, "%s: each pair must be a sequence", reader->what);
     } else if (fn_idl_iterate(ctx, value, method, collect, &p) == 0) {
         if (p.count != 2) {
-            JS_ThrowTypeError(ctx, "%s: each pair has to have two items, not %d", reader->what,
+            JS_ThrowTypeError(ctx, "%s: each pair must have two items, not %d", reader->what,
                               p.count);
         } else {
             err = reader->add(ctx, reader->opaque, p.values[0], p.values[1], false);
@@ -199,7 +208,7 @@ static int read_pair(JSContext *ctx, JSValueConst value, void *opaque) {
     return err;
 }
 
-/* A record's key is converted before its value is looked at. */
+/* WebIDL converts a record's key before it reads the value. */
 static int check_key(JSContext *ctx, JSValueConst name, const pair_reader *reader) {
     fn_text text;
     if (JS_IsException(name) || (reader->byte_strings ? fn_text_bytes(ctx, &text, name)
@@ -260,7 +269,7 @@ int fn_idl_record(JSContext *ctx, JSValueConst init, const char *what, bool byte
 int fn_idl_pairs(JSContext *ctx, JSValueConst init, const char *what, bool byte_strings,
                  fn_add_pair *add, void *opaque) {
     pair_reader reader = {what, byte_strings, add, opaque};
-    JSValue method = JS_GetProperty(ctx, init, fn_web.symbol_iterator);
+    JSValue method = JS_GetProperty(ctx, init, fn_intrinsics.symbol_iterator);
     if (JS_IsException(method)) {
         return -1;
     }

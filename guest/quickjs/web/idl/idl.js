@@ -1,4 +1,4 @@
-// What WebIDL asks of interfaces that are written in JS.
+// WebIDL for interfaces that are written in JS.
 
 import {
   MathFloor,
@@ -27,7 +27,9 @@ function makeEnumerable(object, skip) {
   }
 }
 
-/** Members become enumerable; the class gets its tag and, not enumerable, its global. */
+/**
+ * Makes the members enumerable, and gives the class its tag and a global that is not enumerable.
+ */
 export function defineInterface(constructor, { global = true } = { __proto__: null }) {
   makeEnumerable(constructor.prototype, 'constructor')
   const statics = ReflectOwnKeys(constructor)
@@ -82,7 +84,7 @@ export function needArguments(what, given, need) {
 export const isObject = (value) =>
   (typeof value === 'object' && value !== null) || typeof value === 'function'
 
-/** A dictionary argument: undefined and null stand for an empty one. */
+/** A dictionary argument: undefined and null mean an empty one. */
 export function toDictionary(value, what) {
   if (value === undefined || value === null) return { __proto__: null }
   if (!isObject(value)) throw new TypeError(`${what} is not an object`)
@@ -92,7 +94,7 @@ export function toDictionary(value, what) {
 /** `double`. */
 export function toFinite(value, what) {
   const number = Number(value)
-  // Infinity and NaN are what no number is left of.
+  // Infinity - Infinity and NaN - NaN are NaN.
   if (number - number !== 0) throw new TypeError(`${what} is not a finite number`)
   return number
 }
@@ -106,7 +108,7 @@ export function toUnsignedLongLong(value, what) {
   return number
 }
 
-/** `[Clamp] long long`: halves go to the even neighbour. */
+/** `[Clamp] long long`: halves are rounded to the even neighbour. */
 export function toClampedInteger(value) {
   const number = Number(value)
   if (NumberIsNaN(number)) return 0
@@ -118,7 +120,7 @@ export function toClampedInteger(value) {
   return floor % 2 === 0 ? floor : floor + 1
 }
 
-/** `sequence<T>`: calls `each` for every value of an iterable; @@iterator is read once. */
+/** `sequence<T>`: calls `each` for every value of an iterable; reads @@iterator once. */
 export function forEachValue(iterable, what, each) {
   if (!isObject(iterable)) throw new TypeError(`${what} is not a sequence`)
   const method = iterable[SymbolIterator]

@@ -1,34 +1,34 @@
-// What eager modules have to know of the objects of lazy ones (guest/quickjs/web/idl/lazy.c), which fill it in
-// when they are loaded: until then there are no such objects.
+// What eager modules must know about objects of lazy modules (guest/quickjs/web/idl/lazy.c). A lazy
+// module registers itself when it is loaded; before that no such object exists.
 
-/** The entries of a FormData, undefined of anything else. */
+/** The entries of a FormData; undefined for anything else. */
 export let formEntries = () => undefined
 
-export function knowFormData(entriesOf) {
+export function registerFormData(entriesOf) {
   formEntries = entriesOf
 }
 
 export let isCryptoKey = () => false
 export let cloneCryptoKey
-/** What a log shows of a CryptoKey, undefined of anything else. */
+/** How a log shows a CryptoKey; undefined for anything else. */
 export let cryptoKeyView = () => undefined
 export let isSubtleCrypto = () => false
 
-export function knowCryptoKey(is, clone, view) {
+export function registerCryptoKey(is, clone, view) {
   isCryptoKey = is
   cloneCryptoKey = clone
   cryptoKeyView = view
 }
 
-export function knowSubtleCrypto(is) {
+export function registerSubtleCrypto(is) {
   isSubtleCrypto = is
 }
 
 export let isPort = () => false
-/** How a MessagePort is transferred, undefined of anything else. */
+/** How a MessagePort is transferred; undefined for anything else. */
 export let portTransfer = () => undefined
 
-export function knowPorts(isOne, transferOf) {
+export function registerPorts(isOne, transferOf) {
   isPort = isOne
   portTransfer = transferOf
 }

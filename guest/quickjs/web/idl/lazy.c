@@ -1,36 +1,36 @@
-/* What is made when it is first named, in the worker that names it: a function that does not touch
- * it pays nothing for it. Scripts cannot tell: `'X' in globalThis` holds before, and the property's
- * descriptor is an ordinary one.
+/* Values that are created on first use, in the worker that uses them: a function pays nothing for
+ * an API that it does not touch. Scripts cannot tell the difference: `'X' in globalThis` holds
+ * before, and the property has an ordinary descriptor.
  *
- * A global that is written in JS: export it from a module of guest/quickjs/web that no eager module
- * (web.js and what that imports) imports, define its interface with `{ global: false }`, and add a
+ * To add a global that is written in JS, export it from a module of guest/quickjs/web that no eager
+ * module (web.js and its imports) imports, define its interface with `{ global: false }`, and add a
  * line to the table `globals` of web.c:
  *
- *     defineInterface(URLPattern, { global: false })          // url-pattern.js
- *     FN_LAZY_INTERFACE("URLPattern", "url-pattern.js"),      // web.c
+ *     defineInterface(FormData, { global: false })             // fetch/formdata.js
+ *     FN_LAZY_INTERFACE("FormData", "fetch/formdata.js"),      // web.c
  *
- * One that is written in C: FN_LAZY_C("SubtleCrypto", fn_subtle_make, flags), whose function gives
- * the value (fn_idl_make for an interface). Members of other objects: a table of your own, given to
- * fn_lazy_define in the template. Eager code reaches what a lazy module exports by fn_lazy_export
- * in C, and in JS by
+ * For a global that is written in C, use FN_LAZY_C("URLPattern", fn_url_pattern_make, flags) with a
+ * function that returns the value (fn_idl_make for an interface). For members of other objects,
+ * pass a table of them to fn_lazy_define in the template. Eager code reads the exports of a lazy
+ * module with fn_lazy_export in C, and in JS with
  *
  *     import { lazy } from 'fn:web'
- *     lazy('console-table.js').formatTable(data)
+ *     lazy('console/console-table.js').formatTable(data)
  *
- * and where it only has to know a lazy interface's objects, by a slot in late.js that the module
- * fills: as long as that is empty, there is no such object.
+ * Eager code that must only recognise the objects of a lazy interface uses a function of
+ * lazy-hooks.js, which the module registers when it is loaded: until then no such object exists.
  *
- * Rules for lazy modules. They run in the middle of a tenant's turn, after its code may have
- * changed every prototype and every global: so at load time too they use only primordials.js and
- * what they import, never a global or a method of a built-in. They may import eager modules and
- * each other. The load can fail at any point (out of memory, out of stack, out of time): the tenant
- * gets the exception, all modules that were not done are forgotten, and the next use starts them
- * again. What a module changes outside of itself, it does in its last statements, and twice does no
- * harm. */
-#include "web/internal.h"
+ * Rules for lazy modules: They run in the middle of the bundle's code, which may have changed every
+ * prototype and every global. So even while they load they use only primordials.js and what they
+ * import, never a global or a method of a built-in. They may import eager modules and each other.
+ * The load can fail at any point (out of memory, out of stack, out of time): the script gets the
+ * exception, every unfinished module is dropped, and the next use loads it again. So a module
+ * changes outside state only in its last statements, and doing so twice must be harmless. */
+#include "web/idl/lazy.h"
+#include "web/idl/builtin_loader.h"
 
 JSValue fn_lazy_export(JSContext *ctx, const char *file, const char *name) {
-    JSModuleDef *module = fn_module_load(ctx, file);
+    JSModuleDef *module = fn_builtin_load(ctx, file);
     JSValue exports = module == NULL ? JS_EXCEPTION : JS_GetModuleNamespace(ctx, module);
     if (JS_IsException(exports)) {
         return JS_EXCEPTION;

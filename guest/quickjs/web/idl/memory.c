@@ -1,31 +1,34 @@
-/* Memory of the native parts, ada's included: it counts as the engine's, so that the limit holds
- * for it and the collector hears of it. */
-#include "web/internal.h"
+/* Memory of native code, ada included. It is allocated from the engine's heap, so that the memory
+ * limit and the garbage collector count it. */
+#include "web/idl/memory.h"
+#include "core/host.h"
 
 #include <stdlib.h>
 
+static JSRuntime *runtime; /* NULL until fn_memory_init */
+
 void *fn_alloc(size_t size) {
-    return js_malloc_rt(fn_web.rt, size);
+    return js_malloc_rt(runtime, size);
 }
 
 void *fn_realloc(void *memory, size_t size) {
-    return js_realloc_rt(fn_web.rt, memory, size);
+    return js_realloc_rt(runtime, memory, size);
 }
 
 void fn_free(void *memory) {
-    js_free_rt(fn_web.rt, memory);
+    js_free_rt(runtime, memory);
 }
 
-/* C++ has no answer to a refused `new` but to end the process. What the engine refuses is therefore
- * taken from the system: the refusal has already doomed the running invocation (the heap tells the
- * core), and what goes over the limit is what this one call of ada's still needs. Where the system
- * refuses as well, the process ends, but not without saying whose invocation it was. */
+/* When `new` fails, C++ code without exceptions can only end the process. So an allocation that the
+ * engine refuses is taken from the system: the refusal has already stopped the running invocation
+ * (the heap notifies the core), and only the rest of this one call into ada exceeds the limit. If
+ * the system refuses too, the process ends after it has reported whose invocation it was. */
 typedef struct {
-    void *start; /* of the memory that this lies in */
+    void *start; /* of the memory that contains this header */
     bool of_engine;
 } header;
 
-/* C++ counts on this; the engine gives less. */
+/* C++ relies on this alignment; the engine guarantees less. */
 #define ALIGNMENT 16
 #define RESERVE (256 * 1024)
 _Static_assert(sizeof(header) == ALIGNMENT, "the header keeps what follows it aligned");
@@ -41,10 +44,11 @@ void fn_delete_array_sized(void *memory, size_t size) __asm__("_ZdaPvm");
 void fn_delete_nothrow(void *memory, const void *tag) __asm__("_ZdlPvRKSt9nothrow_t");
 void fn_delete_array_nothrow(void *memory, const void *tag) __asm__("_ZdaPvRKSt9nothrow_t");
 
-/* What the last words of the process need. Never written to, so it takes no memory. */
+/* Freed for the last report of the process. Never written to, so it uses no physical memory. */
 static void *reserve;
 
-int fn_memory_init(void) {
+int fn_memory_init(JSRuntime *rt) {
+    runtime = rt;
     reserve = malloc(RESERVE);
     return reserve == NULL ? -1 : 0;
 }
@@ -53,9 +57,9 @@ static void *allocate(size_t size, bool needed) {
     if (size > SIZE_MAX - 2 * ALIGNMENT) {
         return NULL;
     }
-    void *start = fn_web.rt == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
+    void *start = runtime == NULL ? NULL : fn_alloc(size + 2 * ALIGNMENT);
     bool of_engine = start != NULL;
-    if (!of_engine && (needed || fn_web.rt == NULL)) {
+    if (!of_engine && (needed || runtime == NULL)) {
         start = malloc(size + 2 * ALIGNMENT);
     }
     if (start == NULL) {
@@ -68,12 +72,12 @@ static void *allocate(size_t size, bool needed) {
 
 void *fn_new(size_t size) {
     void *memory = allocate(size, true);
-    if (memory == NULL && fn_web.rt == NULL) {
-        abort(); /* no worker yet, and nobody to tell */
+    if (memory == NULL && runtime == NULL) {
+        abort(); /* no worker exists yet, so there is no one to report to */
     }
     if (memory == NULL) {
         free(reserve);
-        fn_host_out_of_memory(fn_web.rt);
+        fn_host_out_of_memory(runtime);
     }
     return memory;
 }

@@ -1,5 +1,7 @@
-/* The iterators of Headers and URLSearchParams: live, by index, as WebIDL's `iterable<K, V>`. */
-#include "web/internal.h"
+/* Iterators of Headers and URLSearchParams: live and by index, as WebIDL's `iterable<K, V>`. */
+#include "web/idl/pair_iterator.h"
+#include "web/idl/idl.h"
+#include "web/idl/intrinsics.h"
 
 typedef struct {
     JSValue target;
@@ -7,11 +9,12 @@ typedef struct {
     uint32_t index;
 } pair_iterator;
 
-static fn_pair_at *pair_at[2]; /* by fn_pairs */
+static JSClassID class_ids[2]; /* by fn_pair_interface */
+static fn_pair_at *pair_ats[2];
 
 static pair_iterator *iterator_of(JSValueConst value) {
-    pair_iterator *it = JS_GetOpaque(value, fn_web.pairs[FN_PAIRS_HEADERS]);
-    return it != NULL ? it : JS_GetOpaque(value, fn_web.pairs[FN_PAIRS_PARAMS]);
+    pair_iterator *it = JS_GetOpaque(value, class_ids[FN_PAIRS_HEADERS]);
+    return it != NULL ? it : JS_GetOpaque(value, class_ids[FN_PAIRS_PARAMS]);
 }
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
@@ -33,12 +36,12 @@ static JSValue next(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
                     int magic) {
     (void)argc;
     (void)argv;
-    pair_iterator *it = JS_GetOpaque2(ctx, this_val, fn_web.pairs[magic]);
+    pair_iterator *it = JS_GetOpaque2(ctx, this_val, class_ids[magic]);
     if (it == NULL) {
         return JS_EXCEPTION;
     }
     JSValue pair[2];
-    int found = pair_at[magic](ctx, it->target, it->index, pair);
+    int found = pair_ats[magic](ctx, it->target, it->index, pair);
     *done = found <= 0;
     if (found <= 0) {
         return found < 0 ? JS_EXCEPTION : JS_UNDEFINED;
@@ -63,35 +66,37 @@ static const JSCFunctionListEntry headers_members[] = {NEXT(FN_PAIRS_HEADERS),
 static const JSCFunctionListEntry params_members[] = {NEXT(FN_PAIRS_PARAMS),
                                                       FN_TAG("URLSearchParams Iterator")};
 
-static int define(JSContext *ctx, fn_pairs which, const char *name,
-                  const JSCFunctionListEntry *members, int count) {
-    JSClassDef definition = {name, .finalizer = finalize, .gc_mark = mark};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.pairs[which]);
-    if (JS_NewClass(JS_GetRuntime(ctx), fn_web.pairs[which], &definition) < 0) {
+int fn_pair_iterator_init(JSContext *ctx, fn_pair_interface which, fn_pair_at *pair_at) {
+    static const struct {
+        JSClassDef class_def;
+        const JSCFunctionListEntry *members;
+        int member_count;
+    } iterators[] = {
+        [FN_PAIRS_HEADERS] = {{"Headers Iterator", .finalizer = finalize, .gc_mark = mark},
+                              headers_members,
+                              FN_COUNT(headers_members)},
+        [FN_PAIRS_PARAMS] = {{"URLSearchParams Iterator", .finalizer = finalize, .gc_mark = mark},
+                             params_members,
+                             FN_COUNT(params_members)},
+    };
+    pair_ats[which] = pair_at;
+    JS_NewClassID(JS_GetRuntime(ctx), &class_ids[which]);
+    if (JS_NewClass(JS_GetRuntime(ctx), class_ids[which], &iterators[which].class_def) < 0) {
         return -1;
     }
-    JSValue proto = JS_NewObjectProto(ctx, fn_web.iterator_proto);
-    if (JS_IsException(proto) || JS_SetPropertyFunctionList(ctx, proto, members, count) < 0) {
+    JSValue proto = JS_NewObjectProto(ctx, fn_intrinsics.iterator_proto);
+    if (JS_IsException(proto) || JS_SetPropertyFunctionList(ctx, proto, iterators[which].members,
+                                                            iterators[which].member_count) < 0) {
         JS_FreeValue(ctx, proto);
         return -1;
     }
-    JS_SetClassProto(ctx, fn_web.pairs[which], proto);
+    JS_SetClassProto(ctx, class_ids[which], proto);
     return 0;
 }
 
-int fn_pairs_init(JSContext *ctx, fn_pair_at *headers, fn_pair_at *params) {
-    pair_at[FN_PAIRS_HEADERS] = headers;
-    pair_at[FN_PAIRS_PARAMS] = params;
-    return define(ctx, FN_PAIRS_HEADERS, "Headers Iterator", headers_members,
-                  FN_COUNT(headers_members)) < 0 ||
-                   define(ctx, FN_PAIRS_PARAMS, "URLSearchParams Iterator", params_members,
-                          FN_COUNT(params_members)) < 0
-               ? -1
-               : 0;
-}
-
-JSValue fn_pairs_new(JSContext *ctx, JSValueConst target, fn_pairs which, fn_pair_kind kind) {
-    JSValue value = JS_NewObjectClass(ctx, fn_web.pairs[which]);
+JSValue fn_pair_iterator_new(JSContext *ctx, JSValueConst target, fn_pair_interface which,
+                             fn_pair_kind kind) {
+    JSValue value = JS_NewObjectClass(ctx, class_ids[which]);
     if (JS_IsException(value)) {
         return value;
     }
@@ -105,8 +110,8 @@ JSValue fn_pairs_new(JSContext *ctx, JSValueConst target, fn_pairs which, fn_pai
     return value;
 }
 
-JSValue fn_pairs_for_each(JSContext *ctx, JSValueConst target, fn_pairs which, int argc,
-                          JSValueConst *argv) {
+JSValue fn_pair_for_each(JSContext *ctx, JSValueConst target, fn_pair_interface which, int argc,
+                         JSValueConst *argv) {
     if (fn_idl_need(ctx, "forEach", argc, 1) < 0) {
         return JS_EXCEPTION;
     }
@@ -116,7 +121,7 @@ JSValue fn_pairs_for_each(JSContext *ctx, JSValueConst target, fn_pairs which, i
     JSValueConst this_arg = argc > 1 ? argv[1] : JS_UNDEFINED;
     for (uint32_t index = 0;; index++) {
         JSValue pair[2];
-        int found = pair_at[which](ctx, target, index, pair);
+        int found = pair_ats[which](ctx, target, index, pair);
         if (found <= 0) {
             return found < 0 ? JS_EXCEPTION : JS_UNDEFINED;
         }

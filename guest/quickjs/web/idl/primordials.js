@@ -1,17 +1,20 @@
-// The built-ins as they are before any tenant code runs. Modules of the Web APIs call these, so that
-// a tenant who changes a prototype changes nothing here.
+// The built-ins as they are before any code of a bundle runs. The modules of the Web APIs call
+// these, so that a bundle that changes a prototype does not change them.
+//
+// The engine's own array methods would call setters and constructors that a script put on
+// Array.prototype.
 
 // The engine's own would call setters and constructors that a script hung on Array.prototype.
 export {
-  listPush as ArrayPrototypePush,
-  listRemove as ArrayPrototypeSplice,
-  listSlice as ArrayPrototypeSlice,
+  safeArrayPush as ArrayPrototypePush,
+  safeArrayRemove as ArrayPrototypeSplice,
+  safeArraySlice as ArrayPrototypeSlice,
 } from 'fn:web'
 
 const { apply, getOwnPropertyDescriptor, ownKeys } = Reflect
 const { setPrototypeOf } = Object
 const { bind, call } = Function.prototype
-/** f(this, ...) out of a method. */
+/** Turns a method into a function f(this, ...). */
 export const uncurryThis = bind.bind(call)
 
 const getter = (object, name) => uncurryThis(getOwnPropertyDescriptor(object, name).get)
@@ -21,7 +24,7 @@ export const ReflectApply = apply
 export const ReflectOwnKeys = ownKeys
 export const ObjectCreate = Object.create
 export const ObjectDefineProperty = Object.defineProperty
-/** Without a prototype: what the descriptor has not, no tenant can put there. */
+/** A descriptor without a prototype, so that a script cannot add attributes to it. */
 export function ObjectGetOwnPropertyDescriptor(object, key) {
   const property = getOwnPropertyDescriptor(object, key)
   return property === undefined ? undefined : setPrototypeOf(property, null)

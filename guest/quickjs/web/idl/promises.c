@@ -1,15 +1,15 @@
-/* Promises for the JS of the Web APIs: what no script can have replaced. */
-#include "web/internal.h"
+/* Promises for the JS of the Web APIs, which no script can have replaced. */
+#include "web/idl/promises.h"
 
 #define ARG(i) (argc > (i) ? argv[i] : JS_UNDEFINED)
 
-/* A promise's `then` that no script can have replaced. */
+/* `then` as the engine defines it. */
 JSValue fn_promise_then(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     return JS_PromiseThen(ctx, ARG(0), ARG(1), ARG(2));
 }
 
-/* Reactions whose results nobody asks for. */
+/* Reactions whose results are not used. */
 JSValue fn_promise_upon(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     return JS_PromiseUpon(ctx, ARG(0), ARG(1), ARG(2)) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
@@ -21,7 +21,7 @@ JSValue fn_promise_rejected_with(JSContext *ctx, JSValueConst this_val, int argc
     return JS_NewSettledPromise(ctx, true, ARG(0));
 }
 
-/* Calls one of two resolving functions, and gives the promise that they belong to. */
+/* Calls one of the two resolving functions and returns their promise. */
 static JSValue settle(JSContext *ctx, JSValue promise, JSValue functions[2], JSValueConst function,
                       JSValueConst value) {
     JSValue result = JS_Call(ctx, function, JS_UNDEFINED, 1, &value);
@@ -35,7 +35,7 @@ static JSValue settle(JSContext *ctx, JSValue promise, JSValue functions[2], JSV
     return promise;
 }
 
-/* "A promise resolved with", as WebIDL means it: of a promise a new one that follows it. */
+/* WebIDL's "a promise resolved with": for a promise, a new one that follows it. */
 JSValue fn_promise_resolved_with(JSContext *ctx, JSValueConst this_val, int argc,
                                  JSValueConst *argv) {
     (void)this_val;
@@ -48,7 +48,7 @@ JSValue fn_promise_resolved_with(JSContext *ctx, JSValueConst this_val, int argc
                                    : settle(ctx, promise, functions, functions[0], argv[0]);
 }
 
-/* (executor): as `new Promise` does. */
+/* (executor): like `new Promise`. */
 JSValue fn_promise_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSValue functions[2];
@@ -84,7 +84,7 @@ JSValue fn_promise_mark_handled(JSContext *ctx, JSValueConst this_val, int argc,
     return JS_UNDEFINED;
 }
 
-/* undefined while it is pending, else [is it fulfilled, value]. */
+/* undefined while it is pending, otherwise [fulfilled, value]. */
 JSValue fn_promise_result(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     JSPromiseStateEnum state = JS_PromiseState(ctx, ARG(0));

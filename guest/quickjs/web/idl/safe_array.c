@@ -1,9 +1,9 @@
-/* Arrays of the built-in JS, changed without a look at Array.prototype: the engine's own push would
- * call a setter that a script puts there, and its splice the constructor that it names. */
-#include "web/internal.h"
+/* Array operations for the built-in JS that do not use Array.prototype: the engine's own push would
+ * call a setter that a script put there, and its splice the constructor that the array names. */
+#include "web/idl/safe_array.h"
 
 /* (array, ...values) */
-JSValue fn_list_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+JSValue fn_safe_array_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     if (argc == 0 || JS_GetLength(ctx, argv[0], &len) < 0) {
@@ -18,8 +18,8 @@ JSValue fn_list_push(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return JS_UNDEFINED;
 }
 
-/* (array, from = 0, to = length): a copy of elements, all of which are there. */
-JSValue fn_list_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+/* (array, from = 0, to = length): a copy of elements that all exist. */
+JSValue fn_safe_array_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     if (argc == 0 || JS_GetLength(ctx, argv[0], &len) < 0) {
@@ -42,8 +42,8 @@ JSValue fn_list_slice(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return copy;
 }
 
-/* (array, at, count): takes out elements, all of which are there. */
-JSValue fn_list_remove(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+/* (array, at, count): removes elements that all exist. */
+JSValue fn_safe_array_remove(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     int64_t len;
     uint32_t at, count;

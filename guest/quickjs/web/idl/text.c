@@ -1,5 +1,5 @@
 /* String arguments as bytes: USVString, ByteString, and back. */
-#include "web/internal.h"
+#include "web/idl/text.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
-/* How fine the clock is that a tenant reads. */
+/* The resolution of the clock that scripts read. */
 #ifndef FN_CLOCK_H
 #define FN_CLOCK_H
 
 #include <stdint.h>
 
-/* From now on performance.now goes in steps of so many microseconds. */
+/* Rounds performance.now down to multiples of this many microseconds. */
 void fn_web_coarsen_clock(uint64_t grain_us);
 
 #endif

@@ -1,4 +1,4 @@
-// PerformanceEntry and its two kinds: https://w3c.github.io/user-timing/
+// PerformanceEntry, PerformanceMark and PerformanceMeasure: https://w3c.github.io/user-timing/
 
 import { lazy, now } from 'fn:web'
 import { defineInterface, isObject, needArguments, toDictionary, toFinite } from '../idl/idl.js'
@@ -94,7 +94,7 @@ function resolveTime(value, markTime) {
   const name = `${value}`
   const time = markTime(name)
   if (time === undefined) {
-    throw new DOMException(`there is no mark '${name}'`, 'SyntaxError')
+    throw new DOMException(`the mark '${name}' does not exist`, 'SyntaxError')
   }
   return time
 }
@@ -102,15 +102,15 @@ function resolveTime(value, markTime) {
 function checkOptions({ start, duration, end }, endMark) {
   const given = start !== undefined || end !== undefined
   if (endMark !== undefined) {
-    throw new TypeError('Performance.measure: an end mark besides the options')
+    throw new TypeError('Performance.measure: an end mark cannot be combined with options')
   }
-  if (!given) throw new TypeError('Performance.measure: neither start nor end is given')
+  if (!given) throw new TypeError('Performance.measure: start or end is required')
   if (start !== undefined && duration !== undefined && end !== undefined) {
-    throw new TypeError('Performance.measure: one of start, duration and end is too much')
+    throw new TypeError('Performance.measure: start, duration and end cannot all be given')
   }
 }
 
-/** { start, duration, end, detail } as they were given. */
+/** { start, duration, end, detail } as given. */
 function readOptions(value, endMark) {
   if (value !== undefined && value !== null && !isObject(value)) {
     return { __proto__: null, start: `${value}`, end: endMark }
@@ -149,5 +149,5 @@ export function newMeasure(name, startOrOptions, endMark, markTime) {
   })
 }
 
-/** What an entry says of itself, whatever a script made of its prototype. */
+/** The state of an entry, independent of its prototype. */
 export const entryState = (entry) => stateOf(entry)

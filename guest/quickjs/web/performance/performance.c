@@ -1,14 +1,18 @@
 /* The clock of the High Resolution Time standard (https://w3c.github.io/hr-time/); the rest is JS.
  */
-#include "web/internal.h"
-#include <time.h>
+#include "web/performance/performance.h"
+#include "web/idl/idl.h"
+#include "web/idl/lazy.h"
 #include "web/performance/clock.h"
+#include <time.h>
 
 static struct {
     uint64_t origin_ns; /* monotonic */
     double origin_ms;   /* since the epoch */
-    uint64_t grain_us;  /* of what a tenant is told; 0: as fine as the standard has it */
+    uint64_t grain_us;  /* resolution that scripts see; 0: that of the standard */
 } clock_state;
+
+static JSValue performance; /* undefined until it is first read; its module holds it */
 
 static uint64_t now_ns(clockid_t id) {
     struct timespec time;
@@ -16,10 +20,9 @@ static uint64_t now_ns(clockid_t id) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-int fn_performance_after_fork(void) {
+void fn_performance_after_fork(void) {
     clock_state.origin_ns = now_ns(CLOCK_MONOTONIC);
     clock_state.origin_ms = (double)(now_ns(CLOCK_REALTIME) / 1000u) / 1000.0;
-    return 0;
 }
 
 void fn_web_coarsen_clock(uint64_t grain_us) {
@@ -38,7 +41,7 @@ double fn_performance_time_origin(void) {
     return clock_state.origin_ms;
 }
 
-/* The global scope, or nothing, which means that. */
+/* Whether `this` is the global scope, or undefined, which means the same. */
 static bool is_scope(JSContext *ctx, JSValueConst value) {
     JSValue global = JS_GetGlobalObject(ctx);
     bool is = JS_IsUndefined(value) || JS_IsNull(value) || JS_IsStrictEqual(ctx, value, global);
@@ -46,26 +49,26 @@ static bool is_scope(JSContext *ctx, JSValueConst value) {
     return is;
 }
 
-/* The module that makes it holds it. */
+/* The module that creates the object owns it. */
 static JSValue get_performance(JSContext *ctx, JSValueConst this_val) {
     if (!is_scope(ctx, this_val)) {
         return JS_ThrowTypeError(ctx, "Illegal invocation");
     }
-    if (!JS_IsUndefined(fn_web.performance)) {
-        return JS_DupValue(ctx, fn_web.performance);
+    if (!JS_IsUndefined(performance)) {
+        return JS_DupValue(ctx, performance);
     }
-    JSValue performance = fn_lazy_export(ctx, "performance/performance.js", "performance");
-    if (!JS_IsException(performance)) {
-        fn_web.performance = performance;
+    JSValue made = fn_lazy_export(ctx, "performance/performance.js", "performance");
+    if (!JS_IsException(made)) {
+        performance = made;
     }
-    return performance;
+    return made;
 }
 
 static JSValue set_performance(JSContext *ctx, JSValueConst this_val, JSValueConst value) {
     if (!is_scope(ctx, this_val)) {
         return JS_ThrowTypeError(ctx, "Illegal invocation");
     }
-    return fn_globals_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
+    return fn_idl_replace(ctx, "performance", value) < 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static const JSCFunctionListEntry attributes[] = {
@@ -73,6 +76,7 @@ static const JSCFunctionListEntry attributes[] = {
 };
 
 int fn_performance_init(JSContext *ctx) {
+    performance = JS_UNDEFINED;
     JSValue global = JS_GetGlobalObject(ctx);
     int err = JS_SetPropertyFunctionList(ctx, global, attributes, FN_COUNT(attributes));
     JS_FreeValue(ctx, global);

@@ -10,7 +10,7 @@ import { entryState, newMeasure, PerformanceMark } from './performance-entries.j
 const { TypeError } = primordialGlobals
 
 const token = {}
-/** All marks and measures, by their start, then by when they were made. */
+/** All marks and measures, by start time, then by creation. */
 const entries = []
 
 function record(entry) {

@@ -1,16 +1,20 @@
 /* zlib for CompressionStream and DecompressionStream: https://compression.spec.whatwg.org/
- * A step takes so much input and gives so much output at most, so that neither a large chunk nor a
- * bomb keeps the worker from its limits. */
-#include "web/internal.h"
+ * A step takes and returns a bounded number of bytes, so that neither a large chunk nor a
+ * decompression bomb can exceed the worker's limits. */
+#include "web/streams/compression.h"
+#include "web/idl/buffer_source.h"
+#include "web/idl/memory.h"
 
 #include <string.h>
 #define ZLIB_CONST
 #include <zlib.h>
 
-#define PIECE (64 * 1024)       /* output of a step */
-#define INPUT_PART (256 * 1024) /* input of a step */
+#define PIECE (64 * 1024)       /* bytes of output of a step */
+#define INPUT_PART (256 * 1024) /* bytes of input of a step */
 #define LEVEL 6
 #define MEMORY_LEVEL 8
+
+static JSClassID class_id;
 
 typedef enum { FORMAT_DEFLATE, FORMAT_RAW, FORMAT_GZIP } format;
 
@@ -18,9 +22,9 @@ typedef struct {
     z_stream z;
     format format;
     bool compress;
-    bool open;      /* zlib holds memory */
-    bool done;      /* the end of the compressed data was met, or written */
-    uint8_t *input; /* what a step left of a chunk */
+    bool open;      /* zlib has allocated memory */
+    bool done;      /* the end of the compressed data was read or written */
+    uint8_t *input; /* the rest of a chunk after a step */
     size_t input_at, input_len;
 } codec;
 
@@ -49,7 +53,7 @@ static void close_codec(codec *c) {
 }
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    codec *c = JS_GetOpaque(value, fn_web.codec);
+    codec *c = JS_GetOpaque(value, class_id);
     if (c != NULL) {
         close_codec(c);
         js_free_rt(rt, c);
@@ -58,8 +62,8 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 
 int fn_compression_init(JSContext *ctx) {
     static const JSClassDef definition = {"Codec", .finalizer = finalize};
-    JS_NewClassID(JS_GetRuntime(ctx), &fn_web.codec);
-    return JS_NewClass(JS_GetRuntime(ctx), fn_web.codec, &definition);
+    JS_NewClassID(JS_GetRuntime(ctx), &class_id);
+    return JS_NewClass(JS_GetRuntime(ctx), class_id, &definition);
 }
 
 /* (format, compress) */
@@ -69,7 +73,7 @@ JSValue fn_codec_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     if (argc < 2 || JS_ToInt32(ctx, &which, argv[0]) < 0) {
         return JS_EXCEPTION;
     }
-    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, fn_web.codec);
+    JSValue value = JS_NewObjectProtoClass(ctx, JS_NULL, class_id);
     codec *c = JS_IsException(value) ? NULL : js_mallocz(ctx, sizeof(*c));
     if (c == NULL) {
         JS_FreeValue(ctx, value);
@@ -83,7 +87,7 @@ JSValue fn_codec_new(JSContext *ctx, JSValueConst this_val, int argc, JSValueCon
     return value;
 }
 
-/* The first step: many streams are made and never used. */
+/* zlib is set up by the first step, since many streams are created and never used. */
 static int open_codec(JSContext *ctx, codec *c) {
     if (c->open || c->done) {
         return 0;
@@ -114,7 +118,7 @@ static JSValue fail(JSContext *ctx, codec *c, int status) {
                : JS_ThrowTypeError(ctx, "the compressed data is not valid: %s", why);
 }
 
-/* What a step did not take is kept as it is now: the chunk may change before the next one. */
+/* Keeps a copy of what a step did not take: the chunk may change before the next step. */
 static int keep_input(JSContext *ctx, codec *c, const uint8_t *bytes, size_t len, size_t taken) {
     if (c->input != NULL) {
         c->input_at += taken;
@@ -137,7 +141,7 @@ static int keep_input(JSContext *ctx, codec *c, const uint8_t *bytes, size_t len
     return 0;
 }
 
-/* One turn of zlib over `len` bytes, which are the last ones if `last`. */
+/* Runs zlib once over `len` bytes, which are the end of the data if `last`. */
 static int turn(codec *c, const uint8_t *bytes, size_t len, bool last, uint8_t *piece) {
     size_t part = len < INPUT_PART ? len : INPUT_PART;
     c->z.next_in = bytes;
@@ -156,7 +160,7 @@ static JSValue step(JSContext *ctx, codec *c, const uint8_t *bytes, size_t len, 
                     uint8_t *piece) {
     if (c->done && len > 0) {
         close_codec(c);
-        return JS_ThrowTypeError(ctx, "there is more behind the compressed data");
+        return JS_ThrowTypeError(ctx, "there is more data after the end of the compressed data");
     }
     if (c->done) {
         return JS_NULL;
@@ -185,7 +189,7 @@ static JSValue step(JSContext *ctx, codec *c, const uint8_t *bytes, size_t len, 
     return JS_NULL;
 }
 
-/* A BufferSource that is not shared. */
+/* Accepts a BufferSource that is not shared. */
 static int chunk_bytes(JSContext *ctx, JSValueConst chunk, uint8_t **bytes, size_t *len) {
     int err = fn_buffer_source(ctx, chunk, bytes, len);
     if (err == 0 && !fn_buffer_is_shared(ctx, chunk)) {
@@ -197,11 +201,11 @@ static int chunk_bytes(JSContext *ctx, JSValueConst chunk, uint8_t **bytes, size
     return -1;
 }
 
-/* (codec, chunk, last): a piece of output; true where there is none yet, but more to do; null when
- * the next chunk is wanted. The chunk is given once, and undefined in what steps follow. */
+/* (codec, chunk, last): a piece of output; true when there is none yet but more to do; null when
+ * the next chunk is needed. A chunk is passed once, and undefined in the following steps. */
 JSValue fn_codec_step(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    codec *c = argc < 3 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.codec);
+    codec *c = argc < 3 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (c == NULL) {
         return JS_EXCEPTION;
     }
@@ -220,10 +224,10 @@ JSValue fn_codec_step(JSContext *ctx, JSValueConst this_val, int argc, JSValueCo
     return result;
 }
 
-/* Gives back what zlib holds, when the stream ends before its data does. */
+/* Frees zlib's memory when the stream ends before its data does. */
 JSValue fn_codec_close(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    codec *c = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], fn_web.codec);
+    codec *c = argc < 1 ? NULL : JS_GetOpaque2(ctx, argv[0], class_id);
     if (c == NULL) {
         return JS_EXCEPTION;
     }

@@ -1,8 +1,8 @@
-// What the streams use of the language, as it was before any tenant code ran. The ponyfill's text is
-// made to call these (guest/quickjs/patches/web-streams-polyfill).
+// The parts of the language that the streams use, as they were before any code of the bundle ran.
+// Patches make the ponyfill call these (guest/quickjs/patches/web-streams-polyfill).
 //
 // In modules whose names begin with `streams`, names that begin with `_` are slots: properties that
-// no script can see, name or make (JS_READ_OBJ_SLOTS, guest/quickjs/patches).
+// no script can see, name or create (JS_READ_OBJ_SLOTS, guest/quickjs/patches).
 
 import { lazy, promiseNew, promiseResolvedWith, promiseUpon } from 'fn:web'
 import { abortSignal, newSignal } from '../events/abort.js'
@@ -74,10 +74,10 @@ const AsyncIteratorPrototype = ObjectGetPrototypeOf(
 export const makeAsyncIterator = (prototype) =>
   ObjectSetPrototypeOf(prototype, AsyncIteratorPrototype)
 
-/** An array to which nothing is added by way of a prototype. */
+/** An array on which a prototype has no effect. */
 export const newList = () => ObjectSetPrototypeOf([], null)
 
-/** First in, first out. What was taken out leaves an empty place until all are out. */
+/** A first-in, first-out queue. Removed elements leave holes until the queue is empty. */
 export class Queue {
   constructor() {
     this._items = newList()
@@ -125,7 +125,7 @@ export const viewLength = TypedArrayPrototypeGetLength
 export const viewConstructorOf = (view) =>
   isArray(view) ? primordialGlobals[TypedArrayPrototypeGetTag(view)] : DataView
 
-/** Of a DataView that is outside of its buffer 0, as of an array. */
+/** 0 for a DataView that lies outside of its buffer, as for a typed array. */
 function numberOf(view, ofArray, ofDataView) {
   if (isArray(view)) return ofArray(view)
   try {
@@ -163,7 +163,7 @@ export function ownChunk(controller, chunk, options) {
   return chunk
 }
 
-// ---- signals of writable streams: made when somebody looks
+// ---- signals of writable streams, created on first use
 
 export function signalOf(controller) {
   if (controller._signal === undefined) {
@@ -180,7 +180,7 @@ export function signalAbort(controller, reason) {
   if (controller._signal !== undefined) abortSignal(controller._signal, reason)
 }
 
-/** A promise of both, each of which may be undefined; the first rejection is its own. */
+/** A promise for both, each of which may be undefined; rejects with the first rejection. */
 export function bothSettled(first, second) {
   if (first === undefined || second === undefined) {
     const only = first === undefined ? second : first

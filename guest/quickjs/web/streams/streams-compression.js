@@ -7,7 +7,7 @@ import { openTransform, putPieces, readableSide, writableSide } from './streams-
 
 const { TypeError } = primordialGlobals
 
-/** As fn_codec_new numbers them. */
+/** The numbers that fn_codec_new uses. */
 const FORMATS = { __proto__: null, deflate: 0, 'deflate-raw': 1, gzip: 2 }
 
 function openCodec(object, what, format, compress) {

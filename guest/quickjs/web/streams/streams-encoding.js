@@ -25,7 +25,7 @@ const getEncoding = getterOf('encoding')
 const getFatal = getterOf('fatal')
 const getIgnoreBom = getterOf('ignoreBOM')
 
-/** A surrogate at the end of a chunk waits for its other half. */
+/** A high surrogate at the end of a chunk waits for its low surrogate. */
 function openEncoder(object) {
   let pending = ''
   openTransform(object, {

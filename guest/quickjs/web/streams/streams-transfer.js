@@ -1,6 +1,6 @@
-// Streams that are transferred: https://streams.spec.whatwg.org/#rs-transfer
-// Both ends lie in this one realm, so a stream takes the place of the channel between them; chunks
-// are cloned as they would be there.
+// Transferred streams: https://streams.spec.whatwg.org/#rs-transfer
+// Both ends lie in the same realm, so a stream replaces the channel between them; chunks are cloned
+// as the channel would.
 
 import { then } from 'fn:web'
 import { cloneValue, refuse } from '../html/clone.js'
@@ -60,7 +60,7 @@ function moveTransform(stream) {
   }
 }
 
-/** How a stream is transferred; undefined of anything else. */
+/** How a stream is transferred; undefined for anything else. */
 export function streamTransfer(value) {
   if (hasSlot(value, '_readableStreamController')) return moveReadable(value)
   if (hasSlot(value, '_writableStreamController')) return moveWritable(value)

@@ -1,4 +1,4 @@
-// Streams that are a transform of ours inside (GenericTransformStream):
+// Streams that contain a transform stream of the Web APIs (GenericTransformStream):
 // https://streams.spec.whatwg.org/#generictransformstream
 
 import { primordialGlobals } from '../idl/primordials.js'
@@ -7,10 +7,10 @@ import { enqueueTransformed, TransformStream } from './streams-ponyfill.js'
 
 const { TypeError } = primordialGlobals
 
-/** So many pieces of one chunk lie in the queue before the reader is waited for. */
+/** How many pieces of one chunk are queued before it waits for the reader. */
 const QUEUED_PIECES = 16
 
-/** Makes `object` such a stream. Its algorithms get the object in place of a controller. */
+/** Makes `object` such a stream. Its algorithms get the object instead of a controller. */
 export function openTransform(object, { transform, flush, cancel }) {
   object._transform = new TransformStream({
     __proto__: null,
@@ -29,10 +29,10 @@ const isFull = (transform) =>
   transform._readable._readableStreamController._queueTotalSize >= QUEUED_PIECES
 
 /**
- * Puts what `step` makes of a chunk, a piece at a time, so that a small chunk that grows large (a
- * bomb) does not lie in memory whole. `step` gives a piece; true when it has to be called again for
- * one, null when there is no more. What ends the stream is put at once: nobody may read any more
- * before it is closed.
+ * Enqueues the output of `step` for a chunk piece by piece, so that a small chunk that grows large
+ * (a decompression bomb) is never in memory as a whole. `step` returns a piece; true when it must
+ * be called again for one; null when there is no more. The output at the end of the stream is
+ * enqueued at once, because the reader may not read before the close.
  */
 export function putPieces(object, step, chunk, last = false) {
   const transform = object._transform
@@ -56,7 +56,7 @@ function transformOf(object) {
 
 export const readableSide = (object) => transformOf(object)._readable
 export const writableSide = (object) => transformOf(object)._writable
-/** For getters that have nothing else to ask. */
+/** For getters that only check `this`. */
 export const checkTransform = (object) => {
   transformOf(object)
 }

@@ -1,14 +1,14 @@
-// The Streams standard, from the ponyfill, and what bodies need of it: https://streams.spec.whatwg.org/
+// The Streams standard, from the ponyfill, and what bodies need: https://streams.spec.whatwg.org/
 
 import {
-  feedCancel,
-  feedPump,
-  feedRead,
-  feedWait,
+  hostBodyCancel,
+  hostBodyForward,
+  hostBodyRead,
+  hostBodyWait,
   packageBody,
-  pumpChunk,
-  pumpEnd,
-  pumpError,
+  streamSourceChunk,
+  streamSourceEnd,
+  streamSourceError,
   then,
 } from 'fn:web'
 import {
@@ -41,10 +41,10 @@ const getRequest = uncurryThis(
   ObjectGetOwnPropertyDescriptor(ReadableByteStreamController.prototype, 'byobRequest').get,
 )
 const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond)
-/** For modules that are lazy: what they look for on a prototype may be a tenant's by then. */
+/** For lazy modules, which load after a script may have changed the prototypes. */
 export const pipeTo = uncurryThis(prototype.pipeTo)
 
-// What begins with a capital is an interface of the standard; the rest are its algorithms.
+// Names with a capital are interfaces of the standard; the others are its algorithms.
 const exported = { __proto__: null, ...ponyfill }
 const names = ObjectKeys(exported)
 for (let i = 0; i < names.length; i++) {
@@ -62,7 +62,7 @@ export const isStream = (value) => hasSlot(value, '_readableStreamController')
 
 export const isUnusable = (stream) => stream._reader !== undefined || stream._disturbed
 
-/** Any object of the standard's interfaces that holds the state of a stream. */
+/** Whether it is an object of the standard's interfaces that has the state of a stream. */
 export const isStreamObject = (value) =>
   isStream(value) ||
   hasSlot(value, '_writableStreamController') ||
@@ -74,17 +74,17 @@ export const isStreamObject = (value) =>
 const newByteStream = (source) =>
   new ReadableStream({ __proto__: null, type: 'bytes', ...source }, BYTES_AT_ONCE)
 
-// Nothing is taken out of the source before somebody reads.
+// Takes nothing from the source before the first read.
 const BYTES_AT_ONCE = { __proto__: null, highWaterMark: 0 }
 
-/** A BYOB read that waits when the stream closes wants an answer. */
+/** A pending BYOB read needs an answer when the stream closes. */
 function finish(controller) {
   closeController(controller)
   const request = getRequest(controller)
   if (request !== null) respond(request, 0)
 }
 
-/** A stream of bytes that it takes over. */
+/** A stream of bytes, of which it takes ownership. */
 export function streamOfBytes(bytes) {
   let left = TypedArrayPrototypeGetByteLength(bytes) > 0 ? bytes : undefined
   return newByteStream({
@@ -104,12 +104,12 @@ export function streamOfBytes(bytes) {
   })
 }
 
-/** Moves what the host sent into the stream, or waits for it. */
-function pullFeed(feed, controller, resolve, reject) {
+/** Moves bytes from the host into the stream, or waits for them. */
+function pullHostBody(hostBody, controller, resolve, reject) {
   try {
-    const chunk = feedRead(feed)
+    const chunk = hostBodyRead(hostBody)
     if (chunk === undefined) {
-      feedWait(feed, () => pullFeed(feed, controller, resolve, reject))
+      hostBodyWait(hostBody, () => pullHostBody(hostBody, controller, resolve, reject))
       return
     }
     if (chunk === null) finish(controller)
@@ -120,19 +120,19 @@ function pullFeed(feed, controller, resolve, reject) {
   }
 }
 
-/** The stream of a request's body. */
-export function streamOfFeed(feed) {
+/** The stream of a body that the host sends. */
+export function streamOfHostBody(hostBody) {
   const stream = newByteStream({
     __proto__: null,
     pull: (controller) =>
-      new Promise((resolve, reject) => pullFeed(feed, controller, resolve, reject)),
-    cancel: () => feedCancel(feed),
+      new Promise((resolve, reject) => pullHostBody(hostBody, controller, resolve, reject)),
+    cancel: () => hostBodyCancel(hostBody),
   })
-  stream._feed = feed
+  stream._hostBody = hostBody
   return stream
 }
 
-/** The stream of a body that was read by one of its methods: it stays locked. */
+/** The stream of a body that one of its methods has read; it stays locked. */
 export function usedStream() {
   const stream = streamOfBytes(new Uint8Array(0))
   const reader = acquireReader(stream)
@@ -159,7 +159,7 @@ function join(chunks, size) {
   return bytes
 }
 
-/** Reads until `take` says no more; chunks that are there already are not taken by recursion. */
+/** Reads until `take` returns false; uses no recursion for chunks that are already queued. */
 function readWhile(reader, take, close, fail) {
   let returned
   const again = () => {
@@ -208,42 +208,42 @@ function readAll(reader, state, resolve, reject) {
   )
 }
 
-/** A promise of a whole stream as `as` (fn_body_as in body.h). */
+/** A promise for the whole stream as `as` (fn_body_as in body.h). */
 export function consumeStream(stream, as, type) {
   const reader = acquireReader(stream)
   const state = { __proto__: null, as, type, chunks: [], size: 0 }
   return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
 }
 
-/** Two streams; where chunks are objects of the tenant's, the second one gets clones. */
+/** Two streams; if chunks are objects of a script, the second stream gets clones. */
 export const teeStream = (stream) => splitReadable(stream, true)
 
-/** A stream that takes over from one that was handed to another object. */
+/** A stream that replaces one that moves to another object. */
 export const proxyStream = (stream) => pipeThrough(stream, new TransformStream())
 
 // ---- the host reads a response
 
 export const openReader = acquireReader
 
-export function readChunk(pump, reader) {
+export function readChunk(source, reader) {
   const stream = reader._ownerReadableStream
-  if (isFeedAlone(stream)) {
-    pumpFeed(pump, reader, stream)
+  if (isHostBodyAlone(stream)) {
+    forwardHostBody(source, reader, stream)
     return
   }
   readWhile(
     reader,
-    (chunk) => pumpChunk(pump, chunk),
-    () => pumpEnd(pump),
-    (error) => pumpError(pump, error),
+    (chunk) => streamSourceChunk(source, chunk),
+    () => streamSourceEnd(source),
+    (error) => streamSourceError(source, error),
   )
 }
 
-/** Nothing of what the host sent has come into the stream, nor is on its way there. */
-function isFeedAlone(stream) {
+/** Whether no bytes from the host are in the stream or on their way into it. */
+function isHostBodyAlone(stream) {
   const controller = stream._readableStreamController
   return (
-    stream._feed !== undefined &&
+    stream._hostBody !== undefined &&
     stream._state === 'readable' &&
     controller._started &&
     !controller._pulling &&
@@ -252,23 +252,23 @@ function isFeedAlone(stream) {
   )
 }
 
-/** From the request to the response past the stream, without a chunk or a promise of its own. */
-function pumpFeed(pump, reader, stream) {
+/** Forwards bytes from the request to the response without the stream: no chunks, no promises. */
+function forwardHostBody(source, reader, stream) {
   const controller = stream._readableStreamController
   stream._disturbed = true
   try {
-    const sent = feedPump(stream._feed, pump)
-    if (sent === undefined) feedWait(stream._feed, () => readChunk(pump, reader))
+    const sent = hostBodyForward(stream._hostBody, source)
+    if (sent === undefined) hostBodyWait(stream._hostBody, () => readChunk(source, reader))
     if (sent !== null) return
     closeController(controller)
-    pumpEnd(pump)
+    streamSourceEnd(source)
   } catch (error) {
     errorController(controller, error)
-    pumpError(pump, error)
+    streamSourceError(source, error)
   }
 }
 
-/** Cancels by the reader where there is one; what comes of it concerns nobody. */
+/** Cancels through the reader if there is one, and ignores the result. */
 export function cancelStream(target, reason) {
   const done = isStream(target) ? cancelReadable(target, reason) : cancelReader(target, reason)
   then(done, undefined, () => {})

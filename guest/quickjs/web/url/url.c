@@ -1,12 +1,17 @@
-/* The URL interface, on the ada parser: https://url.spec.whatwg.org/#url-class */
+/* The URL interface, on top of ada's parser: https://url.spec.whatwg.org/#url-class */
 #include "web/url/url.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
+#include "web/url/url_params.h"
 
 #include <string.h>
 
 #define NOT_SPECIAL 1 /* ada::scheme::type */
 
+static JSClassID class_id;
+
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    fn_url *url = JS_GetOpaque(value, fn_web.url);
+    fn_url *url = JS_GetOpaque(value, class_id);
     if (url != NULL) {
         if (url->params != NULL) {
             url->params->url = NULL;
@@ -18,22 +23,23 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 }
 
 static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
-    fn_url *url = JS_GetOpaque(value, fn_web.url);
+    fn_url *url = JS_GetOpaque(value, class_id);
     if (url != NULL) {
         JS_MarkValue(rt, url->params_object, mark_func);
     }
 }
 
 static fn_url *this_url(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.url);
+    return JS_GetOpaque2(ctx, this_val, class_id);
 }
 
 static JSValue to_string(JSContext *ctx, ada_string string) {
     return JS_NewStringLen(ctx, string.data, string.length);
 }
 
-/* ada passes names of ASCII alone as they are, though a label that begins with xn-- has to be valid
- * Punycode. Behind a name that is not ASCII it checks all labels. */
+/* ada accepts ASCII host names unchecked, although a label that begins with xn-- must be valid
+ * Punycode. It checks every label when the name is not ASCII, so a label that is not is appended.
+ */
 static bool has_valid_host(ada_url url) {
     static const char suffix[] = ".\xc3\xa9";
     char name[512];
@@ -53,7 +59,7 @@ static bool has_valid_host(ada_url url) {
     return valid;
 }
 
-/* NULL where there is no such URL. */
+/* NULL when the URL is invalid. */
 static ada_url parse_text(const fn_text *input, const fn_text *base) {
     ada_url url = base != NULL
                       ? ada_parse_with_base(input->bytes, input->len, base->bytes, base->len)
@@ -65,7 +71,7 @@ static ada_url parse_text(const fn_text *input, const fn_text *base) {
     return url;
 }
 
-/* Reads (url, base) and parses them. 0 with a URL, or NULL where they are none; -1 with an
+/* Reads and parses (url, base). 0 with the URL, or with NULL when it is invalid; -1 with an
  * exception. */
 static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     fn_text input, base = {0};
@@ -83,7 +89,7 @@ static int parse(JSContext *ctx, int argc, JSValueConst *argv, ada_url *url) {
     return 0;
 }
 
-/* Takes over `parsed`. */
+/* Takes ownership of `parsed`. */
 static JSValue wrap(JSContext *ctx, JSValue value, ada_url parsed) {
     fn_url *url = JS_IsException(value) ? NULL : js_malloc(ctx, sizeof(*url));
     if (url == NULL) {
@@ -104,7 +110,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
     if (parsed == NULL) {
         return JS_ThrowTypeError(ctx, "Invalid URL");
     }
-    return wrap(ctx, fn_idl_create(ctx, new_target, fn_web.url), parsed);
+    return wrap(ctx, fn_idl_create(ctx, new_target, class_id), parsed);
 }
 
 static JSValue static_parse(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -113,7 +119,7 @@ static JSValue static_parse(JSContext *ctx, JSValueConst this_val, int argc, JSV
     if (parse(ctx, argc, argv, &parsed) < 0) {
         return JS_EXCEPTION;
     }
-    return parsed == NULL ? JS_NULL : wrap(ctx, JS_NewObjectClass(ctx, fn_web.url), parsed);
+    return parsed == NULL ? JS_NULL : wrap(ctx, JS_NewObjectClass(ctx, class_id), parsed);
 }
 
 static JSValue can_parse(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
@@ -270,7 +276,7 @@ bool fn_url_has_credentials(const char *href, size_t len) {
 
 int fn_url_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.url,
+        .id = &class_id,
         .class_def = {"URL", .finalizer = finalize, .gc_mark = mark},
         .constructor = construct,
         .length = 1,

@@ -1,36 +1,20 @@
-/* What URL and URLSearchParams know of each other. */
+/* The part of URL that other Web APIs use. */
 #ifndef FN_WEB_URL_H
 #define FN_WEB_URL_H
 
-#include "ada_c.h"
-#include "web/internal.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include "quickjs.h"
 
-#define FN_URL_MAX (32u * 1024 * 1024) /* bytes of a URL, and of a query that is parsed */
-
-typedef struct fn_params fn_params;
-
-typedef struct {
-    ada_url url;
-    JSValue params_object; /* made when first asked for */
-    fn_params *params;     /* that object's own; NULL when there is none any more */
-} fn_url;
-
-/* Either of the two may go first: it takes itself out of the other. */
-struct fn_params {
-    ada_url_search_params list;
-    ada_url_search_params_entries_iter at; /* where the last iteration stood; NULL: nowhere */
-    uint32_t index;
-    fn_url *url;
-};
-
-/* The searchParams object of a URL. */
-JSValue fn_params_of_url(JSContext *ctx, fn_url *url);
-/* Lets go of the place where the last iteration stood. */
-void fn_params_forget(fn_params *params);
-/* In a list just parsed each broken part becomes U+FFFD, as the standard has it. 0, or -1 with an
- * exception. */
-int fn_params_mend(JSContext *ctx, fn_params *params);
-/* The URL's query changed. */
-void fn_params_reset(JSContext *ctx, fn_params *params);
+int fn_url_init(JSContext *ctx);
+int fn_params_init(JSContext *ctx);
+/* Creates the constructor of URLPattern. */
+JSValue fn_url_pattern_make(JSContext *ctx);
+/* The serialized URL, or null when `input` is not a valid URL. */
+JSValue fn_url_normalize(JSContext *ctx, const char *input, size_t len);
+bool fn_url_has_credentials(const char *href, size_t len);
+bool fn_is_params(JSValueConst value);
+/* A URLSearchParams as application/x-www-form-urlencoded. */
+JSValue fn_params_text(JSContext *ctx, JSValueConst params);
 
 #endif

@@ -1,20 +1,85 @@
 /* The URLSearchParams interface: https://url.spec.whatwg.org/#interface-urlsearchparams */
+#include "web/url/url_params.h"
+#include "web/encoding/utf8.h"
+#include "web/idl/idl.h"
+#include "web/idl/intrinsics.h"
+#include "web/idl/pair_iterator.h"
+#include "web/idl/text.h"
 #include "web/url/url.h"
 
+static JSClassID class_id;
+
+/* Frees the saved position of the last iteration. */
+static void forget_place(fn_params *params) {
+    if (params->at != NULL) {
+        ada_free_search_params_entries_iter(params->at);
+        params->at = NULL;
+    }
+}
+
 static void finalize(JSRuntime *rt, JSValueConst value) {
-    fn_params *params = JS_GetOpaque(value, fn_web.params);
+    fn_params *params = JS_GetOpaque(value, class_id);
     if (params != NULL) {
         if (params->url != NULL) {
             params->url->params = NULL;
         }
-        fn_params_forget(params);
+        forget_place(params);
         ada_free_search_params(params->list);
         js_free_rt(rt, params);
     }
 }
 
+bool fn_is_params(JSValueConst value) {
+    return JS_GetClassID(value) == class_id;
+}
+
 static fn_params *this_params(JSContext *ctx, JSValueConst this_val) {
-    return JS_GetOpaque2(ctx, this_val, fn_web.params);
+    return JS_GetOpaque2(ctx, this_val, class_id);
+}
+
+static bool is_broken(ada_string text) {
+    return fn_utf8_valid((const uint8_t *)text.data, text.length) < text.length;
+}
+
+/* At least one of the two is invalid UTF-8. */
+static int append_repaired(JSContext *ctx, ada_url_search_params list, ada_string_pair pair) {
+    size_t key_len, value_len;
+    char *key = fn_utf8_repair(ctx, (const uint8_t *)pair.key.data, pair.key.length, &key_len);
+    char *value =
+        fn_utf8_repair(ctx, (const uint8_t *)pair.value.data, pair.value.length, &value_len);
+    int err = key == NULL || value == NULL ? -1 : 0;
+    if (err == 0) {
+        ada_search_params_append(list, key, key_len, value, value_len);
+    }
+    js_free(ctx, key);
+    js_free(ctx, value);
+    return err;
+}
+
+/* ada does not check that percent-decoded bytes are UTF-8. In a list that was just parsed, replaces
+ * each invalid part by U+FFFD, as the standard requires. 0, or -1 with an exception. */
+static int repair_list(JSContext *ctx, fn_params *params) {
+    ada_url_search_params_entries_iter at = ada_search_params_get_entries(params->list);
+    bool broken = false;
+    int err = 0;
+    while (!broken && ada_search_params_entries_iter_has_next(at)) {
+        ada_string_pair pair = ada_search_params_entries_iter_next(at);
+        broken = is_broken(pair.key) || is_broken(pair.value);
+    }
+    ada_free_search_params_entries_iter(at);
+    if (!broken) {
+        return 0;
+    }
+    ada_url_search_params repaired = ada_parse_search_params("", 0);
+    at = ada_search_params_get_entries(params->list);
+    while (err == 0 && ada_search_params_entries_iter_has_next(at)) {
+        err = append_repaired(ctx, repaired, ada_search_params_entries_iter_next(at));
+    }
+    ada_free_search_params_entries_iter(at);
+    forget_place(params);
+    ada_free_search_params(err == 0 ? params->list : repaired);
+    params->list = err == 0 ? repaired : params->list;
+    return err;
 }
 
 static fn_params *attach(JSContext *ctx, JSValueConst value, const char *query, size_t len) {
@@ -24,11 +89,11 @@ static fn_params *attach(JSContext *ctx, JSValueConst value, const char *query, 
     }
     *params = (fn_params){.list = ada_parse_search_params(query, len)};
     JS_SetOpaque(value, params);
-    return fn_params_mend(ctx, params) < 0 ? NULL : params;
+    return repair_list(ctx, params) < 0 ? NULL : params;
 }
 
 JSValue fn_params_of_url(JSContext *ctx, fn_url *url) {
-    JSValue value = JS_NewObjectClass(ctx, fn_web.params);
+    JSValue value = JS_NewObjectClass(ctx, class_id);
     if (JS_IsException(value)) {
         return value;
     }
@@ -46,12 +111,12 @@ JSValue fn_params_of_url(JSContext *ctx, fn_url *url) {
 void fn_params_reset(JSContext *ctx, fn_params *params) {
     ada_string search = ada_get_search(params->url->url);
     ada_search_params_reset(params->list, search.data, search.length);
-    if (fn_params_mend(ctx, params) < 0) {
-        JS_FreeValue(ctx, JS_GetException(ctx)); /* no memory: that ends the invocation */
+    if (repair_list(ctx, params) < 0) {
+        JS_FreeValue(ctx, JS_GetException(ctx)); /* out of memory: this ends the invocation */
     }
 }
 
-/* The list changed: so does the query of its URL. */
+/* Writes a changed list into the query of its URL. */
 static void update(fn_params *params) {
     if (params->url != NULL) {
         ada_owned_string query = ada_search_params_to_string(params->list);
@@ -102,7 +167,7 @@ static int fill(JSContext *ctx, JSValueConst value, JSValueConst init) {
 }
 
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
-    JSValue value = fn_idl_create(ctx, new_target, fn_web.params);
+    JSValue value = fn_idl_create(ctx, new_target, class_id);
     if (JS_IsException(value)) {
         return value;
     }
@@ -134,7 +199,7 @@ static JSValue get_all(JSContext *ctx, fn_params *params, const fn_text *name) {
     return array;
 }
 
-/* `value` is NULL where none was given. */
+/* `value` is NULL when it was not given. */
 static JSValue apply(JSContext *ctx, fn_params *params, int op, const fn_text *name,
                      const fn_text *value) {
     ada_url_search_params list = params->list;
@@ -227,19 +292,53 @@ static JSValue get_size(JSContext *ctx, JSValueConst this_val) {
                           : JS_NewInt64(ctx, (int64_t)ada_search_params_size(params->list));
 }
 
+/* ada can only iterate from the start, so the current position is saved. */
+static bool go_to(fn_params *params, uint32_t index) {
+    if (params->at == NULL || params->index > index) {
+        forget_place(params);
+        params->at = ada_search_params_get_entries(params->list);
+        params->index = 0;
+    }
+    while (ada_search_params_entries_iter_has_next(params->at)) {
+        if (params->index == index) {
+            return true;
+        }
+        ada_search_params_entries_iter_next(params->at);
+        params->index++;
+    }
+    return false;
+}
+
+static int pair_at(JSContext *ctx, JSValueConst target, uint32_t index, JSValue pair[2]) {
+    fn_params *params = JS_GetOpaque(target, class_id);
+    if (!go_to(params, index)) {
+        return 0;
+    }
+    ada_string_pair entry = ada_search_params_entries_iter_next(params->at);
+    params->index++;
+    pair[0] = JS_NewStringLen(ctx, entry.key.data, entry.key.length);
+    pair[1] = JS_NewStringLen(ctx, entry.value.data, entry.value.length);
+    if (JS_IsException(pair[0]) || JS_IsException(pair[1])) {
+        JS_FreeValue(ctx, pair[0]);
+        JS_FreeValue(ctx, pair[1]);
+        return -1;
+    }
+    return 1;
+}
+
 static JSValue iterate(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                        int kind) {
     (void)argc;
     (void)argv;
     return this_params(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_new(ctx, this_val, FN_PAIRS_PARAMS, (fn_pair_kind)kind);
+               : fn_pair_iterator_new(ctx, this_val, FN_PAIRS_PARAMS, (fn_pair_kind)kind);
 }
 
 static JSValue for_each(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     return this_params(ctx, this_val) == NULL
                ? JS_EXCEPTION
-               : fn_pairs_for_each(ctx, this_val, FN_PAIRS_PARAMS, argc, argv);
+               : fn_pair_for_each(ctx, this_val, FN_PAIRS_PARAMS, argc, argv);
 }
 
 static const JSCFunctionListEntry members[] = {
@@ -261,17 +360,18 @@ static const JSCFunctionListEntry members[] = {
 
 int fn_params_init(JSContext *ctx) {
     static const fn_interface interface = {
-        .id = &fn_web.params,
+        .id = &class_id,
         .class_def = {"URLSearchParams", .finalizer = finalize},
         .constructor = construct,
         .members = members,
         .member_count = FN_COUNT(members),
     };
-    if (fn_idl_define(ctx, &interface) < 0) {
+    if (fn_pair_iterator_init(ctx, FN_PAIRS_PARAMS, pair_at) < 0 ||
+        fn_idl_define(ctx, &interface) < 0) {
         return -1;
     }
-    JSValue proto = JS_GetClassProto(ctx, fn_web.params);
-    int err = fn_idl_alias(ctx, proto, "entries", fn_web.symbol_iterator);
+    JSValue proto = JS_GetClassProto(ctx, class_id);
+    int err = fn_idl_alias(ctx, proto, "entries", fn_intrinsics.symbol_iterator);
     JS_FreeValue(ctx, proto);
     return err;
 }

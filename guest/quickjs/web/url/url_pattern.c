@@ -1,9 +1,12 @@
 /* The URLPattern interface: https://urlpattern.spec.whatwg.org/#urlpattern-class */
-#include "web/url/url_pattern.h"
+#include "web/idl/idl.h"
+#include "web/url/url.h"
+#include "web/url/url_pattern_input.h"
+#include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_result.h"
+#include "web/url/url_pattern_types.h"
 
 #include <string.h>
-#include "web/internal.h"
-#include "web/url/url_pattern_input.h"
 
 static JSClassID class_id;
 
@@ -39,7 +42,7 @@ static JSValue throw_status(JSContext *ctx, fn_pattern_status status, const char
     }
 }
 
-/* (input, baseURL, options) or (input, options): which of the two are options? */
+/* (input, baseURL, options) or (input, options): whether there is a base URL. */
 static bool has_base(int argc, JSValueConst *argv) {
     return argc > 2 ||
            (argc > 1 && !JS_IsUndefined(argv[1]) && !JS_IsNull(argv[1]) && !JS_IsObject(argv[1]));
@@ -113,8 +116,8 @@ static JSValue get_has_groups(JSContext *ctx, JSValueConst this_val) {
     return pattern == NULL ? JS_EXCEPTION : JS_NewBool(ctx, fn_pattern_has_regexp_groups(pattern));
 }
 
-/* The arguments of test and exec. The pattern is looked up again behind them: reading them may have
- * run any script, but no script can take it out of its object. */
+/* Reads the arguments of test and exec. This may run any script, but no script can remove the
+ * pattern from its object. */
 static int read_arguments(JSContext *ctx, int argc, JSValueConst *argv, fn_url_input *input) {
     bool base = argc > 1 && !JS_IsUndefined(argv[1]);
     return fn_url_input_read(ctx, input, argc > 0 ? argv[0] : JS_UNDEFINED,
@@ -155,7 +158,7 @@ static JSValue exec(JSContext *ctx, JSValueConst this_val, int argc, JSValueCons
     return result;
 }
 
-/* The enumeration URLPatternComponent: its value, or -1 with an exception. */
+/* A value of the enumeration URLPatternComponent, or -1 with an exception. */
 static int to_part(JSContext *ctx, JSValueConst value) {
     const char *text = JS_ToCString(ctx, value);
     if (text == NULL) {

@@ -1,5 +1,7 @@
 /* A URLPatternInput and a base URL, read from the arguments of a script's call. */
 #include "web/url/url_pattern_input.h"
+#include "web/idl/text.h"
+#include "web/url/url_pattern_types.h"
 
 const char *const fn_url_input_names[FN_PART_INPUTS + 1] = {
     [FN_PART_PROTOCOL] = "protocol", [FN_PART_USERNAME] = "username",

@@ -1,9 +1,12 @@
-/* URL patterns: ada's, behind functions that C can call. https://urlpattern.spec.whatwg.org/ */
+/* URL patterns of ada behind C functions. https://urlpattern.spec.whatwg.org/ */
 #include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_ada.h"
+#include "web/url/url_pattern_regexp.h"
+#include "web/url/url_pattern_types.h"
 
 namespace {
 
-/* Group by group, in the pattern's order, which ada's own result does not keep. */
+/* Groups in the order of the pattern, which ada's own result does not keep. */
 struct component_match {
     std::string input;
     std::vector<std::optional<std::string>> values;
@@ -31,7 +34,7 @@ ada::url_pattern_input to_input(const fn_pattern_input *input) {
     };
 }
 
-/* An optional argument as ada takes it. */
+/* An optional argument in the form that ada takes. */
 struct base_url {
     std::string_view text;
     const std::string_view *pointer;

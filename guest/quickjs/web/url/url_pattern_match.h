@@ -1,44 +1,45 @@
-/* What the C++ files of URL patterns know of each other. */
+/* URL patterns as ada matches them, with the engine's regular expressions, for C. */
 #ifndef FN_WEB_URL_PATTERN_MATCH_H
 #define FN_WEB_URL_PATTERN_MATCH_H
 
-#include "web/url/url_pattern_regexp.h"
+#include "web/url/url_pattern_types.h"
 
-using component = ada::url_pattern_component<fn_regexp>;
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-struct fn_pattern {
-    ada::url_pattern<fn_regexp> pattern;
-};
+/* `ctx` is the JSContext whose memory and budget the regular expressions use. */
+fn_pattern_status fn_pattern_new(void *ctx, const fn_pattern_input *input, const fn_slice *base,
+                                 bool ignore_case, fn_pattern **pattern);
+void fn_pattern_free(fn_pattern *pattern);
+/* A component's pattern string, valid as long as the pattern. */
+fn_slice fn_pattern_part(const fn_pattern *pattern, fn_part part);
+bool fn_pattern_has_regexp_groups(const fn_pattern *pattern);
 
-inline const component &component_of(const fn_pattern *pattern, fn_part which) {
-    const ada::url_pattern<fn_regexp> &p = pattern->pattern;
-    switch (which) {
-    case FN_PART_PROTOCOL:
-        return p.protocol_component;
-    case FN_PART_USERNAME:
-        return p.username_component;
-    case FN_PART_PASSWORD:
-        return p.password_component;
-    case FN_PART_HOSTNAME:
-        return p.hostname_component;
-    case FN_PART_PORT:
-        return p.port_component;
-    case FN_PART_PATHNAME:
-        return p.pathname_component;
-    case FN_PART_SEARCH:
-        return p.search_component;
-    default:
-        return p.hash_component;
-    }
+fn_pattern_status fn_pattern_test(void *ctx, fn_pattern *pattern, const fn_pattern_input *input,
+                                  const fn_slice *base);
+fn_pattern_status fn_pattern_exec(void *ctx, fn_pattern *pattern, const fn_pattern_input *input,
+                                  const fn_slice *base, fn_pattern_match **match);
+void fn_pattern_match_free(fn_pattern_match *match);
+fn_slice fn_pattern_match_input(const fn_pattern_match *match, fn_part part);
+size_t fn_pattern_match_groups(const fn_pattern_match *match, fn_part part);
+/* A group by its index in the pattern; a value without bytes did not take part in the match. */
+fn_slice fn_pattern_match_name(const fn_pattern_match *match, fn_part part, size_t index);
+fn_slice fn_pattern_match_value(const fn_pattern_match *match, fn_part part, size_t index);
+
+/* ---- url_pattern_parts.cpp */
+
+/* -1, 0 or 1: which of the two patterns is stricter. */
+int fn_pattern_compare(const fn_pattern *left, const fn_pattern *right, fn_part part);
+/* The value of a group by name; without bytes when there is none. */
+typedef fn_slice fn_pattern_group(void *opaque, fn_slice name);
+/* The component that a pattern matches with these groups. The caller frees `*text`. */
+fn_pattern_status fn_pattern_generate(const fn_pattern *pattern, fn_part part,
+                                      fn_pattern_group *group, void *opaque, fn_slice *text);
+void fn_pattern_text_free(fn_slice text);
+
+#ifdef __cplusplus
 }
-
-inline std::string_view view(fn_slice slice) {
-    return slice.bytes == nullptr ? std::string_view() : std::string_view(slice.bytes, slice.len);
-}
-
-inline fn_slice slice(std::string_view text) {
-    /* An empty text is not an absent one. */
-    return {text.data() == nullptr ? "" : text.data(), text.size()};
-}
+#endif
 
 #endif

@@ -1,8 +1,10 @@
-/* What is made of a pattern's parts: the order of patterns, and the text that one matches.
+/* Operations on a pattern's parts: the order of patterns, and a text that a pattern matches.
  * https://urlpattern.spec.whatwg.org/#part */
 #include <cstring>
 
+#include "web/url/url_pattern_ada.h"
 #include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_types.h"
 
 namespace helpers = ada::url_pattern_helpers;
 
@@ -12,7 +14,7 @@ using encoder = ada::result<std::string>(std::string_view);
 
 namespace {
 
-/* A pattern string in its normal form parses to the parts that it was made of. */
+/* A normalised pattern string parses to the parts that it was built from. */
 std::vector<part> parts_of(const fn_pattern *pattern, fn_part which) {
     options like = which == FN_PART_HOSTNAME   ? options::HOSTNAME
                    : which == FN_PART_PATHNAME ? options::PATHNAME
@@ -26,7 +28,7 @@ template <typename T> int order(const T &left, const T &right) {
     return left < right ? -1 : right < left ? 1 : 0;
 }
 
-/* The stricter the higher. */
+/* A higher rank is stricter. */
 int rank(ada::url_pattern_part_type type) {
     switch (type) {
     case ada::url_pattern_part_type::FULL_WILDCARD:
@@ -72,7 +74,7 @@ bool is_special(const fn_pattern *pattern) {
     return helpers::protocol_component_matches_special_scheme(protocol);
 }
 
-/* ada would take spaces at the ends of the value for those around a URL. */
+/* ada would strip spaces at the ends of the value as it strips those around a URL. */
 ada::result<std::string> encode_opaque(std::string_view text) {
     auto encoded = helpers::canonicalize_opaque_pathname("a" + std::string(text) + "a");
     if (encoded && (encoded->size() < 2 || encoded->back() != 'a')) {
@@ -107,8 +109,7 @@ encoder *encoder_of(const fn_pattern *pattern, fn_part which) {
 int fn_pattern_compare(const fn_pattern *left, const fn_pattern *right, fn_part which) {
     std::vector<part> a = parts_of(left, which);
     std::vector<part> b = parts_of(right, which);
-    /* Behind the end of the shorter one stands an empty text: `/foo/` is stricter than `/foo/(.*)`.
-     */
+    /* The shorter pattern is extended by an empty text: `/foo/` is stricter than `/foo/(.*)`. */
     const part empty(ada::url_pattern_part_type::FIXED_TEXT, "",
                      ada::url_pattern_part_modifier::none);
     for (size_t i = 0; i < a.size() || i < b.size(); i++) {
@@ -120,7 +121,7 @@ int fn_pattern_compare(const fn_pattern *left, const fn_pattern *right, fn_part 
     return 0;
 }
 
-/* A group's value as it stands in a URL; false where the pattern would not match it. */
+/* Appends a group's value, encoded; false when the pattern would not match it. */
 static bool append_group(std::string &to, const part &group, encoder *encode, fn_slice value,
                          char delimiter) {
     auto encoded =

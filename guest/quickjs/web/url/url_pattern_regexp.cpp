@@ -1,5 +1,6 @@
-/* The engine's regular expressions as ada's URL patterns want them. */
+/* The engine's regular expressions in the form that ada's URL patterns use. */
 #include "web/url/url_pattern_regexp.h"
+#include "web/url/url_pattern_types.h"
 
 #include <climits>
 
@@ -7,7 +8,7 @@
 
 namespace {
 
-/* One thread a worker, and ada calls nobody else: the call under way is the process's. */
+/* A worker has one thread, and a match runs no other code, so the state of a call can be static. */
 void *context;
 fn_pattern_status failure;
 
@@ -56,7 +57,7 @@ std::u16string widen(std::string_view text) {
     return wide;
 }
 
-/* Back again. With the `v` flag a match begins and ends between code points. */
+/* UTF-16 to UTF-8. With the `v` flag a match begins and ends between code points. */
 std::string narrow(const char16_t *from, const char16_t *to) {
     std::string text;
     while (from < to) {
@@ -107,7 +108,7 @@ struct subject {
     }
 };
 
-/* Fills `capture` with the two ends of every group. */
+/* Fills `capture` with the start and end of every group. */
 bool execute(const subject &on, const std::string &regexp, std::vector<uint8_t *> &capture) {
     if (failure != FN_PATTERN_DONE || on.length() > INT_MAX) {
         return false;
@@ -129,7 +130,7 @@ std::optional<fn_regexp::regex_type> fn_regexp::create_instance(std::string_view
     char message[64];
     int len;
     int flags = LRE_FLAG_UNICODE_SETS | (ignore_case ? LRE_FLAG_IGNORECASE : 0);
-    std::string source(pattern); /* the compiler wants a NUL behind it */
+    std::string source(pattern); /* the compiler needs a NUL at the end */
     uint8_t *bytecode =
         lre_compile(&len, message, sizeof(message), source.c_str(), source.size(), flags, context);
     if (bytecode == nullptr) {

@@ -1,4 +1,4 @@
-/* The engine's regular expressions as ada's URL patterns want them. */
+/* The engine's regular expressions in the form that ada's URL patterns use. */
 #ifndef FN_WEB_URL_PATTERN_REGEXP_H
 #define FN_WEB_URL_PATTERN_REGEXP_H
 
@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "ada.h"
-#include "web/url/url_pattern.h"
+#include "web/url/url_pattern_types.h"
 
-/* Compiled as `v` (with `i` where case is ignored). ada has no way for a match to fail, so a
- * failure counts as no match, and is kept for the caller, who begins with fn_regexp_begin. */
+/* Compiled with the flag `v`, and `i` to ignore case. ada has no failure of a match, so a failure
+ * counts as no match; fn_regexp_end reports it to the caller, who must call fn_regexp_begin first.
+ */
 class fn_regexp final {
   public:
     using regex_type = std::string; /* the engine's bytecode */

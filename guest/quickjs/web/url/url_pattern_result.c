@@ -1,5 +1,10 @@
-/* What URLPattern's methods answer with. https://urlpattern.spec.whatwg.org/#urlpattern-class */
+/* The results of URLPattern's methods. https://urlpattern.spec.whatwg.org/#urlpattern-class */
+#include "web/url/url_pattern_result.h"
+#include "web/idl/idl.h"
+#include "web/idl/text.h"
 #include "web/url/url_pattern_input.h"
+#include "web/url/url_pattern_match.h"
+#include "web/url/url_pattern_types.h"
 
 static JSValue to_string(JSContext *ctx, fn_slice text) {
     return JS_NewStringLen(ctx, text.bytes, text.len);
@@ -68,7 +73,7 @@ JSValue fn_url_pattern_result(JSContext *ctx, const fn_pattern_match *match,
     return result;
 }
 
-/* What generate() was given, as strings by name in an object that no script sees. */
+/* The groups passed to generate(), as strings by name in an object that no script sees. */
 typedef struct {
     JSContext *ctx;
     JSValue map;
@@ -124,7 +129,7 @@ JSValue fn_url_pattern_text(JSContext *ctx, const fn_pattern *pattern, fn_part p
             result = to_string(ctx, text);
             fn_pattern_text_free(text);
         } else if (!JS_HasException(ctx)) {
-            JS_ThrowTypeError(ctx, "URLPattern.generate: the pattern needs other groups");
+            JS_ThrowTypeError(ctx, "URLPattern.generate: the groups do not match the pattern");
         }
     }
     fn_text_free(ctx, &values.last);

@@ -1,11 +1,11 @@
-// Which objects belong to the interfaces that are written in JS: to the engine they are plain ones.
+// Recognises objects of interfaces that are written in JS: to the engine they are plain objects.
 
 import { isEvent } from '../events/event.js'
 import { isEventTarget } from '../events/events.js'
 import { isBlob } from '../fetch/blob.js'
+import { formEntries, isCryptoKey, isSubtleCrypto } from '../idl/lazy-hooks.js'
+import { ObjectGetPrototypeOf, ObjectPrototype } from '../idl/primordials.js'
 import { isStreamObject } from '../streams/streams.js'
-import { formEntries, isCryptoKey, isSubtleCrypto } from './lazy-hooks.js'
-import { ObjectGetPrototypeOf, ObjectPrototype } from './primordials.js'
 
 export function isPlatformObject(value) {
   const prototype = ObjectGetPrototypeOf(value)

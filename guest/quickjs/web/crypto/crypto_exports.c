@@ -1,52 +1,10 @@
-/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. No tenant can import it. */
+/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. Bundles cannot import it.
+ * The tables of functions are gathered here, so that no primitive depends on this file. */
 #include "web/crypto/crypto.h"
+#include "web/crypto/web_crypto.h"
+#include "web/idl/idl.h"
+
 #include "mbedtls/constant_time.h"
-
-int fn_crypto_bytes(JSContext *ctx, JSValueConst value, fn_bytes *bytes) {
-    uint8_t *at;
-    int err = fn_buffer_source(ctx, value, &at, &bytes->len);
-    if (err > 0) {
-        JS_ThrowTypeError(ctx, "not a BufferSource");
-    }
-    bytes->at = at == NULL ? (const uint8_t *)"" : at;
-    return err != 0 ? -1 : 0;
-}
-
-int fn_crypto_uint(JSContext *ctx, JSValueConst value, uint32_t *number) {
-    int64_t wide;
-    if (!JS_IsNumber(value) || JS_ToInt64(ctx, &wide, value) < 0 || wide < 0 || wide > UINT32_MAX) {
-        JS_ThrowTypeError(ctx, "not an unsigned number");
-        return -1;
-    }
-    *number = (uint32_t)wide;
-    return 0;
-}
-
-JSValue fn_crypto_output(JSContext *ctx, size_t len, uint8_t **at) {
-    JSValue buffer = JS_NewArrayBufferCopy(ctx, NULL, len);
-    if (!JS_IsException(buffer)) {
-        *at = JS_GetArrayBuffer(ctx, &len, buffer);
-    }
-    return buffer;
-}
-
-JSValue fn_crypto_fail(JSContext *ctx, const char *name, const char *message) {
-    if (!fn_host_stopped(JS_GetRuntime(ctx))) {
-        return JS_ThrowDOMException(ctx, name, "%s", message);
-    }
-    JS_ThrowInternalError(ctx, "interrupted");
-    JSValue error = JS_GetException(ctx);
-    JS_SetUncatchableError(ctx, error);
-    return JS_Throw(ctx, error);
-}
-
-JSValue fn_crypto_done(JSContext *ctx, int err, JSValue value) {
-    if (err == 0 || JS_IsException(value)) {
-        return value;
-    }
-    JS_FreeValue(ctx, value);
-    return fn_crypto_fail(ctx, "OperationError", "the operation failed");
-}
 
 static const fn_functions *const lists[] = {
     &fn_hash_functions,    &fn_key_functions,       &fn_aes_functions, &fn_kdf_functions,
@@ -85,8 +43,8 @@ static int fill_module(JSContext *ctx, JSModuleDef *module) {
     return 0;
 }
 
-int fn_crypto_native_init(JSContext *ctx) {
-    fn_crypto_platform_init();
+int fn_crypto_exports_init(JSContext *ctx) {
+    fn_crypto_platform_init(JS_GetRuntime(ctx));
     JSModuleDef *module = JS_NewCModule(ctx, "fn:crypto", fill_module);
     if (module == NULL || fn_key_init(ctx) < 0 || fn_hash_init(ctx) < 0) {
         return -1;
