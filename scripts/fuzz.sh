@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the worker's frame decoder and the native parsers that tenants' bytes reach: `fuzz.sh [SECONDS] [TARGET...]`,
-# 600 seconds over all targets by default. It needs clang with libFuzzer; scripts/build.sh has run before.
-# What is new in the corpus stays in .build/fuzz/corpus. A finding ends it with the input's path and how to repeat it;
-# mended, the input belongs into fuzz/corpus, which scripts/test.sh replays.
+# by default 600 seconds over all targets. It needs clang with libFuzzer; run scripts/build.sh first.
+# New inputs stay in .build/fuzz/corpus. A finding prints the input's path and how to repeat it. After the fix, add the
+# input to fuzz/corpus, which scripts/test.sh replays.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -14,11 +14,11 @@ if [ ${#targets[@]} -eq 0 ]; then
   mapfile -t targets < <(fuzz_targets)
 fi
 each=$((seconds / ${#targets[@]}))
-[ $each -gt 0 ] || die "So many targets need at least ${#targets[@]} seconds."
+[ $each -gt 0 ] || die "$seconds seconds are too few: ${#targets[@]} targets need at least one second each."
 
 out=.build/fuzz
-# No leak check: a finding of one input among many thousands is what several left behind, and a target keeps its engine
-# by design. Leaks are looked for at the end of each sanitized worker that the tests start (FN_SANITIZE, teardown.c).
+# No leak check: a target keeps its engine by design, and a leak found after thousands of inputs cannot be traced to one
+# of them. The tests check for leaks at the end of each sanitized worker (FN_SANITIZE, teardown.c).
 options=(-timeout=20 -rss_limit_mb=2048 -detect_leaks=0)
 
 # fuzz TARGET LOG: runs it for `each` seconds.
@@ -27,7 +27,7 @@ fuzz() {
     -max_total_time="$each" -print_final_stats=1 -artifact_prefix="$out/findings/$1-" >"$2" 2>&1
 }
 
-# minimise TARGET LOG: keeps what adds to the inputs that are tracked, and of that the smallest.
+# minimise TARGET LOG: keeps the smallest inputs that add coverage to those in fuzz/corpus.
 minimise() {
   rm -rf "$out/merged"
   mkdir -p "$out/merged"
@@ -47,7 +47,7 @@ for target in "${targets[@]}"; do
   else
     failed=1
     finding=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-    say "$target: FAILED, $log says how; again with: FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") $out/fuzz $finding"
+    say "$target: FAILED, see $log. Repeat it with: FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") $out/fuzz $finding"
   fi
 done
 exit $failed

@@ -75,7 +75,7 @@ stamp_set() {
 
 # The fuzz targets, a line each, and what FUNCTIONS_FUZZ_TARGET says for one.
 fuzz_targets() {
-  printf '%s\n' frames messages paths start template
+  printf '%s\n' frames messages paths start zygote
   basename -s .js fuzz/targets/*.js
 }
 

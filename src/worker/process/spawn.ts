@@ -79,7 +79,7 @@ function kill(pid: number): boolean {
  */
 export function launchFailure(what: string, errno: string): FunctionError {
   const why =
-    what === 'foreign link'
+    what === 'untrusted link'
       ? "a link on the way to an allowed path belongs to the workers' user, and is not followed, as a function may have made it: remove it, or make its owner another user; the log names it"
       : `the launcher failed: ${what} (${errno})`
   return new FunctionError('SANDBOX_UNAVAILABLE', why)
