@@ -19,25 +19,25 @@ const ada_dir = sources ++ "/ada";
 const yyjson_dir = sources ++ "/yyjson";
 const zlib_dir = "node_modules/@scriptc/runtime/vendor/zlib";
 
-/// The JS of the Web APIs: as written, and as scripts/build.sh bundled it with what it imports from npm.
+/// The JS of the Web APIs: the sources, and the modules that scripts/build.sh bundled with their npm packages.
 const web_js_dirs = [_][]const u8{ "guest/quickjs/web", ".build/web-js" };
 
-/// The rooms of the worker beside its Web APIs.
+/// The directories of the worker besides its Web APIs.
 const worker_dirs = [_][]const u8{
     "guest/quickjs/core", "guest/quickjs/invocation", "guest/quickjs/node", "guest/quickjs/zygote",
 };
 
-/// Includes name a header by its path from one of these.
+/// Includes name a header by its path below one of these.
 const include_roots = [_][]const u8{ "guest/quickjs", "native" };
 
-/// Written by scripts/encoding-tables.ts before zig is called.
+/// Written by scripts/encoding-tables.ts before zig runs.
 const encoding_tables = ".build/generated/encoding_tables.c";
 
-/// What is left out of an initializer is zero: the engine's own idiom for class definitions.
-const our_flags = [_][]const u8{"-std=c11"} ++ our_warnings;
-/// What of ours speaks to ada beyond its C interface is C++, without what could throw.
-const our_cpp_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ our_warnings;
-const our_warnings = [_][]const u8{
+/// Without -Wmissing-field-initializers: class definitions leave fields out, as the engine's own do.
+const own_flags = [_][]const u8{"-std=c11"} ++ own_warnings;
+/// The code that needs more of ada than its C interface is C++, without exceptions.
+const own_cpp_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ own_warnings;
+const own_warnings = [_][]const u8{
     "-D_GNU_SOURCE",
     "-Wall",
     "-Wextra",
@@ -54,7 +54,7 @@ const quickjs_flags = [_][]const u8{ "-std=c11", "-funsigned-char" } ++ third_pa
 const libuv_flags = [_][]const u8{"-std=gnu11"} ++ third_party_flags;
 const ada_flags = [_][]const u8{ "-std=c++20", "-fno-exceptions", "-fno-rtti" } ++ third_party_flags;
 
-/// All but what works on files.
+/// Everything except the functions that work on files.
 const zlib_files = [_][]const u8{
     "adler32.c", "crc32.c", "deflate.c", "inffast.c", "inflate.c", "inftrees.c", "trees.c", "zutil.c",
 };
@@ -101,7 +101,7 @@ pub const Settings = struct {
         return s.optimize != .Debug;
     }
 
-    /// A module of C files with what every one of ours is built with.
+    /// A module of C files with the settings of every module of the project.
     fn module(s: Settings) *Build.Module {
         return s.b.createModule(.{
             .target = s.target,
@@ -113,14 +113,14 @@ pub const Settings = struct {
         });
     }
 
-    /// The same for sources of others: what UBSan would say about them is not ours to mend.
+    /// The same for libraries: their UBSan findings are not fixed here.
     pub fn thirdPartyModule(s: Settings) *Build.Module {
         const m = s.module();
         m.sanitize_c = .off;
         return m;
     }
 
-    /// Zig itself stops at -O2 for C; the engine is measurably faster at -O3.
+    /// Zig uses at most -O2 for C; the engine is measurably faster at -O3.
     pub fn optimized(s: Settings, flags: []const []const u8) []const []const u8 {
         const level: []const []const u8 = if (s.release()) &.{"-O3"} else &.{};
         return std.mem.concat(s.b.allocator, []const u8, &.{ flags, level }) catch @panic("OOM");
@@ -143,10 +143,9 @@ pub fn build(b: *Build) void {
     };
     const quickjs = addQuickjs(s);
     const builtins = addBuiltins(s, quickjs);
-    // The sanitized build of scripts/build-asan.sh takes it from there.
+    // scripts/build-asan.sh uses the installed files too: the table, and the libraries below.
     b.getInstallStep().dependOn(&b.addInstallFile(builtins, "generated/builtins.c").step);
     const primitives = crypto.addPrimitives(s);
-    // As well.
     for (primitives) |library| {
         const install = b.addInstallArtifact(library, .{ .dest_dir = .{ .override = .{ .custom = "generated" } } });
         b.getInstallStep().dependOn(&install.step);
@@ -157,27 +156,30 @@ pub fn build(b: *Build) void {
     };
     const worker = addWorker(s, builtins, &libraries);
     const launcher = addLauncher(s);
+    const list = addCompileList(s, worker, &libraries);
+    b.getInstallStep().dependOn(list);
+    b.step("compile-list", "Write generated/compile-list.json only").dependOn(list);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
         const install = b.addInstallArtifact(exe, .{});
         b.getInstallStep().dependOn(&install.step);
-        b.step(name, "Build this one only").dependOn(&install.step);
+        b.step(name, "Build only this program").dependOn(&install.step);
     }
-    const attackers = b.step("attackers", "Build the programs that only the tests need, into test");
+    const attackers = b.step("attackers", "Build the programs that only the tests need into test/");
     for (addAttackers(s, builtins, &libraries)) |exe| {
         const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
         attackers.dependOn(&install.step);
     }
 }
 
-/// The product runs on any machine of its architecture, so the build machine's CPU does not count.
+/// The product must run on any machine of its architecture, so the build machine's CPU is ignored.
 fn muslOf(arch: std.Target.Cpu.Arch) std.Target.Query {
     return .{ .cpu_arch = arch, .cpu_model = .baseline, .os_tag = .linux, .abi = .musl };
 }
 
 fn addLauncher(s: Settings) *Build.Step.Compile {
     const m = s.module();
-    addOurC(s, m, "native/launcher");
-    addOurC(s, m, "native/lockdown");
+    addOwnC(s, m, "native/launcher");
+    addOwnC(s, m, "native/lockdown");
     m.addIncludePath(s.b.path("native"));
     return s.executable("functions-launcher", m);
 }
@@ -185,35 +187,35 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
 fn addWorker(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Step.Compile {
     const m = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
-        addOurC(s, m, dir);
+        addOwnC(s, m, dir);
     }
     return s.executable("quickjs-worker", m);
 }
 
-/// For the tests, never shipped: the worker with attempts of an attacker where it would load a bundle,
-/// and a tool that makes a live worker call the kernel.
+/// For the tests, never shipped: a worker that runs attacks in place of loading a bundle, and a tool
+/// that makes a running worker call the kernel.
 fn addAttackers(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) [2]*Build.Step.Compile {
     const evil = workerModule(s, builtins, libraries);
     for (worker_dirs) |dir| {
-        addOurCBut(s, evil, dir, &.{ "main.c", "bundle.c" });
+        addOwnCExcept(s, evil, dir, &.{ "main.c", "bundle.c" });
     }
     evil.addCSourceFile(.{
         .file = s.b.path("guest/quickjs/invocation/bundle.c"),
-        .flags = &(our_flags ++ [_][]const u8{"-Dfn_bundle_load=fn_bundle_load_of_the_product"}),
+        .flags = &(own_flags ++ [_][]const u8{"-Dfn_bundle_load=fn_bundle_load_original"}),
     });
-    addOurCBut(s, evil, "tests/hostile/evil", &.{"inject.c"});
+    addOwnCExcept(s, evil, "tests/hostile/evil", &.{"inject.c"});
     const inject = s.module();
-    inject.addCSourceFile(.{ .file = s.b.path("tests/hostile/evil/inject.c"), .flags = &our_flags });
+    inject.addCSourceFile(.{ .file = s.b.path("tests/hostile/evil/inject.c"), .flags = &own_flags });
     return .{ s.executable("evil-worker", evil), s.executable("inject", inject) };
 }
 
-/// All that a worker is made of, but for its core.
+/// Everything that a worker consists of, except `worker_dirs`.
 fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Module {
     const m = s.module();
-    addOurC(s, m, "guest/quickjs/web");
-    addOurC(s, m, "native/lockdown");
-    m.addCSourceFile(.{ .file = builtins, .flags = &our_flags });
-    m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &our_flags });
+    addOwnC(s, m, "guest/quickjs/web");
+    addOwnC(s, m, "native/lockdown");
+    m.addCSourceFile(.{ .file = builtins, .flags = &own_flags });
+    m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &own_flags });
     addHeaders(s, m);
     for (libraries) |library| {
         // As a file, because a library that uses libc++ would make Zig build and link all of it.
@@ -224,7 +226,7 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build
 
 fn addHeaders(s: Settings, m: *Build.Module) void {
     for ([_][]const u8{ quickjs_dir, libuv_dir ++ "/include", ada_dir, yyjson_dir, zlib_dir } ++ crypto.include_dirs) |dir| {
-        // As system headers: our warnings are for our code.
+        // System headers, so that the project's warnings do not apply to them.
         m.addSystemIncludePath(s.b.path(dir));
     }
     for (include_roots) |dir| {
@@ -240,7 +242,7 @@ fn addUrl(s: Settings) *Build.Step.Compile {
     m.addCSourceFiles(.{
         .root = s.b.path("guest/quickjs/web"),
         .files = filesIn(s.b, "guest/quickjs/web", ".cpp"),
-        .flags = &our_cpp_flags,
+        .flags = &own_cpp_flags,
     });
     return s.b.addLibrary(.{ .name = "fnurl", .root_module = m, .linkage = .static });
 }
@@ -253,6 +255,72 @@ fn addCxx(s: Settings) *Build.Step.Compile {
     m.addIncludePath(s.b.path(zig_lib_dir ++ "/libc"));
     m.addCSourceFiles(.{ .root = s.b.path(zig_lib_dir), .files = &cxx_files, .flags = s.optimized(&cxx_flags) });
     return s.b.addLibrary(.{ .name = "fncxx", .root_module = m, .linkage = .static });
+}
+
+const Unit = struct { group: []const u8, language: []const u8, file: []const u8, flags: []const []const u8 };
+
+/// Writes what the worker is compiled from, its libraries included, as JSON: one object for each file.
+/// scripts/build-asan.sh compiles the same files with another compiler.
+fn addCompileList(s: Settings, worker: *Build.Step.Compile, libraries: []const *Build.Step.Compile) *Build.Step {
+    var units: std.ArrayList(Unit) = .empty;
+    addUnits(s.b, &units, "worker", worker.root_module);
+    for (libraries) |library| {
+        // The other compiler brings its own libc++; the C++ files of the worker are its own files.
+        if (std.mem.eql(u8, library.name, "fncxx")) continue;
+        const group = if (std.mem.eql(u8, library.name, "fnurl")) "worker" else library.name;
+        addUnits(s.b, &units, group, library.root_module);
+    }
+    const json = std.json.Stringify.valueAlloc(s.b.allocator, units.items, .{ .whitespace = .indent_2 }) catch @panic("OOM");
+    const file = s.b.addWriteFiles().add("compile-list.json", json);
+    return &s.b.addInstallFile(file, "generated/compile-list.json").step;
+}
+
+/// Adds the C and C++ files of a module in the group of that name, and those of the libraries that it
+/// links in groups of their own.
+fn addUnits(b: *Build, units: *std.ArrayList(Unit), group: []const u8, m: *Build.Module) void {
+    var includes: std.ArrayList([]const u8) = .empty;
+    for (m.include_dirs.items) |dir| {
+        const words: []const []const u8 = switch (dir) {
+            .path => |path| &.{b.fmt("-I{s}", .{sourcePath(path)})},
+            .path_system => |path| &.{ "-isystem", sourcePath(path) },
+            else => &.{}, // headers that a library installs: none of these does
+        };
+        includes.appendSlice(b.allocator, words) catch @panic("OOM");
+    }
+    for (m.link_objects.items) |object| switch (object) {
+        .c_source_file => |source| addUnit(b, units, group, sourcePath(source.file), source.flags, includes.items),
+        .c_source_files => |set| for (set.files) |name| {
+            const path = b.pathJoin(&.{ sourcePath(set.root), name });
+            addUnit(b, units, group, path, set.flags, includes.items);
+        },
+        .other_step => |library| addUnits(b, units, library.name, library.root_module),
+        else => {},
+    };
+}
+
+fn addUnit(
+    b: *Build,
+    units: *std.ArrayList(Unit),
+    group: []const u8,
+    file: []const u8,
+    flags: []const []const u8,
+    includes: []const []const u8,
+) void {
+    units.append(b.allocator, .{
+        .group = group,
+        .language = if (std.mem.endsWith(u8, file, ".c")) "c" else "c++",
+        .file = file,
+        .flags = std.mem.concat(b.allocator, []const u8, &.{ flags, includes }) catch @panic("OOM"),
+    }) catch @panic("OOM");
+}
+
+/// A path from the project's root. The one generated source is the table of built-ins, which the
+/// install step copies.
+fn sourcePath(path: Build.LazyPath) []const u8 {
+    return switch (path) {
+        .src_path => |source| source.sub_path,
+        else => ".build/generated/builtins.c",
+    };
 }
 
 fn addQuickjs(s: Settings) *Build.Step.Compile {
@@ -304,8 +372,8 @@ fn addZlib(s: Settings) *Build.Step.Compile {
     return s.b.addLibrary(.{ .name = "z", .root_module = m, .linkage = .static });
 }
 
-/// Compiles the Web APIs' JS with a tool that runs here and is made from the worker's own engine sources.
-/// `quickjs` is the worker's library. The tool links it too if it runs on this machine.
+/// Compiles the Web APIs' JS with a tool that runs on this machine and is built from the worker's engine
+/// sources. `quickjs` is the worker's library. The tool links it too if it runs on this machine.
 fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     const b = s.b;
     const host: Settings = .{
@@ -316,7 +384,7 @@ fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     };
     const m = host.module();
     m.addSystemIncludePath(b.path(quickjs_dir));
-    m.addCSourceFile(.{ .file = b.path("guest/quickjs/tools/bytecode.c"), .flags = &our_flags });
+    m.addCSourceFile(.{ .file = b.path("guest/quickjs/tools/bytecode.c"), .flags = &own_flags });
     const shared = s.optimize == host.optimize and s.target.query.eql(host.target.query);
     m.linkLibrary(if (shared) quickjs else addQuickjs(host));
     const run = b.addRunArtifact(host.executable("bytecode", m));
@@ -331,21 +399,21 @@ fn addBuiltins(s: Settings, quickjs: *Build.Step.Compile) Build.LazyPath {
     return table;
 }
 
-fn addOurC(s: Settings, m: *Build.Module, dir: []const u8) void {
-    addOurCBut(s, m, dir, &.{});
+fn addOwnC(s: Settings, m: *Build.Module, dir: []const u8) void {
+    addOwnCExcept(s, m, dir, &.{});
 }
 
-fn addOurCBut(s: Settings, m: *Build.Module, dir: []const u8, left_out: []const []const u8) void {
+fn addOwnCExcept(s: Settings, m: *Build.Module, dir: []const u8, left_out: []const []const u8) void {
     const version = s.b.fmt("-DFN_VERSION=\"{s}\"", .{s.version});
     m.addCSourceFiles(.{
         .root = s.b.path(dir),
         .files = without(s.b, filesIn(s.b, dir, ".c"), left_out),
-        .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &our_flags, &.{ version, crypto.config_flag } }) catch @panic("OOM"),
+        .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &own_flags, &.{ version, crypto.config_flag } }) catch @panic("OOM"),
     });
 }
 
-/// The paths of the files with this ending in a folder and below it, from that folder on, sorted so
-/// that a build does not depend on the disk's order. None when there is no such folder.
+/// The files with this suffix in a directory and below it, as paths relative to that directory, sorted
+/// so that a build does not depend on the file system's order. Empty if the directory does not exist.
 fn filesIn(b: *Build, dir_path: []const u8, ending: []const u8) []const []const u8 {
     const io = b.graph.io;
     var names: std.ArrayList([]const u8) = .empty;

@@ -1,5 +1,5 @@
-/* Where a worker ends because its host broke the protocol, a target goes on with the next input.
- * The linker puts these in the place of the worker's own (--wrap). */
+/* Replaces the functions with which a worker ends, so that a target continues with the next input.
+ * The linker substitutes them for the worker's own (--wrap). */
 #include "fuzz.h"
 
 #include <setjmp.h>
@@ -21,7 +21,7 @@ void fn_fuzz_free_json(yyjson_doc *doc) {
 _Noreturn void fn_fuzz_exit(int status) {
     (void)status;
     if (waiting == NULL) {
-        fputs("fuzz: an end that nobody waits for\n", stderr);
+        fputs("fuzz: the worker ended outside of fn_fuzz_until_breach\n", stderr);
         abort();
     }
     longjmp(*waiting, 1);
@@ -33,12 +33,12 @@ _Noreturn void __wrap_fn_worker_breach(const char *what) {
     fn_fuzz_exit(FN_EXIT_BREACH);
 }
 
-/* From the midst of a script: no target brings it that far. */
+/* Called from inside a script: no target gets there. */
 _Noreturn void __wrap_fn_worker_exit(fn_worker *worker, int status, bool flush);
 _Noreturn void __wrap_fn_worker_exit(fn_worker *worker, int status, bool flush) {
     (void)worker;
     (void)flush;
-    fprintf(stderr, "fuzz: the worker ends with status %d\n", status);
+    fprintf(stderr, "fuzz: the worker ended with status %d\n", status);
     abort();
 }
 

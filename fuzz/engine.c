@@ -1,5 +1,5 @@
-/* The one worker that the targets run in: made as the template makes it, sealed, and allowed the
- * files of a tree of its own. */
+/* The one worker that all targets use: created as the zygote creates it, sealed, and allowed the
+ * files of its own tree. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -13,8 +13,8 @@ fn_worker *fn_fuzz_worker(void) {
     if (worker.rt != NULL) {
         return &worker;
     }
-    if (fn_closing_prepare(&worker, &grants) != 0 || fn_worker_init(&worker) != 0) {
-        fputs("fuzz: no engine\n", stderr);
+    if (fn_lockdown_prepare(&worker, &grants) != 0 || fn_worker_init(&worker) != 0) {
+        fputs("fuzz: cannot create the engine\n", stderr);
         exit(2);
     }
     fn_engine_seal(&worker);
@@ -70,7 +70,7 @@ JSValue fn_fuzz_load(const char *path) {
     JSContext *job_ctx;
     int more;
     while ((more = JS_ExecutePendingJob(worker.rt, &job_ctx)) > 0) {
-        /* what the file awaits */
+        /* runs what the module awaits */
     }
     if (more < 0 || JS_PromiseState(ctx, loaded) == JS_PROMISE_REJECTED) {
         fn_fuzz_found(more < 0 ? JS_GetException(ctx) : JS_PromiseResult(ctx, loaded));

@@ -1,4 +1,4 @@
-/* The frame decoder: whatever comes, cut wherever it is, gives the same frames and the same end. */
+/* The frame decoder: any input, split anywhere, gives the same frames and the same end. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -11,11 +11,11 @@
 #include "uv.h"
 
 #define MOST_BYTES (1024 * 1024)
-#define MOST_AT_ONCE (64 * 1024) /* less than what a socket takes */
-#define REPEAT 0xff      /* no byte of a line; followed by a length and by what is repeated */
+#define MOST_AT_ONCE (64 * 1024) /* bytes; less than a socket buffers */
+#define REPEAT 0xff      /* not a valid byte of a line; a length and the bytes to repeat follow */
 #define REPEAT_UNIT 1040 /* bytes: 255 of them are longer than a line may be */
 
-/* What came of an input: a hash over all frames, how many, and how it ended. */
+/* The result of an input: a hash over all frames, their number, and the end. */
 typedef struct {
     uint64_t hash;
     size_t frames;
@@ -45,8 +45,8 @@ static void take_frames(fn_ipc *ipc, fn_outcome *outcome) {
     }
 }
 
-/* Bounds can only be met by inputs that grow here: libFuzzer's own stay short. NULL where it would
- * be too long. */
+/* Expands an input, because libFuzzer's inputs are too short to reach the limits. NULL if the
+ * result would be too long. */
 static uint8_t *expand(const uint8_t *data, size_t len, size_t *size) {
     uint8_t *bytes = malloc(MOST_BYTES);
     *size = 0;

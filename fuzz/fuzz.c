@@ -1,4 +1,5 @@
-/* Chooses the target: FUNCTIONS_FUZZ_TARGET is the name of one in C, or the path of a script. */
+/* Selects the target: FUNCTIONS_FUZZ_TARGET is the name of a target in C, or the path of a script.
+ */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -8,9 +9,9 @@
 static const struct {
     const char *name;
     fn_target *target;
-} natives[] = {
+} imports[] = {
     {"frames", fn_fuzz_frames}, {"messages", fn_fuzz_messages}, {"paths", fn_fuzz_paths},
-    {"start", fn_fuzz_start},   {"template", fn_fuzz_template},
+    {"start", fn_fuzz_start},   {"zygote", fn_fuzz_zygote},
 };
 
 static fn_target *target;
@@ -20,12 +21,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argv;
     const char *name = getenv("FUNCTIONS_FUZZ_TARGET");
     if (name == NULL) {
-        fputs("fuzz: FUNCTIONS_FUZZ_TARGET names no target\n", stderr);
+        fputs("fuzz: FUNCTIONS_FUZZ_TARGET does not name a target\n", stderr);
         exit(2);
     }
-    for (size_t i = 0; i < sizeof(natives) / sizeof(natives[0]); i++) {
-        if (strcmp(natives[i].name, name) == 0) {
-            target = natives[i].target;
+    for (size_t i = 0; i < sizeof(imports) / sizeof(imports[0]); i++) {
+        if (strcmp(imports[i].name, name) == 0) {
+            target = imports[i].target;
             return 0;
         }
     }

@@ -1,5 +1,5 @@
-/* What the fuzz targets have in common. A target is called with one input after the other and ends
- * the process where something is not as it has to be. */
+/* Declarations that the fuzz targets share. A target is called with one input after another, and
+ * aborts if a check fails. */
 #ifndef FN_FUZZ_H
 #define FN_FUZZ_H
 
@@ -11,44 +11,44 @@
 
 typedef void fn_target(const uint8_t *data, size_t len);
 
-/* The worker's frame decoder, read from a real socket. */
+/* frames.c: the worker's frame decoder, reading from a socket. */
 fn_target fn_fuzz_frames;
-/* What a ready worker does with the host's messages. */
+/* messages.c: the host's messages to a ready worker. */
 fn_target fn_fuzz_messages;
-/* Where paths and the names of programs lead, against what the kernel says. */
+/* paths.c: how paths and program names resolve, compared with the kernel. */
 fn_target fn_fuzz_paths;
-/* A worker's first message, from the socket to the function's details. */
+/* start.c: a worker's first message, up to the function's details. */
 fn_target fn_fuzz_start;
-/* What the host says to a template. */
-fn_target fn_fuzz_template;
-/* The JavaScript of targets/, which reaches the native parsers as a tenant does. */
+/* zygote.c: the host's messages to the zygote. */
+fn_target fn_fuzz_zygote;
+/* script.c: the JavaScript of targets/, which reaches the native parsers as a tenant does. */
 fn_target fn_fuzz_script;
-/* Makes the engine and loads that file. Ends the process where it does not load. */
+/* Creates the engine and loads that file; aborts if it does not load. */
 void fn_fuzz_script_load(const char *path);
 
-/* engine.c: the worker, which is made at the first call. */
+/* engine.c: the worker, created at the first call. */
 fn_worker *fn_fuzz_worker(void);
-/* Its namespace, to be freed. Ends the process where it does not load. */
+/* Loads a module and returns its namespace, which the caller frees. Aborts if it does not load. */
 JSValue fn_fuzz_load(const char *path);
-/* Tells of it and ends the process. */
+/* Reports the exception and aborts. */
 _Noreturn void fn_fuzz_found(JSValue error);
 
-/* tree.c: makes the files, gone at exit; the folder that is allowed. */
+/* tree.c: creates the files, which are removed at exit; returns the allowed directory. */
 const char *fn_fuzz_tree(void);
-/* Makes them anew, as they were. */
+/* Restores them. */
 void fn_fuzz_tree_renew(void);
-/* Ends the process where something was changed outside of the allowed folder. */
+/* Aborts if something outside of the allowed directory was changed. */
 void fn_fuzz_tree_check(void);
 
-/* breach.c: runs that, until the worker would end for a broken protocol: did it? */
+/* breach.c: runs a function until the worker would end for a breach; returns whether it did. */
 bool fn_fuzz_until_breach(void (*run)(void *), void *opaque);
-/* Where it would end otherwise, in files that the targets include. */
+/* The other exits, in C files that the targets include. */
 _Noreturn void fn_fuzz_exit(int status);
-/* Those of yyjson in such files; at a breach the document that was open is freed. */
+/* yyjson's functions in such files: a breach frees the open document. */
 yyjson_doc *fn_fuzz_read_json(const char *line, size_t len, yyjson_read_flag flags);
 void fn_fuzz_free_json(yyjson_doc *doc);
 
-/* The entry of libFuzzer, and of replay.c: https://llvm.org/docs/LibFuzzer.html */
+/* The entry point for libFuzzer and replay.c: https://llvm.org/docs/LibFuzzer.html */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

@@ -1,5 +1,5 @@
-// What the target `messages` has the host's messages handled by: as much as a handler can do with a request, its
-// body and a fetch's answer, chosen by the method and the path.
+// The handler of the target `messages`. The method and the path select what it does with the request, its body and the
+// response of a fetch.
 const never = new ReadableStream({ pull: () => new Promise(() => {}) })
 const background = []
 

@@ -1,5 +1,5 @@
-/* The messages of the host to a ready worker: whatever comes in whatever order, it ends for a
- * broken protocol or goes on, and what it says itself is of the protocol. */
+/* The host's messages to a ready worker: for any messages in any order, the worker ends for a
+ * breach or continues, and its own output follows the protocol. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -48,7 +48,7 @@ static _Noreturn void bad(const char *what, const uint8_t *bytes, size_t len) {
     abort();
 }
 
-/* Of each invocation `done` is the last word, once. */
+/* `done` is the last message of each invocation, and is sent once. */
 static void check_order(const fn_frame *frame, uint64_t *over, size_t *count,
                         const fn_buffer *out) {
     yyjson_val *value = yyjson_obj_get(frame->root, "id");
@@ -58,7 +58,7 @@ static void check_order(const fn_frame *frame, uint64_t *over, size_t *count,
     uint64_t id = yyjson_get_uint(value);
     for (size_t i = 0; i < *count; i++) {
         if (over[i] == id) {
-            bad("something of an invocation that is over", out->data, out->len);
+            bad("a message of an invocation that has ended", out->data, out->len);
         }
     }
     if (yyjson_equals_str(yyjson_obj_get(frame->root, "type"), "done") &&
@@ -67,7 +67,7 @@ static void check_order(const fn_frame *frame, uint64_t *over, size_t *count,
     }
 }
 
-/* A breach may have come in the midst of a message. */
+/* A breach may have happened inside a message. */
 static void check_output(const fn_buffer *out, bool broken) {
     static const char *const types[] = {"response", "chunk", "end",  "credit", "cancel",
                                         "error",    "done",  "pong", "log",    "fetch"};
@@ -92,12 +92,12 @@ static void check_output(const fn_buffer *out, bool broken) {
         fn_ipc_frame_free(&back);
     }
     if (result < 0 || (!broken && back.in_start != back.in.len)) {
-        bad("no frames", out->data, out->len);
+        bad("output that is not frames", out->data, out->len);
     }
     fn_ipc_free(&back);
 }
 
-/* As it was before; in the midst of a breach it may have been anywhere. */
+/* Resets the worker; a breach may have happened anywhere. */
 static void reset(void) {
     worker->depth = 0;
     fn_budget_switch(worker, NULL);
@@ -112,13 +112,13 @@ static void reset(void) {
     fn_rejections_drop(worker);
     JSContext *ctx;
     while (JS_IsJobPending(worker->rt)) {
-        JS_ExecutePendingJob(worker->rt, &ctx); /* which are nobody's any more */
+        JS_ExecutePendingJob(worker->rt, &ctx); /* the jobs of dropped invocations */
     }
     fn_budget_switch(worker, NULL);
     fn_ipc_free(&worker->ipc);
     worker->ipc = (fn_ipc){.fd = -1};
     worker->last_id = worker->last_fetch = 0;
-    worker->shutting_down = worker->rejections_told = false;
+    worker->shutting_down = worker->rejections_reported = false;
     worker->logs_dropped = 0;
 }
 

@@ -1,5 +1,5 @@
-/* Paths of files and names of programs, as a tenant writes them: where they lead is where the
- * kernel finds them, and nothing is found but what is allowed. */
+/* File paths and program names from a tenant: they resolve as the kernel resolves them, and only to
+ * what is allowed. */
 #include "fuzz.h"
 
 #include <errno.h>
@@ -13,7 +13,8 @@
 
 #define MOST_TEXT (3 * PATH_MAX)
 
-/* What a byte of 128 or more stands for: else no input would ever name what is there. */
+/* A byte of 128 or more stands for one of these. Otherwise no input would ever name an existing
+ * file. */
 static const char *const tokens[] = {
     "/",       "..",
     ".",       "a",
@@ -29,8 +30,8 @@ static const char *const tokens[] = {
     "env",     "PATH=",
     ":",       "\n",
     "outside", "/usr/bin",
-    "missing", NULL /* the allowed folder */,
-    NULL,      NULL /* longer than any name is */,
+    "missing", NULL /* the allowed directory */,
+    NULL,      NULL /* longer than any name */,
 };
 enum { TOKENS = sizeof(tokens) / sizeof(tokens[0]) };
 
@@ -40,7 +41,7 @@ static const char *root(void) {
     return fn_fuzz_worker()->paths.list[0];
 }
 
-/* Its length; `text` ends with a NUL. */
+/* Returns the length of `text`, which ends with a NUL. */
 static size_t expand(const uint8_t *data, size_t len, char text[MOST_TEXT]) {
     size_t end = 0;
     for (size_t i = 0; i < len; i++) {
@@ -69,9 +70,9 @@ static _Noreturn void differ(const char *what, const char *path, const fn_place 
     abort();
 }
 
-static bool inside(const char *path, const char *folder) {
-    size_t len = strlen(folder);
-    return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
+static bool inside(const char *path, const char *directory) {
+    size_t len = strlen(directory);
+    return strncmp(path, directory, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
 static bool allowed(const char *real, bool program) {
@@ -79,8 +80,8 @@ static bool allowed(const char *real, bool program) {
            (program && (inside(real, "/usr") || inside(real, "/bin") || inside(real, "/sbin")));
 }
 
-/* Where the kernel gets to: 0 and the path, or a negative errno. A slash at the end means nothing
- * here. */
+/* Resolves the path with the kernel: 0 and the path, or a negative errno. A slash at the end is
+ * ignored. */
 static int ask_kernel(const char *path, bool follow, char real[PATH_MAX]) {
     char absolute[MOST_TEXT + 1];
     char name[64];
@@ -106,15 +107,15 @@ static void check_place(const char *path, bool follow, bool program, fn_worker *
                       : fn_place_find(worker, path, follow, &place);
     int kernel = *path == '\0' ? -ENOENT : ask_kernel(path, follow || program, real);
     if (err == 0 && !allowed(place.real, program)) {
-        differ("out of what is allowed", path, &place, err);
+        differ("outside of what is allowed", path, &place, err);
     }
     if (err == 0 && place.exists && (kernel != 0 || strcmp(real, place.real) != 0)) {
-        differ("not where the kernel gets", path, &place, kernel);
+        differ("not what the kernel resolves", path, &place, kernel);
     }
     if (err == 0 && !place.exists && kernel != -ENOENT) {
-        differ("said to be missing", path, &place, kernel);
+        differ("reported as missing", path, &place, kernel);
     }
-    /* A path that grows too long on its way is refused here, not by the kernel. */
+    /* fn_place_find refuses a path that gets too long while it is resolved; the kernel does not. */
     if (err != 0 && err != -ENAMETOOLONG && kernel == 0 && allowed(real, program)) {
         differ("not found", path, &place, err);
     }
@@ -146,7 +147,7 @@ static void check_program(fn_worker *worker, const char *text, size_t len) {
         int err = fn_place_program(worker, words[0], words + 1, &place);
         if (err == 0 && (!allowed(place.real, true) || stat(place.real, &info) != 0 ||
                          !S_ISREG(info.st_mode) || access(place.real, X_OK) != 0)) {
-            differ("no program", words[0], &place, err);
+            differ("not a program", words[0], &place, err);
         }
         fn_place_close(&place);
     }

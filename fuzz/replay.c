@@ -1,4 +1,4 @@
-/* Runs inputs that are files through a target, where there is no libFuzzer. */
+/* Runs input files through a target, for builds without libFuzzer. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "fuzz.h"
@@ -19,7 +19,7 @@ int main(int argc, char **argv) {
             return 2;
         }
         fclose(file);
-        fprintf(stderr, "%s\n", argv[i]); /* the last one named is the one that ended it */
+        fprintf(stderr, "%s\n", argv[i]); /* the last name printed is the input that failed */
         LLVMFuzzerTestOneInput(data, len);
         free(data);
     }

@@ -1,6 +1,6 @@
-/* Runs a target's JavaScript in the worker's own engine: its default export gets the input's bytes,
- * and whatever it throws, or rejects with, is a finding. Where it also exports `files`, it finds
- * the tree of tree.c at env.ROOT, new for each input. */
+/* Runs a target's JavaScript in the worker's engine: its default export is called with the input's
+ * bytes, and an exception or a rejection is a finding. If it also exports `files`, it gets the tree
+ * of tree.c at env.ROOT, new for each input. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COLLECT_EVERY 64 /* inputs; what a script leaves behind is not to fill the memory */
+#define COLLECT_EVERY                                                                              \
+    64 /* inputs between collections, so that garbage does not fill the memory                     \
+        */
 
-#define MOST_CPU 1 /* s an input may take: a regular expression may backtrack for ever */
+#define MOST_CPU 1 /* seconds per input: a regular expression may backtrack without end */
 
 static fn_worker *worker;
 static JSValue run;
@@ -19,7 +21,7 @@ static bool with_files;
 static clock_t until;
 static bool interrupted;
 
-/* The engine asks: is it to stop? */
+/* The engine's interrupt handler: returns whether to stop. */
 static int on_poll(JSRuntime *rt, void *opaque) {
     (void)rt;
     (void)opaque;
@@ -44,7 +46,7 @@ static void run_jobs(void) {
     JSContext *ctx;
     int more;
     while ((more = JS_ExecutePendingJob(worker->rt, &ctx)) > 0) {
-        /* what the target awaits */
+        /* runs what the target awaits */
     }
     if (more < 0 && !interrupted) {
         fn_fuzz_found(JS_GetException(ctx));
@@ -61,7 +63,7 @@ static void check_settled(JSValueConst result) {
         fn_fuzz_found(JS_PromiseResult(worker->ctx, result));
     }
     if (state == JS_PROMISE_PENDING) {
-        fputs("fuzz: the target waits for something that does not come\n", stderr);
+        fputs("fuzz: the target awaits a promise that does not settle\n", stderr);
         abort();
     }
 }
@@ -78,10 +80,10 @@ static void call(const uint8_t *data, size_t len) {
     check_settled(result);
     JS_FreeValue(ctx, result);
     JS_FreeValue(ctx, bytes);
-    fn_buffer_free(&worker->ipc.out); /* what console said */
+    fn_buffer_free(&worker->ipc.out); /* output of console */
 }
 
-/* The lowest descriptor that is free. */
+/* The lowest free descriptor. */
 static int lowest_free(void) {
     int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     close(fd);

@@ -1,6 +1,6 @@
-/* A worker's first message. The parsers are static in child.c, so it is compiled into this target a
- * second time, with another end, another channel, and memory that is given back when it ends early.
- */
+/* A worker's first message. The parsers are static in worker_main.c, so this file includes it and
+ * compiles it again, with another exit, another channel, and memory that is freed when it ends
+ * early. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -18,6 +18,8 @@ static void *keep_memory(size_t size) {
 #undef FN_CHANNEL_FD
 #define FN_CHANNEL_FD channel
 #define fn_worker_live live
+#define fn_worker_run run
+#define fn_worker_refused refused
 #define malloc(size) keep_memory(size)
 #define yyjson_read(line, len, flags) fn_fuzz_read_json(line, len, flags)
 #define yyjson_doc_free(doc) fn_fuzz_free_json(doc)
@@ -28,13 +30,13 @@ static void *keep_memory(size_t size) {
 #undef yyjson_doc_free
 #undef _exit
 
-/* Larger ones are refused before they are read, or are the same as these. */
+/* A larger payload is refused before it is read, or behaves like one of this size. */
 #define MEMORY_LIMIT (1024 * 1024)
 
 static fn_worker started;
 static fn_buffer in;
 
-/* All that fn_worker_live does with what the host sends, up to the bundle itself. */
+/* Does what fn_worker_live does with the host's data, up to the bundle itself. */
 static void read_start(void *opaque) {
     fn_worker *worker = opaque;
     size_t line_len = read_start_line(&in);
@@ -71,7 +73,7 @@ void fn_fuzz_start(const uint8_t *data, size_t len) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         abort();
     }
-    /* More than that a socket does not take at once, and the start line is not longer. */
+    /* A socket does not buffer more at once, and the start line is not longer. */
     len = len < 64 * 1024 ? len : 64 * 1024;
     if (send(fds[1], data, len, MSG_DONTWAIT) != (ssize_t)len) {
         abort();

@@ -1,6 +1,6 @@
-/* Files that the targets may find: a folder `root`, which is all that a function is allowed, with
- * links that lead about in it, out of it and nowhere; and beside it `outside`, where the same names
- * are. */
+/* The files that the targets can reach: a directory `root`, which is all that a function is
+ * allowed, with links inside it, out of it and to nothing; and beside it `outside`, with the same
+ * names. */
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 static char top[256];
 static char root[sizeof(top) + 8];
 
-static const char *const folders[] = {"root", "root/a", "root/a/b", "outside", "outside/a"};
+static const char *const directories[] = {"root", "root/a", "root/a/b", "outside", "outside/a"};
 static const char *const files[] = {"root/file", "root/a/file", "outside/file", "outside/a/file"};
 static const struct {
     const char *to;
@@ -50,8 +50,8 @@ static void clear_all(void) {
 static void fill(void) {
     int dir = open(top, O_PATH | O_DIRECTORY | O_CLOEXEC);
     must(dir, top);
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        must(mkdirat(dir, folders[i], 0700), folders[i]);
+    for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
+        must(mkdirat(dir, directories[i], 0700), directories[i]);
     }
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         int fd = openat(dir, files[i], O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0700);
@@ -87,7 +87,7 @@ static unsigned entries;
 static int count_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) {
     (void)path;
     (void)walk;
-    /* Two folders, two files of the size that they were made with. */
+    /* Two directories, and two files of their original size. */
     entries += kind == FTW_F && (info->st_size != 12 && info->st_size != 14) ? 100 : 1;
     return 0;
 }
@@ -98,7 +98,7 @@ void fn_fuzz_tree_check(void) {
     entries = 0;
     nftw(outside, count_entry, 16, FTW_PHYS);
     if (entries != 4) {
-        fprintf(stderr, "fuzz: what lies outside of the allowed paths was changed\n");
+        fprintf(stderr, "fuzz: something outside of the allowed paths was changed\n");
         abort();
     }
 }

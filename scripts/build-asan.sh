@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Builds .build/asan/quickjs-worker: the worker with AddressSanitizer and UBSan, by the system's compiler and C library.
-# It leaves out the layers that a sanitized program cannot live under (FN_SANITIZE); no release build can be made so.
-# Beside it, .build/asan/fuzz-replay, which runs inputs of fuzz/. With --fuzz it builds .build/fuzz/fuzz instead,
-# the same targets with libFuzzer, which needs clang. .build/asan/quickjs-worker-gc collects garbage with every object
-# that a tenant makes: what nobody holds is gone at once.
-# scripts/build.sh has run before. Objects are kept by content, so an unchanged file is not compiled again.
+# Builds the worker with AddressSanitizer and UBSan, with the system's compiler and C library, into .build/asan:
+#   quickjs-worker     without the layers that a sanitized program cannot run under (FN_SANITIZE)
+#   quickjs-worker-gc  the same, but it collects garbage with every object that a tenant creates
+#   fuzz-replay        runs inputs through the targets of fuzz/
+# With --fuzz it builds .build/fuzz/fuzz instead: the same targets with libFuzzer, which needs clang.
+# build.zig writes the list of files and flags, the release build's own. Run scripts/build.sh first.
+# Objects are cached by their content, so an unchanged file is not compiled again.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -12,9 +13,6 @@ out=.build/asan fuzz=false
 if [ "${1:-}" = --fuzz ]; then
   out=.build/fuzz fuzz=true
 fi
-sources=.build/sources
-zlib=node_modules/@scriptc/runtime/vendor/zlib
-mbedtls=node_modules/@scriptc/runtime/vendor/mbedtls
 if $fuzz; then
   printf 'int LLVMFuzzerTestOneInput(const char *data, long len) { return data == 0 && len > 0; }' |
     clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null ||
@@ -27,97 +25,94 @@ elif command -v clang >/dev/null && command -v clang++ >/dev/null; then
 else
   die 'The sanitized build needs gcc and g++, or clang and clang++.'
 fi
-version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
-base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address -D_GNU_SOURCE)
+list=.build/generated/compile-list.json
+run_zig build compile-list --release=fast --prefix .build || die "build.zig could not write $list."
+[ -f .build/generated/builtins.c ] || die 'Run scripts/build.sh first: .build/generated/builtins.c does not exist.'
+
+base=(-O1 -g -fno-omit-frame-pointer -fsanitize=address)
 if $fuzz; then
   base+=(-fsanitize=fuzzer-no-link)
 fi
-mbedtls_config=('-DMBEDTLS_CONFIG_FILE="web/crypto/crypto_config.h"')
-# What UBSan says about sources of others is not ours to mend.
-theirs=("${base[@]}" -w -fno-strict-aliasing)
-ours=("${base[@]}" -fsanitize=undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wno-missing-field-initializers -Werror
-  -fno-strict-aliasing -DFN_SANITIZE "-DFN_VERSION=\"$version\""
-  -isystem "$sources/quickjs" -isystem "$sources/libuv/include" -isystem "$sources/ada" -isystem "$sources/yyjson" -isystem "$zlib"
-  -isystem $mbedtls/include -isystem $mbedtls/library "${mbedtls_config[@]}"
-  -Iguest/quickjs -Inative)
+# Only the project's own files are built with UBSan: its findings in libraries are not fixed here.
+checked=(-fsanitize=undefined -fno-sanitize-recover=undefined -DFN_SANITIZE)
 
 mkdir -p "$out/objects"
 jobs_file=$(mktemp)
 trap 'rm -f "$jobs_file"' EXIT
-objects=()
+compilers=$("$cc" --version | head -n 1; "$cxx" --version | head -n 1)
+library_headers=$(content_hash .build/sources/{quickjs,ada,yyjson,libuv/include,libuv/src} \
+  node_modules/@scriptc/runtime/vendor/{zlib,mbedtls} guest/quickjs/web/crypto/crypto_config.h)
+# Some fuzz targets include C files of the worker.
+own_headers=$library_headers$(find guest/quickjs native fuzz -name '*.h' -print0 | sort -z |
+  xargs -0 cat guest/quickjs/zygote/{worker_main,zygote}.c | sha256sum)
 
-# add HEADERS_HASH SOURCE COMPILER FLAG...: plans an object, unless there is one of exactly this input.
-add() {
-  local headers=$1 source=$2 key object
+# compile HEADERS_HASH SOURCE COMPILER FLAG...: sets $object, and plans its compilation unless it is cached.
+compile() {
+  local headers=$1 source=$2 key
   shift 2
   key=$( (printf '%s\n' "$headers" "$source" "$compilers" "$@" && cat "$source") | sha256sum | cut -c1-40)
   object=$out/objects/$key.o
-  objects+=("$object")
   if [ ! -f "$object" ]; then
-    # One job a line for xargs: compile to a name of its own, then rename.
+    # One job a line for xargs: compile to a temporary name, then rename.
     printf '%q ' "$@" -c "$source" -o "$object.$$" >>"$jobs_file"
     printf '&& mv %q %q\n' "$object.$$" "$object" >>"$jobs_file"
   fi
 }
 
-compilers=$("$cc" --version | head -n 1; "$cxx" --version | head -n 1)
-headers=$(content_hash $sources/quickjs $sources/ada $sources/yyjson $sources/libuv/include $sources/libuv/src $zlib)
-headers+=$(content_hash guest/quickjs/web/crypto/crypto_config.h $mbedtls)
-for file in quickjs libregexp libunicode dtoa; do
-  add "$headers" "$sources/quickjs/$file.c" "$cc" "${theirs[@]}" -std=c11 -funsigned-char
-done
-# The list is build.zig's, which has it once for both.
-for file in $(sed -n '/^const libuv_files/,/^};/s/.*/&/p' build.zig | grep -o 'src/[a-z/-]*\.c'); do
-  add "$headers" "$sources/libuv/$file" "$cc" "${theirs[@]}" -std=gnu11 -I$sources/libuv/include -I$sources/libuv/src
-done
-for file in $(sed -n '/^const mbedtls_files/,/^};/p' guest/quickjs/web/crypto/libraries.zig | grep -o 'library/[a-z0-9_]*\.c'); do
-  add "$headers" "$mbedtls/$file" "$cc" "${theirs[@]}" -std=c11 "${mbedtls_config[@]}" \
-    -Iguest/quickjs -I$mbedtls/include -I$mbedtls/library
-done
-# At -O1 gcc cannot inline what ada says must be.
-add "$headers" "$sources/ada/ada.cpp" "$cxx" "${theirs[@]}" -O2 -std=c++20 -fno-exceptions
-add "$headers" "$sources/yyjson/yyjson.c" "$cc" "${theirs[@]}" -std=c11
-for file in $(sed -n '/^const zlib_files/,/^};/p' build.zig | grep -o '[a-z0-9]*\.c'); do
-  add "$headers" "$zlib/$file" "$cc" "${theirs[@]}" -std=c11
-done
-our_headers=$headers$(find guest/quickjs native fuzz -name "*.h" -print0 | sort -z | xargs -0 cat | sha256sum)
-for file in $(find guest/quickjs native/lockdown -name "*.c" ! -name bytecode.c | sort) .build/generated/*.c; do
-  if [ "$file" != guest/quickjs/zygote/main.c ] && [ "$file" != guest/quickjs/core/heap.c ]; then
-    add "$our_headers" "$file" "$cc" "${ours[@]}" -std=c11
-  fi
-done
-# What ada's headers bring in is compiled here too, and its objects have no tables that say what they are.
-for file in guest/quickjs/web/url/*.cpp; do
-  add "$our_headers" "$file" "$cxx" "${ours[@]}" -fno-sanitize=vptr -std=c++20 -fno-exceptions
-done
+# One line a file: the words GROUP LANGUAGE FILE FLAG..., quoted for the shell.
+compile_list() {
+  python3 -c 'import json, shlex, sys
+for unit in json.load(open(sys.argv[1])):
+    print(shlex.join([unit["group"], unit["language"], unit["file"], *unit["flags"]]))' "$list"
+}
 
-# What is linked: with the worker's main, or with that of the fuzz targets.
-common=("${objects[@]}")
-objects=()
-add "$our_headers" guest/quickjs/zygote/main.c "$cc" "${ours[@]}" -std=c11
-main=("${objects[@]}")
-objects=()
-add "$our_headers" guest/quickjs/core/heap.c "$cc" "${ours[@]}" -std=c11
-heap=("${objects[@]}")
-objects=()
-add "$our_headers" guest/quickjs/core/heap.c "$cc" "${ours[@]}" -std=c11 -DFN_FORCE_GC
-forced=("${objects[@]}")
-objects=()
-# Some of them have files of the worker in them.
-fuzz_headers=$our_headers$(cat fuzz/fuzz.h guest/quickjs/zygote/{worker_main,zygote}.c | sha256sum)
+common=() main=() heap=() forced=() targets=() worker_flags=()
+while IFS= read -r line; do
+  eval "unit=($line)"
+  group=${unit[0]} language=${unit[1]} file=${unit[2]} flags=("${unit[@]:3}")
+  compiler=$cc headers=$library_headers
+  [ "$language" = c ] || compiler=$cxx
+  flags+=("${base[@]}")
+  if [ "$group" = worker ]; then
+    headers=$own_headers
+    flags+=("${checked[@]}")
+    # Objects that ada's headers bring in have no type information, which -fsanitize=vptr needs.
+    [ "$language" = c ] || flags+=(-fno-sanitize=vptr)
+  elif [ "$group" = ada ]; then
+    flags+=(-O2) # at -O1 gcc cannot inline what ada marks as always inline
+  fi
+  compile "$headers" "$file" "$compiler" "${flags[@]}"
+  case $file in
+    */zygote/main.c) main=("$object") ;;
+    */core/heap.c)
+      heap=("$object")
+      compile "$headers" "$file" "$compiler" "${flags[@]}" -DFN_FORCE_GC
+      forced=("$object")
+      ;;
+    *) common+=("$object") ;;
+  esac
+  if [[ $file == guest/quickjs/core/*.c ]]; then
+    worker_flags=("${flags[@]}")
+  fi
+done < <(compile_list)
+[ ${#common[@]} -gt 0 ] && [ ${#main[@]} -gt 0 ] && [ ${#heap[@]} -gt 0 ] || die "$list is empty or incomplete."
+
+# What the release build does not have: the sanitizers' options, and the fuzz targets.
+compile "$own_headers" guest/quickjs/tools/sanitizer.c "$cc" "${worker_flags[@]}"
+common+=("$object")
 for file in fuzz/*.c; do
   if ! $fuzz || [ "$file" != fuzz/replay.c ]; then
-    add "$fuzz_headers" "$file" "$cc" "${ours[@]}" -std=c11
+    compile "$own_headers" "$file" "$cc" "${worker_flags[@]}"
+    targets+=("$object")
   fi
 done
-targets=("${objects[@]}")
 
 if [ -s "$jobs_file" ]; then
   say "compiling $(wc -l <"$jobs_file") files with sanitizers"
   tr '\n' '\0' <"$jobs_file" | xargs -0 -P "$(nproc)" -I{} sh -c '{}'
 fi
-# Zig's std.crypto as the release build has it, which scripts/build.sh left there: its code is not C, and it gets
-# nothing but whole blocks, keys of 32 bytes and slices whose length the C side has checked.
+# Zig's std.crypto, from the release build: it is not C, and the C side passes it only whole blocks, keys of 32 bytes
+# and slices whose length it has checked.
 libraries=(.build/generated/libfnprimitives.a .build/generated/libfnsha256.a)
 
 # link NAME SANITIZERS OBJECT...
@@ -128,14 +123,14 @@ link() {
   mv "$out/$name.$$" "$out/$name"
 }
 
-# Where the worker would end, a target goes on (fuzz/breach.c).
-go_on=(-Wl,--wrap=fn_worker_breach -Wl,--wrap=fn_worker_exit)
+# Where the worker would end, a target continues with the next input (fuzz/breach.c).
+wrapped=(-Wl,--wrap=fn_worker_breach -Wl,--wrap=fn_worker_exit)
 if $fuzz; then
-  link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}" "${go_on[@]}"
+  link fuzz fuzzer,address,undefined "${heap[@]}" "${targets[@]}" "${wrapped[@]}"
 else
   link quickjs-worker address,undefined "${heap[@]}" "${main[@]}"
   link quickjs-worker-gc address,undefined "${forced[@]}" "${main[@]}"
-  link fuzz-replay address,undefined "${heap[@]}" "${targets[@]}" "${go_on[@]}"
+  link fuzz-replay address,undefined "${heap[@]}" "${targets[@]}" "${wrapped[@]}"
 fi
-# Objects of earlier contents would pile up.
+# Remove objects of earlier contents.
 find "$out/objects" -name '*.o' -mtime +7 -delete

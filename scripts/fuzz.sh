@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes the worker's frame decoder and the native parsers that tenants' bytes reach: `fuzz.sh [SECONDS] [TARGET...]`,
-# 600 seconds over all targets by default. It needs clang with libFuzzer; scripts/build.sh has run before.
-# New inputs stay in .build/fuzz/corpus. A finding ends the run, which prints the input's path and the command that
-# repeats it. After the fix, add the input to fuzz/corpus, which scripts/test.sh replays.
+# by default 600 seconds over all targets. It needs clang with libFuzzer; run scripts/build.sh first.
+# New inputs stay in .build/fuzz/corpus. A finding prints the input's path and how to repeat it. After the fix, add the
+# input to fuzz/corpus, which scripts/test.sh replays.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -14,11 +14,11 @@ if [ ${#targets[@]} -eq 0 ]; then
   mapfile -t targets < <(fuzz_targets)
 fi
 each=$((seconds / ${#targets[@]}))
-[ $each -gt 0 ] || die "Each target needs at least one second: give at least ${#targets[@]} seconds."
+[ $each -gt 0 ] || die "$seconds seconds are too few: ${#targets[@]} targets need at least one second each."
 
 out=.build/fuzz
-# Leaks are not checked here: a target keeps its engine over many thousands of inputs, so a leak could not be
-# assigned to one input. Each sanitized worker of the tests checks for leaks when it exits (FN_SANITIZE, teardown.c).
+# No leak check: a target keeps its engine by design, and a leak found after thousands of inputs cannot be traced to one
+# of them. The tests check for leaks at the end of each sanitized worker (FN_SANITIZE, teardown.c).
 options=(-timeout=20 -rss_limit_mb=2048 -detect_leaks=0)
 
 # fuzz TARGET LOG: runs a target for $each seconds.
@@ -27,7 +27,7 @@ fuzz() {
     -max_total_time="$each" -print_final_stats=1 -artifact_prefix="$out/findings/$1-" >"$2" 2>&1
 }
 
-# minimise TARGET LOG: keeps the smallest new inputs that reach code which the tracked inputs do not reach.
+# minimise TARGET LOG: keeps the smallest inputs that add coverage to those in fuzz/corpus.
 minimise() {
   rm -rf "$out/merged"
   mkdir -p "$out/merged"
@@ -47,7 +47,7 @@ for target in "${targets[@]}"; do
   else
     failed=1
     finding=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
-    say "$target: FAILED. $log has the details. To repeat it: FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") $out/fuzz $finding"
+    say "$target: FAILED, see $log. Repeat it with: FUNCTIONS_FUZZ_TARGET=$(fuzz_name "$target") $out/fuzz $finding"
   fi
 done
 exit $failed

@@ -76,7 +76,7 @@ stamp_set() {
 
 # Prints the fuzz targets, one on each line. fuzz_name prints the value of FUNCTIONS_FUZZ_TARGET for one of them.
 fuzz_targets() {
-  printf '%s\n' frames messages paths start template
+  printf '%s\n' frames messages paths start zygote
   basename -s .js fuzz/targets/*.js
 }
 

@@ -1,4 +1,4 @@
-// atob and btoa: refused, or what was decoded is encoded to the same again.
+// atob and btoa: an error, or the decoded data encodes to the same again.
 const latin1 = new TextDecoder('iso-8859-1')
 
 export default (bytes) => {

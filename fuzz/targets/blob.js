@@ -1,5 +1,5 @@
-// Blob, File and FormData: slices are those of the bytes, and a form that was written as multipart is read as
-// the same entries.
+// Blob, File and FormData: slices equal those of the bytes, and a form that is written as multipart is read as the same
+// entries.
 const decoder = new TextDecoder()
 
 export default async (bytes) => {
@@ -60,7 +60,7 @@ async function entry([name, value], [itsName, its]) {
   if (unescaped(breaks(name)) !== itsName)
     throw new Error(`name ${JSON.stringify([name, itsName])}`)
   if (typeof value === 'string') {
-    // Read as Body.text does it: without a byte order mark at its begin.
+    // Read like Body.text: without a byte order mark at the start.
     if (breaks(value).replace(/^\ufeff/, '') !== its)
       throw new Error(`value ${JSON.stringify([value, its])}`)
     return

@@ -1,4 +1,4 @@
-// structuredClone of whatever JSON can say, and the text that console makes of it.
+// structuredClone of any JSON value, and console's text for it.
 const decoder = new TextDecoder()
 
 export default (bytes) => {

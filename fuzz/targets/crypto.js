@@ -1,5 +1,5 @@
-// Ciphers, signatures, derivation and unwrapping with parameters of the input's: refused by a DOMException or
-// a TypeError, or what was made can be undone; and nothing that was changed is taken for genuine.
+// Ciphers, signatures, derivation and unwrapping with parameters from the input: a DOMException or a TypeError, or a
+// result that can be reversed; and no changed data passes as genuine.
 import { createHash, createHmac, equal, hashCopy, hashDigest, hashUpdate } from 'fn:hash'
 
 const { subtle } = crypto

@@ -1,4 +1,4 @@
-// fetch of a data: URL, and what a body's type is taken for.
+// fetch of a data: URL, and the parsing of a body's type.
 const decoder = new TextDecoder()
 
 export default async (bytes) => {

@@ -1,4 +1,4 @@
-// TextDecoder: every encoding, whole and in pieces alike.
+// TextDecoder: every encoding gives the same text for whole and for split input.
 const LABELS = [
   'utf-8',
   'utf-16le',

@@ -1,4 +1,4 @@
-// DecompressionStream: refused with a TypeError, or whole and in pieces alike; and there and back.
+// DecompressionStream: a TypeError, or the same result for whole and for split input; and the round trip.
 const FORMATS = ['gzip', 'deflate', 'deflate-raw']
 const MOST = 256 * 1024
 
@@ -18,7 +18,7 @@ export default async (bytes) => {
     throw new Error('there and back')
 }
 
-// A few figures of what came out; undefined where it was refused.
+// A summary of the output; undefined after an error.
 async function decompress(format, data, step) {
   const stream = new DecompressionStream(format)
   const reader = stream.readable.getReader()

@@ -1,5 +1,5 @@
-// What changes files: whatever is asked for, in any order, nothing outside of the allowed folder changes, no
-// descriptor stays open, and what was written is read.
+// Operations that change files: for any requests in any order, nothing outside of the allowed directory changes, no
+// descriptor stays open, and written data can be read.
 import * as fs from 'fn:fs'
 import { env } from 'fn:worker'
 
@@ -64,7 +64,7 @@ export default (bytes) => {
     try {
       actions[next() % actions.length]()
     } catch (error) {
-      // What is refused is refused with a code, and what is no argument as such.
+      // A refused operation has a code; an invalid argument is a TypeError or a RangeError.
       if (!(error instanceof TypeError) && typeof error.code !== 'string') throw error
     }
   }
@@ -91,6 +91,6 @@ function written(file, data) {
     if (error.code === 'EBADF') return
     throw error
   }
-  // One that is open to append writes at its end.
+  // A file that is open for appending is written at its end.
   if (read < count) throw new Error(`${count} written, ${read} read`)
 }

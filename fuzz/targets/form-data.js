@@ -1,4 +1,4 @@
-// Bodies of forms: refused with a TypeError, or what was read is written and read again.
+// Bodies of forms: a TypeError, or the parsed form is the same after it is written and parsed again.
 const decoder = new TextDecoder()
 
 export default async (bytes) => {

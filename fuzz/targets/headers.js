@@ -8,7 +8,7 @@ export default (bytes) => {
     const [name = '', value = '', more = ''] = line.split(':')
     try {
       headers.append(name, value)
-      // Of two empty ones together the end is white space.
+      // Two empty values joined end with white space.
       const alone = new Headers([[name, value]]).get(name)
       if (/^[\t\n\r ]|[\t\n\r ]$/.test(alone)) throw new Error(`white space around ${name}`)
       if (more !== '') headers.set(name, more)

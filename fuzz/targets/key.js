@@ -1,4 +1,4 @@
-// importKey of every format: refused by a DOMException, or what is exported can be imported again.
+// importKey of every format: a DOMException, or the exported key can be imported again.
 const decoder = new TextDecoder()
 const { subtle } = crypto
 const CURVES = ['P-256', 'P-384', 'P-521']

@@ -1,4 +1,4 @@
-// URLSearchParams: every operation as on a plain list of pairs.
+// URLSearchParams: every operation behaves as on a plain list of pairs.
 const decoder = new TextDecoder()
 const OPERATIONS = ['append', 'set', 'delete', 'deleteValue', 'sort', 'write', 'copy', 'iterate']
 
@@ -36,13 +36,13 @@ const apply = {
   },
   sort(params, list) {
     params.sort()
-    // By code units, and a stable sort: as the comparison of strings and Array.prototype.sort are.
+    // By code units and stable, like the comparison of strings and Array.prototype.sort.
     return { params, list: list.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)) }
   },
   write: (params, list) => ({ params: new URLSearchParams(`?${params}`), list }),
   copy: (_params, list) => ({ params: new URLSearchParams(list), list }),
   iterate(params, list, name, value) {
-    // Changed while it is walked: https://url.spec.whatwg.org/#interface-urlsearchparams
+    // Changed during iteration: https://url.spec.whatwg.org/#interface-urlsearchparams
     for (const [key] of params) {
       params.delete(key)
       if (key === name) params.append(value, name)

@@ -1,5 +1,5 @@
-// Request and Response made of the input's strings: refused with a TypeError or a RangeError, or what was made
-// has what it was made of, and a copy of it has the same.
+// Request and Response from the input's strings: a TypeError or a RangeError, or an object with the given properties,
+// whose copy has the same.
 const decoder = new TextDecoder()
 const KNOWN = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'POST', 'PUT']
 const MODES = ['cors', 'no-cors', 'same-origin', 'navigate', 'x', undefined]

@@ -1,5 +1,5 @@
-// structuredClone of a graph with everything that can be cloned or transferred, console's text of it, and the
-// entries of performance: the copy has the same shape, and what was transferred is gone.
+// structuredClone of a graph with everything that can be cloned or transferred, console's text for it, and the entries
+// of performance: the copy has the same shape, and transferred objects are detached.
 const decoder = new TextDecoder()
 const VIEWS = [Uint8Array, Int16Array, Float64Array, BigInt64Array, DataView, Uint8ClampedArray]
 const FAILURES = [Error, TypeError, RangeError, DOMException, AggregateError]

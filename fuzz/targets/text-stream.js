@@ -1,5 +1,5 @@
-// TextDecoderStream and TextEncoderStream in pieces as TextDecoder and TextEncoder do it whole, for a label of the
-// input's; and what encodeInto writes is the begin of the whole.
+// TextDecoderStream and TextEncoderStream on split input give the result of TextDecoder and TextEncoder on the whole,
+// for a label from the input; and encodeInto writes a prefix of the whole.
 const decoder = new TextDecoder()
 const encoder = new TextEncoder()
 

@@ -1,4 +1,4 @@
-// URLPattern: refused with a TypeError, or it answers.
+// URLPattern: a TypeError, or test and exec agree.
 const decoder = new TextDecoder()
 
 export default (bytes) => {

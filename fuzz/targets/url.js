@@ -1,4 +1,4 @@
-// URL and URLSearchParams: what was parsed and is written is parsed to the same again.
+// URL and URLSearchParams: a serialized URL parses to the same again.
 const PARTS = [
   'href',
   'protocol',

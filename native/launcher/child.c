@@ -1,4 +1,4 @@
-/* The inner half: from the fork to exec. With a pid namespace it is that namespace's init. */
+/* The child: from the fork to exec. With a pid namespace it is that namespace's init. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,14 @@ static int own_session(fn_launch *launch) {
     return setsid() < 0 ? -errno : 0;
 }
 
-static int root_folder(fn_launch *launch) {
+static int root_directory(fn_launch *launch) {
     (void)launch;
     umask(077);
     return chdir("/") == 0 ? 0 : -errno;
 }
 
-/* After the change of user, which would clear it. Whether the supervisor had died by then shows
- * when its word to go on is awaited. */
+/* Set after the change of user, which would clear it. If the supervisor died before this call,
+ * await_go sees the end of the socket. */
 static int die_with_supervisor(fn_launch *launch) {
     (void)launch;
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 0 : -errno;
@@ -41,20 +41,20 @@ static int unblock_signals(fn_launch *launch) {
     return sigprocmask(SIG_SETMASK, &none, NULL) == 0 ? 0 : -errno;
 }
 
-/* In this order: the root while there are rights to mount, Landlock and seccomp once no_new_privs
- * allows them to anybody. */
+/* The order matters: the root is changed while the child may still mount; Landlock and seccomp
+ * follow no_new_privs, which lets an unprivileged process use them. */
 static const struct {
     const char *what;
     int (*run)(fn_launch *launch);
-    uint32_t layer;    /* in force once it has run */
-    bool in_namespace; /* what fails then may go well without namespaces */
+    uint32_t layer;    /* in force after the step */
+    bool in_namespace; /* a failure may be retried without namespaces */
 } steps[] = {
     {"session", own_session, 0, false},
     {"priority", fn_priority_lower, 0, false},
     {"listening socket", fn_socket_listen, 0, false},
     {"descriptors", fn_descriptors_enter, 0, false},
     {"root", fn_root_enter, 0, true},
-    {"root folder", root_folder, 0, false},
+    {"root directory", root_directory, 0, false},
     {"rlimits", fn_rlimits_set, FN_LAYER_RLIMITS, false},
     {"privileges", fn_privileges_drop, 0, false},
     {"processes", fn_processes_limit, 0, false},
@@ -66,10 +66,10 @@ static const struct {
 };
 
 static void report(const fn_launch *launch, const char *what, int error, bool in_namespace) {
-    fn_inner_report message = {
+    fn_child_report message = {
         .error = error, .in_namespace = in_namespace, .layers = launch->layers};
     snprintf(message.what, sizeof message.what, "%s", what);
-    /* A supervisor that is gone needs no report. */
+    /* If the supervisor is gone, nobody reads the report. */
     (void)!send(launch->sync_fd, &message, sizeof message, MSG_NOSIGNAL);
 }
 
@@ -79,8 +79,9 @@ static _Noreturn void fail(const fn_launch *launch, const char *what, int error,
     _exit(FN_EXIT_LAUNCH_FAILED);
 }
 
-/* The supervisor says so once it has told the host of us. End of file means that it is dead. */
-static void await_word(const fn_launch *launch) {
+/* The supervisor sends one byte after it has reported the launch to the host. End of file means
+ * that the supervisor is dead. */
+static void await_go(const fn_launch *launch) {
     char word;
     ssize_t len;
     do {
@@ -91,22 +92,23 @@ static void await_word(const fn_launch *launch) {
     }
 }
 
-void fn_inner_run(fn_launch *launch) {
+void fn_child_run(fn_launch *launch) {
     const char *refused;
     int result = fn_namespaces_enter(launch, &refused);
     if (result != 0) {
         fail(launch, refused, -result, true);
     }
-    /* Nobody else of this user may look into us from here to exec. Not before: the files of /proc
-     * that the namespaces are set up with would be root's. */
+    /* From here to exec, other processes of this user cannot trace this one. It cannot be set
+     * earlier: the files in /proc that set up the namespaces would belong to root. */
     prctl(PR_SET_DUMPABLE, 0);
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         result = steps[i].run(launch);
         if (result != 0) {
-            /* Without namespaces the link would be followed by Landlock: there is no second try. */
-            bool by_link = launch->foreign_link;
-            fail(launch, by_link ? "foreign link" : steps[i].what, -result,
-                 steps[i].in_namespace && !by_link);
+            /* No second attempt without namespaces for an untrusted link: Landlock would follow it.
+             */
+            bool untrusted = launch->untrusted_link;
+            fail(launch, untrusted ? "untrusted link" : steps[i].what, -result,
+                 steps[i].in_namespace && !untrusted);
         }
         launch->layers |= steps[i].layer;
     }
@@ -114,8 +116,8 @@ void fn_inner_run(fn_launch *launch) {
         launch->layers |= FN_LAYER_UID;
     }
     report(launch, "ready", 0, false);
-    await_word(launch);
-    syscall(SYS_execveat, launch->program_fd, launch->door == NULL ? "" : launch->door,
+    await_go(launch);
+    syscall(SYS_execveat, launch->program_fd, launch->exec_token == NULL ? "" : launch->exec_token,
             launch->options.argv, launch->options.envp, AT_EMPTY_PATH);
     fail(launch, "exec", errno, false);
 }

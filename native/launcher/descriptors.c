@@ -1,4 +1,4 @@
-/* Which descriptors the launcher keeps, and which of them the program gets. */
+/* Which descriptors the launcher keeps, and which the program gets. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,10 +7,10 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* Above all that the program gets. */
+/* Above the descriptors that the program gets. */
 enum { FIRST_RESERVED_FD = 10 };
 
-/* By number: not every C library has a wrapper for it. */
+/* By number, because not every C library has a wrapper. */
 static int close_from(unsigned first, unsigned flags) {
     return syscall(SYS_close_range, first, ~0u, flags) == 0 ? 0 : -errno;
 }
@@ -24,7 +24,8 @@ int fn_descriptor_reserve(int fd) {
 
 int fn_descriptors_clean(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        /* open takes the lowest free number: this one. Else a socket of ours could land there. */
+        /* open returns the lowest free number, which is this one. Otherwise a later socket could
+         * become descriptor 0, 1 or 2. */
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
             return -errno;
         }

@@ -1,5 +1,5 @@
-/* functions-launcher: starts one process of a tenant's behind limits, and ends with it.
- * Its outer half stays as supervisor; its inner half drops what it can and becomes the program. */
+/* functions-launcher: starts one process of a tenant with limits, and ends when it ends. The parent
+ * stays as the supervisor; the child drops its privileges and executes the program. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* From here on the kernel kills us with our parent. It may have died before that took hold: then
- * its end of the channel is closed. (Its pid would not tell: in a container it may be 1 all along.)
- */
+/* Has the kernel kill this process when its parent dies. The parent may have died before the call:
+ * then its end of the channel is closed. (The parent's pid does not show it: in a container it may
+ * be 1 from the start.) */
 static int die_with_parent(void) {
     pid_t parent = getppid();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
@@ -26,7 +26,7 @@ static int die_with_parent(void) {
     return gone || getppid() != parent ? -ESRCH : 0;
 }
 
-/* What the host ignores or blocks is its own matter: the program starts with the defaults. */
+/* The program starts with default signal handlers, whatever the host ignores or blocks. */
 static int reset_signals(void) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int number = 1; number < NSIG; number++) {
@@ -34,7 +34,7 @@ static int reset_signals(void) {
             return -errno;
         }
     }
-    /* Blocked in the supervisor for good, which waits for the two that it heeds; the inner half
+    /* The supervisor keeps all signals blocked and waits for the two that it handles. The child
      * unblocks them before exec. */
     sigset_t all;
     sigfillset(&all);
@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
     launch.own_uid = getuid();
     launch.own_gid = getgid();
     if (launch.own_uid == 0 && !launch.options.uid.set) {
-        fn_report_failed("root has to give --uid and --gid", EPERM);
+        fn_report_failed("the launcher runs as root, so --uid and --gid are required", EPERM);
     }
     check("signals", reset_signals());
     check("parent", die_with_parent());

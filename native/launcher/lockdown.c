@@ -1,4 +1,4 @@
-/* The layers that the launcher closes for a program that does not do so itself. */
+/* Applies Landlock and seccomp for a program that does not restrict itself (Bun). */
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -19,7 +19,7 @@ static unsigned rights_of(fn_mount_kind kind) {
 
 static int allow(int ruleset, const char *path, unsigned rights) {
     int result = fn_landlock_allow(ruleset, path, rights);
-    /* What is not there cannot be reached. */
+    /* A path that does not exist cannot be reached. */
     return result == -ENOENT || result == -ENOTDIR || result == -EACCES ? 0 : result;
 }
 
@@ -50,18 +50,18 @@ int fn_landlock_enter(fn_launch *launch) {
         return options->landlock == FN_REQUIRED ? ruleset : 0;
     }
     int result = options->host_root ? 0 : allow_all(ruleset, options);
-    /* The program itself, by whatever name it was opened. */
+    /* The program itself, by descriptor: its path may be outside of the mounts. */
     if (result == 0 && !options->host_root) {
         result = fn_landlock_allow_fd(ruleset, launch->program_fd,
                                       FN_LANDLOCK_READ | FN_LANDLOCK_EXECUTE);
     }
-    result = result != 0 ? result : fn_landlock_close(ruleset);
+    result = result != 0 ? result : fn_landlock_apply(ruleset);
     launch->layers |= result == 0 ? FN_LAYER_LANDLOCK : 0;
     return result; /* the descriptor closes at exec */
 }
 
-/* An empty text at an address that cannot be guessed. */
-static const char *make_door(void) {
+/* An empty string at an address that cannot be guessed. */
+static const char *make_exec_token(void) {
     for (int tries = 0; tries < 64; tries++) {
         uint64_t random;
         if (getrandom(&random, sizeof random, 0) != sizeof random) {
@@ -81,11 +81,11 @@ int fn_seccomp_enter(fn_launch *launch) {
     if (launch->options.filter == NULL) {
         return 0;
     }
-    launch->door = make_door();
-    if (launch->door == NULL) {
+    launch->exec_token = make_exec_token();
+    if (launch->exec_token == NULL) {
         return -ENOMEM;
     }
-    int result = fn_seccomp_close(launch->options.filter, launch->door);
+    int result = fn_seccomp_apply(launch->options.filter, launch->exec_token);
     launch->layers |= result == 0 ? FN_LAYER_SECCOMP : 0;
     return result;
 }

@@ -1,5 +1,6 @@
-/* The namespaces that the program lives in. A pid namespace holds who is cloned into it, and a user
- * namespace gives an ordinary user the right to have others: these two are flags of the clone. */
+/* The program's namespaces. A pid namespace contains only processes that are cloned into it, and a
+ * user namespace gives an ordinary user the right to create others. These two are therefore flags
+ * of the clone. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +20,8 @@ pid_t fn_namespaces_clone(uint32_t layers) {
     if (layers & FN_LAYER_USER_NAMESPACE) {
         flags |= CLONE_NEWUSER;
     }
-    /* A fork with flags. The order of the other arguments differs by architecture; all are 0. The
-     * child must not use raise or abort: the C library does not know of its new thread id. */
+    /* A fork with flags. The order of the other arguments differs by architecture, but all are 0.
+     * The child must not call raise or abort: the C library does not know its new thread id. */
     long pid = syscall(SYS_clone, flags, 0, 0, 0, 0);
     return pid < 0 ? -errno : (pid_t)pid;
 }
@@ -46,8 +47,8 @@ static int write_file(const char *path, const char *text) {
     return result;
 }
 
-/* The user is the same inside as outside, and the only one there is. An ordinary user may write
- * such a map only after giving up setgroups, so the supplementary groups stay what they are. */
+/* Maps the launcher's user and group to themselves, and nothing else. An ordinary user may write
+ * such a map only after denying setgroups, so the supplementary groups stay as they are. */
 static int map_own_user(uid_t uid, gid_t gid) {
     char uid_map[32];
     char gid_map[32];
@@ -93,7 +94,7 @@ int fn_namespaces_enter(fn_launch *launch, const char **what) {
     }
     if (launch->layers & FN_LAYER_UTS_NAMESPACE) {
         static const char name[] = "functions";
-        /* The host's is nobody's business. */
+        /* Hides the host's name. */
         *what = "uts namespace";
         bool named = sethostname(name, sizeof name - 1) == 0;
         return named || options->uts_namespace == FN_PREFERRED ? 0 : -errno;

@@ -1,5 +1,5 @@
-/* The launcher's command line. The control plane alone writes it, but a limit that is misread is a
- * limit that is not there: whatever is not understood stops the launch. */
+/* The launcher's command line. Only the control plane writes it, but a misread limit would be a
+ * missing limit: anything that is not understood stops the launch. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static bool read_mode(const char *text, fn_mode *out) {
     return false;
 }
 
-/* A name in the listen directory, never a path out of it. */
+/* A name in the listen directory, never a path that leads out of it. */
 static bool is_plain_name(const char *name) {
     return *name != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
            strchr(name, '/') == NULL;
@@ -52,7 +52,7 @@ static bool read_root(const char *text, bool *host) {
     return *host || strcmp(text, "empty") == 0;
 }
 
-/* One way to write a path, so that what is mounted is what is meant. */
+/* Only a plain absolute path, so that the path that is mounted is the path that is meant. */
 static bool is_absolute(const char *path) {
     return path[0] == '/' && path[1] != '\0' && strstr(path, "/../") == NULL;
 }
@@ -131,28 +131,24 @@ static bool read_value(fn_options *options, const char *name, char *value, size_
     if (strcmp(name, "--root") == 0) {
         return read_root(value, &options->host_root);
     }
-    fn_optional kept;
-    if (strcmp(name, "--keep-fd") == 0) {
-        return read_number(value, FN_CHANNEL_FD, &kept) && kept.value == FN_CHANNEL_FD;
-    }
     return read_mount(options, name, value);
 }
 
-/* What the flags say together. */
+/* Flags that exclude each other, or NULL.. */
 static const char *contradiction(const fn_options *options) {
     if (options->uid.set != options->gid.set) {
-        return "--uid and --gid go together";
+        return "--uid and --gid must be given together";
     }
     if (options->uid.set && (options->uid.value == 0 || options->gid.value == 0)) {
         return "--uid and --gid must not be 0";
     }
     for (size_t i = 0; i < options->mount_count; i++) {
         if (options->host_root && options->mounts[i].kind != FN_MOUNT_COVER) {
-            return "mounts belong to an empty root";
+            return "mounts need --root empty";
         }
     }
     if ((options->listen_dir == NULL) != (options->listen_name == NULL)) {
-        return "--listen-dir and --listen-name go together";
+        return "--listen-dir and --listen-name must be given together";
     }
     return NULL;
 }
@@ -171,13 +167,13 @@ bool fn_options_read(fn_options *options, int argc, char **argv, const char **wh
     int at = 1;
     while (at + 1 < argc && strcmp(argv[at], "--") != 0) {
         if (!read_value(options, argv[at], argv[at + 1], &env_count)) {
-            *why = "unknown flag or wrong value";
+            *why = "unknown flag or invalid value";
             return false;
         }
         at += 2;
     }
     if (at + 1 >= argc || strcmp(argv[at], "--") != 0) {
-        *why = "no program after --";
+        *why = "no program is given after --";
         return false;
     }
     options->argv = argv + at + 1;

@@ -1,4 +1,4 @@
-/* What tenants' processes get of the CPU where others want it too. */
+/* CPU priority of tenants' processes when others want the CPU too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,15 +8,16 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* Behind the control plane, which all of them wait for. A worker is given more of it later, never
- * less: nobody but root can go back. */
+/* Below the control plane, which all of them depend on. The control plane may raise a worker's
+ * share later, but never lowers it: only root could undo that. */
 #define NICE 5
-/* How long it runs on when another wakes up that has had less: the least that the kernel takes
- * (6.12 and later; others pay no heed). What computes for long then holds up nobody who answers. */
+/* The time slice before a process that has had less CPU may preempt it, in nanoseconds: the
+ * smallest that the kernel accepts (6.12 and later; older kernels ignore it). A long computation
+ * then delays no worker that answers a request. */
 #define SLICE_NS 100000
-/* Of the whole session. Where the kernel groups processes by session (sched_autogroup_enabled),
- * nice counts in a session only: without this each session, however many processes it has, would
- * count as much as the control plane. */
+/* The nice value of the whole session. With sched_autogroup_enabled the kernel applies nice only
+ * within a session. Without this, each session would count as much as the control plane, however
+ * many processes it has. */
 static const char session_nice[] = "10";
 
 /* The first version of struct sched_attr: sched_setattr(2). */
@@ -31,12 +32,13 @@ struct attributes {
     uint64_t period;
 };
 
-/* Without a file for it, there are no such groups. */
+/* Without the file, the kernel has no such groups. */
 static void lower_session(void) {
     static const char path[] = "/proc/self/autogroup";
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0 && errno == EACCES && prctl(PR_GET_DUMPABLE) == 0) {
-        /* To an ordinary user: while nobody may look into us, it is root's. */
+        /* While the process is not dumpable, the file belongs to root, which stops an ordinary
+         * user. */
         prctl(PR_SET_DUMPABLE, 1);
         fd = open(path, O_WRONLY | O_CLOEXEC);
         prctl(PR_SET_DUMPABLE, 0);
@@ -44,7 +46,8 @@ static void lower_session(void) {
     if (fd < 0) {
         return;
     }
-    /* An ordinary user may do so ten times a second; a busy moment has to do without. */
+    /* The kernel limits an ordinary user to ten writes a second; a launch beyond that keeps the
+     * default. */
     (void)!write(fd, session_nice, strlen(session_nice));
     close(fd);
 }

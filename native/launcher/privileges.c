@@ -1,4 +1,4 @@
-/* Gives up user, groups and capabilities, in the order in which each step is still allowed. */
+/* Drops user, groups and capabilities, in the order in which each step is still allowed. */
 
 #include <errno.h>
 #include <grp.h>
@@ -8,7 +8,8 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* What exec could give back. An ordinary user may not drop it, and with no_new_privs need not. */
+/* The capabilities that exec could restore. An ordinary user may not drop them, and with
+ * no_new_privs need not. */
 static int empty_bounding_set(void) {
     for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++) {
         if (prctl(PR_CAPBSET_DROP, capability) != 0 && errno != EPERM) {
@@ -18,7 +19,8 @@ static int empty_bounding_set(void) {
     return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
-/* By number: the C library would set the ids of all threads through signals, and we have one. */
+/* By number: the C library would set the ids of all threads through signals, and there is only one
+ * thread. */
 static int become(uid_t uid, gid_t gid) {
     if (syscall(SYS_setgroups, 0, NULL) != 0 || syscall(SYS_setresgid, gid, gid, gid) != 0 ||
         syscall(SYS_setresuid, uid, uid, uid) != 0) {
@@ -45,7 +47,7 @@ int fn_privileges_drop(fn_launch *launch) {
     if (result != 0) {
         return result;
     }
-    /* There must be no way back. */
+    /* Verifies that root cannot be regained. */
     if (getuid() == 0 || geteuid() == 0 || syscall(SYS_setresuid, -1, 0, -1) == 0) {
         return -EPERM;
     }

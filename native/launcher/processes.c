@@ -1,5 +1,5 @@
-/* How many processes and threads the program may have. The kernel counts them by user, and all
- * tenants' are of one user: only in a user namespace of its own is a program's count its own. */
+/* Limits the program's processes and threads. The kernel counts them per user, and all tenants
+ * share one user. Only in its own user namespace is a program counted alone. */
 #include <sched.h>
 #include "launcher/launcher.h"
 
@@ -8,11 +8,12 @@ int fn_processes_limit(fn_launch *launch) {
     if (!most->set) {
         return 0;
     }
-    /* Nothing is mapped into it: to the files it stays the user that it is. */
+    /* No ids are mapped, so the owner of files that it creates does not change. */
     if (unshare(CLONE_NEWUSER) != 0) {
-        return 0; /* not to be had here: --nproc, or the program's own limit, counts all tenants' */
+        return 0; /* not available here: --nproc, or the program's own limit, counts the processes
+                     of all tenants */
     }
     int result = fn_rlimit_lower(RLIMIT_NPROC, most->value);
-    /* Who makes a namespace has all capabilities in it. */
+    /* The creator of a namespace has all capabilities in it. */
     return result != 0 ? result : fn_capabilities_clear();
 }

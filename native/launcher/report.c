@@ -1,5 +1,4 @@
-/* The two lines that the launcher may write to the channel, before the program has it for itself.
- */
+/* The two lines that the launcher may write to the channel before the program owns it. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +12,7 @@ static const char *layer_names[] = {"rlimits",           "no_new_privs",  "pid_n
                                     "network_namespace", "ipc_namespace", "uts_namespace",
                                     "landlock",          "seccomp"};
 
-/* The C library has no names for these. */
+/* musl has no function that returns these names. */
 static const struct {
     int number;
     const char *name;
@@ -57,8 +56,8 @@ static void errno_name(int error, char *out, size_t size) {
     snprintf(out, size, "E%d", error);
 }
 
-/* Without a channel, as when somebody tries the launcher by hand, it goes to standard error. A host
- * that has hung up wants nothing started any more, and is told nothing. */
+/* Without a channel, as when the launcher is started by hand, the line goes to standard error. If
+ * the host has closed the channel, nothing is started. */
 static void write_line(const char *line) {
     size_t len = strlen(line);
     ssize_t written = write(FN_CHANNEL_FD, line, len);
@@ -85,7 +84,7 @@ void fn_report_launched(pid_t pid, uint32_t layers) {
     write_line(line);
 }
 
-/* `what` is always a text of ours, so it needs no escaping. */
+/* `what` is always a literal of this program, so it needs no escaping. */
 void fn_report_failed(const char *what, int error) {
     char name[24];
     char line[256];

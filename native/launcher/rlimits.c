@@ -1,11 +1,11 @@
-/* The resource limits that the program starts with. A template's workers lower theirs further. */
+/* The resource limits that the program starts with. The workers of a zygote lower them further. */
 
 #include <errno.h>
 #include <sys/resource.h>
 #include "launcher/launcher.h"
 
-/* Soft and hard alike, so that the program cannot move it. The launcher lowers limits and raises
- * none: what its own start gave it is the most there is. */
+/* Sets the soft and the hard limit, so that the program cannot raise it. The launcher only lowers
+ * limits: it keeps a lower limit that it inherited. */
 int fn_rlimit_lower(int resource, rlim_t value) {
     struct rlimit limit;
     if (getrlimit(resource, &limit) != 0) {
@@ -29,7 +29,7 @@ int fn_rlimits_set(fn_launch *launch) {
         {RLIMIT_CPU, options->cpu},
         {RLIMIT_NPROC, options->nproc},
         {RLIMIT_FSIZE, options->fsize},
-        /* A core file would hold a tenant's data. */
+        /* A core file would contain a tenant's data. */
         {RLIMIT_CORE, {.set = true, .value = 0}},
         {RLIMIT_MEMLOCK, {.set = true, .value = 0}},
     };

@@ -1,6 +1,6 @@
-/* The root of the program's mount namespace: empty and read-only but for what is mounted in it, or
- * the host's with some of it covered. Everything is made by descriptor: no name is looked up twice.
- */
+/* The root of the program's mount namespace: either an empty read-only root with only the mounts in
+ * it, or the host's root with some paths covered. Everything is done by descriptor, so that no name
+ * is looked up twice. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ typedef struct {
     const char *value;
 } fn_setting;
 
-/* A file system that is mounted nowhere yet: a descriptor, or -errno. */
+/* Creates a file system that is not mounted yet. Returns a descriptor or -errno. */
 static int new_mount(const char *type, const fn_setting *settings, size_t count,
                      unsigned attributes) {
     int fs = (int)syscall(SYS_fsopen, type, 1 /* FSOPEN_CLOEXEC */);
@@ -79,26 +79,28 @@ static uint64_t attributes_of(fn_mount_kind kind) {
     }
 }
 
-/* Takes hold of what is to be mounted, while it can still be seen. What is not there is not there
- * for the program either. */
+/* Opens the tree to mount while the host's root is still visible. A path that does not exist on the
+ * host does not exist for the program either. */
 static int take_tree(fn_mount *mount, uid_t worker) {
     if (mount->kind == FN_MOUNT_COVER) {
         return 0;
     }
-    int way = fn_open_way(mount->path, worker);
-    if (way == -ENOENT || way == -ENOTDIR) {
-        fprintf(stderr, "functions-launcher: there is no %s\n", mount->path);
+    int path_fd = fn_open_untrusted_path(mount->path, worker);
+    if (path_fd == -ENOENT || path_fd == -ENOTDIR) {
+        fprintf(stderr, "functions-launcher: %s does not exist, so the worker does not get it\n",
+                mount->path);
         return 0;
     }
-    if (way < 0) {
-        fprintf(stderr, "functions-launcher: there is no way to %s: %s\n", mount->path,
-                way == -EMLINK ? "a link of the workers' user" : strerror(-way));
-        return way;
+    if (path_fd < 0) {
+        fprintf(stderr, "functions-launcher: cannot open %s: %s\n", mount->path,
+                path_fd == -EMLINK ? "a symbolic link in it belongs to the workers' user"
+                                   : strerror(-path_fd));
+        return path_fd;
     }
-    long fd = syscall(SYS_open_tree, way, "",
+    long fd = syscall(SYS_open_tree, path_fd, "",
                       EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | RECURSIVE);
     int error = -errno;
-    close(way);
+    close(path_fd);
     if (fd < 0) {
         return error;
     }
@@ -107,12 +109,12 @@ static int take_tree(fn_mount *mount, uid_t worker) {
     if (fstat(mount->tree, &info) != 0) {
         return -errno;
     }
-    mount->folder = S_ISDIR(info.st_mode);
+    mount->directory = S_ISDIR(info.st_mode);
     return restrict_mount(mount->tree, "", EMPTY_PATH | RECURSIVE, attributes_of(mount->kind));
 }
 
-/* Makes what a mount can be attached to: the folders on its way, and a folder or a file. */
-static int make_place(const char *path, bool folder) {
+/* Creates the mount point: the parent directories, and a directory or an empty file. */
+static int make_place(const char *path, bool directory) {
     char part[PATH_MAX];
     size_t len = strlen(path);
     if (len >= sizeof part) {
@@ -124,10 +126,10 @@ static int make_place(const char *path, bool folder) {
         }
         memcpy(part, path, i);
         part[i] = '\0';
-        if (i == len && !folder) {
+        if (i == len && !directory) {
             int fd = open(part, O_CREAT | O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
             if (fd < 0) {
-                /* It may be there: something that nobody may open. */
+                /* The file may exist and be unreadable for everyone. */
                 return access(part, F_OK) == 0 ? 0 : -errno;
             }
             close(fd);
@@ -138,8 +140,8 @@ static int make_place(const char *path, bool folder) {
     return 0;
 }
 
-static int attach_at(int tree, const char *path, bool folder) {
-    int result = make_place(path, folder);
+static int attach_at(int tree, const char *path, bool directory) {
+    int result = make_place(path, directory);
     if (result != 0) {
         close(tree);
         return result;
@@ -147,10 +149,12 @@ static int attach_at(int tree, const char *path, bool folder) {
     return attach(tree, path);
 }
 
-/* A /proc of the own pid namespace, not mounted yet; -1 where there is to be none. Made while the
- * host's is in sight: an ordinary user gets one only where nothing of that one is covered. */
+/* Creates a /proc for the program's pid namespace, not mounted yet; -1 if none is wanted. This
+ * happens while the host's /proc is visible: the kernel allows an ordinary user a new /proc only if
+ * nothing of the visible one is covered. */
 static int new_proc(const fn_options *options, int *proc) {
-    /* Who may not be traced is not in sight: workers of one template share a pid namespace. */
+    /* Hides processes that the reader may not trace: workers of one zygote share a pid namespace.
+     */
     static const fn_setting settings[] = {{"hidepid", "2"}};
     *proc = options->proc == FN_OFF ? -1 : new_mount("proc", settings, 1, NOTHING_SPECIAL);
     if (*proc >= 0 || options->proc == FN_OFF) {
@@ -159,12 +163,12 @@ static int new_proc(const fn_options *options, int *proc) {
     if (options->proc == FN_REQUIRED) {
         return *proc;
     }
-    /* In the host's root the host's own would be left in sight. */
+    /* With the host's root, the host's own /proc would stay visible, so an empty one covers it. */
     *proc = options->host_root ? new_tmpfs(4096, "0555", NOTHING_SPECIAL | MOUNT_ATTR_RDONLY) : -1;
     return options->host_root && *proc < 0 ? *proc : 0;
 }
 
-/* From here on "/" is the new root, and the old one is gone. */
+/* Makes the new root "/" and detaches the old one. */
 static int change_root(int root) {
     if (syscall(SYS_move_mount, root, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) != 0 ||
         fchdir(root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
@@ -174,14 +178,15 @@ static int change_root(int root) {
     return 0;
 }
 
-/* An empty folder or an empty file that nobody may open, to lie over what is there. */
-static int new_cover(bool folder) {
+/* Creates an empty directory, or an empty file that nobody may open, to mount over an existing
+ * path. */
+static int new_cover(bool directory) {
     int root = new_tmpfs(1 << 16, "0555", NOTHING_SPECIAL);
     if (root < 0) {
         return root;
     }
     int tree = root;
-    if (!folder) {
+    if (!directory) {
         int fd = openat(root, "covered", O_CREAT | O_RDONLY | O_CLOEXEC, 0);
         if (fd >= 0) {
             close(fd);
@@ -207,7 +212,7 @@ static int cover(const char *path) {
 }
 
 static int fill_root(const fn_options *options, int proc) {
-    /* First: what is mounted may lie in the host's. */
+    /* First, because a mount may lie below the host's /tmp. */
     if (options->tmp.set) {
         int tree = new_tmpfs(options->tmp.value, "1777", NOTHING_SPECIAL);
         int result = tree < 0 ? tree : attach_at(tree, "/tmp", true);
@@ -219,7 +224,7 @@ static int fill_root(const fn_options *options, int proc) {
         const fn_mount *mount = &options->mounts[i];
         int result = mount->kind == FN_MOUNT_COVER ? cover(mount->path)
                      : mount->tree < 0 ? 0
-                                       : attach_at(mount->tree, mount->path, mount->folder);
+                                       : attach_at(mount->tree, mount->path, mount->directory);
         if (result != 0) {
             return result;
         }
@@ -233,7 +238,7 @@ static int enter_empty(fn_launch *launch, int proc) {
     for (size_t i = 0; i < options->mount_count; i++) {
         int result = take_tree(&options->mounts[i], worker);
         if (result != 0) {
-            launch->foreign_link = result == -EMLINK;
+            launch->untrusted_link = result == -EMLINK;
             return result;
         }
     }
@@ -261,8 +266,8 @@ int fn_root_enter(fn_launch *launch) {
     if ((launch->layers & FN_LAYER_MOUNT_NAMESPACE) == 0) {
         return 0;
     }
-    umask(022); /* the listening socket left another */
-    /* Nothing of what is mounted here shows outside. */
+    umask(022); /* fn_socket_listen set another umask */
+    /* Keeps the mounts below out of the host's mount namespace. */
     struct mount_attr alone = {.propagation = PRIVATE};
     if (syscall(SYS_mount_setattr, AT_FDCWD, "/", RECURSIVE, &alone, sizeof alone) != 0) {
         return -errno;

@@ -1,5 +1,5 @@
-/* The listening socket that the program inherits: made before the sandbox, in which there may be no
- * such folder. */
+/* The listening socket that the program inherits. It is created before the sandbox, in which its
+ * directory may not exist. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +10,12 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* A thousand cold functions may connect at once; the kernel caps it at net.core.somaxconn. */
+/* Connections that wait: a thousand cold functions may connect at once. The kernel caps it at
+ * net.core.somaxconn. */
 enum { BACKLOG = 4096 };
 
-/* What an earlier launch left behind goes; anything but a socket stays, and the launch fails. */
+/* Removes the socket of an earlier launch. If the name is not a socket, it stays and the launch
+ * fails. */
 static int remove_stale(const char *name) {
     struct stat info;
     if (lstat(name, &info) != 0) {
@@ -36,8 +38,7 @@ static int bind_and_listen(int fd, const char *name) {
     if (result != 0) {
         return result;
     }
-    /* The socket file gets its mode from the umask: there is no moment in which others may connect.
-     */
+    /* The umask sets the mode of the socket file, so that others can never connect to it. */
     umask(0177);
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) != 0) {
         return -errno;
@@ -49,8 +50,8 @@ int fn_socket_listen(fn_launch *launch) {
     if (launch->options.listen_name == NULL) {
         return 0;
     }
-    /* An address holds 107 bytes, a data directory's path may be longer: hence the relative name.
-     */
+    /* A socket address holds 107 bytes, and the path of the data directory may be longer. So the
+     * name is relative. */
     if (chdir(launch->options.listen_dir) != 0) {
         return -errno;
     }
@@ -62,7 +63,7 @@ int fn_socket_listen(fn_launch *launch) {
     if (result != 0) {
         return result;
     }
-    /* dup2 to itself would leave close-on-exec set. */
+    /* dup2 to the same number would leave close-on-exec set. */
     if (fd == FN_LISTEN_FD) {
         return fcntl(fd, F_SETFD, 0) == 0 ? 0 : -errno;
     }

@@ -1,5 +1,5 @@
-/* The outer half: starts the inner one, tells the host of it, passes SIGTERM on, ends as it ends.
- */
+/* The supervisor: starts the child, reports it to the host, forwards SIGTERM, and ends with the
+ * child's status. */
 
 #include <errno.h>
 #include <signal.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include "launcher/launcher.h"
 
-/* The namespaces to clone into. Only with a user namespace of its own may an ordinary user have
- * others. */
+/* The namespaces to clone into. An ordinary user may create the others only in its own user
+ * namespace. */
 static uint32_t wanted_namespaces(const fn_launch *launch) {
     const fn_options *options = &launch->options;
     uint32_t wanted = options->pid_namespace == FN_OFF ? 0 : FN_LAYER_PID_NAMESPACE;
@@ -32,8 +32,8 @@ static int wait_for(pid_t pid) {
     return status;
 }
 
-/* One packet, or false at the end of file: the inner half has become the program, or has died. */
-static bool receive(int fd, fn_inner_report *report) {
+/* Receives one packet; false at end of file: the child has executed the program or has died. */
+static bool receive(int fd, fn_child_report *report) {
     ssize_t len;
     do {
         len = recv(fd, report, sizeof *report, 0);
@@ -41,8 +41,8 @@ static bool receive(int fd, fn_inner_report *report) {
     return len == (ssize_t)sizeof *report;
 }
 
-/* The inner half's pid and its report, or -errno where there could be none. */
-static pid_t start_inner(fn_launch *launch, uint32_t namespaces, fn_inner_report *report) {
+/* Returns the child's pid and its report, or -errno if it could not be started. */
+static pid_t start_child(fn_launch *launch, uint32_t namespaces, fn_child_report *report) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return -errno;
@@ -55,11 +55,11 @@ static pid_t start_inner(fn_launch *launch, uint32_t namespaces, fn_inner_report
     }
     pid_t pid = fn_namespaces_clone(namespaces);
     if (pid == 0) {
-        /* Our copy of the supervisor's end would hide its death from us. */
+        /* An open copy of the supervisor's end would hide the supervisor's death. */
         close(pair[0]);
         launch->sync_fd = pair[1];
         launch->layers = namespaces;
-        fn_inner_run(launch);
+        fn_child_run(launch);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -68,16 +68,16 @@ static pid_t start_inner(fn_launch *launch, uint32_t namespaces, fn_inner_report
     }
     launch->sync_fd = pair[0];
     if (!receive(launch->sync_fd, report)) {
-        *report = (fn_inner_report){.what = "inner half", .error = EIO};
+        *report = (fn_child_report){.what = "launcher child", .error = EIO};
     }
     return pid;
 }
 
-/* Starts the inner half up to the point before exec; once more without the namespaces that are only
- * preferred, where it was refused one. */
-static pid_t prepare_inner(fn_launch *launch, fn_inner_report *report) {
+/* Starts the child up to the point before exec. If a namespace is refused, it tries once more
+ * without the namespaces that are only preferred. */
+static pid_t prepare_child(fn_launch *launch, fn_child_report *report) {
     uint32_t namespaces = wanted_namespaces(launch);
-    pid_t pid = start_inner(launch, namespaces, report);
+    pid_t pid = start_child(launch, namespaces, report);
     bool refused = pid < 0 || (report->error != 0 && report->in_namespace);
     if (refused) {
         if (pid > 0) {
@@ -86,7 +86,7 @@ static pid_t prepare_inner(fn_launch *launch, fn_inner_report *report) {
         }
         fn_namespaces_forgo(&launch->options);
         bool required = launch->options.pid_namespace == FN_REQUIRED;
-        pid = start_inner(launch, required ? wanted_namespaces(launch) : 0, report);
+        pid = start_child(launch, required ? wanted_namespaces(launch) : 0, report);
     }
     if (pid < 0) {
         fn_report_failed(namespaces != 0 ? "namespaces" : "fork", -pid);
@@ -98,7 +98,7 @@ static pid_t prepare_inner(fn_launch *launch, fn_inner_report *report) {
     return pid;
 }
 
-/* Ends as the inner half ended: the host cannot tell the two apart. */
+/* Ends with the child's status, so that the host sees no difference between the two. */
 static _Noreturn void end_with(int status) {
     if (WIFEXITED(status)) {
         _exit(WEXITSTATUS(status));
@@ -114,8 +114,8 @@ static _Noreturn void end_with(int status) {
     _exit(FN_EXIT_LAUNCH_FAILED);
 }
 
-/* SIGTERM goes on to the program; whatever else arrives (a terminal's SIGINT) is the host's matter.
- */
+/* Forwards SIGTERM to the program. Other signals, such as SIGINT from a terminal, are the host's
+ * business. */
 static _Noreturn void watch(pid_t pid) {
     sigset_t heeded;
     sigemptyset(&heeded);
@@ -135,10 +135,10 @@ static _Noreturn void watch(pid_t pid) {
 }
 
 void fn_supervise(fn_launch *launch) {
-    fn_inner_report report;
-    pid_t pid = prepare_inner(launch, &report);
+    fn_child_report report;
+    pid_t pid = prepare_child(launch, &report);
     if (launch->own_uid != 0) {
-        /* Programs of the same user must not reach into their supervisor. */
+        /* Programs of the same user must not trace their supervisor. */
         prctl(PR_SET_DUMPABLE, 0);
     }
     fn_report_launched(pid, report.layers);
@@ -148,7 +148,8 @@ void fn_supervise(fn_launch *launch) {
         wait_for(pid);
         fn_report_failed(report.what, report.error);
     }
-    /* The channel is the program's alone: the host must see it close when the program ends. */
+    /* Only the program keeps the channel open, so that the host sees it close when the program
+     * ends. */
     close(FN_CHANNEL_FD);
     close(launch->sync_fd);
     close(launch->program_fd);

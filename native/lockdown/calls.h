@@ -1,4 +1,4 @@
-/* How the tables of system calls are written. */
+/* Macros for the tables of system calls. */
 #ifndef FN_CALLS_H
 #define FN_CALLS_H
 

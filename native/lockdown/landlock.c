@@ -1,5 +1,5 @@
-/* Landlock: which paths, ports, sockets and processes are within reach. Each version of the
- * kernel's knows more of them; what a version does not know it is not asked for. */
+/* Landlock: restricts the paths, ports, sockets and processes that a process can reach. Newer
+ * kernels handle more of them; a ruleset asks only for what the kernel's version knows. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "lockdown/lockdown.h"
 
-/* Headers may be older than the kernel. */
+/* The headers may be older than the kernel. */
 #ifndef LANDLOCK_ACCESS_FS_TRUNCATE
 #define LANDLOCK_ACCESS_FS_TRUNCATE (1ULL << 14)
 #endif
@@ -29,11 +29,11 @@
     (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                               \
      LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
      LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER | LANDLOCK_ACCESS_FS_TRUNCATE)
-/* Of these the kernel takes a right for a file that is no folder. */
+/* The rights that the kernel accepts for a file that is not a directory. */
 #define FILE_RIGHTS                                                                                \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE |   \
      LANDLOCK_ACCESS_FS_TRUNCATE)
-/* Devices, sockets and fifos are made by nobody, whatever may be written. */
+/* Nobody may create devices, sockets or fifos, whatever the write rights. */
 #define VERSION_1_FS ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 int fn_landlock_version(void) {
@@ -41,7 +41,7 @@ int fn_landlock_version(void) {
     return version > 0 ? (int)version : 0;
 }
 
-/* What this version knows of files. */
+/* The file rights that this version knows. */
 static uint64_t known_fs(int version) {
     uint64_t known = VERSION_1_FS;
     if (version >= 2) {
@@ -109,6 +109,6 @@ int fn_landlock_allow(int ruleset, const char *path, unsigned rights) {
     return result;
 }
 
-int fn_landlock_close(int ruleset) {
+int fn_landlock_apply(int ruleset) {
     return syscall(SYS_landlock_restrict_self, ruleset, 0) == 0 ? 0 : -errno;
 }

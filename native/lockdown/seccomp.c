@@ -1,4 +1,4 @@
-/* Turns the tables of seccomp_calls.c into BPF and hands it to the kernel. */
+/* Compiles the tables of seccomp_calls.c to BPF and installs the program. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -14,12 +14,12 @@
 #elif defined(__aarch64__)
 #define NATIVE AUDIT_ARCH_AARCH64
 #else
-#error "this architecture has no filter of system calls"
+#error "no system call filter for this architecture"
 #endif
 
-#define MAX_INSTRUCTIONS 4096 /* what the kernel takes */
+#define MAX_INSTRUCTIONS 4096 /* the kernel's limit */
 #define MAX_ROWS 512
-#define LAST_NUMBER 480 /* about where the kernel's own numbers end */
+#define LAST_NUMBER 480 /* approximately the highest number that the kernel uses */
 
 typedef struct {
     struct sock_filter code[MAX_INSTRUCTIONS];
@@ -45,7 +45,7 @@ static void load_number(fn_program *program) {
     load(program, offsetof(struct seccomp_data, nr));
 }
 
-/* System calls of another architecture's table have other numbers. */
+/* Another architecture's system calls have other numbers. */
 static void check_architecture(fn_program *program) {
     load(program, offsetof(struct seccomp_data, arch));
     add(program, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, NATIVE);
@@ -53,24 +53,24 @@ static void check_architecture(fn_program *program) {
     load_number(program);
 }
 
-/* What befalls a call whose number is known to be this row's, where the row meets it at all. */
+/* Adds the decision of one row for a call that has its number. */
 static void add_row(fn_program *program, const fn_call *call) {
     if (call->mask == 0) {
         answer(program, call->action);
         return;
     }
-    /* The lower half of the argument, as both architectures are little-endian. All that is looked
-     * at here are flags and numbers that the kernel itself takes as 32 bits. */
+    /* The lower half of the argument, as both architectures are little-endian. The arguments that
+     * are checked are flags and numbers that the kernel itself reads as 32 bits. */
     load(program, offsetof(struct seccomp_data, args) + call->argument * sizeof(uint64_t));
     add(program, BPF_ALU | BPF_AND | BPF_K, 0, 0, call->mask);
     add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, call->value);
     answer(program, call->action);
 }
 
-/* Allows execveat from an address that the program it starts will not have. */
-static void add_door(fn_program *program, const char *door) {
+/* Allows execveat with this path address, which means nothing in the program that it starts. */
+static void allow_exec_token(fn_program *program, const char *exec_token) {
     size_t path = offsetof(struct seccomp_data, args) + sizeof(uint64_t);
-    uint64_t address = (uint64_t)(uintptr_t)door;
+    uint64_t address = (uint64_t)(uintptr_t)exec_token;
     add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, SYS_execveat);
     load(program, path);
     add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, (uint32_t)address);
@@ -80,7 +80,7 @@ static void add_door(fn_program *program, const char *door) {
     load_number(program);
 }
 
-/* All rows of a filter in one list, by their numbers; rows of one number in the tables' order. */
+/* All rows of a filter, sorted by number; rows of one number keep the tables' order. */
 typedef struct {
     const fn_call *rows[MAX_ROWS];
     size_t count;
@@ -97,12 +97,12 @@ static void insert(fn_rows *list, const fn_call *row) {
     list->count++;
 }
 
-/* System calls that are answered alike, from a number up to the next one's. */
+/* A range of system call numbers with the same decision, up to the number of the next span. */
 typedef struct {
     uint32_t number;
-    uint32_t action; /* where there are no rows */
-    size_t row;      /* the first of the rows that decide, */
-    size_t rows;     /* and how many: 0 where the action does */
+    uint32_t action; /* if `rows` is 0 */
+    size_t row;      /* the first row that decides */
+    size_t rows;     /* and how many rows decide; 0: the action does */
 } fn_span;
 
 typedef struct {
@@ -114,7 +114,7 @@ typedef struct {
 static void begin_span(fn_spans *all, fn_span span) {
     fn_span *last = all->count > 0 ? &all->spans[all->count - 1] : NULL;
     if (last != NULL && last->number == span.number) {
-        *last = span; /* nothing lies between two numbers that follow each other */
+        *last = span; /* the new span starts at the same number, so the last one is empty */
     } else if (last == NULL || last->rows > 0 || span.rows > 0 || last->action != span.action) {
         all->spans[all->count++] = span;
     }
@@ -138,7 +138,7 @@ static void make_spans(fn_spans *all, const fn_rows *list, uint32_t otherwise) {
 #endif
 }
 
-/* What befalls calls of one span. */
+/* Adds the decision for the calls of one span. */
 static void add_span(fn_program *program, const fn_spans *all, const fn_span *span,
                      uint32_t otherwise) {
     for (size_t i = 0; i < span->rows; i++) {
@@ -147,7 +147,7 @@ static void add_span(fn_program *program, const fn_spans *all, const fn_span *sp
     answer(program, span->rows > 0 ? otherwise : span->action);
 }
 
-/* Where to part spans[from..to), so that about as many numbers lie on either side. */
+/* Splits spans[from..to) so that about as many numbers lie on either side. */
 static size_t part(const fn_spans *all, size_t from, size_t to) {
     uint32_t end = to < all->count ? all->spans[to].number : LAST_NUMBER;
     uint32_t middle = all->spans[from].number / 2 + (end < LAST_NUMBER ? end : LAST_NUMBER) / 2;
@@ -158,8 +158,9 @@ static size_t part(const fn_spans *all, size_t from, size_t to) {
     return at;
 }
 
-/* The program for spans[from..to). The kernel runs a filter for every call there is when it takes
- * it: how many steps that are, most calls being in a few wide spans, is what a start waits for. */
+/* Adds the program for spans[from..to) as a binary search. When it installs a filter, the kernel
+ * evaluates it once for each system call number to build its cache. The number of steps adds to
+ * each cold start, and most numbers are in a few wide spans. */
 static void add_tree(fn_program *program, const fn_spans *all, size_t from, size_t to,
                      uint32_t otherwise) {
     if (to - from == 1) {
@@ -176,7 +177,7 @@ static void add_tree(fn_program *program, const fn_spans *all, size_t from, size
         if (skipped <= UINT8_MAX) {
             code->jt = (uint8_t)skipped;
         } else {
-            /* Too far for the branch itself. */
+            /* The distance does not fit into the branch instruction. */
             memmove(code + 2, code + 1, skipped * sizeof(*code));
             code->jf = 1;
             code[1] = (struct sock_filter){BPF_JMP | BPF_JA, 0, 0, (uint32_t)skipped};
@@ -194,12 +195,12 @@ static int install(fn_program *program) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) == 0 ? 0 : -errno;
 }
 
-int fn_seccomp_close(const fn_filter *filter, const char *door) {
+int fn_seccomp_apply(const fn_filter *filter, const char *exec_token) {
     static fn_program program;
     program.count = 0;
     check_architecture(&program);
-    if (door != NULL) {
-        add_door(&program, door);
+    if (exec_token != NULL) {
+        allow_exec_token(&program, exec_token);
     }
     static fn_rows list;
     list.count = 0;
@@ -208,7 +209,7 @@ int fn_seccomp_close(const fn_filter *filter, const char *door) {
             insert(&list, &filter->tables[i]->calls[row]);
         }
     }
-    /* A check that failed ends in abort, which signals the own thread and nobody else's. */
+    /* A failed check ends in abort, which signals the calling thread. */
     fn_call abort_call = {.name = "tkill",
                           .number = SYS_tkill,
                           .action = SECCOMP_RET_ALLOW,
@@ -243,8 +244,8 @@ bool fn_seccomp_available(void) {
 }
 
 const fn_filter *fn_filter_named(const char *name) {
-    for (int kind = 0; kind < FN_WALL_KINDS; kind++) {
-        const fn_filter *filter = fn_filter_of((fn_wall_kind)kind);
+    for (int kind = 0; kind < FN_LOCKDOWN_KINDS; kind++) {
+        const fn_filter *filter = fn_filter_of((fn_lockdown_kind)kind);
         if (strcmp(filter->name, name) == 0) {
             return filter;
         }

@@ -1,11 +1,11 @@
-/* Which system calls each kind of worker may make. A call that is in no table of its kind meets the
- * filter's default. tests/hostile/system-calls.test.ts has the lists once more, so that no call
- * comes in unnoticed. */
+/* The system calls that each kind of worker may make. A call in no table of its kind gets the
+ * filter's default action. tests/hostile/system-calls.test.ts repeats the lists, so that a new call
+ * cannot be added unnoticed. */
 #include <errno.h>
 #include <sys/mman.h>
 #include "lockdown/calls.h"
 
-/* All that a sealed worker needs once it has its loop: the channel, memory, clocks. */
+/* What a sealed worker needs after its loop is made: the channel, memory and clocks. */
 static const fn_call sealed[] = {
     ALLOW(recvfrom),
     ALLOW(sendto),
@@ -20,12 +20,12 @@ static const fn_call sealed[] = {
 #ifdef __NR_poll
     ALLOW(poll),
 #endif
-    ALLOW(writev), /* words of ours to standard error */
+    ALLOW(writev), /* messages to standard error */
     ALLOW(rt_sigreturn),
     ALLOW(rt_sigprocmask),
-    ALLOW(restart_syscall), /* a wait goes on after the process was stopped */
+    ALLOW(restart_syscall), /* resumes a wait after the process was stopped */
     ALLOW(exit_group),
-    REFUSE(io_uring_setup, ENOSYS), /* a loop asks for it, and does without */
+    REFUSE(io_uring_setup, ENOSYS), /* libuv falls back to epoll */
 };
 
 static const fn_call files[] = {
@@ -117,7 +117,7 @@ static const fn_call files[] = {
     ALLOW_IF(fcntl, 1, ANY_BIT, 2),
     ALLOW_IF(fcntl, 1, ANY_BIT, 3),
     ALLOW_IF(fcntl, 1, ANY_BIT, 4),
-    REFUSE(ioctl, ENOTTY), /* nothing of a device, and no clone of a file's blocks */
+    REFUSE(ioctl, ENOTTY), /* no device control, and no clone of a file's blocks */
 };
 
 static const fn_calls sealed_calls = TABLE(sealed);
@@ -125,18 +125,18 @@ static const fn_calls files_calls = TABLE(files);
 
 #define NOT_THERE (SECCOMP_RET_ERRNO | ENOSYS)
 
-static const fn_filter filters[FN_WALL_KINDS] = {
-    [FN_WALL_SEALED] = {"sealed", {&sealed_calls}, SECCOMP_RET_KILL_PROCESS},
-    [FN_WALL_FILES] = {"files", {&sealed_calls, &files_calls}, SECCOMP_RET_KILL_PROCESS},
-    [FN_WALL_PROGRAMS] = {"programs",
-                          {&sealed_calls, &fn_calls_general, &fn_calls_processes, &files_calls,
-                           &fn_calls_lethal},
-                          NOT_THERE},
-    [FN_WALL_BUN] = {"bun",
-                     {&sealed_calls, &fn_calls_general, &files_calls, &fn_calls_lethal},
-                     NOT_THERE},
+static const fn_filter filters[FN_LOCKDOWN_KINDS] = {
+    [FN_LOCKDOWN_SEALED] = {"sealed", {&sealed_calls}, SECCOMP_RET_KILL_PROCESS},
+    [FN_LOCKDOWN_FILES] = {"files", {&sealed_calls, &files_calls}, SECCOMP_RET_KILL_PROCESS},
+    [FN_LOCKDOWN_PROGRAMS] = {"programs",
+                              {&sealed_calls, &fn_calls_general, &fn_calls_processes, &files_calls,
+                               &fn_calls_lethal},
+                              NOT_THERE},
+    [FN_LOCKDOWN_BUN] = {"bun",
+                         {&sealed_calls, &fn_calls_general, &files_calls, &fn_calls_lethal},
+                         NOT_THERE},
 };
 
-const fn_filter *fn_filter_of(fn_wall_kind kind) {
+const fn_filter *fn_filter_of(fn_lockdown_kind kind) {
     return &filters[kind];
 }

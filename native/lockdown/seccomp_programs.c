@@ -1,4 +1,5 @@
-/* The system calls of programs that a worker starts, and of Bun: what is listed is there. */
+/* The system calls of programs that a worker starts, and of Bun. All other calls fail as if the
+ * kernel did not have them. */
 #include <errno.h>
 #include <sched.h>
 #include <sys/socket.h>
@@ -9,8 +10,8 @@
      CLONE_NEWNET)
 #define A_THREAD (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 
-/* What programs and Bun ask for beside files. A call that is in no table is one that this kernel
- * does not have, as far as they can tell. */
+/* What programs and Bun need besides files. A call in no table fails as if this kernel did not have
+ * it. */
 static const fn_call general[] = {
 #ifdef __x86_64__
     ALLOW(alarm),
@@ -152,15 +153,15 @@ static const fn_call general[] = {
     ALLOW(fcntl),
     ALLOW(mmap),
     ALLOW_IF(clone, 0, A_THREAD | NAMESPACES, A_THREAD),
-    REFUSE(clone3, ENOSYS), /* its flags lie in memory, where no filter sees them */
+    REFUSE(clone3, ENOSYS), /* its flags are in memory, where a filter cannot read them */
     ALLOW_IF(socket, 0, ANY_BIT, AF_UNIX),
     ALLOW_IF(socket, 0, ANY_BIT, AF_INET),
     ALLOW_IF(socket, 0, ANY_BIT, AF_INET6),
-    ALLOW_IF(socket, 0, ANY_BIT, AF_NETLINK), /* the C library looks for addresses with it */
+    ALLOW_IF(socket, 0, ANY_BIT, AF_NETLINK), /* the C library lists network addresses with it */
     REFUSE(socket, EAFNOSUPPORT),
     ALLOW_IF(personality, 0, ANY_BIT, 0),
     ALLOW_IF(personality, 0, ANY_BIT, ANY_BIT),
-    /* the question what it is */};
+};
 
 static const fn_call processes[] = {
 #ifdef __x86_64__
@@ -176,7 +177,7 @@ static const fn_call processes[] = {
     ALLOW_IF(clone, 0, NAMESPACES, 0),
     REFUSE(clone, EPERM)};
 
-/* Whoever calls one of these tries to get out. */
+/* A caller of one of these tries to escape, so it is killed. */
 static const fn_call lethal[] = {
 #ifdef __x86_64__
     KILL(ioperm),
@@ -226,7 +227,7 @@ static const fn_call lethal[] = {
     KILL(userfaultfd),
     KILL(vhangup)};
 
-/* Tables that other files join into filters. */
+/* The tables for the filters of seccomp_calls.c. */
 const fn_calls fn_calls_general = TABLE(general);
 const fn_calls fn_calls_processes = TABLE(processes);
 const fn_calls fn_calls_lethal = TABLE(lethal);

@@ -44,7 +44,7 @@ describe.if(isRoot)('started as root', () => {
       const launched = launch([`${folder}/program`])
       const { status } = await launched.end()
       expect(launched.lines.map((line) => line.type)).toEqual(['launched', 'launch-failed'])
-      expect(launched.lines[1]?.what).toBe('no program after --')
+      expect(launched.lines[1]?.what).toBe('no program is given after --')
       expect(status).toBe(71)
     } finally {
       rmSync(folder, { recursive: true })

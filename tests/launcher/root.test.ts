@@ -55,7 +55,7 @@ for (const starter of starters) {
       expect(launched.lines[0]?.layers).toEqual(
         expect.arrayContaining(NAMESPACES.map((name) => `${name}_namespace`)),
       )
-      expect(launched.lines[1]?.what).toBe('no program after --')
+      expect(launched.lines[1]?.what).toBe('no program is given after --')
     })
 
     test('holds what is mounted, cannot be written, and has no trace of the host’s', async () => {
@@ -134,7 +134,7 @@ for (const starter of starters) {
     test('takes no mounts', async () => {
       const launched = launch(['/bin/true'], { starter, flags: [...flags, '--mount-read', '/usr'] })
       expect((await launched.end()).status).toBe(71)
-      expect(launched.lines[0]?.what).toBe('mounts belong to an empty root')
+      expect(launched.lines[0]?.what).toBe('mounts need --root empty')
     })
   })
 

@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 /**
- * The layers of the C code, read from its `#include`s. A room is a directory; a file may include
- * its own room and those that are listed here.
+ * The layers of the C code, read from its `#include`s. A file may include files of its own layer
+ * and of the layers that are listed here.
  *
  * zygote -> invocation, node -> web -> core -> native/lockdown
  *
- * Where a lower room calls a higher one, it does so by a table of function pointers that
- * guest/quickjs/zygote/compose.c hands down.
+ * A lower layer calls a higher one only through a table of function pointers, which
+ * guest/quickjs/zygote/compose.c sets.
  */
 const QUICKJS = 'guest/quickjs'
 const ALLOWED: Record<string, string[]> = {
@@ -21,12 +21,15 @@ const ALLOWED: Record<string, string[]> = {
   [`${QUICKJS}/node`]: [`${QUICKJS}/core`, `${QUICKJS}/web`],
   [`${QUICKJS}/invocation`]: [`${QUICKJS}/core`, `${QUICKJS}/web`],
   [`${QUICKJS}/zygote`]: [
-    ...['core', 'web', 'node', 'invocation'].map((room) => `${QUICKJS}/${room}`),
+    `${QUICKJS}/core`,
+    `${QUICKJS}/web`,
+    `${QUICKJS}/node`,
+    `${QUICKJS}/invocation`,
     'native/lockdown',
   ],
-  fuzz: ['core', 'web', 'node', 'invocation', 'zygote'].map((room) => `${QUICKJS}/${room}`),
+  fuzz: ['core', 'web', 'node', 'invocation', 'zygote'].map((layer) => `${QUICKJS}/${layer}`),
 }
-const ROOMS = Object.keys(ALLOWED)
+const LAYERS = Object.keys(ALLOWED)
 const ROOT = resolve(import.meta.dir, '../..')
 
 const files = ['guest/quickjs', 'native', 'fuzz']
@@ -37,7 +40,7 @@ const files = ['guest/quickjs', 'native', 'fuzz']
   )
   .sort()
 
-/** The project's files that this one includes; what is of a library is left out. */
+/** The project's files that this one includes, without the headers of libraries. */
 function includesOf(file: string): string[] {
   const names = readFileSync(join(ROOT, file), 'utf8').matchAll(/^#\s*include\s+"([^"]+)"/gm)
   return [...names].flatMap(([, name]) => {
@@ -46,15 +49,17 @@ function includesOf(file: string): string[] {
   })
 }
 
-function roomOf(file: string): string {
-  const room = ROOMS.find((name) => file.startsWith(`${name}/`))
-  if (room === undefined) {
-    throw new Error(`${file} lies in no room of tests/scripts/imports-c.test.ts`)
+function layerOf(file: string): string {
+  const layer = LAYERS.find((name) => file.startsWith(`${name}/`))
+  if (layer === undefined) {
+    throw new Error(
+      `${file} belongs to no layer of tests/scripts/imports-c.test.ts: add its directory to ALLOWED`,
+    )
   }
-  return room
+  return layer
 }
 
-/** Every circle that a depth-first walk meets, as `a -> b -> a`. */
+/** The cycles that a depth-first search finds, as `a -> b -> a`. */
 function cyclesOf(edges: Map<string, Set<string>>): string[] {
   const cycles: string[] = []
   const done = new Set<string>()
@@ -74,17 +79,19 @@ function cyclesOf(edges: Map<string, Set<string>>): string[] {
   return cycles
 }
 
-test('a C file includes only the rooms below its own', () => {
+test('a C file includes only the layers below its own', () => {
   const wrong = files.flatMap((file) =>
     includesOf(file)
-      .filter((to) => roomOf(to) !== roomOf(file) && !ALLOWED[roomOf(file)]?.includes(roomOf(to)))
+      .filter(
+        (to) => layerOf(to) !== layerOf(file) && !ALLOWED[layerOf(file)]?.includes(layerOf(to)),
+      )
       .map((to) => `${file} includes ${to}`),
   )
   expect(wrong).toEqual([])
   expect(files.length).toBeGreaterThan(100)
 })
 
-test('no directories of C code include each other in a circle', () => {
+test('the directories of C code include each other without a cycle', () => {
   const edges = new Map<string, Set<string>>()
   for (const file of files) {
     const from = dirname(file)
@@ -105,7 +112,7 @@ test('no directories of C code include each other in a circle', () => {
   ).toEqual(['a -> b -> a'])
 })
 
-test('idl/ is the ground of the Web APIs: it includes no other directory of them', () => {
+test('idl/ is the base of the Web APIs and includes no other directory of them', () => {
   const wrong = files
     .filter((file) => file.startsWith(`${QUICKJS}/web/idl/`))
     .flatMap((file) => includesOf(file).map((to) => `${file} includes ${to}`))

@@ -239,7 +239,7 @@ describe('native modules', () => {
       return Response.json(said)
     }`
     const worker = await zygote.worker({ bundle })
-    const why = 'a bundle has to hold all that it imports'
+    const why = 'a bundle must contain everything that it imports'
     expect(await worker.json()).toEqual(
       ['fn:web', 'fn:nothing', 'web.js', './primordials.js'].map(
         (name) => `cannot import '${name}': ${why}`,

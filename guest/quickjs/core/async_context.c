@@ -1,6 +1,7 @@
-/* The async context: an object that no tenant ever sees, which promise reactions, jobs, timers and
- * streams carry, and which leads back to the invocation that they work for. One with a value of the
- * tenant's (AsyncLocalStorage) is of a class of its own, so that who uses none pays for none. */
+/* The async context: an object that tenants never see. Promise reactions, jobs, timers and streams
+ * carry it, and it leads to the invocation that they belong to. A context with a value of the
+ * tenant (AsyncLocalStorage) has another class, so that functions without such values pay nothing.
+ */
 #include "core/worker.h"
 
 #include "core/check.h"
@@ -72,7 +73,7 @@ fn_invocation *fn_async_invocation(fn_worker *worker, JSValueConst async_context
     return invocation;
 }
 
-/* The context in force, with another value: of the same invocation, whoever made the value. */
+/* A context of the same invocation as the current one, with another value. */
 static JSValue with_value(fn_worker *worker, JSValueConst value) {
     JSContext *ctx = worker->ctx;
     fn_async_frame *frame = js_malloc(ctx, sizeof(*frame));
@@ -104,7 +105,7 @@ static JSValue current(JSContext *ctx, JSValueConst this_value, int argc, JSValu
 
 static JSValue run(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
-    (void)argc; /* the engine fills up to the declared length */
+    (void)argc; /* the engine passes at least the declared number */
     fn_worker *worker = fn_worker_of(ctx);
     JSValue inner = with_value(worker, argv[0]);
     if (JS_IsException(inner)) {
@@ -117,7 +118,7 @@ static JSValue run(JSContext *ctx, JSValueConst this_value, int argc, JSValueCon
     return result;
 }
 
-/* Until the code that runs now ends: whoever entered it puts the former context back. */
+/* Stays in force until the running code ends: its caller restores the former context. */
 static JSValue enter(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
@@ -150,7 +151,7 @@ void fn_leave(fn_worker *worker, fn_scope scope) {
     worker->depth--;
     fn_budget_switch(worker, scope.outer);
     JS_SetAsyncContext(worker->rt, scope.outer_async);
-    /* Further in, its code is still on the stack. */
+    /* In a nested scope, its code is still on the stack. */
     if (worker->depth == 0 && invocation->stop != FN_STOP_NONE) {
         worker->hooks->stopped(worker, invocation);
     }

@@ -1,5 +1,5 @@
-/* Whose code runs, and how much of it: the CPU clock is read when the running invocation changes
- * and when it may have used up its budget, not for every job. */
+/* Which invocation runs, and its CPU time. The CPU clock is read when the running invocation
+ * changes, and when it may have used up its budget, but not for every job. */
 #include "core/worker.h"
 
 #include <errno.h>
@@ -37,7 +37,8 @@ static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
     if (invocation->deadline_ns != 0 && wall >= invocation->deadline_ns) {
         return FN_STOP_TIMEOUT;
     }
-    /* It cannot have used more CPU than time has passed, and that clock needs no system call. */
+    /* It cannot have used more CPU than wall-clock time has passed, and that clock needs no system
+     * call. */
     if (invocation->cpu_ns + (wall - worker->current_wall) < invocation->cpu_limit_ns) {
         return FN_STOP_NONE;
     }
@@ -45,7 +46,8 @@ static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
     return invocation->cpu_ns + cpu < invocation->cpu_limit_ns ? FN_STOP_NONE : FN_STOP_CPU;
 }
 
-/* The engine's question, from within loops, calls and regular expressions: is this to end? */
+/* The engine's interrupt handler, called from loops, calls and regular expressions: returns whether
+ * to stop. */
 static int on_interrupt(JSRuntime *rt, void *opaque) {
     (void)rt;
     fn_worker *worker = opaque;
@@ -67,7 +69,8 @@ bool fn_host_stopped(JSRuntime *rt) {
     return on_interrupt(rt, JS_GetRuntimeOpaque(rt)) != 0;
 }
 
-/* Before each promise job: whose it is, and whether that one still runs. */
+/* Called before each promise job: switches to the job's invocation, and skips the job if that one
+ * must not run. */
 static bool on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
     (void)ctx;
     fn_worker *worker = opaque;
@@ -86,8 +89,9 @@ static void on_tick(int signal) {
     JS_RequestInterrupt(ticking);
 }
 
-/* The engine asks once in so many loops and calls, and each may be a long one (JSON.parse of a
- * megabyte). So it is made to ask after each 10 ms of CPU too; an idle worker gets no tick. */
+/* The engine calls the handler once per fixed number of loops and calls, and each of them may take
+ * long (JSON.parse of a megabyte). So a timer also forces a call after each 10 ms of CPU; an idle
+ * worker gets no ticks. */
 int fn_budget_start_ticks(fn_worker *worker) {
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
     struct itimerval interval = {.it_interval = {.tv_usec = TICK_US},
@@ -104,7 +108,7 @@ void fn_budget_init(fn_worker *worker) {
     worker->load.references = 1;
     worker->load.async = worker->load.request = JS_UNDEFINED;
     worker->load.out.hold = worker->load.out.pump = JS_UNDEFINED;
-    worker->load.cpu_limit_ns = UINT64_MAX; /* the template's own code */
+    worker->load.cpu_limit_ns = UINT64_MAX; /* the zygote's own code */
     JS_SetInterruptHandler(worker->rt, on_interrupt, worker);
     JS_SetJobFilter(worker->rt, on_job, worker);
 }

@@ -1,5 +1,5 @@
-/* A growable run of bytes. A failed allocation is remembered, so that a writer checks once, at the
- * end of what it wrote. */
+/* A growable byte buffer. It remembers a failed allocation, so that a writer checks once, at the
+ * end. */
 #ifndef FN_BUFFER_H
 #define FN_BUFFER_H
 
@@ -11,14 +11,14 @@ typedef struct {
     uint8_t *data;
     size_t len;
     size_t capacity;
-    bool failed; /* an allocation failed; what was put since is missing */
+    bool failed; /* an allocation failed: later writes are missing */
 } fn_buffer;
 
-/* Room for `len` more bytes at the end, or NULL. The caller adds to `len` what it used. */
+/* Returns room for `len` more bytes at the end, or NULL. The caller adds what it used to `len`. */
 uint8_t *fn_buffer_reserve(fn_buffer *buffer, size_t len);
 void fn_buffer_put(fn_buffer *buffer, const void *data, size_t len);
 void fn_buffer_text(fn_buffer *buffer, const char *text);
-/* Forgets the first `len` bytes. */
+/* Removes the first `len` bytes. */
 void fn_buffer_drop(fn_buffer *buffer, size_t len);
 void fn_buffer_free(fn_buffer *buffer);
 

@@ -1,4 +1,4 @@
-/* What must be true unless the worker itself has a bug. */
+/* Asserts a condition that only a bug of the worker itself can break. */
 #ifndef FN_CHECK_H
 #define FN_CHECK_H
 

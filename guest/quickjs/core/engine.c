@@ -1,5 +1,5 @@
-/* The engine: one runtime, a context that tenant code runs in and one that it is compiled in. Made
- * in the template; a worker draws anew what must not be the same in all of them. */
+/* The engine: one runtime, a context that runs tenant code and one that compiles it. The zygote
+ * makes them; a worker renews what must differ between workers. */
 #include "core/worker.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 
 #define MAX_STACK (2 * 1024 * 1024)
 
-/* Serves the built-ins to each other. */
+/* Loads built-in modules for other built-ins. */
 static JSModuleDef *load_builtin(JSContext *ctx, const char *name, void *opaque) {
     (void)opaque;
     size_t len;
@@ -25,7 +25,7 @@ static JSModuleDef *load_builtin(JSContext *ctx, const char *name, void *opaque)
         return NULL;
     }
     JSModuleDef *definition = JS_VALUE_GET_PTR(module);
-    JS_FreeValue(ctx, module); /* the context holds it */
+    JS_FreeValue(ctx, module); /* the context keeps a reference */
     return definition;
 }
 
@@ -46,7 +46,8 @@ static JSContext *new_run_context(JSRuntime *rt) {
     if (ctx == NULL) {
         return NULL;
     }
-    /* No JS_AddIntrinsicEval: without it the engine refuses eval and every Function constructor. */
+    /* JS_AddIntrinsicEval is left out: without it the engine refuses eval and all Function
+     * constructors. */
     JS_AddIntrinsicRegExpCompiler(ctx);
     if (JS_AddIntrinsicBaseObjects(ctx) || JS_AddIntrinsicDate(ctx) || JS_AddIntrinsicRegExp(ctx) ||
         JS_AddIntrinsicJSON(ctx) || JS_AddIntrinsicProxy(ctx) || JS_AddIntrinsicMapSet(ctx) ||
@@ -71,7 +72,7 @@ static JSContext *new_compile_context(JSRuntime *rt) {
     return ctx;
 }
 
-/* The engine checks its own stack, so its bound must lie well inside the system's. */
+/* The engine checks its stack itself, so its limit must lie well inside the system's. */
 static size_t stack_size(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
@@ -96,7 +97,8 @@ static void on_out_of_memory(JSContext *ctx, void *opaque) {
 
 int fn_engine_init(fn_worker *worker, const fn_core_hooks *hooks) {
     worker->hooks = hooks;
-    /* Functions live in UTC. Asked for a time zone later, the C library would look for files. */
+    /* Functions run in UTC. If a time zone were asked for later, the C library would look for
+     * files. */
     if (setenv("TZ", "UTC0", 1) != 0) {
         return UV_ENOMEM;
     }
@@ -120,7 +122,7 @@ int fn_engine_init(fn_worker *worker, const fn_core_hooks *hooks) {
     worker->handler = worker->handler_this = worker->env = JS_UNDEFINED;
     worker->function_name = worker->version = worker->project = JS_UNDEFINED;
     fn_budget_init(worker);
-    fn_missing_init(worker);
+    fn_undefined_global_hints_init(worker);
     return fn_async_init(worker) != 0 ? UV_ENOMEM : 0;
 }
 

@@ -1,5 +1,5 @@
-/* The engine's allocator. The engine's own limit is not used: it counts blocks, not the arenas that
- * hold them, and it refuses without telling anybody. */
+/* The engine's allocator. The engine's own limit is not used: it counts blocks and not the arenas
+ * that hold them, and it does not report a refusal. */
 #include "core/heap.h"
 
 #include <malloc.h>
@@ -10,16 +10,16 @@
 #define GRACE (64 * 1024)
 #define DRAIN_ROOM (1024 * 1024)
 #define DRAIN_ALLOWANCE (4 * 1024 * 1024)
-/* A forked worker shares the template's pages until a collection writes to every object in them, so
- * the first one waits until there is that much to gain. */
+/* A forked worker shares the zygote's pages until a collection writes to every object in them. So
+ * the first collection waits until it can free that much. */
 #define FIRST_COLLECTION (8 * 1024 * 1024)
 
 #define HEADER 16
 #define MAX_SLOT (32 * 1024)
 #define PAGE 4096
 
-/* What a block really takes. The C library that zig links puts a header in front, and gives slots
- * of a power of two, or whole pages. */
+/* The real size of a block. The C library that zig links adds a header, and allocates slots of a
+ * power of two, or whole pages. */
 static size_t real_size(void *block) {
 #ifdef __GLIBC__
     return malloc_usable_size(block);
@@ -32,14 +32,14 @@ static size_t real_size(void *block) {
 #endif
 }
 
-/* Each block of more than MAX_SLOT is a mapping of its own: to get one, have the kernel fill its
- * pages and give it back takes far longer than to copy a chunk of a body into it. While invocations
- * run, a few that were freed are kept for the next ones; they do not count as used. */
+/* Each block above MAX_SLOT is a mapping of its own. To map it, fault in its pages and unmap it
+ * takes far longer than to copy a chunk of a body into it. So while invocations run, a few freed
+ * blocks are kept for reuse; they do not count as used. */
 static bool may_keep(const fn_heap *heap, size_t size) {
 #ifdef FN_SANITIZE
     (void)heap;
     (void)size;
-    return false; /* a block that is used after it was freed must be found out */
+    return false; /* the sanitizer must see a use after free */
 #else
     return heap->keeps && size > MAX_SLOT && size <= FN_HEAP_KEPT_SIZE;
 #endif
@@ -53,7 +53,7 @@ static bool keep(fn_heap *heap, void *block, size_t size) {
     return true;
 }
 
-/* A kept block for `size` bytes, not much larger; NULL without one. */
+/* Returns a kept block of `size` bytes or slightly more, or NULL. */
 static void *reuse(fn_heap *heap, size_t size) {
     if (size <= MAX_SLOT - HEADER) {
         return NULL;
@@ -87,12 +87,13 @@ static bool has_room(const fn_heap *heap, size_t size) {
     return heap->used <= heap->limit && size <= heap->limit - heap->used;
 }
 
-/* Makes the engine collect before the limit is met, the earlier the larger the pieces are. The last
- * bit of room is left to chance, or a full heap would be collected for every object. */
+/* Makes the engine collect before the limit is reached, and earlier the larger the allocations are.
+ * The last part of the heap is not collected for, or a full heap would be collected for every
+ * object. */
 static void plan_collection(const fn_heap *heap, size_t size) {
 #ifdef FN_FORCE_GC
     if (heap->limit != SIZE_MAX) {
-        JS_SetGCThreshold(heap->runtime, 0); /* with every object that is made */
+        JS_SetGCThreshold(heap->runtime, 0); /* with every new object */
         return;
     }
 #endif
@@ -194,7 +195,7 @@ void fn_heap_grace(fn_heap *heap) {
 }
 
 void fn_heap_recover(fn_heap *heap) {
-    heap->limit = SIZE_MAX; /* the collection runs finalizers, which may allocate */
+    heap->limit = SIZE_MAX; /* finalizers run in the collection and may allocate */
     JS_RunGC(heap->runtime);
     heap->limit = heap->base_limit;
     if (heap->used > heap->base_limit || heap->base_limit - heap->used < DRAIN_ROOM) {

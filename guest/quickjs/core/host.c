@@ -1,4 +1,4 @@
-/* What the rooms above ask of the runtime (host.h). */
+/* The functions of host.h. */
 #include "core/worker.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
         return;
     }
     fn_scope scope = fn_enter(worker, invocation);
-    /* It may hold more than the invocation: a store of AsyncLocalStorage. */
+    /* The async context may hold more than the invocation: a store of AsyncLocalStorage. */
     JS_SetAsyncContext(worker->rt, JS_DupValue(ctx, async_context));
     JSValue result = JS_Call(ctx, func, JS_UNDEFINED, argc, argv);
     if (JS_IsException(result)) {
@@ -79,7 +79,7 @@ int fn_host_random(void *buffer, size_t len) {
 void fn_host_out_of_memory(JSRuntime *rt) {
     fn_worker *worker = JS_GetRuntimeOpaque(rt);
     worker->hooks->out_of_memory(worker);
-    abort(); /* it has ended the process */
+    abort(); /* not reached */
 }
 
 const uint8_t *fn_host_builtin(const char *name, size_t *len) {

@@ -1,4 +1,5 @@
-/* What the rooms above use of the runtime. Everything here is implemented in guest/quickjs/core. */
+/* What the directories above core/ use of the runtime. Everything here is implemented in
+ * guest/quickjs/core. */
 #ifndef FN_HOST_H
 #define FN_HOST_H
 
@@ -8,54 +9,56 @@
 #include "quickjs.h"
 #include "uv.h"
 
-/* Whose body it is: an invocation's, by its number, or a fetch's, by its number with this bit. */
+/* The owner of a body: an invocation's number, or a fetch's number with this bit. */
 typedef uint64_t fn_body_id;
 #define FN_BODY_OF_FETCH ((fn_body_id)1 << 32)
 
 typedef enum { FN_LOG_DEBUG, FN_LOG_INFO, FN_LOG_WARN, FN_LOG_ERROR } fn_log_level;
 
-/* A line of console output, UTF-8, attributed to the running invocation. */
+/* Logs a line of console output in UTF-8 for the running invocation. */
 void fn_host_log(JSContext *ctx, fn_log_level level, const char *message, size_t len);
 
-/* The worker's loop: NULL in the template, where nothing may be started. */
+/* The worker's loop; NULL in the zygote, where no I/O may start. */
 uv_loop_t *fn_host_loop(JSContext *ctx);
 
-/* The async context in force (an invocation and what belongs to it): take it when a callback is
- * registered, free it with JS_FreeValue, and give it to fn_host_call when the callback runs. */
+/* The current async context (an invocation and its AsyncLocalStorage values). Take it when a
+ * callback is registered, pass it to fn_host_call when the callback runs, and free it with
+ * JS_FreeValue. */
 JSValue fn_host_async_context(JSContext *ctx);
 
-/* Calls `func` from the loop inside `async_context`, with that invocation's budgets, then runs the
- * promise jobs. Does nothing where that invocation has ended or was stopped. What it throws is
- * reported to the invocation's log. Arguments stay the caller's. */
+/* Calls `func` from the loop inside `async_context`, charged to that invocation, then runs the
+ * promise jobs. Does nothing if the invocation has ended or was stopped. An exception is reported
+ * to the invocation's log. The caller keeps ownership of the arguments. */
 void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
                   JSValueConst *argv);
-/* Is the invocation of this async context still running (or was there none)? */
+/* Whether the invocation of this async context still runs; true if there is none. */
 bool fn_host_async_live(JSContext *ctx, JSValueConst async_context);
 
-/* May strings be run as code? */
+/* Whether strings may be run as code. */
 bool fn_host_may_eval(JSContext *ctx);
 
-/* Reports an exception that nothing caught (reportError, a throwing event listener, a timer). */
+/* Reports an uncaught exception (reportError, an event listener, a timer). */
 void fn_host_report_error(JSContext *ctx, JSValueConst error);
 
-/* Is the running invocation over its CPU limit or its deadline, or is it to end for another reason?
- * Long native work asks every millisecond or so, and gives up with an exception that no script can
- * catch. */
+/* Whether the running invocation has to stop: it exceeded its CPU limit or deadline, or was
+ * cancelled. Long native work asks about every millisecond, and stops with an exception that
+ * scripts cannot catch. */
 bool fn_host_stopped(JSRuntime *rt);
 
-/* Fills with random bytes of the kernel, after the fork as before it. */
+/* Fills `buffer` with random bytes from the kernel, so that forked workers differ. */
 int fn_host_random(void *buffer, size_t len);
 
-/* The system has no memory left for what cannot do without: ends the process, after the host was
- * told whose invocation asked for it. */
+/* Ends the process because an indispensable allocation failed, after it has reported to the host
+ * which invocation asked for the memory. */
 _Noreturn void fn_host_out_of_memory(JSRuntime *rt);
 
 /* The bytecode of a module that was compiled at build time from guest/quickjs/web/<name>.js. */
 const uint8_t *fn_host_builtin(const char *name, size_t *len);
-/* How JS_ReadObject has to read it: the modules of the streams hide their state. */
+/* The flags for JS_ReadObject: the streams modules hide their state. */
 int fn_host_builtin_flags(const char *name);
 
-/* Lets modules import built-ins, or not: a sealed worker refuses that but in between two calls. */
+/* Allows or forbids that modules import built-ins: a sealed worker forbids it outside of two calls
+ * of this function. */
 void fn_host_imports(JSContext *ctx, bool allow);
 
 #endif

@@ -1,4 +1,4 @@
-/* References to the record of an invocation, and whether its code may run. */
+/* Reference counting of invocations, and whether their code may run. */
 #include "core/invocation_record.h"
 
 #include <stdlib.h>

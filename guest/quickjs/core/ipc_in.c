@@ -1,4 +1,4 @@
-/* Frames in: bounded, incremental; a line may come one byte at a time. */
+/* Reads frames: bounded and incremental; a line may arrive byte by byte. */
 #include "core/ipc.h"
 
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include "uv.h"
 
-#define KEEP_CAPACITY (64 * 1024) /* a larger buffer is given back when it is empty */
-#define POOL_SIZE (64 * 1024)     /* enough for a line of some 5 KB */
+#define KEEP_CAPACITY (64 * 1024) /* a larger buffer is freed when it is empty */
+#define POOL_SIZE (64 * 1024)     /* enough for a line of about 5 KB */
 
 static void give_back_room(fn_ipc *ipc) {
     if (ipc->in_start < ipc->in.len) {
@@ -48,7 +48,7 @@ int fn_ipc_unread(fn_ipc *ipc, const uint8_t *data, size_t len) {
     return ipc->in.failed ? UV_ENOMEM : 0;
 }
 
-/* Parses a copy: the parser writes into what it reads, and the frame's bytes may still move. */
+/* Parses a copy: the parser writes into its input, and the frame's bytes may still move. */
 static int parse_line(fn_ipc *ipc, const uint8_t *line, size_t len) {
     ipc->line.len = 0;
     uint8_t *copy = fn_buffer_reserve(&ipc->line, len + YYJSON_PADDING_SIZE);
@@ -89,7 +89,8 @@ static int start_frame(fn_ipc *ipc, const uint8_t *line, size_t len) {
     if (!yyjson_is_obj(root) || (bytes != NULL && !yyjson_is_uint(bytes))) {
         return UV_EPROTO;
     }
-    /* `credit` counts bytes of the past; in all else they follow the line. */
+    /* In `credit`, `bytes` counts bytes that were received; in all other messages they follow the
+     * line. */
     if (bytes != NULL && !yyjson_equals_str(yyjson_obj_get(root, "type"), "credit")) {
         if (yyjson_get_uint(bytes) > FN_MAX_PAYLOAD_BYTES) {
             return UV_EMSGSIZE;

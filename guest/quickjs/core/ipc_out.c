@@ -1,4 +1,4 @@
-/* Frames out: queued, written in one go a tick. */
+/* Writes frames: queued, and written at once at the end of a turn. */
 #include "core/ipc.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "core/json_out.h"
 #include "uv.h"
 
-#define KEEP_CAPACITY (64 * 1024) /* a larger queue is given back when it is empty */
+#define KEEP_CAPACITY (64 * 1024) /* a larger queue is freed when it is empty */
 
 fn_buffer *fn_ipc_begin(fn_ipc *ipc, const char *type) {
     ipc->out_mark = ipc->out.len;
@@ -52,7 +52,8 @@ static void give_back_room(fn_ipc *ipc) {
             fn_buffer_free(&ipc->out);
         }
     } else if (ipc->out_start > ipc->out.len / 2) {
-        /* At least half goes, so what is moved was written once: no quadratic copying. */
+        /* At least half of the buffer is removed, so that each byte is moved at most about once: no
+         * quadratic copying. */
         fn_buffer_drop(&ipc->out, ipc->out_start);
         ipc->out_start = 0;
     }

@@ -1,16 +1,16 @@
-/* Promise jobs: run until none is left, or until the channel and the timers have to have their
- * turn.
- */
+/* Runs promise jobs until there are none left, or until the channel and the timers have to have
+ * their turn. */
 #include "core/worker.h"
 
 #define JOBS_BETWEEN_CLOCKS 64
-#define TURN_NS 2000000u /* then the channel and the timers have their turn */
+#define TURN_NS 2000000u /* after this time the channel and the timers get their turn */
 
 static void on_idle(uv_idle_t *idle) {
     fn_jobs_run(idle->data);
 }
 
-/* A job that failed: a stopped invocation's, or a microtask's exception that nobody can catch. */
+/* A job failed: its invocation was stopped, or a microtask threw an exception that nobody can
+ * catch. */
 static void job_failed(fn_worker *worker) {
     JSValue error = JS_GetException(worker->ctx);
     fn_invocation *invocation = worker->current;
@@ -22,7 +22,7 @@ static void job_failed(fn_worker *worker) {
     JS_FreeValue(worker->ctx, error);
 }
 
-/* Runs jobs until none is left (true) or the turn's time is up. */
+/* Runs jobs until there are none left (returns true) or the time of the turn is over. */
 static bool run_jobs(fn_worker *worker) {
     uint64_t end = 0;
     for (unsigned count = 1; JS_IsJobPending(worker->rt); count++) {

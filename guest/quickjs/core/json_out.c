@@ -1,4 +1,4 @@
-/* Writes JSON that is ASCII only. */
+/* Writes ASCII-only JSON. */
 #include "core/json_out.h"
 
 #define ESCAPE_LEN 6 /* \uXXXX */
@@ -33,7 +33,7 @@ static size_t put_code_point(uint8_t *out, uint32_t code_point) {
     return 2 * ESCAPE_LEN;
 }
 
-/* Decodes one code point, surrogates included; returns how many bytes it took, at least 1. */
+/* Decodes one code point, surrogates included; returns the number of bytes, at least 1. */
 static size_t decode(const uint8_t *bytes, size_t len, uint32_t *code_point) {
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
     uint8_t first = bytes[0];
@@ -60,7 +60,7 @@ static size_t decode(const uint8_t *bytes, size_t len, uint32_t *code_point) {
     return count;
 }
 
-/* Opens the string and copies what needs no escape; most strings are done with that. */
+/* Copies bytes that need no escape; most strings are one such run. */
 static size_t put_plain_run(fn_buffer *out, const uint8_t *bytes, size_t len) {
     size_t run = 0;
     while (run < len && is_plain(bytes[run])) {

@@ -1,6 +1,6 @@
-/* The limits that the kernel keeps for one worker, and the paths that it may use. Set after the
- * fork: the template itself must be able to fork, and its size is what the address space is counted
- * from. */
+/* The resource limits of one worker, and the list of its allowed paths. They are set after the
+ * fork, because the zygote must be able to fork, and the address space is counted from the zygote's
+ * size. */
 #include "core/worker.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 
 #define PAGE 4096u
 #define MORE_ADDRESS_SPACE (32u * 1024 * 1024) /* stack, channel buffers, libuv */
-#define MAX_FILE (1024u * 1024 * 1024)         /* of a worker that may write files */
-#define MAX_PROCESSES 4096 /* of the user: all workers count, and each one's programs */
+#define MAX_FILE (1024u * 1024 * 1024)         /* bytes; of a worker that may write files */
+#define MAX_PROCESSES 4096 /* of the user, so the processes of all workers count */
 #define CPU_FACTOR 10
 #define CPU_SECONDS 60
 
@@ -23,13 +23,13 @@ static int set(int resource, uint64_t value) {
     }
     rlim_t wanted = value < RLIM_INFINITY ? (rlim_t)value : RLIM_INFINITY;
     if (wanted > limit.rlim_max) {
-        wanted = limit.rlim_max; /* never more than what the launcher left */
+        wanted = limit.rlim_max; /* never above the launcher's limit */
     }
     limit.rlim_cur = limit.rlim_max = wanted;
     return setrlimit(resource, &limit) == 0 ? 0 : -errno;
 }
 
-/* Would one more page pass a limit of so many bytes? */
+/* Whether one more page would exceed a limit of this size. */
 static bool is_full(uint64_t bytes, rlim_t hard) {
     struct rlimit limit = {.rlim_cur = bytes, .rlim_max = hard};
     if (setrlimit(RLIMIT_AS, &limit) != 0) {
@@ -43,8 +43,8 @@ static bool is_full(uint64_t bytes, rlim_t hard) {
     return false;
 }
 
-/* The process's address space in bytes. Asked of the limit itself, since a sealed root has no
- * /proc. */
+/* The process's address space in bytes. It is found by a search over the limit, because a sealed
+ * root has no /proc. */
 uint64_t fn_limits_address_space(void) {
     struct rlimit before;
     if (getrlimit(RLIMIT_AS, &before) != 0) {
@@ -68,8 +68,8 @@ int fn_limits_apply(const fn_worker *worker) {
     const fn_limits *limits = &worker->limits;
     int err = 0;
 #ifndef FN_SANITIZE
-    /* A sanitizer's shadow memory alone is terabytes of address space. */
-    err = set(RLIMIT_AS, worker->template_bytes + limits->memory_bytes + MORE_ADDRESS_SPACE);
+    /* A sanitizer's shadow memory alone takes terabytes of address space. */
+    err = set(RLIMIT_AS, worker->zygote_bytes + limits->memory_bytes + MORE_ADDRESS_SPACE);
 #endif
     uint64_t cpu_seconds = (CPU_FACTOR * limits->cpu_ms + 999) / 1000 + CPU_SECONDS;
     err = err != 0 ? err : set(RLIMIT_CPU, cpu_seconds);
@@ -78,7 +78,7 @@ int fn_limits_apply(const fn_worker *worker) {
     err = err != 0 ? err : set(RLIMIT_FSIZE, writes ? MAX_FILE : 0);
     err = err != 0 ? err : set(RLIMIT_CORE, 0);
     err = err != 0 ? err : set(RLIMIT_MEMLOCK, 0);
-    /* The loop's own descriptors are open already and do not count against the tenant's. */
+    /* The loop's descriptors are open already, and do not count against the tenant's. */
     return err != 0 ? err : set(RLIMIT_NOFILE, limits->fds);
 }
 

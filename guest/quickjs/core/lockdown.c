@@ -1,6 +1,6 @@
-/* The layers that a worker closes behind itself, after its limits and before a byte of the
- * tenant's: Landlock, then seccomp. What the kernel has of them the template finds out, once for
- * all. */
+/* Landlock and seccomp, with which a worker irreversibly restricts itself, after its limits are set
+ * and before it reads a byte from the tenant. The zygote checks once which of them the kernel has.
+ */
 #include "core/worker.h"
 
 #include <errno.h>
@@ -40,21 +40,22 @@ bool fn_grants_read(fn_grants *grants, char **argv) {
 
 #ifdef FN_SANITIZE
 
-/* The leak check at a sanitized worker's end makes a thread, traces, and reads /proc. */
-int fn_closing_prepare(fn_worker *worker, const fn_grants *grants) {
+/* The leak check at the end of a sanitized worker creates a thread, traces, and reads /proc. */
+int fn_lockdown_prepare(fn_worker *worker, const fn_grants *grants) {
     (void)grants;
-    worker->closing = (fn_closing){.rulesets = {-1, -1}};
+    worker->lockdown = (fn_lockdown){.rulesets = {-1, -1}};
     return 0;
 }
 
-int fn_closing_close(fn_worker *worker) {
+int fn_lockdown_apply(fn_worker *worker) {
     (void)worker;
     return 0;
 }
 
 #else
 
-/* What the paths allow, and nothing else; where any file may be had, what is no file. */
+/* A ruleset that allows the paths only; with any file allowed, it restricts everything but files.
+ */
 static int make_rules(const fn_grants *grants) {
     unsigned leave = grants->any ? FN_LANDLOCK_FILES : 0;
     leave |= grants->network ? FN_LANDLOCK_NETWORK : 0;
@@ -62,7 +63,7 @@ static int make_rules(const fn_grants *grants) {
     for (size_t i = 0; i < grants->count && ruleset >= 0 && !grants->any; i++) {
         const char *path = grants->paths[2 * i + 1];
         int err = fn_landlock_allow(ruleset, path, rights_of(grants->paths[2 * i]));
-        /* What is not there cannot be reached. */
+        /* A path that does not exist cannot be reached. */
         if (err != 0 && err != -ENOENT && err != -ENOTDIR && err != -EACCES) {
             close(ruleset);
             return err;
@@ -71,59 +72,59 @@ static int make_rules(const fn_grants *grants) {
     return ruleset;
 }
 
-int fn_closing_prepare(fn_worker *worker, const fn_grants *grants) {
-    fn_closing *closing = &worker->closing;
-    *closing = (fn_closing){.rulesets = {-1, -1}, .seccomp = fn_seccomp_available()};
-    closing->landlock = fn_landlock_version() > 0;
-    if (closing->landlock) {
-        int *rulesets = closing->rulesets;
+int fn_lockdown_prepare(fn_worker *worker, const fn_grants *grants) {
+    fn_lockdown *lockdown = &worker->lockdown;
+    *lockdown = (fn_lockdown){.rulesets = {-1, -1}, .seccomp = fn_seccomp_available()};
+    lockdown->landlock = fn_landlock_version() > 0;
+    if (lockdown->landlock) {
+        int *rulesets = lockdown->rulesets;
         rulesets[FN_RULES_SEALED] = fn_landlock_new(0);
         rulesets[FN_RULES_KIND] = make_rules(grants);
         if (rulesets[FN_RULES_SEALED] < 0) {
             return rulesets[FN_RULES_SEALED];
         }
-        /* An old Landlock knows of files alone. */
+        /* An old Landlock restricts files only. */
         if (rulesets[FN_RULES_KIND] < 0 && rulesets[FN_RULES_KIND] != -ENOMSG) {
             return rulesets[FN_RULES_KIND];
         }
     }
-    return closing->seccomp ? fn_seccomp_refuse_io_uring() : 0;
+    return lockdown->seccomp ? fn_seccomp_refuse_io_uring() : 0;
 }
 
-static fn_wall_kind kind_of(const fn_limits *limits) {
+static fn_lockdown_kind kind_of(const fn_limits *limits) {
     if (limits->allow_child_process) {
-        return FN_WALL_PROGRAMS;
+        return FN_LOCKDOWN_PROGRAMS;
     }
-    return limits->allow_filesystem ? FN_WALL_FILES : FN_WALL_SEALED;
+    return limits->allow_filesystem ? FN_LOCKDOWN_FILES : FN_LOCKDOWN_SEALED;
 }
 
-int fn_closing_close(fn_worker *worker) {
-    fn_closing *closing = &worker->closing;
-    fn_wall_kind kind = kind_of(&worker->limits);
-    int ruleset = closing->rulesets[kind == FN_WALL_SEALED ? FN_RULES_SEALED : FN_RULES_KIND];
+int fn_lockdown_apply(fn_worker *worker) {
+    fn_lockdown *lockdown = &worker->lockdown;
+    fn_lockdown_kind kind = kind_of(&worker->limits);
+    int ruleset = lockdown->rulesets[kind == FN_LOCKDOWN_SEALED ? FN_RULES_SEALED : FN_RULES_KIND];
     if (ruleset >= 0) {
-        int err = fn_landlock_close(ruleset);
+        int err = fn_landlock_apply(ruleset);
         if (err != 0) {
             return err;
         }
     }
     for (int i = 0; i < FN_RULESETS; i++) {
-        if (closing->rulesets[i] >= 0) {
-            close(closing->rulesets[i]);
+        if (lockdown->rulesets[i] >= 0) {
+            close(lockdown->rulesets[i]);
         }
     }
     if (worker->forked &&
         (dup2(STDIN_FILENO, STDOUT_FILENO) < 0 || dup2(STDIN_FILENO, STDERR_FILENO) < 0)) {
-        return -errno; /* it shares these with all workers of its template */
+        return -errno; /* the descriptors are shared with all workers of the zygote */
     }
-    return closing->seccomp ? fn_seccomp_close(fn_filter_of(kind), NULL) : 0;
+    return lockdown->seccomp ? fn_seccomp_apply(fn_filter_of(kind), NULL) : 0;
 }
 
 #endif
 
-int fn_closing_list(const fn_worker *worker, char *out, size_t size) {
-    const fn_closing *closing = &worker->closing;
-    return snprintf(out, size, "%s%s%s", closing->landlock ? "\"landlock\"" : "",
-                    closing->landlock && closing->seccomp ? "," : "",
-                    closing->seccomp ? "\"seccomp\"" : "");
+int fn_lockdown_layers(const fn_worker *worker, char *out, size_t size) {
+    const fn_lockdown *lockdown = &worker->lockdown;
+    return snprintf(out, size, "%s%s%s", lockdown->landlock ? "\"landlock\"" : "",
+                    lockdown->landlock && lockdown->seccomp ? "," : "",
+                    lockdown->seccomp ? "\"seccomp\"" : "");
 }

@@ -1,5 +1,5 @@
-/* Lines for the tenant's log. Logs have no credit: while the host does not keep up, they are
- * dropped and counted here, and all else goes on. */
+/* Log messages. They have no credit: if the host does not keep up, they are dropped and counted,
+ * and everything else continues. */
 #include "core/worker.h"
 
 #include <stdio.h>
@@ -7,14 +7,14 @@
 #include <string.h>
 #include "core/json_out.h"
 
-#define MAX_QUEUED (1024 * 1024) /* unread by the host: logs are dropped beyond it */
+#define MAX_QUEUED (1024 * 1024) /* bytes unread by the host; beyond it, logs are dropped */
 #define TRUNCATED " [truncated]"
 
 static void send_log(fn_worker *worker, const fn_invocation *invocation, const char *level,
                      const char *message, size_t len) {
     size_t kept = len < FN_MAX_LOG_MESSAGE ? len : FN_MAX_LOG_MESSAGE;
     while (kept < len && kept > 0 && ((uint8_t)message[kept] & 0xc0) == 0x80) {
-        kept--; /* no half character */
+        kept--; /* do not cut a character */
     }
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "log");
     if (invocation != NULL && !invocation->load) {

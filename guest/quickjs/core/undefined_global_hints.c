@@ -1,5 +1,6 @@
-/* Globals of other platforms that a worker has not: what an error says of them. A package that only
- * asks for them by `typeof` sees undefined. src/bundles/globals.ts has the same names. */
+/* Globals of other platforms that a worker does not have, and the hint that an error adds for them.
+ * A package that tests for them with `typeof` sees undefined. src/bundles/globals.ts has the same
+ * names. */
 #include "core/worker.h"
 
 #include <string.h>
@@ -54,6 +55,6 @@ static const char *hint(const char *name) {
     return NULL;
 }
 
-void fn_missing_init(fn_worker *worker) {
+void fn_undefined_global_hints_init(fn_worker *worker) {
     JS_SetNotDefinedHint(worker->rt, hint);
 }

@@ -1,5 +1,5 @@
-/* The state of one worker, and what the runtime below the Web APIs does with it. Nothing in core/
- * includes a room above it: where the runtime has to call one, it calls a hook. */
+/* The state of one worker, and the runtime functions below the Web APIs. Nothing in core/ includes
+ * a directory above it: where the runtime has to call one, it calls a hook. */
 #ifndef FN_WORKER_H
 #define FN_WORKER_H
 
@@ -16,13 +16,13 @@
 
 #define FN_EXIT_FAILED 1
 
-#define FN_TABLE_SIZE 256 /* ids rise one by one, so the chains stay as short as can be */
+#define FN_TABLE_SIZE 256 /* ids rise one by one, so the chains stay short */
 
 typedef struct fn_rejection fn_rejection;
 typedef struct fn_fetch fn_fetch;
-typedef struct fn_program fn_program;
+typedef struct fn_child_process fn_child_process;
 
-/* Where a function may read and write; none: everywhere that the system lets it. */
+/* Where a function may read and write; an empty list: everywhere that the sandbox allows. */
 typedef struct {
     char **list;
     size_t count;
@@ -39,38 +39,39 @@ typedef struct {
     bool allow_child_process;
 } fn_limits;
 
-/* What there is for a worker to close behind itself. Landlock's rulesets: one that allows nothing,
- * and that of the template's kind; -1 where there is none. */
+/* The prepared restrictions. Two Landlock rulesets: one that allows nothing, and that of the
+ * zygote's sandbox kind; -1 without Landlock. */
 enum { FN_RULES_SEALED, FN_RULES_KIND, FN_RULESETS };
 typedef struct {
     int rulesets[FN_RULESETS];
     bool landlock;
     bool seccomp;
-} fn_closing;
+} fn_lockdown;
 
-/* What the command line says of the files that workers of this template may have. */
+/* The file access of the workers of this zygote, from the command line. */
 typedef struct {
-    bool any;     /* all that the root holds */
-    bool network; /* the root's network, too */
-    char **paths; /* --read, --write or --program and a path, by turns */
+    bool any;     /* every file in the root */
+    bool network; /* the network namespace's network */
+    char **paths; /* pairs of --read, --write or --program and a path */
     size_t count;
 } fn_grants;
 
 typedef struct fn_worker fn_worker;
 
-/* What the runtime calls in the rooms above it. Set once, in zygote/compose.c. */
+/* Calls from the runtime into the directories above it. Set once, in zygote/compose.c. */
 typedef struct {
     /* The invocation has to stop, and none of its code is on the stack any more. */
     void (*stopped)(fn_worker *worker, fn_invocation *invocation);
-    /* Promise jobs ran; `drained`: all of them. Returns whether there is still nothing to run. */
+    /* Promise jobs ran; `drained` means all of them. Returns whether there is still nothing to run.
+     */
     bool (*jobs_ran)(fn_worker *worker, bool drained);
-    /* Nothing caught this exception. */
+    /* An exception was not caught. */
     void (*uncaught)(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
     /* Ends the process. */
     void (*out_of_memory)(fn_worker *worker);
-    /* From here on modules import what a bundle may import, and nothing else. */
+    /* From this call on, modules can import only what a bundle may import. */
     void (*seal_imports)(fn_worker *worker);
-    /* Ends the processes that the invocation started (NULL: that any started). */
+    /* Ends the processes that the invocation started; NULL: of all invocations. */
     void (*end_processes)(fn_worker *worker, const fn_invocation *invocation);
 } fn_core_hooks;
 
@@ -79,8 +80,8 @@ struct fn_worker {
     fn_heap heap;
     JSRuntime *rt;
     JSContext *ctx;         /* tenant code runs here */
-    JSContext *compile_ctx; /* and is compiled here, where none ever runs */
-    bool sealed;            /* no module imports anything any more */
+    JSContext *compile_ctx; /* compiles tenant code, and never runs it */
+    bool sealed;            /* imports of built-ins are closed */
 
     uv_loop_t loop;
     bool loop_made;
@@ -95,12 +96,12 @@ struct fn_worker {
     fn_ipc ipc;
 
     uint64_t number;
-    bool forked; /* off a template */
+    bool forked; /* from a zygote */
     fn_limits limits;
     fn_paths paths;
-    fn_closing closing;
-    uint64_t template_bytes; /* address space before the fork */
-    JSValue handler;         /* the function, and what it is called on */
+    fn_lockdown lockdown;
+    uint64_t zygote_bytes; /* address space of the zygote, before the fork */
+    JSValue handler;       /* the handler, and its `this` */
     JSValue handler_this;
     bool handler_is_fetch; /* (request, env, ctx), else (request, ctx) */
     JSValue env;
@@ -108,23 +109,25 @@ struct fn_worker {
     JSValue version;
     JSValue project;
     bool ready;
-    uint64_t asked_ns; /* when what is handled now was sent; 0: just now */
+    uint64_t asked_ns; /* when the current message was sent; 0: just now */
 
     fn_invocation load;
-    fn_invocation *current; /* whose code runs; NULL between turns */
-    uint64_t current_cpu;   /* the thread's CPU clock, and the wall clock, when it became current */
+    fn_invocation *current; /* the running invocation; NULL between turns */
+    uint64_t
+        current_cpu; /* the thread's CPU clock and the monotonic clock when it became current */
     uint64_t current_wall;
-    unsigned depth; /* entered, see fn_enter */
+    unsigned depth; /* nesting of fn_enter */
     fn_invocation *table[FN_TABLE_SIZE];
     unsigned in_flight;
     uint32_t last_id;
     fn_invocation *finished;
-    fn_fetch *fetches; /* all that run, the last one first */
+    fn_fetch *fetches; /* all running fetches, the latest first */
     uint32_t last_fetch;
     fn_rejection *rejections;
-    fn_program *programs; /* that functions started */
-    unsigned program_count;
-    bool rejections_told; /* to a listener of the tenant's, so that it is told of handlers too */
+    fn_child_process *child_processes; /* child processes that functions started */
+    unsigned child_process_count;
+    bool rejections_reported; /* a listener was notified, so it has to be notified of late handlers
+                                 too */
     unsigned logs_dropped;
     JSClassID async_class;
     JSClassID async_frame_class;
@@ -132,16 +135,16 @@ struct fn_worker {
 };
 
 fn_worker *fn_worker_of(JSContext *ctx);
-/* engine.c: what the template makes, and what a worker makes anew. */
+/* engine.c: what the zygote makes, and what a worker renews. */
 int fn_engine_init(fn_worker *worker, const fn_core_hooks *hooks);
 void fn_engine_seal(fn_worker *worker);
 int fn_engine_after_fork(fn_worker *worker);
 void fn_engine_free(fn_worker *worker);
 
-/* budget.c: whose code runs, and how much of it. */
+/* budget.c: which invocation runs, and its CPU time. */
 uint64_t fn_wall_ns(void);
 void fn_budget_init(fn_worker *worker);
-/* In the worker, for timers do not survive a fork. 0 or a negative errno. */
+/* In the worker, because timers do not survive a fork. 0 or a negative errno. */
 int fn_budget_start_ticks(fn_worker *worker);
 void fn_budget_switch(fn_worker *worker, fn_invocation *invocation);
 
@@ -156,15 +159,15 @@ typedef struct {
     fn_invocation *outer;
     JSValue outer_async;
 } fn_scope;
-/* Code that runs between these two is the invocation's. Where it was to be stopped, the outermost
- * fn_leave does so: it may be gone then. */
+/* Code between these two calls is charged to the invocation. If it has to be stopped, the outermost
+ * fn_leave does so: the invocation may be freed then. */
 fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation);
 void fn_leave(fn_worker *worker, fn_scope scope);
 
 /* undefined_global_hints.c */
-void fn_missing_init(fn_worker *worker);
+void fn_undefined_global_hints_init(fn_worker *worker);
 
-/* jobs.c: promise jobs, for a while; what is left runs in the next turn of the loop. */
+/* jobs.c: runs promise jobs for a limited time; the rest runs in the next turn of the loop. */
 void fn_jobs_run(fn_worker *worker);
 
 /* log.c */
@@ -177,13 +180,13 @@ uint64_t fn_limits_address_space(void);
 int fn_limits_apply(const fn_worker *worker);
 
 /* lockdown.c */
-/* In the template. 0 or -errno. */
-int fn_closing_prepare(fn_worker *worker, const fn_grants *grants);
-/* In the worker: from here on there is nothing but what its capabilities grant. 0 or -errno. */
-int fn_closing_close(fn_worker *worker);
-/* Reads the rest of a command line; false for what is no grant. */
+/* In the zygote. 0 or -errno. */
+int fn_lockdown_prepare(fn_worker *worker, const fn_grants *grants);
+/* In the worker: irreversibly restricts it to its capabilities. 0 or -errno. */
+int fn_lockdown_apply(fn_worker *worker);
+/* Reads the rest of the command line; false if it is not a valid grant. */
 bool fn_grants_read(fn_grants *grants, char **argv);
-/* The names of the layers, as the items of a JSON array. */
-int fn_closing_list(const fn_worker *worker, char *out, size_t size);
+/* The names of the layers in force, as items of a JSON array. */
+int fn_lockdown_layers(const fn_worker *worker, char *out, size_t size);
 
 #endif

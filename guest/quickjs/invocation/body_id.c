@@ -1,4 +1,4 @@
-/* Whose body a message is about: an invocation's, by its number, or a fetch's, as in "f1". */
+/* The owner of a body in a message: an invocation by its number, or a fetch, as in "f1". */
 #include "invocation/invocation.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ fn_body_id fn_body_id_of(yyjson_val *root) {
     if (yyjson_is_uint(value)) {
         uint64_t id = yyjson_get_uint(value);
         if (id > UINT32_MAX) {
-            fn_worker_breach("id");
+            fn_worker_breach("the field 'id' is invalid");
         }
         return id;
     }
@@ -32,7 +32,7 @@ fn_body_id fn_body_id_of(yyjson_val *root) {
     char *end;
     unsigned long number = text == NULL || text[0] != 'f' ? 0 : strtoul(text + 1, &end, 10);
     if (number == 0 || number > UINT32_MAX || *end != '\0') {
-        fn_worker_breach("id");
+        fn_worker_breach("the field 'id' is invalid");
     }
     return FN_BODY_OF_FETCH | number;
 }

@@ -1,4 +1,4 @@
-/* Credit for what came from the host, of a request's body or a fetched response's. */
+/* Gives the host credit for the received bytes of a request's body or a fetched response's. */
 #include "invocation/invocation.h"
 
 #include "core/json_out.h"

@@ -1,5 +1,5 @@
-/* A body on its way to the host, a response's or a fetch's: what is there, then what its stream
- * gives, as far as credit goes. */
+/* Sends a body to the host, a response's or a fetch's: the bytes in memory, then what its stream
+ * produces, as far as credit allows. */
 #include "invocation/invocation.h"
 
 #include "core/json_out.h"
@@ -75,7 +75,7 @@ static void send_end(fn_worker *worker, fn_body_out *out) {
     finish(worker, out);
 }
 
-/* Sends of `bytes` what credit allows; returns how much that was. */
+/* Sends as much of `bytes` as credit allows; returns how much. */
 static size_t send_chunks(fn_worker *worker, fn_body_out *out, const uint8_t *bytes, size_t len) {
     size_t sent = 0;
     while (sent < len && out->credit > 0) {
@@ -91,7 +91,8 @@ static size_t send_chunks(fn_worker *worker, fn_body_out *out, const uint8_t *by
     return sent;
 }
 
-/* Asks the stream for more as long as it answers at once and there is credit for the answer. */
+/* Asks the stream for more until it does not answer at once or there is no credit for its answer.
+ */
 static void ask_pump(fn_worker *worker, fn_body_id id, fn_body_out *out) {
     if (out->pumping) {
         return;
@@ -106,7 +107,7 @@ static void ask_pump(fn_worker *worker, fn_body_id id, fn_body_out *out) {
         out = fn_body_out_find(worker, id);
         if (out == NULL) {
             JS_FreeValue(worker->ctx, err < 0 ? JS_GetException(worker->ctx) : JS_UNDEFINED);
-            return; /* a fetch that is over */
+            return; /* the fetch has ended */
         }
         if (err < 0) {
             JSValue error = JS_GetException(worker->ctx);
@@ -147,7 +148,7 @@ void fn_body_out_credit(fn_worker *worker, fn_body_out *out, uint64_t bytes) {
     fn_jobs_run(worker);
 }
 
-/* The body whose pump answers, or NULL where that answer comes too late. */
+/* The body whose pump answers, or NULL if the answer is too late. */
 static fn_body_out *answered(fn_worker *worker, fn_body_id id) {
     fn_body_out *out = fn_body_out_find(worker, id);
     if (out == NULL || !out->open || !out->asked || out->invocation->stop != FN_STOP_NONE) {
@@ -165,7 +166,7 @@ void fn_host_pump_chunk(JSContext *ctx, fn_body_id id, const uint8_t *bytes, siz
     }
     size_t sent = send_chunks(worker, out, bytes, len);
     if (sent < len) {
-        /* The chunk is the stream's again when this returns. */
+        /* The stream owns the chunk after this function returns. */
         out->rest.len = 0;
         fn_buffer_put(&out->rest, bytes + sent, len - sent);
         if (out->rest.failed) {

@@ -1,28 +1,18 @@
-/* Loads the bundle: compiled in one context, handed over as bytecode, evaluated in the other, which
- * has no compiler. */
+/* Loads the bundle. One context compiles it; the bytecode is moved to the other, which has no
+ * compiler and evaluates it. */
 #include "invocation/invocation.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include "core/json_out.h"
 
 #define BUNDLE_NAME "bundle.js"
 
 void fn_bundle_failed(fn_worker *worker, const char *code, const char *message, const char *stack) {
-    fn_buffer *out = fn_ipc_begin(&worker->ipc, "error");
-    fn_buffer_text(out, ",\"code\":\"");
-    fn_buffer_text(out, code);
-    fn_buffer_text(out, "\",\"message\":");
-    fn_json_utf8(out, message, strlen(message));
-    if (stack != NULL && *stack != '\0') {
-        fn_buffer_text(out, ",\"stack\":");
-        fn_json_utf8(out, stack, strlen(stack));
-    }
-    fn_ipc_end(&worker->ipc, NULL, 0);
+    fn_send_error(worker, NULL, code, message, stack);
     fn_worker_exit(worker, FN_EXIT_FAILED, true);
 }
 
-/* The bundle threw `error` (taken over), or was stopped. */
+/* The bundle threw `error`, or was stopped. Takes ownership of `error`. */
 static _Noreturn void fail(fn_worker *worker, JSContext *ctx, JSValue error) {
     if (worker->load.stop != FN_STOP_NONE) {
         fn_invocation_stopped(worker, &worker->load);
@@ -46,10 +36,11 @@ static JSValue compile(fn_worker *worker, const char *source, size_t len) {
     return module;
 }
 
-/* Takes over a module that was compiled only; the run context's own of it. */
-static JSValue hand_over(fn_worker *worker, JSValue module) {
+/* Takes ownership of a compiled module; returns its copy in the run context. */
+static JSValue move_module(fn_worker *worker, JSValue module) {
     JSContext *ctx = worker->compile_ctx;
-    /* Each function would keep its source, and the outer ones that of the inner ones again. */
+    /* Otherwise each function would keep its source, and an outer function that of its inner ones
+     * again. */
     int source_flag = worker->limits.allow_eval ? 0 : JS_WRITE_OBJ_STRIP_SOURCE;
     size_t size;
     uint8_t *bytecode = JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE | source_flag);
@@ -66,7 +57,7 @@ static JSValue hand_over(fn_worker *worker, JSValue module) {
 }
 
 JSValue fn_bundle_compile(fn_worker *worker, const char *source, size_t len) {
-    return hand_over(worker, compile(worker, source, len));
+    return move_module(worker, compile(worker, source, len));
 }
 
 /* A function, or an object with a function `fetch`. */
@@ -104,10 +95,10 @@ static void on_load_deadline(uv_timer_t *timer) {
     fn_invocation_stopped(worker, &worker->load);
 }
 
-/* Runs the loop until the module's promise has settled: top-level await may need timers. */
+/* Runs the loop until the module's promise settles: top-level await may need timers. */
 static void await_evaluation(fn_worker *worker, JSValue promise) {
     JSContext *ctx = worker->ctx;
-    /* The loop was made long before, and its clock stood still since. */
+    /* The loop was created earlier, and its clock has not been updated since. */
     uv_update_time(&worker->loop);
     uv_timer_start(&worker->load_timer, on_load_deadline, worker->limits.load_ms, 0);
     JS_PromiseMarkAsHandled(ctx, promise);
@@ -131,8 +122,8 @@ void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const
     load->deadline_ns = fn_wall_ns() + worker->limits.load_ms * 1000000u;
     fn_scope scope = fn_enter(worker, load);
     JSValue module = compile(worker, source, len);
-    free(payload); /* a large bundle would take the room that its bytecode needs */
-    module = hand_over(worker, module);
+    free(payload); /* a large bundle would take the memory that its bytecode needs */
+    module = move_module(worker, module);
     JSModuleDef *definition = JS_VALUE_GET_PTR(module);
     JSValue promise = JS_EvalFunction(worker->ctx, module);
     if (JS_IsException(promise)) {

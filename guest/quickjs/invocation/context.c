@@ -1,5 +1,5 @@
-/* `ctx`, an argument of every handler. Who the invocation is lies in C: nothing that a tenant
- * writes into the object, or makes itself, changes a limit or names another invocation. */
+/* `ctx`, an argument of every handler. The invocation is kept in C: nothing that a tenant writes to
+ * the object, or creates itself, changes a limit or names another invocation. */
 #include "invocation/invocation.h"
 
 #include "core/check.h"
@@ -48,7 +48,7 @@ static JSValue on_waited(JSContext *ctx, JSValueConst this_value, int argc, JSVa
     return JS_UNDEFINED;
 }
 
-/* Attaches to the promise of `value`; the invocation's `done` waits for it. */
+/* Attaches to the promise of `value`, so that `done` waits for it. */
 static int wait_for(JSContext *ctx, fn_invocation *invocation, JSValueConst value) {
     JSValueConst data[] = {invocation->async};
     JSValue promise = JS_NewSettledPromise(ctx, false, value);

@@ -1,4 +1,4 @@
-/* Outbound requests: the host makes them, this keeps what they belong to. A fetch ends with its
+/* Outbound requests. The host performs them; this file keeps their state. A fetch ends with its
  * response, with an error, when it is cancelled, or with its invocation. */
 #include "invocation/invocation.h"
 
@@ -36,7 +36,7 @@ void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation) {
     }
 }
 
-/* Both bodies are through: nothing more is said of it. */
+/* Ends the fetch if both bodies are complete. */
 static void end_if_over(fn_worker *worker, fn_fetch *fetch) {
     if (fetch->in.ended && !fetch->out.open) {
         free_fetch(worker, fetch);
@@ -47,7 +47,7 @@ static void forget_exception(JSContext *ctx) {
     JS_FreeValue(ctx, JS_GetException(ctx));
 }
 
-/* The stream of the request's body is told that nobody reads it any more. May run scripts. */
+/* Cancels the stream of the request's body because nobody reads it any more. May run scripts. */
 static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reason) {
     if (!fetch->out.open) {
         return;
@@ -60,16 +60,7 @@ static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reaso
     JS_FreeValue(worker->ctx, pump);
 }
 
-static void send_cancel(fn_worker *worker, const fn_fetch *fetch) {
-    fn_buffer *line = fn_ipc_begin(&worker->ipc, "cancel");
-    fn_body_id_put(line, fetch->out.id);
-    fn_buffer_text(line, ",\"reason\":\"aborted\"");
-    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
-        fn_worker_exit(worker, FN_EXIT_BREACH, false);
-    }
-}
-
-/* Takes over `callback`, which hears of a response, or of undefined and what went wrong. */
+/* Calls and frees `callback`, with a response, or with undefined and an error. */
 static void call_back(fn_worker *worker, JSValue callback, JSValueConst response,
                       JSValueConst error) {
     JSValueConst args[] = {response, error};
@@ -86,8 +77,8 @@ static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
     return JS_GetException(ctx);
 }
 
-/* It failed: the promise is rejected, or the body that was begun breaks. The fetch is gone before
- * any script runs, which could otherwise end it a second time. */
+/* The fetch failed: rejects its promise, or errors the response body that has begun. The fetch is
+ * freed before any script runs, which could otherwise end it a second time. */
 static void fail(fn_worker *worker, fn_fetch *fetch, JSValueConst error) {
     JSContext *ctx = worker->ctx;
     JSValue callback = fetch->settle;
@@ -119,7 +110,7 @@ static void put_head(fn_buffer *line, const fn_fetch_init *init, bool end) {
     fn_buffer_text(line, end ? "\",\"end\":true" : "\",\"end\":false");
 }
 
-/* A body whose end is known is sent with its length. */
+/* A body of known length is sent with content-length. */
 static bool put_fetch_headers(fn_buffer *line, const fn_fetch_init *init, bool end) {
     if (end || init->body.kind != FN_BODY_BYTES) {
         return fn_headers_put(line, init->headers, NULL, 0);
@@ -166,16 +157,16 @@ static fn_fetch *new_fetch(fn_worker *worker, fn_invocation *invocation, JSValue
     return fetch;
 }
 
-/* The invocation that asks, or NULL with a TypeError. */
+/* The running invocation, or NULL with a TypeError. */
 static fn_invocation *asking(fn_worker *worker) {
     fn_invocation *invocation = worker->current;
     if (invocation == NULL || invocation->load) {
-        JS_ThrowTypeError(worker->ctx, "fetch: there is no request that it would belong to: "
+        JS_ThrowTypeError(worker->ctx, "fetch: it was called outside of a request: "
                                        "call it in the handler, not while the bundle loads");
         return NULL;
     }
     if (!fn_invocation_live(invocation)) {
-        JS_ThrowTypeError(worker->ctx, "fetch: the request that it belongs to is over");
+        JS_ThrowTypeError(worker->ctx, "fetch: the request that it belongs to has ended");
         return NULL;
     }
     return invocation;
@@ -197,7 +188,7 @@ uint32_t fn_host_fetch(JSContext *ctx, fn_fetch_init *init, JSValueConst callbac
         return 0;
     }
     uint32_t number = ++worker->last_fetch;
-    /* The first chunks of a stream are taken at once, so that it is locked when this returns. */
+    /* Reads the first chunks of a stream now, so that the stream is locked when this returns. */
     fn_body_out_pump(worker, &fetch->out);
     return number;
 }
@@ -206,7 +197,7 @@ void fn_host_fetch_cancel(JSContext *ctx, uint32_t number, JSValueConst reason) 
     fn_worker *worker = fn_worker_of(ctx);
     fn_fetch *fetch = fn_fetch_find(worker, FN_BODY_OF_FETCH | number);
     if (fetch != NULL) {
-        send_cancel(worker, fetch);
+        fn_send_cancel(worker, fetch->out.id, "aborted");
         fail(worker, fetch, reason);
     }
 }
@@ -227,7 +218,7 @@ void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause
         return;
     }
     fetch->out.open = false;
-    send_cancel(worker, fetch);
+    fn_send_cancel(worker, fetch->out.id, "aborted");
     JSValue error = new_type_error(worker->ctx, message, sizeof(message) - 1);
     if (JS_IsObject(error) &&
         JS_DefinePropertyValueStr(worker->ctx, error, "cause", JS_DupValue(worker->ctx, cause),
@@ -240,27 +231,14 @@ void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause
 
 /* ---- from the host */
 
-static const char *text_of(yyjson_val *root, const char *key, size_t *len) {
-    yyjson_val *value = yyjson_obj_get(root, key);
-    if (!yyjson_is_str(value)) {
-        fn_worker_breach(key);
-    }
-    *len = yyjson_get_len(value);
-    return yyjson_get_str(value);
-}
-
 static JSValue make_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame, bool end) {
-    yyjson_val *status = yyjson_obj_get(frame->root, "status");
-    if (!yyjson_is_uint(status)) {
-        fn_worker_breach("status");
-    }
     fn_fetched fetched = {.id = fetch->out.id,
-                          .status = (int)yyjson_get_uint(status),
+                          .status = (int)fn_frame_uint(frame, "status"),
                           .redirected = yyjson_get_bool(yyjson_obj_get(frame->root, "redirected")),
                           .no_body = fetch->no_body,
                           .complete = end};
-    fetched.status_text = text_of(frame->root, "statusText", &fetched.status_text_len);
-    fetched.url = text_of(frame->root, "url", &fetched.url_len);
+    fetched.status_text = fn_frame_text(frame, "statusText", &fetched.status_text_len);
+    fetched.url = fn_frame_text(frame, "url", &fetched.url_len);
     fetched.headers = fn_headers_read(yyjson_obj_get(frame->root, "headers"));
     if (fetched.headers == NULL) {
         return JS_ThrowOutOfMemory(worker->ctx);
@@ -274,7 +252,7 @@ void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame
     JSValue response = make_response(worker, fetch, frame, end);
     fetch->in.ended = end;
     if (JS_IsException(response)) {
-        fetch->out.invocation->stop = FN_STOP_MEMORY; /* nothing else keeps it from being made */
+        fetch->out.invocation->stop = FN_STOP_MEMORY; /* only a failed allocation can cause this */
     } else {
         fn_body_id id = fetch->out.id;
         JSValue callback = fetch->settle;
@@ -292,7 +270,7 @@ void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame
 
 void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     size_t len;
-    const char *message = text_of(frame->root, "message", &len);
+    const char *message = fn_frame_text(frame, "message", &len);
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
     JSValue error = new_type_error(worker->ctx, message, len);
     fail(worker, fetch, error);
@@ -304,7 +282,7 @@ void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
 void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     if (fetch->in.ended || frame->len == 0 ||
         frame->len > FN_CREDIT_WINDOW_BYTES - fetch->in.outstanding) {
-        fn_worker_breach("a fetch's chunk without credit");
+        fn_worker_breach("a chunk of a fetch without credit");
     }
     fetch->in.outstanding += (uint32_t)frame->len;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
@@ -318,7 +296,7 @@ void fn_fetch_chunk(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
 void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     (void)frame;
     if (fetch->in.ended) {
-        fn_worker_breach("a fetch's body that ends twice");
+        fn_worker_breach("a second end of the body of a fetch");
     }
     fetch->in.ended = true;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
@@ -331,16 +309,12 @@ void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
 }
 
 void fn_fetch_credit(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
-    yyjson_val *bytes = yyjson_obj_get(frame->root, "bytes");
-    if (!yyjson_is_uint(bytes)) {
-        fn_worker_breach("bytes");
-    }
-    fn_body_out_credit(worker, &fetch->out, yyjson_get_uint(bytes));
+    fn_body_out_credit(worker, &fetch->out, fn_frame_uint(frame, "bytes"));
 }
 
-/* The upstream wants no more of the request's body. */
+/* The upstream does not want the rest of the request's body. */
 void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
-    static const char message[] = "the upstream takes no more of the body";
+    static const char message[] = "the upstream closed the request body early";
     (void)frame;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
     JSValue reason = new_type_error(worker->ctx, message, sizeof(message) - 1);

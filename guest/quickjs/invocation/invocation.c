@@ -1,5 +1,4 @@
-/* An invocation from its handler's result to `done`: exactly one, and the last that is said of it.
- */
+/* An invocation from its handler's result to `done`, which is sent exactly once and last. */
 #include "invocation/invocation.h"
 
 #include <stdio.h>
@@ -54,8 +53,8 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     }
 }
 
-/* Nothing of it runs any more from here on: its jobs and timers find that it is not live. */
-static void go(fn_worker *worker, fn_invocation *invocation) {
+/* Ends the invocation and sends `done`. Its remaining jobs and timers see that it is not live. */
+static void finish_now(fn_worker *worker, fn_invocation *invocation) {
     fn_request_unwanted(worker, invocation);
     fn_rejections_log(worker, invocation);
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "done");
@@ -71,7 +70,7 @@ static void go(fn_worker *worker, fn_invocation *invocation) {
     fn_invocation_drop(worker, invocation);
 }
 
-/* `done` waits for the end of the turn, so that what was queued before the end still runs. */
+/* `done` waits for the end of the turn, so that jobs that are already queued still run. */
 static void finish(fn_worker *worker, fn_invocation *invocation) {
     invocation->state = FN_FINISHED;
     invocation->next_finished = worker->finished;
@@ -93,9 +92,9 @@ void fn_invocations_finish(fn_worker *worker) {
         fn_invocation *invocation = worker->finished;
         worker->finished = invocation->next_finished;
         if (invocation->waiting > 0) {
-            invocation->state = FN_WAITING; /* waitUntil was called after the response's end */
+            invocation->state = FN_WAITING; /* waitUntil was called after the end of the response */
         } else {
-            go(worker, invocation);
+            finish_now(worker, invocation);
         }
     }
 }
@@ -110,18 +109,7 @@ void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation) {
 
 static void send_error(fn_worker *worker, const fn_invocation *invocation, const char *code,
                        const char *message, const char *stack) {
-    fn_buffer *out = fn_ipc_begin(&worker->ipc, "error");
-    fn_buffer_text(out, ",\"id\":");
-    fn_json_uint(out, invocation->id);
-    fn_buffer_text(out, ",\"code\":\"");
-    fn_buffer_text(out, code);
-    fn_buffer_text(out, "\",\"message\":");
-    fn_json_utf8(out, message, strlen(message));
-    if (stack != NULL && *stack != '\0') {
-        fn_buffer_text(out, ",\"stack\":");
-        fn_json_utf8(out, stack, strlen(stack));
-    }
-    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+    if (fn_send_error(worker, invocation, code, message, stack) != 0) {
         fn_worker_exit(worker, FN_EXIT_BREACH, false);
     }
 }
@@ -135,7 +123,7 @@ void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char
     fn_invocation_responded(worker, invocation);
 }
 
-/* The handler threw, or its body's stream broke. */
+/* The handler threw, or the stream of its response body failed. */
 void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error) {
     if (invocation->stop != FN_STOP_NONE || invocation->state >= FN_WAITING) {
         return;
@@ -160,9 +148,10 @@ static const char *stop_message(fn_stop stop) {
                                     : "the response was not there in time";
 }
 
-/* What the bundle left running when it was loaded has ended, and with it all that comes of it. */
+/* Code that the bundle started while it loaded was stopped, and everything that it would do later.
+ */
 static void load_stopped(fn_worker *worker, const char *message) {
-    static const char what[] = "what the bundle does outside of any invocation was stopped: ";
+    static const char what[] = "code that the bundle runs outside of any invocation was stopped: ";
     if (!worker->ready) {
         fn_bundle_failed(worker, stop_code(worker->load.stop), message, NULL);
     }
@@ -181,7 +170,7 @@ void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
         if (stop != FN_STOP_CANCEL && invocation->state < FN_WAITING) {
             send_error(worker, invocation, stop_code(stop), stop_message(stop), NULL);
         }
-        go(worker, invocation);
+        finish_now(worker, invocation);
     }
     if (stop == FN_STOP_MEMORY) {
         fn_heap_recover(&worker->heap);
@@ -228,7 +217,7 @@ static int attach(fn_worker *worker, fn_invocation *invocation, JSValueConst pro
     return JS_IsException(chained) ? -1 : 0;
 }
 
-/* A promise that is none of the engine's, made into one; anything else stays what it is. */
+/* Converts a thenable that is not a native promise into one; returns any other value unchanged. */
 static JSValue adopt_thenable(JSContext *ctx, JSValue result) {
     if (!JS_IsObject(result) || JS_IsPromise(result)) {
         return result;
@@ -245,7 +234,7 @@ static JSValue adopt_thenable(JSContext *ctx, JSValue result) {
     return promise;
 }
 
-/* Takes over `result`: what the handler returned, or JS_EXCEPTION. */
+/* Takes ownership of `result`: the handler's return value, or JS_EXCEPTION. */
 void fn_invocation_settle(fn_worker *worker, fn_invocation *invocation, JSValue result) {
     JSContext *ctx = worker->ctx;
     result = adopt_thenable(ctx, result);

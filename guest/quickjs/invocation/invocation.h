@@ -1,5 +1,5 @@
-/* What the invocation room offers: the protocol with the host, the loop that carries it, and the
- * life of an invocation, of its bodies and of its fetches. */
+/* The protocol with the host, the loop that carries it, and the life of an invocation, its bodies
+ * and its fetches. */
 #ifndef FN_INVOCATION_H
 #define FN_INVOCATION_H
 
@@ -10,29 +10,29 @@
 struct fn_fetch {
     fn_body_out out;
     fn_body_in in;
-    JSValue settle; /* undefined once the response has begun */
-    JSValue feed;   /* where the response's body goes; undefined: none comes */
-    bool no_body;   /* it asks for a head only */
+    JSValue settle; /* the callback; undefined once the response has begun */
+    JSValue feed;   /* receives the response's body; undefined if there is none */
+    bool no_body;   /* a HEAD request */
     struct fn_fetch *next;
 };
 
 /* loop.c */
-/* Ends the process at once; what is queued is written first where `flush`, within a second. */
+/* Ends the process at once. With `flush`, queued frames are written first, for at most a second. */
 _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush);
-/* The host broke the protocol: a bug of ours. */
+/* The host broke the protocol: reports the bug and ends the process. */
 _Noreturn void fn_worker_breach(const char *what);
 
 int fn_loop_init(fn_worker *worker);
-/* The end of a turn, see fn_core_hooks: reports rejections and sends `done`. */
+/* Runs at the end of a turn, see fn_core_hooks: reports rejections and sends `done`. */
 bool fn_jobs_ran(fn_worker *worker, bool drained);
-/* Gives the loop its channel. */
+/* Adds the channel to the loop. */
 int fn_loop_attach(fn_worker *worker, int fd);
-/* `started_ns`: when the start came, on the clock of fn_wall_ns. */
+/* `started_ns`: when the start message arrived, on the clock of fn_wall_ns. */
 void fn_loop_run(fn_worker *worker, uint64_t started_ns);
 void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms);
 
-/* bundle.c: compiles, evaluates, finds the handler. It ends the process where that fails. Takes
- * over `payload`, in which the source lies. */
+/* bundle.c: compiles and evaluates the bundle and finds its handler. Ends the process if that
+ * fails. Takes ownership of `payload`, which contains the source. */
 void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const char *source,
                     size_t len);
 /* A module in the run context, not evaluated yet. */
@@ -47,27 +47,38 @@ void fn_invocation_fail(fn_worker *worker, fn_invocation *invocation, const char
                         const char *message, const char *stack);
 void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
 void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation);
-/* Tells the host whose fault it is that the process ends now, and ends it. */
+/* Reports to the host which invocation caused the end of the process, and ends it. */
 void fn_invocation_out_of_memory(fn_worker *worker);
 void fn_invocation_responded(fn_worker *worker, fn_invocation *invocation);
-/* Ends it without a word to the host, who is gone. */
+/* Ends it without a message, because the host is gone. */
 void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation);
-/* Sends `done` for what has finished in this turn. */
+/* Sends `done` for the invocations that finished in this turn. */
 void fn_invocations_finish(fn_worker *worker);
 
 /* request.c */
 void fn_request_start(fn_worker *worker, const fn_frame *frame);
 void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
-void fn_request_end(fn_worker *worker, fn_invocation *invocation);
+void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
 
 /* response.c */
 void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value);
-/* Header lists in messages: into one, `name` with a length in place of the list's own where that is
- * given, false where they are too large; out of one, NULL when out of memory. */
+/* Header lists in messages. fn_headers_put writes one, with `name` set to a number if it is given;
+ * false if the list is too large. fn_headers_read reads one; NULL if out of memory. */
 bool fn_headers_put(fn_buffer *line, const fn_headers *headers, const char *name, uint64_t value);
 fn_headers *fn_headers_read(yyjson_val *list);
+
+/* frame.c */
+/* A field of a message; the worker ends if it is missing or has another type. */
+uint64_t fn_frame_uint(const fn_frame *frame, const char *key);
+const char *fn_frame_text(const fn_frame *frame, const char *key, size_t *len);
+/* Queues `error`: of an invocation, or with NULL of the worker, which has not loaded its bundle.
+ * `code` needs no escaping. 0, UV_ENOMEM or UV_ENOBUFS. */
+int fn_send_error(fn_worker *worker, const fn_invocation *invocation, const char *code,
+                  const char *message, const char *stack);
+/* Queues `cancel`, or ends the worker. `reason` needs no escaping. */
+void fn_send_cancel(fn_worker *worker, fn_body_id id, const char *reason);
 
 /* body_id.c */
 bool fn_body_id_is_fetch(fn_body_id id);
@@ -76,12 +87,13 @@ fn_body_id fn_body_id_of(yyjson_val *root);
 
 /* body_out.c */
 void fn_body_out_init(fn_body_out *out, fn_body_id id, fn_invocation *invocation);
-/* Takes over what `view` holds. */
+/* Takes ownership of the values in `view`. */
 void fn_body_out_set(fn_body_out *out, const fn_body_view *view);
-/* What may be sent now of `len` bytes; and so many were, with the head. */
+/* The number of `len` bytes that may be sent now; fn_body_out_sent records bytes that were sent
+ * with the head. */
 size_t fn_body_out_sendable(const fn_body_out *out, size_t len);
 void fn_body_out_sent(fn_body_out *out, size_t len);
-/* The body began. */
+/* Starts or continues to send the body. */
 void fn_body_out_pump(fn_worker *worker, fn_body_out *out);
 void fn_body_out_credit(fn_worker *worker, fn_body_out *out, uint64_t bytes);
 void fn_body_out_free(fn_worker *worker, fn_body_out *out);
@@ -89,7 +101,7 @@ fn_body_out *fn_body_out_find(fn_worker *worker, fn_body_id id);
 
 /* fetch.c */
 fn_fetch *fn_fetch_find(fn_worker *worker, fn_body_id id);
-/* The invocation is over: so are its fetches, without a word to anybody. */
+/* Ends the fetches of an invocation that has ended, without messages. */
 void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation);
 void fn_fetch_uploaded(fn_worker *worker, fn_body_id id);
 void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause);
@@ -100,35 +112,32 @@ void fn_fetch_end(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
 void fn_fetch_credit(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
 void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
 
-/* context.c: the second or third argument of a handler. */
+/* context.c: `ctx`, the second or third argument of a handler. */
 int fn_context_init(fn_worker *worker);
 JSValue fn_context_new(fn_worker *worker, fn_invocation *invocation);
 
-/* messages.c: what the host sends. */
+/* messages.c: handles a message from the host. */
 void fn_message(fn_worker *worker, const fn_frame *frame);
 
-/* uncaught.c: what no code of the tenant caught. */
-/* A thrown value, with what happened to it in front. */
+/* uncaught.c: logs a thrown value, after the prefix `what`. */
 void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
                   JSValueConst error);
 
-/* An exception that nothing caught, within fn_enter: the tenant's listeners are told of it, and
- * where none takes it on itself, the log. */
+/* Handles an uncaught exception, inside fn_enter: notifies the tenant's listeners, and logs it if
+ * none of them handles it. */
 void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
 
 /* Promises that were rejected while nothing was attached to them. */
 void fn_rejections_init(fn_worker *worker);
-/* At the end of a turn: the tenant's listeners are told, which may queue more jobs. */
+/* At the end of a turn: notifies the tenant's listeners, which may queue more jobs. */
 void fn_rejections_report(fn_worker *worker);
-/* At an invocation's end, where nothing of it is to run any more: to the log alone. */
+/* At the end of an invocation, whose code must not run any more: only logs. */
 void fn_rejections_log(fn_worker *worker, const fn_invocation *of);
-/* Without a word. */
+/* Drops them without a message. */
 void fn_rejections_drop(fn_worker *worker);
 
-/* teardown.c */
-void fn_teardown(fn_worker *worker, int status);
-
-/* The Web APIs' way to the host: body_in.c, body_out.c, fetch.c. See fn_web_host in web/web.h. */
+/* The functions that the Web APIs call: body_in.c, body_out.c, fetch.c. See fn_web_host in
+ * web/web.h. */
 void fn_host_body_consumed(JSContext *ctx, fn_body_id id, size_t bytes);
 void fn_host_body_cancelled(JSContext *ctx, fn_body_id id);
 void fn_host_pump_chunk(JSContext *ctx, fn_body_id id, const uint8_t *bytes, size_t len);

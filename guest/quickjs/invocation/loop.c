@@ -1,5 +1,5 @@
-/* The worker's one loop: frames in, jobs, timers, frames out. Made after the fork only, since a
- * loop made before would share its epoll with the template and all its workers. */
+/* The worker's event loop: reads frames, runs jobs and timers, writes frames. It is created after
+ * the fork, since a loop from before would share its epoll with the zygote and all its workers. */
 #include "invocation/invocation.h"
 
 #include <poll.h>
@@ -29,8 +29,7 @@ _Noreturn void fn_worker_breach(const char *what) {
 
 static void on_channel(uv_poll_t *poll, int status, int events);
 
-/* Until the bundle is loaded, what the host sends waits in the socket; only its end is of interest.
- */
+/* Until the bundle is loaded, messages wait in the socket, and only its end is watched. */
 static void watch_channel(fn_worker *worker) {
     int events = worker->ready ? UV_READABLE : UV_DISCONNECT;
     events |= worker->writable_wanted ? UV_WRITABLE : 0;
@@ -51,7 +50,7 @@ static void flush(fn_worker *worker) {
     }
 }
 
-/* What is to be done once in each turn of the loop, where nothing else is on the stack. */
+/* Runs once in each turn of the loop, with nothing else on the stack. */
 static void end_turn(fn_worker *worker) {
     if (worker->shutting_down && worker->in_flight == 0) {
         fn_worker_exit(worker, 0, true);
@@ -84,7 +83,7 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
     if (status < 0 || (events & UV_DISCONNECT) != 0) {
         fn_worker_exit(worker, 0, false);
     }
-    /* What can be written is written by flush, in this same tick. */
+    /* flush writes in this same tick. */
     if ((events & UV_READABLE) == 0) {
         return;
     }
@@ -94,11 +93,11 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
             return;
         }
         if (count < 0) {
-            fn_worker_exit(worker, 0, false); /* the end, or an error that means the same */
+            fn_worker_exit(worker, 0, false); /* end of file, or an error that is equivalent */
         }
         handle_frames(worker);
         if (count < FN_IPC_READ_SIZE) {
-            return; /* there was no more */
+            return; /* the socket is empty */
         }
     }
 }
@@ -152,8 +151,8 @@ int fn_loop_attach(fn_worker *worker, int fd) {
 
 void fn_loop_run(fn_worker *worker, uint64_t started_ns) {
     watch_channel(worker);
-    /* What came with the start or behind it, before the host could know that this worker is ready.
-     */
+    /* Handles what arrived with the start message or after it, before the host could know that this
+     * worker is ready. */
     worker->asked_ns = started_ns;
     handle_frames(worker);
     if (fn_ipc_read(&worker->ipc) > 0) {

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "core/json_out.h"
 
-#define CANCEL_CPU_NS 5000000u /* what the listeners of request.signal may use */
+#define CANCEL_CPU_NS 5000000u /* CPU time for the listeners of request.signal */
 
-/* JSON gives bytes as code points; back to one byte each, which is never longer. */
+/* Header bytes are JSON code points; converts them in place to one byte each, which is never
+ * longer. */
 static bool to_bytes(char *text, size_t len, size_t *bytes_len) {
     uint8_t *bytes = (uint8_t *)text;
     size_t end = 0;
@@ -26,17 +26,17 @@ static bool to_bytes(char *text, size_t len, size_t *bytes_len) {
     return true;
 }
 
-/* One [name, value]. The parsed line is ours alone, so that its strings can be written over. */
+/* Appends one [name, value]. The parsed line is private, so its strings may be overwritten. */
 static int append_header(fn_headers *headers, yyjson_val *pair) {
     yyjson_val *name = yyjson_arr_get(pair, 0);
     yyjson_val *value = yyjson_arr_get(pair, 1);
     if (yyjson_arr_size(pair) != 2 || !yyjson_is_str(name) || !yyjson_is_str(value)) {
-        fn_worker_breach("a header is no pair of strings");
+        fn_worker_breach("a header is not a pair of strings");
     }
     char *text = (char *)(uintptr_t)yyjson_get_str(value);
     size_t len;
     if (!to_bytes(text, yyjson_get_len(value), &len)) {
-        fn_worker_breach("a header value is no byte string");
+        fn_worker_breach("a header value is not a byte string");
     }
     return fn_headers_append(headers, yyjson_get_str(name), yyjson_get_len(name),
                              (const uint8_t *)text, len);
@@ -44,7 +44,7 @@ static int append_header(fn_headers *headers, yyjson_val *pair) {
 
 fn_headers *fn_headers_read(yyjson_val *list) {
     if (!yyjson_is_arr(list)) {
-        fn_worker_breach("a head without headers");
+        fn_worker_breach("a request or response without headers");
     }
     fn_headers *headers = fn_headers_new();
     size_t index, max;
@@ -58,24 +58,7 @@ fn_headers *fn_headers_read(yyjson_val *list) {
     return headers;
 }
 
-static uint64_t get_uint(yyjson_val *root, const char *key) {
-    yyjson_val *value = yyjson_obj_get(root, key);
-    if (!yyjson_is_uint(value)) {
-        fn_worker_breach(key);
-    }
-    return yyjson_get_uint(value);
-}
-
-static const char *get_str(yyjson_val *root, const char *key, size_t *len) {
-    yyjson_val *value = yyjson_obj_get(root, key);
-    if (!yyjson_is_str(value)) {
-        fn_worker_breach(key);
-    }
-    *len = yyjson_get_len(value);
-    return yyjson_get_str(value);
-}
-
-/* What came ahead, while the bundle was loaded, has spent that time of its own already. */
+/* A request that arrived while the bundle was loading has already used that time. */
 static void set_budget(const fn_worker *worker, fn_invocation *invocation, uint64_t deadline_ms,
                        uint64_t cpu_ms) {
     uint64_t now = fn_wall_ns();
@@ -90,7 +73,7 @@ static void set_budget(const fn_worker *worker, fn_invocation *invocation, uint6
     invocation->cpu_limit_ns = (cpu_ms < most ? cpu_ms : most) * 1000000u;
 }
 
-/* The gateway gives each request an id, in a header so that the tenant's own calls carry it on. */
+/* The gateway adds each request's id as a header, so that the tenant's own calls can forward it. */
 static int keep_request_id(fn_invocation *invocation, const fn_headers *headers) {
     size_t len;
     const uint8_t *value = fn_headers_get(headers, "x-request-id", &len);
@@ -110,8 +93,8 @@ static int keep_request_id(fn_invocation *invocation, const fn_headers *headers)
 static JSValue make_request(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame,
                             bool end) {
     fn_request_init init = {.id = invocation->id, .body_end = end};
-    init.method = get_str(frame->root, "method", &init.method_len);
-    init.url = get_str(frame->root, "url", &init.url_len);
+    init.method = fn_frame_text(frame, "method", &init.method_len);
+    init.url = fn_frame_text(frame, "url", &init.url_len);
     init.headers = fn_headers_read(yyjson_obj_get(frame->root, "headers"));
     if (init.headers == NULL || keep_request_id(invocation, init.headers) != 0) {
         fn_headers_free(init.headers);
@@ -142,22 +125,23 @@ static JSValue call_handler(fn_worker *worker, fn_invocation *invocation) {
     return result;
 }
 
-static fn_invocation *new_invocation(fn_worker *worker, yyjson_val *root) {
-    uint64_t id = get_uint(root, "id");
+static fn_invocation *new_invocation(fn_worker *worker, const fn_frame *frame) {
+    uint64_t id = fn_frame_uint(frame, "id");
     if (!worker->ready || id > UINT32_MAX || (id <= worker->last_id && worker->last_id != 0)) {
-        fn_worker_breach("an invocation's id does not rise");
+        fn_worker_breach("the id of an invocation is not higher than the last one");
     }
     fn_invocation *invocation = fn_invocation_new(worker, (uint32_t)id);
     if (invocation == NULL) {
         fn_worker_exit(worker, FN_EXIT_FAILED, true);
     }
     worker->last_id = (uint32_t)id;
-    set_budget(worker, invocation, get_uint(root, "deadline_ms"), get_uint(root, "cpu_ms"));
+    set_budget(worker, invocation, fn_frame_uint(frame, "deadline_ms"),
+               fn_frame_uint(frame, "cpu_ms"));
     return invocation;
 }
 
 void fn_request_start(fn_worker *worker, const fn_frame *frame) {
-    fn_invocation *invocation = new_invocation(worker, frame->root);
+    fn_invocation *invocation = new_invocation(worker, frame);
     bool end = yyjson_get_bool(yyjson_obj_get(frame->root, "end"));
     invocation->in.ended = end;
     fn_scope scope = fn_enter(worker, invocation);
@@ -171,7 +155,7 @@ void fn_request_start(fn_worker *worker, const fn_frame *frame) {
         }
     }
     if (JS_IsException(invocation->async) || JS_IsException(invocation->request)) {
-        invocation->stop = FN_STOP_MEMORY; /* nothing else keeps them from being made */
+        invocation->stop = FN_STOP_MEMORY; /* only a failed allocation can cause this */
         invocation->async = JS_IsException(invocation->async) ? JS_UNDEFINED : invocation->async;
         invocation->request = JS_UNDEFINED;
     }
@@ -201,12 +185,13 @@ void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_fra
     fn_jobs_run(worker);
 }
 
-void fn_request_end(fn_worker *worker, fn_invocation *invocation) {
+void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
+    (void)frame;
     if (!takes_body(invocation)) {
         return;
     }
     if (invocation->in.ended) {
-        fn_worker_breach("a body that ends twice");
+        fn_worker_breach("a second end of a body");
     }
     invocation->in.ended = true;
     fn_scope scope = fn_enter(worker, invocation);
@@ -217,19 +202,13 @@ void fn_request_end(fn_worker *worker, fn_invocation *invocation) {
     fn_jobs_run(worker);
 }
 
-/* Tells the host, once, that what it still has of a request body is not wanted. */
+/* Tells the host, once, that the rest of the request body is not wanted. */
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
     if (invocation->in.ended || invocation->in.unwanted) {
         return;
     }
     invocation->in.unwanted = true;
-    fn_buffer *out = fn_ipc_begin(&worker->ipc, "cancel");
-    fn_buffer_text(out, ",\"id\":");
-    fn_json_uint(out, invocation->id);
-    fn_buffer_text(out, ",\"reason\":\"body\"");
-    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
-        fn_worker_exit(worker, FN_EXIT_BREACH, false);
-    }
+    fn_send_cancel(worker, invocation->id, "body");
 }
 
 static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char *reason) {
@@ -241,11 +220,12 @@ static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char
     JS_FreeValue(worker->ctx, text);
 }
 
-/* The host is done with it: request.signal says so to the tenant, for a moment, then all ends. */
+/* The host cancelled the invocation: request.signal notifies the tenant, which gets a short time;
+ * then the invocation ends. */
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason) {
     invocation->deadline_ns = 0;
     invocation->cpu_limit_ns = invocation->cpu_ns + CANCEL_CPU_NS;
-    invocation->in.ended = true; /* no more of it comes, and none is asked for */
+    invocation->in.ended = true; /* no more of the body arrives or is requested */
     fn_scope scope = fn_enter(worker, invocation);
     if (fn_web_request_abort(worker->ctx, invocation->request, reason) < 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));

@@ -1,4 +1,4 @@
-/* The head of a response on its way to the host, with as much of its body as one frame holds. */
+/* Sends the head of a response with as much of its body as fits into one frame. */
 #include "invocation/invocation.h"
 
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     if (!fits || fn_ipc_line_len(&worker->ipc) > FN_MAX_LINE_BYTES - FN_HEAD_RESERVE_BYTES) {
         fn_ipc_abandon(&worker->ipc);
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",
-                           "the response's headers are more than 2,000, or larger than 64 KiB",
+                           "the response has more than 2,000 headers, or more than 64 KiB of them",
                            NULL);
         return;
     }

@@ -1,5 +1,5 @@
-/* Only for builds with sanitizers: gives everything back before the process ends, so that what is
- * left is a leak, and an object that nobody owns trips the engine's own check. */
+/* Only for builds with sanitizers: frees everything before the process ends, so that anything left
+ * is a leak, and an object without an owner fails the engine's own check. */
 #include "invocation/invocation.h"
 
 #ifdef FN_SANITIZE
@@ -24,15 +24,15 @@ static void drop_invocations(fn_worker *worker) {
 
 void fn_teardown(fn_worker *worker, int status) {
     unsigned timers = 0;
-    signal(SIGPROF, SIG_IGN); /* a tick would write to the context that goes */
+    signal(SIGPROF, SIG_IGN); /* a tick would write to the freed context */
     uv_poll_stop(&worker->poll);
     uv_prepare_stop(&worker->prepare);
     uv_check_stop(&worker->check);
     uv_idle_stop(&worker->idle);
     uv_timer_stop(&worker->grace_timer);
-    uv_run(&worker->loop, UV_RUN_NOWAIT); /* callbacks of what was closed */
+    uv_run(&worker->loop, UV_RUN_NOWAIT); /* runs the close callbacks */
     uv_walk(&worker->loop, count_timer, &timers);
-    /* In the midst of a call, of loading or of a tenant's timer there are owners further up. */
+    /* Inside a call, a load or a tenant's timer, callers further up still own values. */
     if (worker->ready && worker->depth == 0 && timers == 0) {
         drop_invocations(worker);
         fn_engine_free(worker);

@@ -1,7 +1,7 @@
-/* What no code of the tenant caught: exceptions, and promises that were rejected while nothing was
- * attached to them. What a job of the same turn attaches still counts, so rejections are looked at
- * when the turn is over. The tenant's listeners are notified of both, and of handlers that are
- * attached later; what no listener takes goes to the log. */
+/* Uncaught exceptions, and promises that were rejected without a handler. A handler that is
+ * attached in the same turn counts, so rejections are checked at the end of the turn. The tenant's
+ * listeners are notified of both, and of handlers that are attached later. What no listener handles
+ * is logged. */
 #include "invocation/invocation.h"
 
 #include <string.h>
@@ -40,13 +40,13 @@ struct fn_rejection {
     fn_invocation *invocation;
     JSValue promise;
     JSValue reason;
-    bool handled; /* a promise that was told of has a handler now */
+    bool handled; /* a reported promise has a handler now */
 };
 
 static void on_rejection(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled,
                          void *opaque) {
     fn_worker *worker = opaque;
-    if ((handled && !worker->rejections_told) || worker->current == NULL) {
+    if ((handled && !worker->rejections_reported) || worker->current == NULL) {
         return;
     }
     fn_rejection *rejection = js_malloc(ctx, sizeof(*rejection));
@@ -65,7 +65,7 @@ void fn_rejections_init(fn_worker *worker) {
     JS_SetHostPromiseRejectionTracker(worker->rt, on_rejection, worker);
 }
 
-/* Is it still to be reported, and may the invocation's code still run? */
+/* Whether it still has to be reported, and the invocation's code may still run. */
 static bool is_due(const fn_rejection *rejection) {
     return (rejection->handled || !JS_PromiseIsHandled(rejection->promise)) &&
            fn_invocation_live(rejection->invocation);
@@ -78,7 +78,7 @@ static void release(fn_worker *worker, fn_rejection *rejection) {
     js_free(worker->ctx, rejection);
 }
 
-/* Takes off the list what belongs to `of` (NULL: all), oldest first. */
+/* Removes from the list what belongs to `of` (NULL: everything), oldest first. */
 static fn_rejection *take(fn_worker *worker, const fn_invocation *of) {
     fn_rejection *taken = NULL;
     fn_rejection **link = &worker->rejections;
@@ -101,15 +101,15 @@ static void log_one(fn_worker *worker, const fn_rejection *rejection) {
     }
 }
 
-static void tell(fn_worker *worker, const fn_rejection *rejection) {
+static void report(fn_worker *worker, const fn_rejection *rejection) {
     if (!is_due(rejection)) {
         return;
     }
     fn_scope scope = fn_enter(worker, rejection->invocation);
-    fn_event_outcome told = fn_web_report_rejection(worker->ctx, rejection->promise,
+    fn_event_outcome outcome = fn_web_report_rejection(worker->ctx, rejection->promise,
                                                     rejection->reason, rejection->handled);
-    worker->rejections_told = worker->rejections_told || told != FN_EVENT_NO_LISTENER;
-    if (told != FN_EVENT_CANCELLED) {
+    worker->rejections_reported = worker->rejections_reported || outcome != FN_EVENT_NO_LISTENER;
+    if (outcome != FN_EVENT_CANCELLED) {
         log_one(worker, rejection);
     }
     fn_leave(worker, scope);
@@ -119,7 +119,7 @@ void fn_rejections_report(fn_worker *worker) {
     fn_rejection *rejection = take(worker, NULL);
     while (rejection != NULL) {
         fn_rejection *next = rejection->next;
-        tell(worker, rejection);
+        report(worker, rejection);
         release(worker, rejection);
         rejection = next;
     }

@@ -1,6 +1,6 @@
-/* `fn:process`: programs that a function starts. Each leads a process group of its own and belongs
- * to the invocation that started it: when that is over, the group is killed. Their standard streams
- * are pipes of the worker's loop, so that nothing of /dev is needed. */
+/* `fn:process`: child processes that a function starts. Each leads its own process group and
+ * belongs to the invocation that started it: when that ends, the group is killed. Their standard
+ * streams are pipes in the worker's loop, so nothing in /dev is needed. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -9,49 +9,50 @@
 #include "node/files.h"
 #include "node/child_process.h"
 
-#define MAX_PROGRAMS 16
+#define MAX_CHILD_PROCESSES 16
 
-static JSClassID program_class;
+static JSClassID child_process_class;
 
-static void free_if_over(fn_program *program) {
-    if (program->handles == 0 && program->object_gone) {
-        fn_invocation_unref(program->invocation);
-        free(program);
+static void free_if_over(fn_child_process *child) {
+    if (child->handles == 0 && child->object_gone) {
+        fn_invocation_unref(child->invocation);
+        free(child);
     }
 }
 
 static void finalize(JSRuntime *rt, JSValueConst value) {
     (void)rt;
-    fn_program *program = JS_GetOpaque(value, program_class);
-    if (program != NULL) {
-        program->object_gone = true;
-        free_if_over(program);
+    fn_child_process *child = JS_GetOpaque(value, child_process_class);
+    if (child != NULL) {
+        child->object_gone = true;
+        free_if_over(child);
     }
 }
 
-int fn_programs_init(fn_worker *worker) {
-    static const JSClassDef definition = {"Program", .finalizer = finalize};
-    JS_NewClassID(worker->rt, &program_class);
-    return JS_NewClass(worker->rt, program_class, &definition);
+int fn_child_processes_init(fn_worker *worker) {
+    static const JSClassDef definition = {"ChildProcess", .finalizer = finalize};
+    JS_NewClassID(worker->rt, &child_process_class);
+    return JS_NewClass(worker->rt, child_process_class, &definition);
 }
 
-static void tell_no_more(fn_program *program) {
-    if (program->told_all) {
+static void stop_events(fn_child_process *child) {
+    if (child->events_over) {
         return;
     }
-    JSContext *ctx = program->worker->ctx;
-    program->told_all = true;
-    JS_FreeValue(ctx, program->async);
-    JS_FreeValue(ctx, program->on_event);
-    program->async = program->on_event = JS_UNDEFINED;
+    JSContext *ctx = child->worker->ctx;
+    child->events_over = true;
+    JS_FreeValue(ctx, child->async);
+    JS_FreeValue(ctx, child->on_event);
+    child->async = child->on_event = JS_UNDEFINED;
 }
 
-/* Takes the values over. The callback may end the invocation, and with it all of this. */
-void fn_program_tell(fn_program *program, const char *what, JSValue first, JSValue second) {
-    JSContext *ctx = program->worker->ctx;
-    if (!program->told_all) {
-        JSValue async = JS_DupValue(ctx, program->async);
-        JSValue callback = JS_DupValue(ctx, program->on_event);
+/* Takes ownership of the values. The callback may end the invocation, and with it this child. */
+void fn_child_process_emit(fn_child_process *child, const char *what, JSValue first,
+                           JSValue second) {
+    JSContext *ctx = child->worker->ctx;
+    if (!child->events_over) {
+        JSValue async = JS_DupValue(ctx, child->async);
+        JSValue callback = JS_DupValue(ctx, child->on_event);
         JSValue name = JS_NewString(ctx, what);
         JSValueConst args[] = {name, first, second};
         if (!JS_IsException(name) && !JS_IsException(first)) {
@@ -65,113 +66,113 @@ void fn_program_tell(fn_program *program, const char *what, JSValue first, JSVal
     JS_FreeValue(ctx, second);
 }
 
-static void unlink_program(fn_program *program) {
-    fn_program **link = &program->worker->programs;
-    while (*link != program) {
+static void unlink_child(fn_child_process *child) {
+    fn_child_process **link = &child->worker->child_processes;
+    while (*link != child) {
         link = &(*link)->next;
     }
-    *link = program->next;
-    program->worker->program_count--;
+    *link = child->next;
+    child->worker->child_process_count--;
 }
 
 static void on_closed(uv_handle_t *handle) {
-    fn_program *program = handle->data;
-    if (program->handles > 1) {
-        program->handles--;
+    fn_child_process *child = handle->data;
+    if (child->handles > 1) {
+        child->handles--;
         return;
     }
-    unlink_program(program);
-    tell_no_more(program); /* which may be the end of its object */
-    program->handles = 0;
-    free_if_over(program);
+    unlink_child(child);
+    stop_events(child); /* may finalize its object */
+    child->handles = 0;
+    free_if_over(child);
 }
 
-void fn_program_close_handle(uv_handle_t *handle) {
+void fn_child_process_close_handle(uv_handle_t *handle) {
     if (!uv_is_closing(handle)) {
         uv_close(handle, on_closed);
     }
 }
 
-void fn_program_close_pipe(fn_program *program, int which) {
-    if (program->pipes[which].data != NULL) {
-        fn_program_close_handle((uv_handle_t *)&program->pipes[which]);
+void fn_child_process_close_pipe(fn_child_process *child, int which) {
+    if (child->pipes[which].data != NULL) {
+        fn_child_process_close_handle((uv_handle_t *)&child->pipes[which]);
     }
 }
 
-static void kill_group(fn_program *program) {
-    if (program->running) {
-        kill(-program->process.pid, SIGKILL);
+static void kill_group(fn_child_process *child) {
+    if (child->running) {
+        kill(-child->process.pid, SIGKILL);
     }
 }
 
-void fn_programs_end(fn_worker *worker, const fn_invocation *invocation) {
-    for (fn_program *program = worker->programs; program != NULL; program = program->next) {
-        if (invocation != NULL && program->invocation != invocation) {
+void fn_child_processes_end(fn_worker *worker, const fn_invocation *invocation) {
+    for (fn_child_process *child = worker->child_processes; child != NULL; child = child->next) {
+        if (invocation != NULL && child->invocation != invocation) {
             continue;
         }
-        kill_group(program);
-        tell_no_more(program);
+        kill_group(child);
+        stop_events(child);
         for (int i = 0; i < FN_STREAMS; i++) {
-            fn_program_close_pipe(program, i);
+            fn_child_process_close_pipe(child, i);
         }
     }
 }
 
 static void on_exit_status(uv_process_t *process, int64_t status, int signal) {
-    fn_program *program = process->data;
-    JSContext *ctx = program->worker->ctx;
-    /* Whatever it started and left behind ends with it. */
-    kill_group(program);
-    program->running = false;
-    fn_program_close_pipe(program, 0);
-    fn_program_tell(program, "exit", JS_NewInt64(ctx, status), JS_NewInt32(ctx, signal));
-    fn_program_close_handle((uv_handle_t *)process);
+    fn_child_process *child = process->data;
+    JSContext *ctx = child->worker->ctx;
+    /* Everything that it started and left running ends with it. */
+    kill_group(child);
+    child->running = false;
+    fn_child_process_close_pipe(child, 0);
+    fn_child_process_emit(child, "exit", JS_NewInt64(ctx, status), JS_NewInt32(ctx, signal));
+    fn_child_process_close_handle((uv_handle_t *)process);
 }
 
-fn_program *fn_program_of(JSContext *ctx, JSValueConst value) {
-    return JS_GetOpaque2(ctx, value, program_class);
+fn_child_process *fn_child_process_of(JSContext *ctx, JSValueConst value) {
+    return JS_GetOpaque2(ctx, value, child_process_class);
 }
 
-/* (program, signal): was there anybody to signal? */
-static JSValue signal_program(JSContext *ctx, JSValueConst this_value, int argc,
-                              JSValueConst *argv) {
+/* (child, signal): whether the signal was sent */
+static JSValue signal_child(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
     int32_t signal;
-    fn_program *program = fn_program_of(ctx, argv[0]);
-    if (program == NULL || JS_ToInt32(ctx, &signal, argv[1]) < 0) {
+    fn_child_process *child = fn_child_process_of(ctx, argv[0]);
+    if (child == NULL || JS_ToInt32(ctx, &signal, argv[1]) < 0) {
         return JS_EXCEPTION;
     }
     if (signal < 0 || signal > 31) {
-        return JS_ThrowRangeError(ctx, "no such signal");
+        return JS_ThrowRangeError(ctx, "the signal must be from 0 to 31");
     }
-    return JS_NewBool(ctx, program->running && kill(program->process.pid, signal) == 0);
+    return JS_NewBool(ctx, child->running && kill(child->process.pid, signal) == 0);
 }
 
 static JSValue pid_of(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
-    fn_program *program = fn_program_of(ctx, argv[0]);
-    return program == NULL ? JS_EXCEPTION : JS_NewInt32(ctx, program->process.pid);
+    fn_child_process *child = fn_child_process_of(ctx, argv[0]);
+    return child == NULL ? JS_EXCEPTION : JS_NewInt32(ctx, child->process.pid);
 }
 
-static int make_pipes(fn_program *program, uv_stdio_container_t *stdio) {
+static int make_pipes(fn_child_process *child, uv_stdio_container_t *stdio) {
     for (int i = 0; i < FN_STREAMS; i++) {
-        int err = uv_pipe_init(&program->worker->loop, &program->pipes[i], 0);
+        int err = uv_pipe_init(&child->worker->loop, &child->pipes[i], 0);
         if (err != 0) {
             return err;
         }
-        program->pipes[i].data = program;
-        program->handles++;
+        child->pipes[i].data = child;
+        child->handles++;
         stdio[i].flags = UV_CREATE_PIPE | (i == 0 ? UV_READABLE_PIPE : UV_WRITABLE_PIPE);
-        stdio[i].data.stream = (uv_stream_t *)&program->pipes[i];
+        stdio[i].data.stream = (uv_stream_t *)&child->pipes[i];
     }
     return 0;
 }
 
-static int start(fn_program *program, const char *path, const char *cwd, char **args, char **env) {
+static int start(fn_child_process *child, const char *path, const char *cwd, char **args,
+                 char **env) {
     uv_stdio_container_t stdio[FN_STREAMS];
-    int err = make_pipes(program, stdio);
+    int err = make_pipes(child, stdio);
     uv_process_options_t options = {.exit_cb = on_exit_status,
                                     .file = path,
                                     .args = args,
@@ -181,55 +182,55 @@ static int start(fn_program *program, const char *path, const char *cwd, char **
                                     .stdio_count = FN_STREAMS,
                                     .stdio = stdio};
     if (err == 0) {
-        err = uv_spawn(&program->worker->loop, &program->process, &options);
-        program->process.data = program;
-        program->handles++; /* also when it fails, the handle is to be closed */
+        err = uv_spawn(&child->worker->loop, &child->process, &options);
+        child->process.data = child;
+        child->handles++; /* the handle has to be closed even if this failed */
     }
     if (err != 0) {
         for (int i = 0; i < FN_STREAMS; i++) {
-            fn_program_close_pipe(program, i);
+            fn_child_process_close_pipe(child, i);
         }
-        if (program->process.data != NULL) {
-            fn_program_close_handle((uv_handle_t *)&program->process);
+        if (child->process.data != NULL) {
+            fn_child_process_close_handle((uv_handle_t *)&child->process);
         }
     }
-    program->running = err == 0;
+    child->running = err == 0;
     return err;
 }
 
-static fn_program *new_program(fn_worker *worker, JSValueConst on_event) {
-    fn_program *program = calloc(1, sizeof(*program));
-    if (program == NULL) {
+static fn_child_process *new_child(fn_worker *worker, JSValueConst on_event) {
+    fn_child_process *child = calloc(1, sizeof(*child));
+    if (child == NULL) {
         return NULL;
     }
-    program->worker = worker;
-    program->async = fn_host_async_context(worker->ctx);
-    program->invocation = fn_invocation_ref(fn_async_invocation(worker, program->async));
-    program->on_event = JS_DupValue(worker->ctx, on_event);
-    program->next = worker->programs;
-    worker->programs = program;
-    worker->program_count++;
-    return program;
+    child->worker = worker;
+    child->async = fn_host_async_context(worker->ctx);
+    child->invocation = fn_invocation_ref(fn_async_invocation(worker, child->async));
+    child->on_event = JS_DupValue(worker->ctx, on_event);
+    child->next = worker->child_processes;
+    worker->child_processes = child;
+    worker->child_process_count++;
+    return child;
 }
 
 static JSValue launch(JSContext *ctx, const char *path, const char *cwd, char **args, char **env,
                       JSValueConst on_event) {
     fn_worker *worker = fn_worker_of(ctx);
-    JSValue object = JS_NewObjectProtoClass(ctx, JS_NULL, program_class);
+    JSValue object = JS_NewObjectProtoClass(ctx, JS_NULL, child_process_class);
     if (JS_IsException(object)) {
         return object;
     }
-    fn_program *program = new_program(worker, on_event);
-    if (program == NULL) {
+    fn_child_process *child = new_child(worker, on_event);
+    if (child == NULL) {
         JS_FreeValue(ctx, object);
         return JS_ThrowOutOfMemory(ctx);
     }
-    JS_SetOpaque(object, program);
-    int err = start(program, path, cwd, args, env);
+    JS_SetOpaque(object, child);
+    int err = start(child, path, cwd, args, env);
     if (err != 0) {
-        tell_no_more(program);
-        if (program->handles == 0) {
-            unlink_program(program);
+        stop_events(child);
+        if (child->handles == 0) {
+            unlink_child(child);
         }
         JS_FreeValue(ctx, object);
         return fn_throw_errno(ctx, err, "spawn", path);
@@ -248,18 +249,20 @@ static JSValue spawn(JSContext *ctx, JSValueConst this_value, int argc, JSValueC
     char **env = args == NULL ? NULL : fn_words_take(ctx, argv[2]);
     JSValue result = JS_EXCEPTION;
     if (env != NULL && (cwd != NULL || JS_IsUndefined(argv[3]))) {
-        fn_place program, folder = {.dir = -1};
+        fn_place program, directory = {.dir = -1};
         int err = fn_place_program(worker, file, env, &program);
-        int folder_err = cwd == NULL || err != 0 ? 0 : fn_place_find(worker, cwd, true, &folder);
-        if (worker->program_count >= MAX_PROGRAMS) {
+        int directory_err =
+            cwd == NULL || err != 0 ? 0 : fn_place_find(worker, cwd, true, &directory);
+        if (worker->child_process_count >= MAX_CHILD_PROCESSES) {
             err = UV_EAGAIN;
         }
-        result = err != 0          ? fn_throw_errno(ctx, err, "spawn", file)
-                 : folder_err != 0 ? fn_throw_errno(ctx, folder_err, "spawn", cwd)
-                                   : launch(ctx, program.real, cwd == NULL ? NULL : folder.real,
-                                            args, env, argv[4]);
+        result = err != 0 ? fn_throw_errno(ctx, err, "spawn", file)
+                 : directory_err != 0
+                     ? fn_throw_errno(ctx, directory_err, "spawn", cwd)
+                     : launch(ctx, program.real, cwd == NULL ? NULL : directory.real, args, env,
+                              argv[4]);
         fn_place_close(&program);
-        fn_place_close(&folder);
+        fn_place_close(&directory);
     }
     fn_words_free(env);
     fn_words_free(args);
@@ -268,14 +271,14 @@ static JSValue spawn(JSContext *ctx, JSValueConst this_value, int argc, JSValueC
     return result;
 }
 
-const JSCFunctionListEntry fn_program_functions[] = {
+const JSCFunctionListEntry fn_child_process_functions[] = {
     JS_CFUNC_DEF("spawn", 5, spawn),
-    JS_CFUNC_DEF("write", 2, fn_program_write),
-    JS_CFUNC_DEF("end", 1, fn_program_end_input),
-    JS_CFUNC_MAGIC_DEF("read", 2, fn_program_read, FN_PROGRAM_READ),
-    JS_CFUNC_MAGIC_DEF("pause", 2, fn_program_read, FN_PROGRAM_PAUSE),
-    JS_CFUNC_DEF("kill", 2, signal_program),
+    JS_CFUNC_DEF("write", 2, fn_child_process_write),
+    JS_CFUNC_DEF("end", 1, fn_child_process_end_input),
+    JS_CFUNC_MAGIC_DEF("read", 2, fn_child_process_read, FN_CHILD_PROCESS_READ),
+    JS_CFUNC_MAGIC_DEF("pause", 2, fn_child_process_read, FN_CHILD_PROCESS_PAUSE),
+    JS_CFUNC_DEF("kill", 2, signal_child),
     JS_CFUNC_DEF("pid", 1, pid_of),
 };
-const int fn_program_function_count =
-    sizeof(fn_program_functions) / sizeof(fn_program_functions[0]);
+const int fn_child_process_function_count =
+    sizeof(fn_child_process_functions) / sizeof(fn_child_process_functions[0]);

@@ -1,21 +1,21 @@
-/* What the files of `fn:process` know of each other. */
-#ifndef FN_PROGRAM_H
-#define FN_PROGRAM_H
+/* Declarations that the files of `fn:process` share. */
+#ifndef FN_CHILD_PROCESS_H
+#define FN_CHILD_PROCESS_H
 
 #include "node/node.h"
 
 #define FN_STREAMS 3
 
-struct fn_program {
-    fn_program *next;
+struct fn_child_process {
+    fn_child_process *next;
     fn_worker *worker;
     fn_invocation *invocation;
     uv_process_t process;
     uv_pipe_t pipes[FN_STREAMS];
-    unsigned handles; /* not closed yet */
+    unsigned handles; /* open handles */
     bool running;
     bool object_gone;
-    bool told_all; /* `async` and `on_event` are given up */
+    bool events_over; /* `async` and `on_event` were freed: no more events */
     unsigned open_outputs;
     JSValue async;
     JSValue on_event; /* (what, value, value) */
@@ -23,19 +23,23 @@ struct fn_program {
 
 /* child_process.c */
 
-/* NULL with a TypeError where it is none. */
-fn_program *fn_program_of(JSContext *ctx, JSValueConst value);
-/* Tells its listener; takes the values over. The listener may end the invocation. */
-void fn_program_tell(fn_program *program, const char *what, JSValue first, JSValue second);
-void fn_program_close_handle(uv_handle_t *handle);
-void fn_program_close_pipe(fn_program *program, int which);
+/* NULL with a TypeError if it is not a child process. */
+fn_child_process *fn_child_process_of(JSContext *ctx, JSValueConst value);
+/* Calls its listener with an event, and takes ownership of the values. The listener may end the
+ * invocation. */
+void fn_child_process_emit(fn_child_process *child, const char *what, JSValue first,
+                           JSValue second);
+void fn_child_process_close_handle(uv_handle_t *handle);
+void fn_child_process_close_pipe(fn_child_process *child, int which);
 
 /* child_process_streams.c */
 
-enum { FN_PROGRAM_READ, FN_PROGRAM_PAUSE };
-JSValue fn_program_read(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
-                        int how);
-JSValue fn_program_write(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv);
-JSValue fn_program_end_input(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv);
+enum { FN_CHILD_PROCESS_READ, FN_CHILD_PROCESS_PAUSE };
+JSValue fn_child_process_read(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
+                              int how);
+JSValue fn_child_process_write(JSContext *ctx, JSValueConst this_value, int argc,
+                               JSValueConst *argv);
+JSValue fn_child_process_end_input(JSContext *ctx, JSValueConst this_value, int argc,
+                                   JSValueConst *argv);
 
 #endif

@@ -1,4 +1,4 @@
-/* Which program a name means, and the words that it is started with. */
+/* Finds the program for a name, and reads its arguments and environment. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "node/files.h"
 
-#define MAX_WORDS 4096 /* of arguments, and of the environment */
+#define MAX_WORDS 4096 /* strings in the arguments, and in the environment */
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
 void fn_words_free(char **words) {
@@ -66,15 +66,15 @@ int fn_place_program(fn_worker *worker, const char *file, char **env, fn_place *
     if (strchr(file, '/') != NULL || *file == '\0') {
         return find_executable(worker, file, place);
     }
-    const char *folders = DEFAULT_PATH;
+    const char *directories = DEFAULT_PATH;
     for (size_t i = 0; env[i] != NULL; i++) {
-        folders = strncmp(env[i], "PATH=", 5) == 0 ? env[i] + 5 : folders;
+        directories = strncmp(env[i], "PATH=", 5) == 0 ? env[i] + 5 : directories;
     }
     int err = UV_ENOENT;
-    while (*folders != '\0') {
-        size_t len = strcspn(folders, ":");
+    while (*directories != '\0') {
+        size_t len = strcspn(directories, ":");
         char path[PATH_MAX];
-        int size = snprintf(path, sizeof(path), "%.*s/%s", (int)len, folders, file);
+        int size = snprintf(path, sizeof(path), "%.*s/%s", (int)len, directories, file);
         if (len > 0 && size > 0 && (size_t)size < sizeof(path)) {
             int found = find_executable(worker, path, place);
             if (found == 0) {
@@ -82,7 +82,7 @@ int fn_place_program(fn_worker *worker, const char *file, char **env, fn_place *
             }
             err = found == UV_EACCES ? found : err;
         }
-        folders += len + (folders[len] == ':');
+        directories += len + (directories[len] == ':');
     }
     return err;
 }

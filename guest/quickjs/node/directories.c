@@ -1,4 +1,4 @@
-/* `fn:fs`, what it does with the entries of folders. */
+/* `fn:fs`: the operations on directory entries. */
 #include "node/files.h"
 
 #include <dirent.h>
@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Of one folder: more would not fit into a worker's memory many times. */
+/* Entries of one directory: more would not fit into a worker's memory several times. */
 #define MAX_ENTRIES 100000
 
 static const char *kind_of(unsigned char type) {
@@ -17,11 +17,11 @@ static const char *kind_of(unsigned char type) {
 }
 
 /* [name, kind, name, kind, ...] */
-static JSValue list_entries(JSContext *ctx, DIR *folder, int *err) {
+static JSValue list_entries(JSContext *ctx, DIR *directory, int *err) {
     JSValue list = JS_NewArray(ctx);
     uint32_t count = 0;
     struct dirent *entry;
-    while (*err == 0 && !JS_IsException(list) && (errno = 0, entry = readdir(folder)) != NULL) {
+    while (*err == 0 && !JS_IsException(list) && (errno = 0, entry = readdir(directory)) != NULL) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
             continue;
         }
@@ -39,7 +39,7 @@ static JSValue list_entries(JSContext *ctx, DIR *folder, int *err) {
     return list;
 }
 
-JSValue fn_folder_list(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
+JSValue fn_directory_list(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
     const char *path = fn_path_argument(ctx, argv[0]);
@@ -47,20 +47,20 @@ JSValue fn_folder_list(JSContext *ctx, JSValueConst this_value, int argc, JSValu
         return JS_EXCEPTION;
     }
     fn_place place;
-    DIR *folder = NULL;
+    DIR *directory = NULL;
     int err = fn_place_find(fn_worker_of(ctx), path, true, &place);
     if (err == 0) {
         int fd = openat(place.dir, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        folder = fd < 0 ? NULL : fdopendir(fd);
-        err = folder == NULL ? -errno : 0;
-        if (folder == NULL && fd >= 0) {
+        directory = fd < 0 ? NULL : fdopendir(fd);
+        err = directory == NULL ? -errno : 0;
+        if (directory == NULL && fd >= 0) {
             close(fd);
         }
     }
     fn_place_close(&place);
-    JSValue list = err == 0 ? list_entries(ctx, folder, &err) : JS_UNDEFINED;
-    if (folder != NULL) {
-        closedir(folder);
+    JSValue list = err == 0 ? list_entries(ctx, directory, &err) : JS_UNDEFINED;
+    if (directory != NULL) {
+        closedir(directory);
     }
     if (err != 0 && !JS_IsException(list)) {
         JS_FreeValue(ctx, list);
@@ -72,7 +72,7 @@ JSValue fn_folder_list(JSContext *ctx, JSValueConst this_value, int argc, JSValu
 
 typedef int fn_entry_call(const fn_place *place, int mode);
 
-static int make_folder(const fn_place *place, int mode) {
+static int make_directory(const fn_place *place, int mode) {
     return mkdirat(place->dir, place->name, (mode_t)mode & 0777);
 }
 
@@ -81,12 +81,12 @@ static int unlink_entry(const fn_place *place, int mode) {
     return unlinkat(place->dir, place->name, 0);
 }
 
-static int remove_folder(const fn_place *place, int mode) {
+static int remove_directory(const fn_place *place, int mode) {
     (void)mode;
     return unlinkat(place->dir, place->name, AT_REMOVEDIR);
 }
 
-/* Finds the entry itself, be it a link, and does one thing to it. */
+/* Finds the entry itself, even if it is a link, and applies one operation to it. */
 static JSValue on_entry(JSContext *ctx, JSValueConst argument, const char *name,
                         fn_entry_call *call, int mode) {
     const char *path = fn_path_argument(ctx, argument);
@@ -104,12 +104,13 @@ static JSValue on_entry(JSContext *ctx, JSValueConst argument, const char *name,
     return result;
 }
 
-JSValue fn_folder_make(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
+JSValue fn_directory_make(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
     int32_t mode;
-    return JS_ToInt32(ctx, &mode, argv[1]) < 0 ? JS_EXCEPTION
-                                               : on_entry(ctx, argv[0], "mkdir", make_folder, mode);
+    return JS_ToInt32(ctx, &mode, argv[1]) < 0
+               ? JS_EXCEPTION
+               : on_entry(ctx, argv[0], "mkdir", make_directory, mode);
 }
 
 JSValue fn_entry_unlink(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
@@ -121,7 +122,7 @@ JSValue fn_entry_unlink(JSContext *ctx, JSValueConst this_value, int argc, JSVal
 JSValue fn_entry_rmdir(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
     (void)this_value;
     (void)argc;
-    return on_entry(ctx, argv[0], "rmdir", remove_folder, 0);
+    return on_entry(ctx, argv[0], "rmdir", remove_directory, 0);
 }
 
 JSValue fn_entry_rename(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {

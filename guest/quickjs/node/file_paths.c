@@ -1,7 +1,7 @@
-/* Where a path leads. It is walked name by name, each opened in the folder that was opened before
- * it and never through a link: what is reached is what the walk's own path says, whatever is
- * renamed meanwhile, and that path is what is compared with the allowed ones. The call that follows
- * names one entry of the folder reached, and follows no link either. No /proc is needed. */
+/* Resolves a path. It is walked name by name: each is opened relative to the directory opened
+ * before, and never through a link. So the result is what the walk's own path says, even if
+ * something is renamed meanwhile, and that path is compared with the allowed ones. The call that
+ * follows names one entry of the last directory, and follows no link either. No /proc is needed. */
 #include "node/files.h"
 
 #include <errno.h>
@@ -12,18 +12,18 @@
 #include <unistd.h>
 
 #define MAX_LINKS 40
-#define FOLDER (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define DIRECTORY (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 typedef struct {
     int dir;
     size_t len;          /* of `real`: "" is the root */
     char real[PATH_MAX]; /* of `dir` */
-    char rest[PATH_MAX]; /* not walked yet */
+    char rest[PATH_MAX]; /* the rest of the path */
     int links;
 } fn_walk;
 
 static int restart(fn_walk *walk) {
-    int fd = open("/", FOLDER);
+    int fd = open("/", DIRECTORY);
     if (fd < 0) {
         return -errno;
     }
@@ -49,8 +49,8 @@ static int descend(fn_walk *walk, const char *name, int fd) {
     return 0;
 }
 
-/* To the folder above, from the root down: an open folder's own `..` may have been moved, and then
- * lies elsewhere than the path says. */
+/* Goes to the parent directory, from the root down: the `..` of an open directory may have been
+ * moved away from what the path says. */
 static int ascend(fn_walk *walk) {
     char path[PATH_MAX];
     char *slash = strrchr(walk->real, '/');
@@ -63,13 +63,13 @@ static int ascend(fn_walk *walk) {
     char *save = NULL;
     for (char *name = strtok_r(path, "/", &save); err == 0 && name != NULL;
          name = strtok_r(NULL, "/", &save)) {
-        int fd = openat(walk->dir, name, FOLDER);
+        int fd = openat(walk->dir, name, DIRECTORY);
         err = fd < 0 ? -errno : descend(walk, name, fd);
     }
     return err;
 }
 
-/* Takes the next name off `rest`: 1, 0 where there is none, or a negative errno. */
+/* Removes the next name from `rest`: 1, 0 if there is none, or a negative errno. */
 static int next_name(fn_walk *walk, char name[NAME_MAX + 1], bool *last) {
     const char *start = walk->rest + strspn(walk->rest, "/");
     size_t len = strcspn(start, "/");
@@ -84,7 +84,7 @@ static int next_name(fn_walk *walk, char name[NAME_MAX + 1], bool *last) {
     return len > 0;
 }
 
-/* Puts where the link leads in front of what is left. */
+/* Puts the target of the link in front of the rest. */
 static int follow_link(fn_walk *walk, int link) {
     char target[PATH_MAX];
     if (++walk->links > MAX_LINKS) {
@@ -103,8 +103,8 @@ static int follow_link(fn_walk *walk, int link) {
     return target[0] == '/' ? restart(walk) : 0;
 }
 
-/* Notes where the walk is to get next, for the check, which a failed walk meets too: what lies
- * outside of the allowed paths is not even told to be there. */
+/* Records the next path for the check, which also runs for a failed walk: what lies outside of the
+ * allowed paths must not even be seen to exist. */
 static int note(const fn_walk *walk, const char *name, fn_place *place) {
     int len = snprintf(place->real, sizeof(place->real), "%s/%s", walk->real, name);
     if (len < 0 || (size_t)len >= sizeof(place->real)) {
@@ -114,13 +114,13 @@ static int note(const fn_walk *walk, const char *name, fn_place *place) {
     return 0;
 }
 
-/* One name further: 1 where the walk has arrived, 0, or a negative errno. */
+/* Walks one name further: 1 at the end, 0, or a negative errno. */
 static int step(fn_walk *walk, bool follow, fn_place *place) {
     char name[NAME_MAX + 1];
     bool last;
     int has = next_name(walk, name, &last);
     if (has <= 0) {
-        /* The root, or a path that ends in a slash or a dot: the folder itself. */
+        /* The root, or a path that ends in a slash or a dot: the directory itself. */
         place->exists = has == 0;
         memcpy(place->name, ".", 2);
         memcpy(place->real, walk->len > 0 ? walk->real : "/", walk->len > 0 ? walk->len + 1 : 2);
@@ -194,8 +194,8 @@ static bool lies_inside(const char *path, const char *root) {
     return strncmp(path, root, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
-/* Is it allowed: 1, 0, or a negative errno where the system does not let it be found out. An
- * allowed path may have links in it too; one that leads nowhere yet allows nothing. */
+/* Whether it is allowed: 1, 0, or a negative errno if the system refuses to say. An allowed path
+ * may contain links; one that leads nowhere allows nothing. */
 static int is_allowed(const fn_worker *worker, const char *path) {
     const fn_paths *paths = &worker->paths;
     int allowed = paths->count == 0;
@@ -212,7 +212,7 @@ static int is_allowed(const fn_worker *worker, const char *path) {
     return allowed;
 }
 
-/* Where the system has its programs: who may start any may start these. */
+/* The system's programs: a function that may start any program may start these. */
 static bool is_system_program(const char *path) {
     return lies_inside(path, "/usr") || lies_inside(path, "/bin") || lies_inside(path, "/sbin");
 }
@@ -224,7 +224,7 @@ static int find(fn_worker *worker, const char *path, bool follow, bool program, 
         return err;
     }
     if (allowed < 0 || err == -EMFILE || err == -ENFILE) {
-        return allowed < 0 ? allowed : err; /* says nothing of what is there */
+        return allowed < 0 ? allowed : err; /* does not reveal what exists */
     }
     return -EACCES;
 }

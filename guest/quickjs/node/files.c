@@ -1,6 +1,6 @@
-/* `fn:fs`, what it does with open files. Calls are made on the spot: a thread pool would need
- * threads, which a worker's filter does not allow, and a regular file never makes a call wait for
- * somebody else. A file is an object of a class of ours: a tenant never names a descriptor. */
+/* `fn:fs`: the operations on open files. Calls are synchronous: a thread pool would need threads,
+ * which a worker's filter does not allow, and a call on a regular file never waits for another
+ * process. A file is an object: a tenant never passes a descriptor. */
 #include "node/files.h"
 
 #include <errno.h>
@@ -30,13 +30,13 @@ const char *fn_path_argument(JSContext *ctx, JSValueConst value) {
     const char *path = JS_IsString(value) ? JS_ToCStringLen(ctx, &len, value) : NULL;
     if (path == NULL) {
         if (!JS_IsString(value)) {
-            JS_ThrowTypeError(ctx, "a path is a string");
+            JS_ThrowTypeError(ctx, "a path must be a string");
         }
         return NULL;
     }
     if (strlen(path) != len) {
         JS_FreeCString(ctx, path);
-        JS_ThrowTypeError(ctx, "a path has no null bytes");
+        JS_ThrowTypeError(ctx, "a path must not contain null bytes");
         return NULL;
     }
     return path;
@@ -77,7 +77,7 @@ static int fd_of(JSContext *ctx, JSValueConst value, const char *call) {
     return fd;
 }
 
-/* `r`, `w+`, `ax` and so on; -1 for what is none. */
+/* `r`, `w+`, `ax` and so on; -1 if it is invalid. */
 static int flags_of(const char *text) {
     int flags = 0;
     bool plus = strchr(text, '+') != NULL;
@@ -100,7 +100,7 @@ static int flags_of(const char *text) {
     return flags | (plus ? O_RDWR : O_WRONLY) | (exclusive ? O_EXCL : 0);
 }
 
-/* Only regular files: a pipe would keep the worker waiting, a device may do anything. */
+/* Only regular files: a pipe would block the worker, and a device may do anything. */
 static int open_regular(const fn_place *place, int flags, mode_t mode) {
     int fd = openat(place->dir, place->name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                     mode);
@@ -165,7 +165,7 @@ static JSValue close_file(JSContext *ctx, JSValueConst this_value, int argc, JSV
 
 enum { READ, WRITE };
 
-/* (file, bytes, position): how many bytes; a position below 0 is the file's own. */
+/* (file, bytes, position): the number of bytes; a negative position means the file's own. */
 static JSValue transfer(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
                         int which) {
     (void)this_value;
@@ -175,7 +175,7 @@ static JSValue transfer(JSContext *ctx, JSValueConst this_value, int argc, JSVal
     if (JS_ToInt64(ctx, &position, argv[2]) < 0) {
         return JS_EXCEPTION;
     }
-    /* Last, for what runs JS may close the file or shrink the buffer. */
+    /* Last, because JS that runs before may close the file or shrink the buffer. */
     size_t len;
     uint8_t *bytes = JS_GetUint8Array(ctx, &len, argv[1]);
     int fd = bytes == NULL && len != 0 ? -1 : fd_of(ctx, argv[0], call);
@@ -279,8 +279,8 @@ const JSCFunctionListEntry fn_file_functions[] = {
     JS_CFUNC_MAGIC_DEF("truncate", 2, change_file, TRUNCATE),
     JS_CFUNC_MAGIC_DEF("sync", 1, change_file, SYNC),
     JS_CFUNC_MAGIC_DEF("datasync", 1, change_file, DATASYNC),
-    JS_CFUNC_DEF("readdir", 1, fn_folder_list),
-    JS_CFUNC_DEF("mkdir", 2, fn_folder_make),
+    JS_CFUNC_DEF("readdir", 1, fn_directory_list),
+    JS_CFUNC_DEF("mkdir", 2, fn_directory_make),
     JS_CFUNC_DEF("unlink", 1, fn_entry_unlink),
     JS_CFUNC_DEF("rmdir", 1, fn_entry_rmdir),
     JS_CFUNC_DEF("rename", 2, fn_entry_rename),

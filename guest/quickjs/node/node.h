@@ -1,5 +1,5 @@
-/* What the node room offers: the modules `fn:...` that a bundle can import, which the sources of
- * node:* modules in guest/node use. */
+/* The modules `fn:...` that a bundle can import; the sources of node:* modules in guest/node use
+ * them. */
 #ifndef FN_NODE_H
 #define FN_NODE_H
 
@@ -11,15 +11,15 @@ extern const JSCFunctionListEntry fn_file_functions[];
 extern const int fn_file_function_count;
 
 /* child_process.c: fn:process */
-int fn_programs_init(fn_worker *worker);
-/* Ends what the invocation started (NULL: what any did), with all that its programs started in
- * turn. Nothing of them is told any more. */
-void fn_programs_end(fn_worker *worker, const fn_invocation *invocation);
-extern const JSCFunctionListEntry fn_program_functions[];
-extern const int fn_program_function_count;
+int fn_child_processes_init(fn_worker *worker);
+/* Ends the processes that the invocation started (NULL: all invocations), and their descendants. No
+ * more events are emitted for them. */
+void fn_child_processes_end(fn_worker *worker, const fn_invocation *invocation);
+extern const JSCFunctionListEntry fn_child_process_functions[];
+extern const int fn_child_process_function_count;
 
-/* bundle_imports.c: the modules `fn:...`, all that a bundle can import. They take over when the
+/* bundle_imports.c: the modules `fn:...`, the only ones that a bundle can import. Called when the
  * built-ins have loaded each other. */
-void fn_natives_init(fn_worker *worker);
+void fn_bundle_imports_init(fn_worker *worker);
 
 #endif

@@ -1,5 +1,5 @@
-/* Compiles the Web APIs' JS modules to bytecode at build time and prints them as one C file.
- * Runs on the build machine, made from the same engine sources as the worker it feeds. */
+/* Compiles the Web APIs' JS modules to bytecode at build time and prints them as one C file. It
+ * runs on the build machine, and is built from the same engine sources as the worker. */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -9,14 +9,15 @@
 #include <string.h>
 #include "quickjs.h"
 
-/* Bytecode holds native words: both sides must be 64-bit little endian. */
-_Static_assert(sizeof(void *) == 8, "the build machine must be a 64-bit one");
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "and little endian");
+/* Bytecode contains native words: both machines must be 64-bit little endian. */
+_Static_assert(sizeof(void *) == 8, "the build machine must be 64-bit");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "the build machine must be little endian");
 
 typedef struct {
     const char *path;
-    const char *name; /* its path from the folder of the Web APIs: what other modules import */
-    char id[64];      /* the same as a C identifier */
+    const char *name; /* its path below the Web APIs' directory: what other modules import */
+    char id[64];      /* the name as a C identifier */
 } module_file;
 
 typedef struct {
@@ -34,7 +35,7 @@ static _Noreturn void fail(const char *format, ...) {
     exit(1);
 }
 
-/* The whole file, ended by a NUL that `len` does not count: JS_Eval wants it. */
+/* The whole file, followed by a NUL that `len` does not count: JS_Eval needs it. */
 static char *read_file(const char *path, size_t *len) {
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
@@ -52,7 +53,7 @@ static char *read_file(const char *path, size_t *len) {
         fail("out of memory");
     }
     if (fread(text, 1, (size_t)size, file) != (size_t)size) {
-        fail("%s: cannot be read whole", path);
+        fail("%s: cannot read the whole file", path);
     }
     fclose(file);
     text[size] = '\0';
@@ -86,7 +87,7 @@ static int init_nothing(JSContext *ctx, JSModuleDef *module) {
     return 0;
 }
 
-/* The engine asks for what a module imports as soon as it is compiled. Names that begin with `fn:`
+/* The engine loads the imports of a module as soon as it is compiled. Names that begin with `fn:`
  * are modules that the worker makes in C: here they only have to exist. */
 static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
     const module_list *list = opaque;
@@ -97,7 +98,7 @@ static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
         if (strcmp(list->files[i].name, name) == 0) {
             JSValue module = compile(ctx, &list->files[i]);
             JSModuleDef *def = JS_VALUE_GET_PTR(module);
-            JS_FreeValue(ctx, module); /* the context's module list holds it on */
+            JS_FreeValue(ctx, module); /* the context's module list keeps a reference */
             return def;
         }
     }
@@ -114,7 +115,7 @@ static void print_array(FILE *out, const module_file *file, const uint8_t *bytes
 }
 
 static void print_module(FILE *out, const module_list *list, const module_file *file, int flags) {
-    /* A context for each, so that none finds another's half-resolved modules. */
+    /* A context for each module, so that none finds another's half-resolved modules. */
     JSRuntime *rt = JS_NewRuntime();
     JSContext *ctx = rt ? JS_NewContext(rt) : NULL;
     if (ctx == NULL) {
@@ -160,7 +161,7 @@ static void name_file(module_file *file, const char *name, const char *path) {
     file->name = name;
     size_t len = strlen(file->name);
     if (len < 4 || len >= sizeof file->id || strcmp(file->name + len - 3, ".js") != 0) {
-        fail("%s: want a name of 4 to %zu bytes that ends in .js", path, sizeof file->id - 1);
+        fail("%s: the name must have 4 to %zu bytes and end in .js", path, sizeof file->id - 1);
     }
     for (size_t i = 0; i <= len; i++) {
         char c = file->name[i];
@@ -187,17 +188,16 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < list.count; i++) {
         name_file(&list.files[i], argv[2 * i + 3], argv[2 * i + 4]);
     }
-    fputs(
-        "/* Made by guest/quickjs/tools/bytecode.c from guest/quickjs/web. Not to be edited. */\n\n"
-        "#include <string.h>\n#include \"tools/builtins.h\"\n",
-        out);
+    fputs("/* Made by guest/quickjs/tools/bytecode.c from guest/quickjs/web. Do not edit. */\n\n"
+          "#include <string.h>\n#include \"tools/builtins.h\"\n",
+          out);
     for (size_t i = 0; i < list.count; i++) {
         print_module(out, &list, &list.files[i], flags);
     }
     print_table(out, &list);
     free(list.files);
     if (fflush(out) != 0 || ferror(out) || fclose(out) != 0) {
-        fail("%s: cannot be written", argv[2]);
+        fail("%s: cannot write the file", argv[2]);
     }
     return 0;
 }

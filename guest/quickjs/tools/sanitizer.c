@@ -1,4 +1,4 @@
-/* The sanitized build's options. A worker starts with an empty environment, so they cannot be
+/* The options of the sanitized build. A worker starts with an empty environment, so they cannot be
  * variables. */
 
 const char *__asan_default_options(void);

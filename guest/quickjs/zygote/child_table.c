@@ -1,4 +1,4 @@
-/* The template's children. */
+/* The zygote's children. */
 #include "zygote/child_table.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include "uv.h"
 
-/* Until the host says otherwise: enough to load a bundle. */
+/* Until the host sets another limit: enough to load a bundle. */
 #define FIRST_CPU_NS 10000000000u
 #define MAX_CPU_MS ((uint64_t)1 << 40)
 
@@ -42,7 +42,8 @@ fn_child *fn_children_find(fn_children *children, uint64_t worker) {
     return NULL;
 }
 
-/* The process's CPU clock, as pid_clock of clock_getcpuclockid(3) names it; 0 where it is gone. */
+/* The CPU clock of the process, with the id that clock_getcpuclockid(3) would return; 0 if the
+ * process is gone. */
 static uint64_t cpu_ns(pid_t pid) {
     struct timespec time;
     clockid_t clock = (clockid_t)((-(unsigned)pid - 1) * 8u + 2u);
@@ -96,8 +97,8 @@ int fn_children_reap(fn_children *children, pid_t pid, char *line, size_t size) 
             return len;
         }
     }
-    /* A spare; or, as the template is init of a pid namespace, an orphan that is nobody's worker.
-     */
+    /* A prefork spare; or, as the zygote is init of a pid namespace, an orphan that is not a
+     * worker. */
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* The template's children: who they are, what CPU they may still use, how they ended. */
+/* The zygote's children: their pids, their CPU limits, and how they ended. */
 #ifndef FN_CHILDREN_H
 #define FN_CHILDREN_H
 
@@ -12,9 +12,9 @@
 typedef struct {
     uint64_t worker;
     pid_t pid;
-    uint64_t cpu_limit_ns; /* of its process clock */
+    uint64_t cpu_limit_ns; /* on the CPU clock of the process */
     bool killed_for_cpu;
-    bool told; /* the host knows its pid */
+    bool reported; /* its pid was reported to the host */
 } fn_child;
 
 typedef struct {
@@ -23,16 +23,16 @@ typedef struct {
     size_t capacity;
 } fn_children;
 
-/* Room for so many more, so that after a fork nothing can fail. 0 or UV_ENOMEM. */
+/* Reserves room for `more` children, so that nothing can fail after a fork. 0 or UV_ENOMEM. */
 int fn_children_reserve(fn_children *children, size_t more);
 void fn_children_add(fn_children *children, uint64_t worker, pid_t pid);
-/* NULL where it has ended. */
+/* NULL if it has ended. */
 fn_child *fn_children_find(fn_children *children, uint64_t worker);
-/* From now on it may burn so much more; the limit before is void. */
+/* Lets it use `cpu_ms` more from now on, in place of the earlier limit. */
 void fn_children_limit(fn_child *child, uint64_t cpu_ms);
 void fn_children_watch(fn_children *children);
-/* Collects one that ended, and describes it in `line`. The line's length; 0 for one that was not
- * added. */
+/* Reaps a child that ended, and describes it in `line`. Returns the line's length, or 0 for a
+ * process that was not added. */
 int fn_children_reap(fn_children *children, pid_t pid, char *line, size_t size);
 void fn_children_kill_all(const fn_children *children);
 

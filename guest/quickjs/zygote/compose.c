@@ -1,5 +1,5 @@
-/* Puts the worker together: which room implements what another one below it calls, and the order
- * in which the rooms are made. */
+/* Assembles the worker: which directory implements the hooks of the one below it, and in which
+ * order they are initialized. */
 #include "invocation/invocation.h"
 #include "node/node.h"
 #include "web/web.h"
@@ -10,8 +10,8 @@ static const fn_core_hooks core_hooks = {
     .jobs_ran = fn_jobs_ran,
     .uncaught = fn_report_uncaught,
     .out_of_memory = fn_invocation_out_of_memory,
-    .seal_imports = fn_natives_init,
-    .end_processes = fn_programs_end,
+    .seal_imports = fn_bundle_imports_init,
+    .end_processes = fn_child_processes_end,
 };
 
 static const fn_web_host web_host = {
@@ -31,7 +31,7 @@ int fn_worker_init(fn_worker *worker) {
     }
     fn_rejections_init(worker);
     if (fn_context_init(worker) != 0 || fn_files_init(worker) != 0 ||
-        fn_programs_init(worker) != 0) {
+        fn_child_processes_init(worker) != 0) {
         return UV_ENOMEM;
     }
     return fn_web_init(worker->ctx, &web_host);

@@ -12,11 +12,11 @@
 #define FN_VERSION "development"
 #endif
 
-/* All tenants' processes are of one user. Without this each could read and write another's memory
+/* All tenants' processes run as one user. Without this, each could read and write another's memory
  * through /proc, or trace it. The workers inherit it. */
-static void close_to_others(void) {
+static void forbid_tracing(void) {
 #ifndef FN_SANITIZE
-    /* The leak check at a sanitized worker's end is a tracer itself. */
+    /* The leak check at the end of a sanitized worker is a tracer itself. */
     if (prctl(PR_SET_DUMPABLE, 0) != 0) {
         perror("quickjs-worker: prctl");
         exit(1);
@@ -24,12 +24,11 @@ static void close_to_others(void) {
 #endif
 }
 
-/* The system calls that each kind of worker may make, for people and for a test that counts them.
- */
+/* Prints the system calls that a kind of worker may make, for people and for a test. */
 static int print_calls(const char *kind) {
     const fn_filter *filter = fn_filter_named(kind);
     if (filter == NULL) {
-        fprintf(stderr, "quickjs-worker: there is no filter '%s'\n", kind);
+        fprintf(stderr, "quickjs-worker: unknown filter '%s'\n", kind);
         return 2;
     }
     for (size_t i = 0; i < FN_MAX_TABLES && filter->tables[i] != NULL; i++) {
@@ -54,20 +53,20 @@ int main(int argc, char **argv) {
     }
     fn_grants grants = {0};
     bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
-    bool template = argc > 1 && strcmp(argv[1], "--template") == 0;
-    if ((!single && !template) || !fn_grants_read(&grants, argv + 2)) {
+    bool zygote = argc > 1 && strcmp(argv[1], "--template") == 0;
+    if ((!single && !zygote) || !fn_grants_read(&grants, argv + 2)) {
         fputs("usage: quickjs-worker --template | --worker [--any-file] [--network]\n"
               "                      [--read PATH] [--write PATH] [--program PATH]...\n"
               "       quickjs-worker --version | --system-calls KIND\n"
-              "It is started by functions-launcher: a template with a channel at 3 and a listener\n"
-              "at 4, from which it forks workers; a worker with its channel at 3.\n",
+              "functions-launcher starts it: a zygote, with a channel at descriptor 3 and a\n"
+              "listener at 4, which forks workers; or one worker, with its channel at 3.\n",
               stderr);
         return 2;
     }
-    close_to_others();
-    clearenv(); /* libuv and the C library look at variables; nothing here is to be set by one */
+    forbid_tracing();
+    clearenv(); /* libuv and the C library read variables; none may have an effect */
     if (single) {
         fn_worker_run(&worker, &grants);
     }
-    fn_template_run(&worker, &grants);
+    fn_zygote_run(&worker, &grants);
 }

@@ -1,5 +1,6 @@
-/* Loads a bundle of our own and lets it answer a request, before there is a connection: the pages
- * that every start writes are the worker's own then, and a cold start does not wait for them. */
+/* Loads a built-in bundle and has it handle a request before there is a connection. The pages that
+ * every start writes are then private to the worker already, and a cold start does not wait for
+ * them. */
 #include "zygote/zygote.h"
 
 #include "core/check.h"
@@ -7,9 +8,9 @@
 
 #define HEADER "accept"
 
-/* What most handlers do, without being one of the benchmark's: headers, a URL, strings, an object,
- * an await, JSON as text. Whatever it touches becomes private memory of every worker, so it is
- * small. */
+/* Does what most handlers do, without resembling the benchmark's handlers: headers, a URL, strings,
+ * an object, an await, JSON as text. Everything that it touches becomes private memory of every
+ * worker, so it is small. */
 static const char source[] =
     "const kinds = { text: 1, list: [2, 'b'] };\n"
     "export default async function handler(request) {\n"
@@ -44,7 +45,7 @@ static JSValue make_request(JSContext *ctx) {
     return fn_web_request_new(ctx, &init);
 }
 
-void fn_rehearse(fn_worker *worker) {
+void fn_warm_up(fn_worker *worker) {
     JSContext *ctx = worker->ctx;
     JSValue handler = load(worker);
     JSValue request = make_request(ctx);
@@ -52,12 +53,12 @@ void fn_rehearse(fn_worker *worker) {
     JSValue promise = JS_Call(ctx, handler, JS_UNDEFINED, 1, args);
     JSContext *job_ctx;
     while (JS_ExecutePendingJob(worker->rt, &job_ctx) > 0) {
-        /* what the handler awaits */
+        /* runs what the handler awaits */
     }
     JSValue response = JS_PromiseResult(ctx, promise);
     fn_response_view view;
     const char *why = NULL;
-    /* Ours, so that anything else is a bug of ours. */
+    /* The handler is fixed, so a failure is a bug of the worker. */
     FN_CHECK(fn_web_response_read(ctx, response, &view, &why) == 0);
     JS_FreeValue(ctx, view.body.hold);
     JS_FreeValue(ctx, view.body.stream_source);

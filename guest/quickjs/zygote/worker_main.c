@@ -1,9 +1,10 @@
-/* The start of a worker: first what the host alone wrote, then the limits and the sandbox, and only
- * then the tenant's bytes. */
+/* The start of a worker: it reads what the host alone wrote, applies the limits and the sandbox,
+ * and only then reads bytes from the tenant. */
 #include "zygote/zygote.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +14,18 @@
 #include "invocation/invocation.h"
 #include "web/performance/clock.h"
 
-#define START_MS 5000       /* from the first to the last byte of the start line */
-#define SILENCE_MS 5000     /* between two parts of what follows it */
-#define STRICT_CLOCK_US 100 /* what other tenants' work does to caches shows in finer steps */
+#define START_MS 5000   /* from the first to the last byte of the start line */
+#define SILENCE_MS 5000 /* between two parts of what follows it */
+#define STRICT_CLOCK_US                                                                            \
+    100 /* coarser than the cache effects of other tenants' work, which finer steps would show */
 
-/* Reads once, waiting at most until then. 0 at the end of the stream; exits where nothing comes. */
+_Noreturn void fn_worker_refused(const char *what, int err) {
+    fprintf(stderr, "quickjs-worker: %s: %s\n", what, uv_strerror(err));
+    _exit(FN_EXIT_FAILED);
+}
+
+/* Reads once, and waits at most until `until_ns`. Returns 0 at end of file; exits if nothing
+ * arrives. */
 static size_t read_some(uint8_t *buffer, size_t len, uint64_t until_ns) {
     for (;;) {
         uint64_t now = fn_wall_ns();
@@ -43,9 +51,9 @@ static uint64_t after_ms(uint64_t ms) {
 static uint64_t get_limit(yyjson_val *limits, const char *key) {
     yyjson_val *value = yyjson_obj_get(limits, key);
     if (!yyjson_is_uint(value)) {
-        fn_worker_breach(key);
+        fn_worker_breach("a limit of the start message is missing or invalid");
     }
-    /* Far beyond any sense, and no product or sum of it overflows. */
+    /* Far above any sensible limit, and low enough that no product or sum of it overflows. */
     uint64_t most = (uint64_t)1 << 40;
     return yyjson_get_uint(value) < most ? yyjson_get_uint(value) : most;
 }
@@ -55,7 +63,7 @@ static void take_paths(fn_worker *worker, yyjson_val *list) {
     yyjson_val *path;
     yyjson_arr_foreach(list, i, count, path) {
         if (!yyjson_is_str(path)) {
-            fn_worker_breach("an allowed path");
+            fn_worker_breach("an allowed path is not a string");
         }
         if (fn_paths_add(&worker->paths, yyjson_get_str(path)) != 0) {
             _exit(FN_EXIT_FAILED);
@@ -63,7 +71,7 @@ static void take_paths(fn_worker *worker, yyjson_val *list) {
     }
 }
 
-/* The start line into worker->limits; returns how many bytes follow it. */
+/* Parses the start line into worker->limits; returns the number of bytes that follow it. */
 static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
     yyjson_doc *doc = yyjson_read((const char *)line, len, 0);
     yyjson_val *root = yyjson_doc_get_root(doc);
@@ -73,7 +81,7 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
     if (!yyjson_equals_str(yyjson_obj_get(root, "type"), "start") ||
         yyjson_get_uint(yyjson_obj_get(root, "protocol")) != FN_PROTOCOL_VERSION || bytes == 0 ||
         bytes > FN_MAX_START_BYTES || !yyjson_is_obj(capabilities)) {
-        fn_worker_breach("the first message is no start");
+        fn_worker_breach("the first message is not a valid start");
     }
     worker->limits = (fn_limits){
         .memory_bytes = get_limit(limits, "memory_bytes"),
@@ -90,7 +98,7 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
     return (size_t)bytes;
 }
 
-/* The host keeps connections ahead of need: when a function will want this worker, nobody knows. */
+/* Waits without a limit: the host opens connections before a function needs a worker. */
 static void await_start(void) {
     struct pollfd readable = {.fd = FN_CHANNEL_FD, .events = POLLIN};
     while (poll(&readable, 1, -1) < 0) {
@@ -100,7 +108,7 @@ static void await_start(void) {
     }
 }
 
-/* Reads the start line and what came with it into `in`; returns how long the line is. */
+/* Reads the start line, and what arrived with it, into `in`; returns the length of the line. */
 static size_t read_start_line(fn_buffer *in) {
     uint64_t until = after_ms(START_MS);
     for (;;) {
@@ -120,7 +128,8 @@ static size_t read_start_line(fn_buffer *in) {
     }
 }
 
-/* The bytes of the start message, with a zero behind; what came after them goes to the channel. */
+/* Returns the payload of the start message, followed by a NUL byte; bytes after it are given to the
+ * channel. */
 static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
     char *payload = bytes < worker->limits.memory_bytes ? malloc(bytes + 1) : NULL;
     if (payload == NULL) {
@@ -143,7 +152,7 @@ static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
     return payload;
 }
 
-/* The line in front of the bundle: who the function is. Returns its handler's name. */
+/* Reads the line before the bundle: the function's details. Returns the name of its handler. */
 static const char *take_details(fn_worker *worker, const char *json, size_t len) {
     JSContext *ctx = worker->ctx;
     JSValue details = JS_ParseJSON(ctx, json, len, "<start>");
@@ -155,22 +164,22 @@ static const char *take_details(fn_worker *worker, const char *json, size_t len)
     if (!JS_IsString(worker->function_name) || !JS_IsString(worker->version) ||
         !JS_IsString(worker->project) || !JS_IsObject(worker->env) || !JS_IsString(handler) ||
         JS_FreezeObject(ctx, worker->env) < 0) {
-        fn_worker_breach("the details of the start");
+        fn_worker_breach("the details of the start message are invalid");
     }
     const char *name = JS_ToCString(ctx, handler);
     JS_FreeValue(ctx, handler);
     JS_FreeValue(ctx, details);
     if (name == NULL) {
-        fn_worker_breach("the handler's name");
+        fn_worker_breach("the name of the handler is invalid");
     }
     return name;
 }
 
-/* Takes over `payload`. */
+/* Takes ownership of `payload`. */
 static void load(fn_worker *worker, char *payload, size_t len) {
     char *newline = memchr(payload, '\n', len);
     if (newline == NULL) {
-        fn_worker_breach("a start without details");
+        fn_worker_breach("a start message without details");
     }
     *newline = '\0';
     const char *handler = take_details(worker, payload, (size_t)(newline - payload));
@@ -195,27 +204,27 @@ static void say_ready(fn_worker *worker, uint64_t started_ns) {
 _Noreturn void fn_worker_live(fn_worker *worker) {
     int err = fn_loop_attach(worker, FN_CHANNEL_FD);
     if (err != 0) {
-        fn_worker_refused("cannot make its loop", err);
+        fn_worker_refused("cannot create the event loop of a worker", err);
     }
     await_start();
     fn_buffer in = {0};
     size_t line_len = read_start_line(&in);
     uint64_t started = fn_wall_ns();
-    uv_update_time(&worker->loop); /* timers count from then, not from when the loop was made */
+    uv_update_time(&worker->loop); /* timers count from now, not from the creation of the loop */
     size_t bytes = parse_start(worker, in.data, line_len);
     fn_buffer_drop(&in, line_len + 1);
     err = fn_limits_apply(worker);
     if (err != 0) {
-        fn_worker_refused("cannot set its limits", err);
+        fn_worker_refused("cannot set the resource limits of a worker", err);
     }
     err = fn_worker_after_fork(worker);
     err = err != 0 ? err : fn_budget_start_ticks(worker);
     if (err != 0) {
-        fn_worker_refused("cannot make the engine its own", err);
+        fn_worker_refused("cannot initialize the engine after the fork", err);
     }
-    err = fn_closing_close(worker);
+    err = fn_lockdown_apply(worker);
     if (err != 0) {
-        fn_worker_refused("cannot close its sandbox", err);
+        fn_worker_refused("cannot apply Landlock or seccomp", err);
     }
     if (!worker->limits.allow_filesystem && !worker->limits.allow_child_process) {
         fn_web_coarsen_clock(STRICT_CLOCK_US);
@@ -229,5 +238,24 @@ _Noreturn void fn_worker_live(fn_worker *worker) {
     load(worker, payload, bytes);
     say_ready(worker, started);
     fn_loop_run(worker, started);
-    fn_worker_exit(worker, 0, true); /* the loop ends only with the channel */
+    fn_worker_exit(worker, 0, true); /* the loop runs until the channel closes */
+}
+
+_Noreturn void fn_worker_run(fn_worker *worker, const fn_grants *grants) {
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    int err = fn_lockdown_prepare(worker, grants);
+    err = err != 0 ? err : fn_worker_init(worker);
+    if (err != 0) {
+        fn_worker_refused("cannot create the engine", err);
+    }
+    fn_engine_seal(worker);
+    worker->zygote_bytes = fn_limits_address_space();
+    JS_UpdateStackTop(worker->rt);
+    err = fn_loop_init(worker);
+    if (err != 0) {
+        fn_worker_refused("cannot create the event loop of a worker", err);
+    }
+    worker->number = 1;
+    fn_worker_live(worker);
 }

@@ -89,7 +89,7 @@ export function launcherMissing(cause: unknown): FunctionError {
  */
 export function launchFailure(what: string, errno: string): FunctionError {
   const message =
-    what === 'foreign link'
+    what === 'untrusted link'
       ? 'The sandbox could not be set up: a symbolic link in an allowed path belongs to the user of the workers, so a function may have made it, and it is not followed. Remove the link, or make another user its owner. The log names it.'
       : `The sandbox could not be set up: ${what} (${errno}). Run 'functions doctor' to see which layers this machine has.`
   return new FunctionError('SANDBOX_UNAVAILABLE', message)

@@ -1,4 +1,4 @@
-/* Attempts that are one system call each. Their arguments do no harm where the call is allowed. */
+/* Attempts of one system call each. Their arguments do no harm if the call is allowed. */
 #include "evil.h"
 
 #include <fcntl.h>
@@ -55,7 +55,7 @@ const evil_call evil_calls[] = {
     {"raise-core", SYS_prlimit64, {0, RLIMIT_CORE, TEXT(&raised), 0}},
     {"realtime", SYS_sched_setscheduler, {0, SCHED_FIFO, TEXT(room)}},
     {"priority", SYS_setpriority, {PRIO_PROCESS, 0, (uintptr_t)-20}},
-    /* Others' memory, signals, descriptors. */
+    /* Memory, signals and descriptors of other processes. */
     {"ptrace-parent", SYS_ptrace, {0x4206, 1, 0, 0}},
     {"ptrace-me", SYS_ptrace, {0, 0, 0, 0}},
     {"process_vm_readv", SYS_process_vm_readv, {1, TEXT(room), 1, TEXT(room), 1, 0}},
@@ -67,13 +67,13 @@ const evil_call evil_calls[] = {
     {"tkill-init", SYS_tkill, {1, SIGKILL}},
     {"tgkill-init", SYS_tgkill, {1, 1, SIGKILL}},
     {"process_madvise", SYS_process_madvise, {0, 0, 0, 0, 0}},
-    /* Code out of data. */
+    /* Executable memory from data. */
     {"mmap-exec", SYS_mmap, {0, 4096, EXECUTABLE, ANONYMOUS, (uintptr_t)-1, 0}},
     {"mprotect-exec", SYS_mprotect, {TEXT(room), 4096, EXECUTABLE}},
     {"pkey_mprotect", SYS_pkey_mprotect, {TEXT(room), 4096, EXECUTABLE, (uintptr_t)-1}},
     {"personality", SYS_personality, {0x0400000}},
     {"memfd_create", SYS_memfd_create, {TEXT("code"), 0}},
-    /* The kernel's widest doors. */
+    /* The kernel's largest attack surfaces. */
     {"io_uring_setup", SYS_io_uring_setup, {8, TEXT(room)}},
     {"io_uring_enter", SYS_io_uring_enter, {0, 1, 0, 0, 0, 0}},
     {"io_uring_register", SYS_io_uring_register, {0, 0, 0, 0}},
@@ -97,7 +97,7 @@ const evil_call evil_calls[] = {
     {"open_by_handle_at", SYS_open_by_handle_at, {AT_FDCWD, TEXT(room), 0}},
     {"name_to_handle_at", SYS_name_to_handle_at, {AT_FDCWD, TEXT("/"), TEXT(room), TEXT(room), 0}},
     {"fanotify_init", SYS_fanotify_init, {0, 0}},
-    /* What could be shared with other tenants. */
+    /* Objects that could be shared with other tenants. */
     {"shmget", SYS_shmget, {1234, 4096, 01666}},
     {"msgget", SYS_msgget, {1234, 01666}},
     {"semget", SYS_semget, {1234, 1, 01666}},
@@ -108,7 +108,7 @@ const evil_call evil_calls[] = {
     {"raw-socket", SYS_socket, {AF_INET, SOCK_RAW, 1}},
     {"alg-socket", SYS_socket, {38, SOCK_SEQPACKET, 0}},
     {"bluetooth-socket", SYS_socket, {31, SOCK_RAW, 1}},
-    /* Numbers that no table has. */
+    /* Numbers that are in no table. */
     {"no-such-call", 1000, {0}},
     {"negative-call", -1, {0}},
 #ifdef __x86_64__

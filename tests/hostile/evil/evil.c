@@ -1,5 +1,6 @@
-/* Takes the place of the loading of a bundle: finds the attempt of that name, runs it, tells of it.
- * A bundle that names none is loaded as the product does it: a neighbour beside the attackers. */
+/* Replaces the loading of a bundle: finds the attempt that the bundle names, runs it and reports
+ * its result. A bundle that names none is loaded as in the product: a neighbour of the attackers.
+ */
 #include "evil.h"
 
 #include <errno.h>
@@ -72,11 +73,11 @@ static bool run_named(const evil_named *list, size_t count, const char *name,
     return false;
 }
 
-/* The product's own, by the name that the build gives it. */
-void fn_bundle_load_of_the_product(fn_worker *worker, const char *handler, char *payload,
-                                   const char *source, size_t len);
+/* The product's function, by the name that the build gives it. */
+void fn_bundle_load_original(fn_worker *worker, const char *handler, char *payload,
+                             const char *source, size_t len);
 
-/* The attempt that a bundle names: its whole text, or what stands behind the mark in a module. */
+/* The attempt that a bundle names: its whole text, or the text after the mark in a module. */
 static bool read_name(char *name, size_t room, const char *source, size_t len) {
     static const char mark[] = "attempt: ";
     const char *at = memmem(source, len, mark, sizeof(mark) - 1);
@@ -93,7 +94,7 @@ void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const
                     size_t len) {
     static char name[4096];
     if (!read_name(name, sizeof(name), source, len)) {
-        fn_bundle_load_of_the_product(worker, handler, payload, source, len);
+        fn_bundle_load_original(worker, handler, payload, source, len);
         return;
     }
     free(payload);
@@ -103,7 +104,7 @@ void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const
     }
     if (!run_call(name) && !run_named(evil_reaches, evil_reach_count, name, argument) &&
         !run_named(evil_protocols, evil_protocol_count, name, argument)) {
-        evil_say("there is no attempt %s", name);
+        evil_say("unknown attempt %s", name);
     }
 }
 
@@ -111,14 +112,14 @@ int main(int argc, char **argv) {
     static fn_worker worker;
     static char *nothing[] = {NULL};
     fn_grants grants = {0};
-    bool template = argc > 1 && strcmp(argv[1], "--template") == 0;
+    bool zygote = argc > 1 && strcmp(argv[1], "--template") == 0;
     bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
-    /* Any other command line is Bun's: there the launcher has closed all layers. */
-    if (!fn_grants_read(&grants, template || single ? argv + 2 : nothing)) {
+    /* Any other command line is Bun's: there the launcher has applied all layers. */
+    if (!fn_grants_read(&grants, zygote || single ? argv + 2 : nothing)) {
         return 2;
     }
-    if (template) {
-        fn_template_run(&worker, &grants);
+    if (zygote) {
+        fn_zygote_run(&worker, &grants);
     }
     fn_worker_run(&worker, &grants);
 }

@@ -1,6 +1,5 @@
-/* The evil worker: the product's own worker, but where it would load a bundle it does what an
- * attacker would who runs native code in there. Each attempt has a name, which stands in the
- * bundle's place. */
+/* The evil worker: the product's worker, but in place of loading a bundle it does what an attacker
+ * with native code would do. Each attempt has a name, which the bundle contains. */
 #ifndef EVIL_H
 #define EVIL_H
 
@@ -9,7 +8,7 @@
 
 #define CHANNEL 3
 
-/* What came of it: at least 0, or a negative errno. */
+/* The result: at least 0, or a negative errno. */
 typedef long (*evil_attempt)(const char *argument);
 
 typedef struct {
@@ -31,9 +30,9 @@ extern const size_t evil_reach_count;
 extern const evil_named evil_protocols[];
 extern const size_t evil_protocol_count;
 
-/* Tells the host, as a line of the tenant's log. */
+/* Sends a log message to the host. */
 void evil_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Writes all of it to the channel, waiting for room. */
+/* Writes all bytes to the channel, and waits for room. */
 void evil_write(const char *bytes, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
-/* inject PID CALL [ARGUMENT]...: makes a live process call the kernel, by ptrace from outside. It
- * prints what the kernel answered, or how the process died of it. */
+/* inject PID CALL [ARGUMENT]...: makes a running process call the kernel, by ptrace from outside.
+ * It prints the kernel's result, or how the process was killed. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +52,7 @@ int main(int argc, char **argv) {
     }
     unsigned long *arguments[] = {&call.rdi, &call.rsi, &call.rdx, &call.r10, &call.r8, &call.r9};
     call.rax = strtoul(argv[2], NULL, 0);
-    call.orig_rax = (unsigned long)-1; /* what it waits in is not to start again */
+    call.orig_rax = (unsigned long)-1; /* the interrupted call must not restart */
     for (int i = 3; i < argc && i < 9; i++) {
         *arguments[i - 3] = strtoul(argv[i], NULL, 0);
     }
@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
 #else
 
 int main(void) {
-    fprintf(stderr, "inject: not for this architecture\n");
+    fprintf(stderr, "inject: this architecture is not supported\n");
     return 2;
 }
 

@@ -1,4 +1,4 @@
-/* Attempts on the other end of the channel: the control plane's own parser and bookkeeping. */
+/* Attacks on the other end of the channel: the control plane's parser and bookkeeping. */
 #include "evil.h"
 
 #include <errno.h>
@@ -17,8 +17,8 @@ static void ready(void) {
     say("{\"type\":\"ready\",\"protocol\":1,\"engine\":\"evil\",\"init_us\":1}\n");
 }
 
-/* Waits until the host has sent a message of this kind; -1 where the channel closes first. What it
- * says is in one line, and no body is ever sent to an evil worker. */
+/* Waits until the host has sent a message of this type; -1 if the channel closes first. A message
+ * is one line, because an evil worker is never sent a body. */
 static long await(const char *kind) {
     static char line[1 << 16];
     size_t len = 0;
@@ -62,7 +62,7 @@ static void done(long id) {
     say(line);
 }
 
-/* Until the host hangs up. */
+/* Waits until the host closes the channel. */
 static long stay(void) {
     while (await("nothing") >= 0) {
     }
@@ -106,7 +106,7 @@ static long nested(const char *argument) {
     return stay();
 }
 
-/* It reads nothing any more, and leaves what it is sent in the kernel. */
+/* Reads nothing more, so that what it is sent stays in the kernel. */
 static long hold(const char *argument) {
     (void)argument;
     ready();
@@ -215,7 +215,7 @@ static long endless_body(const char *argument) {
     }
 }
 
-/* As many messages as its credit lets it send. */
+/* Sends as many messages as its credit allows. */
 static long small_chunks(const char *argument) {
     (void)argument;
     ready();
@@ -236,7 +236,7 @@ static long small_chunks(const char *argument) {
     }
 }
 
-/* Once it has an invocation, it says what stands behind its name: lines, and what follows them. */
+/* Sends the lines after its name, and what follows them, once it has an invocation. */
 static long say_given(const char *argument) {
     ready();
     if (argument != NULL && await("invoke") >= 0) {

@@ -1,4 +1,4 @@
-/* Attempts to reach files, networks and other processes, and to use up what is shared. */
+/* Attempts to reach files, networks and other processes, and to exhaust shared resources. */
 #include "evil.h"
 
 #include <arpa/inet.h>
@@ -60,7 +60,7 @@ static long make_device(const char *path) {
     return result_of(mknod(path, S_IFCHR | 0600, 0x103));
 }
 
-/* Processes that it can see in /proc, itself left out. */
+/* The number of other processes that are visible in /proc. */
 static long other_processes(const char *argument) {
     (void)argument;
     DIR *dir = opendir("/proc");
@@ -75,7 +75,7 @@ static long other_processes(const char *argument) {
     return count;
 }
 
-/* Of the first thousand pids, how many others can be signalled. */
+/* How many other processes among the first thousand pids can be signalled. */
 static long signal_others(const char *argument) {
     (void)argument;
     long count = 0;
@@ -148,7 +148,7 @@ static long connect_abstract(const char *name) {
     return result_of(connect(fd, (struct sockaddr *)&to, size));
 }
 
-/* Descriptors beside the channel that are sockets: recvfrom tells, which every worker may call. */
+/* Descriptors besides the channel that are sockets; every worker may call recvfrom to find out. */
 static long other_sockets(const char *argument) {
     (void)argument;
     long count = 0;
@@ -160,7 +160,7 @@ static long other_sockets(const char *argument) {
     return count;
 }
 
-/* Megabytes that it gets before it is told that there are no more. */
+/* The megabytes that it gets before an allocation fails. */
 static long fill_memory(const char *argument) {
     (void)argument;
     enum { PIECE = 1 << 20 };
@@ -193,7 +193,7 @@ static long fill_disk(const char *path) {
     }
 }
 
-/* Writes across the end of the largest file that there may be: a hole, and the little behind it. */
+/* Writes across the end of the largest file allowed: a hole with little data after it. */
 static long pass_file_limit(const char *path) {
     enum { LIMIT = 1 << 30, BEFORE = 2 };
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
@@ -207,7 +207,7 @@ static long pass_file_limit(const char *path) {
     return result_of(write(fd, "evil", 4));
 }
 
-/* Each of them goes on as this one does. */
+/* Each child continues as this process does. */
 static long fork_bomb(const char *argument) {
     (void)argument;
     for (;;) {
@@ -215,7 +215,7 @@ static long fork_bomb(const char *argument) {
     }
 }
 
-/* How many processes of its own it gets. */
+/* How many processes it can create. */
 static long count_forks(const char *argument) {
     (void)argument;
     for (long total = 0; total < 10000; total++) {
@@ -258,7 +258,7 @@ static long jump_into_data(const char *argument) {
 }
 
 #ifdef __x86_64__
-/* The same kernel through its 32-bit door: number 11 is execve there. */
+/* The 32-bit entry of the same kernel, where number 11 is execve. */
 static long int80(const char *argument) {
     (void)argument;
     long result = 11;

@@ -9,7 +9,7 @@ const mbedtls_dir = "node_modules/@scriptc/runtime/vendor/mbedtls";
 pub const include_dirs = [_][]const u8{ mbedtls_dir ++ "/include", mbedtls_dir ++ "/library" };
 pub const config_flag = "-DMBEDTLS_CONFIG_FILE=\"web/crypto/crypto_config.h\"";
 
-/// Only the files that crypto_config.h needs; scripts/build-asan.sh takes the list from here.
+/// Only the files that crypto_config.h enables.
 const mbedtls_files = [_][]const u8{
     "library/aes.c",         "library/aesce.c",           "library/aesni.c",
     "library/asn1parse.c",   "library/asn1write.c",       "library/bignum.c",
