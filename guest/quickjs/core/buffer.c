@@ -1,4 +1,4 @@
-/* A growable run of bytes. */
+/* A growable byte buffer. */
 #include "core/buffer.h"
 
 #include <stdlib.h>

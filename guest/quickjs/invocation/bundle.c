@@ -19,7 +19,8 @@ static _Noreturn void fail(fn_worker *worker, JSContext *ctx, JSValue error) {
     }
     fn_error_text text = {0};
     if (fn_web_error_text(ctx, error, &text) != 0 || text.message == NULL) {
-        fn_bundle_failed(worker, "BUNDLE_LOAD_ERROR", "the bundle threw while it was loaded", NULL);
+        fn_bundle_failed(worker, "BUNDLE_LOAD_ERROR",
+                         "The bundle threw an exception while it loaded.", NULL);
     }
     JS_FreeValue(ctx, error);
     fn_bundle_failed(worker, "BUNDLE_LOAD_ERROR", text.message, text.stack);

@@ -132,7 +132,7 @@ void fn_invocation_throw(fn_worker *worker, fn_invocation *invocation, JSValueCo
     if (fn_web_error_text(worker->ctx, error, &text) == 0 && text.message != NULL) {
         fn_invocation_fail(worker, invocation, "HANDLER_ERROR", text.message, text.stack);
     } else {
-        fn_invocation_fail(worker, invocation, "HANDLER_ERROR", "the handler failed", NULL);
+        fn_invocation_fail(worker, invocation, "HANDLER_ERROR", "The handler failed.", NULL);
     }
     js_free(worker->ctx, text.message);
     js_free(worker->ctx, text.stack);
@@ -143,9 +143,9 @@ static const char *stop_code(fn_stop stop) {
 }
 
 static const char *stop_message(fn_stop stop) {
-    return stop == FN_STOP_CPU      ? "the invocation used up its CPU time"
-           : stop == FN_STOP_MEMORY ? "the function used up its memory"
-                                    : "the response was not there in time";
+    return stop == FN_STOP_CPU      ? "The invocation exceeded its CPU time limit."
+           : stop == FN_STOP_MEMORY ? "The function exceeded its memory limit."
+                                    : "The response did not begin before the deadline.";
 }
 
 /* Code that the bundle started while it loaded was stopped, and everything that it would do later.

@@ -61,7 +61,7 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     if (!fits || fn_ipc_line_len(&worker->ipc) > FN_MAX_LINE_BYTES - FN_HEAD_RESERVE_BYTES) {
         fn_ipc_abandon(&worker->ipc);
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",
-                           "the response has more than 2,000 headers, or more than 64 KiB of them",
+                           "The response has more than 2,000 headers, or more than 64 KiB of them.",
                            NULL);
         return;
     }
@@ -85,7 +85,7 @@ void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueCons
         return;
     }
     fn_response_view view = {.body = {.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED}};
-    const char *why = "the handler returned no Response";
+    const char *why = "The handler returned no Response.";
     if (fn_web_response_read(worker->ctx, value, &view, &why) != 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE", why, NULL);

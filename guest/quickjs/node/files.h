@@ -1,4 +1,4 @@
-/* What the files of `fn:fs` and `fn:process` know of each other. */
+/* Declarations that the files of `fn:fs` and `fn:process` share. */
 #ifndef FN_FILES_H
 #define FN_FILES_H
 

@@ -14,8 +14,8 @@
 #include "invocation/invocation.h"
 #include "web/performance/clock.h"
 
-#define START_MS 5000   /* from the first to the last byte of the start line */
-#define SILENCE_MS 5000 /* between two parts of what follows it */
+#define START_MS 5000   /* maximum time to read the start line */
+#define SILENCE_MS 5000 /* maximum pause in the payload that follows it */
 #define STRICT_CLOCK_US                                                                            \
     100 /* coarser than the cache effects of other tenants' work, which finer steps would show */
 
@@ -133,7 +133,7 @@ static size_t read_start_line(fn_buffer *in) {
 static char *read_payload(fn_worker *worker, fn_buffer *in, size_t bytes) {
     char *payload = bytes < worker->limits.memory_bytes ? malloc(bytes + 1) : NULL;
     if (payload == NULL) {
-        fn_bundle_failed(worker, "MEMORY_LIMIT", "the bundle is larger than the memory limit",
+        fn_bundle_failed(worker, "MEMORY_LIMIT", "The bundle is larger than the memory limit.",
                          NULL);
     }
     size_t have = in->len < bytes ? in->len : bytes;
