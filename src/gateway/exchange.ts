@@ -1,6 +1,6 @@
 import { FunctionError } from '../errors.ts'
-import type { Dispatch } from '../pool/dispatch.ts'
-import type { Job, Waited } from '../pool/pending-request.ts'
+import type { PendingRequest, Waited } from '../pool/pending-request.ts'
+import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { responseHeaders, serverTiming } from './headers.ts'
@@ -53,7 +53,7 @@ const WITHOUT_BODY = new Set([204, 205, 304])
  * One request and its response: the client on one side, an invocation on the other. It is the owner
  * of the request's deadlines and phases: no other part ends a request because of time.
  */
-export class Exchange implements Job, BodyObserver {
+export class Exchange implements PendingRequest, BodyObserver {
   readonly answered: Promise<Response>
   readonly requestId: string
   readonly arrivedAt: number

@@ -12,7 +12,7 @@ import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import { Fleet } from '../pool/worker-budget.ts'
+import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -136,7 +136,7 @@ function newRouter(
   return new Router({
     source,
     launcher,
-    fleet: new Fleet(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
+    budget: new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
     counters: telemetry.counters,
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
