@@ -1,4 +1,4 @@
-/** The first job of a pool goes to its first worker behind that one's start. */
+/** The first request of a pool is sent to its first worker while that worker starts. */
 import { beforeEach, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
@@ -32,7 +32,7 @@ test('the others wait for a worker that is ready', () => {
   expect(fixture.started.map((worker) => worker.inFlight)).toEqual([2, 2])
 })
 
-test('a job whose body is still to come waits for a worker that is ready', () => {
+test('a request whose body is incomplete waits for a worker that is ready', () => {
   const pool = fixture.pool()
   const note = fixture.note()
   note.request.end = false
@@ -42,7 +42,7 @@ test('a job whose body is still to come waits for a worker that is ready', () =>
   expect(fixture.at(0).inFlight).toBe(1)
 })
 
-test('a worker that does not get ready loses nothing: the next one takes the job', () => {
+test('a worker that does not get ready loses nothing: the next one takes the request', () => {
   const pool = fixture.pool()
   const [job] = fixture.submit(pool, 1)
   const first = fixture.at(0)
@@ -57,7 +57,7 @@ test('a worker that does not get ready loses nothing: the next one takes the job
   expect(job?.dones).toBe(1)
 })
 
-test('when none gets ready the job fails with the reason', () => {
+test('when no worker gets ready the request fails with the reason', () => {
   const pool = fixture.pool()
   const [job] = fixture.submit(pool, 1)
   for (let i = 0; i < 3; i++) {
@@ -70,7 +70,7 @@ test('when none gets ready the job fails with the reason', () => {
   expect(pool.queued).toBe(0)
 })
 
-test('a bundle that does not load fails the job at once', () => {
+test('a bundle that does not load fails the request at once', () => {
   const pool = fixture.pool()
   const [job] = fixture.submit(pool, 1)
   fixture.at(0).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'it throws'))
@@ -78,7 +78,7 @@ test('a bundle that does not load fails the job at once', () => {
   expect(job?.dones).toBe(1)
 })
 
-test('a pool that closes lets the job finish first', async () => {
+test('a pool that closes lets the request finish first', async () => {
   const pool = fixture.pool()
   const [job] = fixture.submit(pool, 1)
   const closed = pool.close(30_000)
@@ -91,7 +91,7 @@ test('a pool that closes lets the job finish first', async () => {
   expect(job?.dones).toBe(1)
 })
 
-test('a worker that took a job early has room for one less', () => {
+test('a worker that took a request early has room for one less', () => {
   const pool = fixture.pool({ concurrency: 1 })
   fixture.submit(pool, 1)
   expect(fixture.started).toHaveLength(1)
@@ -99,7 +99,7 @@ test('a worker that took a job early has room for one less', () => {
   expect(fixture.started).toHaveLength(2)
 })
 
-test('a job that was taken early counts in the life of its worker', () => {
+test('a request that was taken early counts towards the recycling of its worker', () => {
   const pool = fixture.pool({ recycleAfter: 1 })
   fixture.submit(pool, 1)
   fixture.at(0).becomeReady()

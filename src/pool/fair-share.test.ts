@@ -1,4 +1,4 @@
-/** At the cap on workers, busy functions give up what is more than their share. */
+/** At the cap on workers, busy functions lose the workers above their fair share. */
 import { beforeEach, expect, test } from 'bun:test'
 import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 import type { Pool } from './pool.ts'
@@ -7,7 +7,7 @@ const MAX = 6
 let fixture: PoolFixture
 let busy: Pool[]
 
-/** Two functions hold all workers, and more of their jobs wait than are ever done. */
+/** Two functions hold all workers, and have long queues of requests. */
 beforeEach(() => {
   fixture = new PoolFixture(MAX)
   busy = ['a', 'b'].map((name) => fixture.pool({ concurrency: 1, maxWorkers: 3, queue: 100 }, name))
@@ -15,7 +15,7 @@ beforeEach(() => {
   for (let i = 0; i < MAX; i++) fixture.at(i).becomeReady()
 })
 
-test('a function without a worker gets one as soon as one of theirs has finished a job', () => {
+test('a function without a worker gets one as soon as a busy worker has finished a request', () => {
   const late = fixture.pool({}, 'late')
   const [note] = fixture.submit(late)
   expect(fixture.started).toHaveLength(MAX)
@@ -27,14 +27,14 @@ test('a function without a worker gets one as soon as one of theirs has finished
   expect(note?.failure).toBeUndefined()
 })
 
-test('what the others have left is not taken from them', () => {
+test('functions are not preempted below their share', () => {
   fixture.submit(fixture.pool({}, 'late'))
   finishOne(fixture.at(0))
   for (let i = 1; i < MAX; i++) finishOne(fixture.at(i))
   expect(busy.map((pool) => pool.workers.length)).toEqual([2, 3])
 })
 
-test('nobody yields to one that has its share', () => {
+test('no worker is preempted for a function that has its share', () => {
   const [a, b] = busy as [Pool, Pool]
   expect(a.workers.length).toBe(3)
   finishOne(fixture.at(0))
@@ -42,7 +42,7 @@ test('nobody yields to one that has its share', () => {
   expect([a.workers.length, b.workers.length]).toEqual([3, 3])
 })
 
-test('a worker that runs other jobs too finishes them first', () => {
+test('a preempted worker finishes its other requests first', () => {
   fixture = new PoolFixture(2)
   const many = fixture.pool({ concurrency: 2, maxWorkers: 2, queue: 100 }, 'many')
   fixture.submit(many, 6)
@@ -57,7 +57,7 @@ test('a worker that runs other jobs too finishes them first', () => {
   expect(fixture.started.at(-1)?.spec.functionName).toBe('late')
 })
 
-test('one that is still finishing counts as given up: a function keeps its share', () => {
+test('a draining worker does not count: a function keeps its share', () => {
   fixture = new PoolFixture(MAX)
   const [few, many] = [2, 4].map((maxWorkers) =>
     fixture.pool({ concurrency: 2, maxWorkers, queue: 100 }),

@@ -63,7 +63,7 @@ describe('scaling', () => {
     expect(running?.failure).toBeUndefined()
   })
 
-  test('says how long a job waited, and how much of it was the start of its worker', () => {
+  test('says how long a request waited, and how much of it was the start of its worker', () => {
     const pool = fixture.pool({ maxWorkers: 1, concurrency: 1 })
     const [first, second] = fixture.submit(pool, 2)
     fixture.clock.advance(7)
@@ -114,7 +114,7 @@ describe('a silent worker', () => {
     expect(fixture.started.map((worker) => worker.inFlight)).toEqual([2, 2])
   })
 
-  test('with no other to be had, its return empties the queue', () => {
+  test('when no other can start, its return empties the queue', () => {
     const pool = fixture.pool({ maxWorkers: 1 })
     fixture.submit(pool, 1)
     fixture.at(0).becomeReady()
@@ -127,7 +127,7 @@ describe('a silent worker', () => {
 })
 
 describe('cancelling', () => {
-  test('takes a waiting job out of the queue, and stops a running one', () => {
+  test('takes a waiting request out of the queue, and stops a running one', () => {
     const pool = fixture.pool({ maxWorkers: 1, concurrency: 1 })
     const running = fixture.note()
     const dispatch = pool.submit(running)
@@ -218,7 +218,7 @@ describe('the cap on live workers', () => {
   })
 })
 
-test('a log is told with the request that it belongs to', () => {
+test('a log entry carries the id of its request', () => {
   const pool = fixture.pool()
   fixture.submit(pool, 1)
   fixture.at(0).becomeReady()

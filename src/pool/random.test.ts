@@ -1,4 +1,4 @@
-/** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
+/** Events in random order: every request ends, and the count of live workers stays right. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import type { WorkerDouble } from '../testing/fake-worker.ts'
@@ -37,7 +37,7 @@ class Play {
     else if (this.roll(6) === 0) void this.#open.pop()?.close(100)
   }
 
-  /** From here on all goes well. */
+  /** Runs everything to its end, without further failures. */
   settle(): void {
     for (let turn = 0; turn < 1_000 && this.unanswered > 0; turn++) {
       for (const worker of this.fixture.started) {
@@ -71,7 +71,7 @@ class Play {
   }
 }
 
-test('pools that share a small budget, with starts in turn, by a seed that is told', () => {
+test('pools that share a small budget and start workers in turn, with the seed in the failure', () => {
   for (let seed = 1; seed <= 100; seed++) {
     const play = new Play(seed)
     for (let step = 0; step < STEPS; step++) play.step()
@@ -79,7 +79,9 @@ test('pools that share a small budget, with starts in turn, by a seed that is to
     const live = play.fixture.started.filter(({ state }) => state !== 'gone').length
     const { budget } = play.fixture
     expect({ seed, unanswered: play.unanswered, live }).toEqual({
-      ...{ seed, unanswered: 0, live: budget.live },
+      seed,
+      unanswered: 0,
+      live: budget.live,
     })
     expect(live).toBeLessThanOrEqual(budget.maxWorkers)
   }

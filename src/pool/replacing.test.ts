@@ -1,4 +1,4 @@
-/** Workers that die, that do not start, and that have to go. */
+/** Workers that crash, that fail to start, and that have to be replaced. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { finishOne, LIMITS, PoolFixture } from '../testing/pool-fixture.ts'
@@ -29,7 +29,7 @@ describe('a worker that dies', () => {
     expect(unsent?.dones).toBe(1)
   })
 
-  test('a job that is lost time and again fails in the end', () => {
+  test('a request that is lost repeatedly fails in the end', () => {
     const pool = fixture.pool()
     const [note] = fixture.submit(pool, 1)
     for (let i = 0; i < 3; i++) {
@@ -42,7 +42,7 @@ describe('a worker that dies', () => {
     expect(fixture.started).toHaveLength(3)
   })
 
-  test('a job whose body was already written is not dispatched again', () => {
+  test('a request whose body was already written is not dispatched again', () => {
     const pool = fixture.pool()
     const note = fixture.note()
     note.replayable = false
@@ -84,7 +84,7 @@ describe('a worker that does not start', () => {
     expect(note.failure).toBeUndefined()
   })
 
-  test('through no fault of the bundle is tried again before anybody is told', () => {
+  test('without a fault of the bundle is tried again before the requests fail', () => {
     const pool = fixture.pool()
     const [note] = fixture.submit(pool, 1)
     fixture.at(0).exit(new FunctionError('WORKER_START_FAILED', 'the template died'))
@@ -96,7 +96,7 @@ describe('a worker that does not start', () => {
     expect(fixture.at(1).inFlight).toBe(2)
   })
 
-  test('over and over, through no fault of the bundle, is told in the end', () => {
+  test('repeatedly, without a fault of the bundle, fails the requests in the end', () => {
     const pool = fixture.pool()
     const [note] = fixture.submit(pool, 1)
     for (let i = 0; i < 3; i++) {

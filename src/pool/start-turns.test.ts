@@ -17,7 +17,7 @@ test('the next start waits for the one before, in the order of asking', () => {
   expect(fixture.at(2).spec.functionName).toBe('c')
 })
 
-test('a bundle that takes its time to load holds nobody up for long', () => {
+test('a bundle that loads slowly delays the next start only briefly', () => {
   const fixture = new PoolFixture(1_000, 1)
   fixture.submit(fixture.pool({}, 'slow'))
   fixture.submit(fixture.pool({}, 'next'))
@@ -44,7 +44,7 @@ test('a pool that wants several gets them in turn with the others', () => {
   ])
 })
 
-test('room goes to whoever waited for it, not to those who asked for their turn since', () => {
+test('room is given to the pool that waited for it, not to pools that asked later', () => {
   const fixture = new PoolFixture(2, 1)
   for (const [i, name] of ['a', 'b'].entries()) {
     fixture.submit(fixture.pool({}, name))
@@ -62,7 +62,7 @@ test('room goes to whoever waited for it, not to those who asked for their turn 
   expect(names).toEqual(['a', 'b', 'first', 'second'])
 })
 
-test('no more idle workers end than there are that wait for their room', () => {
+test('no more idle workers are evicted than pools wait for room', () => {
   const fixture = new PoolFixture(4, 1)
   for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
     fixture.submit(fixture.pool({}, name))
@@ -70,7 +70,7 @@ test('no more idle workers end than there are that wait for their room', () => {
     fixture.clock.advance(0)
     finishOne(fixture.at(i))
   }
-  for (let i = 0; i < 3; i++) fixture.at(i).shutdown = () => new Promise(() => {}) // takes its time
+  for (let i = 0; i < 3; i++) fixture.at(i).shutdown = () => new Promise(() => {}) // never finishes
   for (const name of ['first', 'second', 'third']) fixture.submit(fixture.pool({}, name))
   fixture.at(0).exit()
   fixture.at(1).exit()

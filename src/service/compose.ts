@@ -169,7 +169,7 @@ function newGateway(
         residentBytes: process.memoryUsage.rss(),
         uptimeSeconds: (performance.now() - startedAt) / 1000,
       }),
-    counted: () => telemetry.counted(),
+    onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
     backgroundCancelled: (route, requestId) => {
       const seconds = WAIT_UNTIL_MS / 1000

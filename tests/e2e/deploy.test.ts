@@ -197,7 +197,9 @@ describe('a bundle that is taken', () => {
     )
     const warning = {
       message: "'WebSocket' is not there in quickjs-ng functions; this bundle only probes for it.",
-      ...{ file: 'node.ts', line: 4, column: 33 },
+      file: 'node.ts',
+      line: 4,
+      column: 33,
     }
     const json = await space.command('deploy', 'node', file, '--json')
     expect(json).toMatchObject({ exitCode: 0, stderr: '' })
