@@ -138,12 +138,18 @@ async function compare(other: string): Promise<void> {
   print(`${[describeRun(after), '', ...compareTable(before, after)].join('\n')}\n`)
 }
 
-/** Runs one part in a process of its own, against the executable that is named to it. */
+/** Runs one part in a separate process, against the given executable. */
 async function measureApart(executable: string, part: string): Promise<Figures> {
   const out = join(BENCH_DIR, 'compare.json')
   const child = Bun.spawn(
     [
-      ...[process.execPath, import.meta.path, '--only', part, '--no-peers', '--out', out],
+      process.execPath,
+      import.meta.path,
+      '--only',
+      part,
+      '--no-peers',
+      '--out',
+      out,
       ...(flags.quick ? ['--quick'] : []),
     ],
     {

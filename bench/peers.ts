@@ -59,7 +59,7 @@ export function startWorkerd(): Promise<Peer> {
   })
 }
 
-/** workerd with a loader: `/<id>/<path>` is answered at `/<path>` by an isolate of its own, loaded on first use. */
+/** workerd with a loader: `/<id>/<path>` is answered at `/<path>` by a separate isolate, loaded on first use. */
 export function startWorkerdLoader(code: string = `export default { fetch(req) ${HELLO_BODY} }`) {
   const dynamic = JSON.stringify(code)
   const program = `export default { fetch(req, env) {

@@ -12,7 +12,13 @@ export function buildProgram(name: string, ...flags: string[]): string {
   const program = join(BENCH_DIR, name)
   const target = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-musl`
   const built = Bun.spawnSync([
-    ...[join(ROOT, 'node_modules/.bin/zig'), 'cc', '-static', '-O2', '-s', '-target', target],
+    join(ROOT, 'node_modules/.bin/zig'),
+    'cc',
+    '-static',
+    '-O2',
+    '-s',
+    '-target',
+    target,
     ...[...flags, join(import.meta.dir, `${name}.c`), '-o', program],
   ])
   if (built.exitCode !== 0) throw new Error(`${name}.c did not build: ${built.stderr}`)

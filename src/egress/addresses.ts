@@ -1,18 +1,18 @@
-/** What kind of address this is, and whether the world may be asked at it. */
+/** Classifies addresses: which ones functions may reach. */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 
-/** Where IPv6 gives out addresses that are routed: 2000::/3. */
+/** The range from which routed IPv6 addresses are assigned. */
 const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3')
-/** A translator sends these to the IPv4 address in their last 32 bits (RFC 6052). */
+/** NAT64 translates these to the IPv4 address in their last 32 bits (RFC 6052). */
 const TRANSLATED = ipaddr.parseCIDR('64:ff9b::/96')
 
-/** A cloud's metadata service in the middle of public addresses (Azure's WireServer). */
+/** Metadata services that have a public address (Azure's WireServer). */
 const METADATA_ADDRESSES = new Set(['168.63.129.16'])
 
-/** Names that clouds resolve to their metadata service, where secrets of the machine lie. */
+/** Names that clouds resolve to their metadata service, which gives out the machine's secrets. */
 const METADATA_NAMES = new Set([
   'instance-data',
   'instance-data.ec2.internal',
@@ -22,7 +22,7 @@ const METADATA_NAMES = new Set([
   'metadata.google.internal',
 ])
 
-/** The library's ranges, as a refusal names them. */
+/** The library's ranges, in the words of an error message. */
 const KINDS: Record<string, string> = {
   broadcast: 'a broadcast address',
   carrierGradeNat: 'an address of a carrier’s NAT',
@@ -36,8 +36,8 @@ const KINDS: Record<string, string> = {
 }
 
 /**
- * Why nobody may be sent to this address: a kind of address, as in "a private address"; undefined
- * where it is public. An IPv4 address that is mapped or translated into IPv6 is judged as itself.
+ * Returns why functions may not reach this address, as a noun such as "a private address"; undefined
+ * for a public address. An IPv4 address that is mapped or translated into IPv6 is treated as IPv4.
  */
 export function specialKind(text: string): string | undefined {
   if (isIP(text) === 0 || text.includes('%')) return 'no address'
@@ -49,12 +49,12 @@ export function specialKind(text: string): string | undefined {
   return undefined
 }
 
-/** Is it a name by which clouds offer their metadata service? `host` is normalised. */
+/** Is this the name of a cloud's metadata service? `host` is normalised. */
 export function isMetadataName(host: string): boolean {
   return METADATA_NAMES.has(host)
 }
 
-/** Addresses and ports that the operator named, although they are not public. */
+/** Addresses that are not public and that the operator has allowed (egress.allow_private). */
 export class PrivateAllowance {
   readonly #sockets = new Set<string>()
   readonly #ports = new Set<number>()
@@ -75,17 +75,17 @@ export class PrivateAllowance {
     }
   }
 
-  /** Was exactly this address and port named? */
+  /** Does the allowance list exactly this address and port? */
   names(address: string, port: number): boolean {
     return this.#sockets.has(socketKey(embedded(ipaddr.parse(address)), port))
   }
 
-  /** Was the port named with any address? */
+  /** Does the allowance list this port with any address? */
   namesPort(port: number): boolean {
     return this.#ports.has(port)
   }
 
-  /** May it be reached although it is not public? */
+  /** May functions reach this address although it is not public? */
   allows(address: string, port: number): boolean {
     const parsed = embedded(ipaddr.parse(address))
     return (
@@ -101,7 +101,7 @@ function socketKey(address: Address, port: number): string {
   return `${address.toString()} ${port}`
 }
 
-/** The IPv4 address that an IPv6 one stands for, or itself. */
+/** The IPv4 address that is embedded in an IPv6 address, or the address itself. */
 function embedded(address: Address): Address {
   if (!(address instanceof ipaddr.IPv6)) return address
   if (address.isIPv4MappedAddress()) return address.toIPv4Address()

@@ -3,50 +3,53 @@ import type { Dispatcher } from 'undici'
 import { EgressError, failed } from './errors.ts'
 import type { HeaderLines } from './request-headers.ts'
 
-/** Heads of status 1xx before the response's own: each of them sets the clock back. */
+/** Limit of 1xx heads before the final one: each of them restarts the head timeout. */
 const MAX_INFORMATIONAL = 16
-/** Of a body that nobody wants: more is not worth a connection that could be used again. */
+/**
+ * Bytes of an unwanted body that are read so that the connection can be reused. For a longer body,
+ * closing the connection is cheaper.
+ */
 const MAX_DISCARDED_BYTES = 64 * 1024
 
-export interface HopHead {
+export interface AttemptHead {
   status: number
   statusText: string
   headers: HeaderLines
 }
 
-/** Takes the body; `data` returns false when no more should come until `resume`. */
-export interface HopReader {
+/** Receives the body; `data` returns false to pause it until `resume`. */
+export interface AttemptReader {
   data(bytes: Buffer): boolean
   end(): void
   fail(error: EgressError): void
 }
 
-export class Hop implements Dispatcher.DispatchHandler {
-  readonly head: Promise<HopHead>
-  /** The upstream has begun to answer. */
+export class Attempt implements Dispatcher.DispatchHandler {
+  readonly head: Promise<AttemptHead>
+  /** The upstream has started to respond. */
   started = false
   readonly #host: string
-  readonly #resolve: (head: HopHead) => void
+  readonly #resolve: (head: AttemptHead) => void
   readonly #reject: (error: EgressError) => void
   readonly #whenOver: () => void
   #controller: Dispatcher.DispatchController | undefined
-  #reader: HopReader | undefined
+  #reader: AttemptReader | undefined
   #aborted: EgressError | undefined
   #informational = 0
   #over = false
 
-  /** @param whenOver the connection is free, or gone */
+  /** @param whenOver called once, when the connection is free or closed */
   constructor(host: string, whenOver: () => void) {
     this.#host = host
     this.#whenOver = whenOver
-    const head = Promise.withResolvers<HopHead>()
+    const head = Promise.withResolvers<AttemptHead>()
     this.head = head.promise
     this.#resolve = head.resolve
     this.#reject = head.reject
   }
 
-  /** The body goes to `reader`. Called once, after the head. */
-  read(reader: HopReader): void {
+  /** Passes the body to `reader`. Called once, after the head. */
+  read(reader: AttemptReader): void {
     this.#reader = reader
     if (this.#aborted !== undefined) reader.fail(this.#aborted)
     else this.resume()
@@ -56,13 +59,13 @@ export class Hop implements Dispatcher.DispatchHandler {
     this.#controller?.resume()
   }
 
-  /** Reads what is left for the connection's sake, unless that is too much. */
+  /** Reads the rest of the body so that the connection can be reused, unless it is too long. */
   discard(): void {
     let left = MAX_DISCARDED_BYTES
     this.read({
       data: (bytes) => {
         left -= bytes.length
-        if (left < 0) this.abort(failed('the rest of the body is not wanted'))
+        if (left < 0) this.abort(failed('The rest of the body was discarded.'))
         return true
       },
       end: () => {},
@@ -91,11 +94,15 @@ export class Hop implements Dispatcher.DispatchHandler {
     if (status < 200) {
       this.#informational++
       if (this.#informational > MAX_INFORMATIONAL) {
-        this.abort(failed(`${this.#host} answers with status ${status} again and again`))
+        this.abort(
+          failed(
+            `${this.#host} sent more than ${MAX_INFORMATIONAL} informational (1xx) responses.`,
+          ),
+        )
       }
       return
     }
-    // Whether anybody reads the body is not known before the head was looked at.
+    // The head decides whether the body is read, decoded or discarded: pause until then.
     controller.pause()
     this.#resolve({
       status,
@@ -105,7 +112,7 @@ export class Hop implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
-    // After a pause the parser may go on with a piece of no bytes, which is none.
+    // After a pause the parser may report a chunk of zero bytes, which carries no data.
     if (bytes.length === 0) return
     if (this.#reader?.data(bytes) === false) controller.pause()
   }
@@ -130,7 +137,7 @@ export class Hop implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Header bytes are code points, one each. */
+/** Each byte of a header becomes one code point. */
 function toLines(raw: readonly (Buffer | string)[]): HeaderLines {
   const lines: HeaderLines = []
   for (let i = 0; i + 1 < raw.length; i += 2) {
@@ -145,20 +152,33 @@ const asText = (value: unknown): string =>
 function explain(host: string, cause: Error & { code?: string }): EgressError {
   switch (cause.code) {
     case 'UND_ERR_HEADERS_TIMEOUT':
-      return new EgressError('TIMEOUT', `${host} did not answer in time`, cause)
+      return new EgressError('TIMEOUT', `${host} did not send a response in time.`, cause)
     case 'UND_ERR_BODY_TIMEOUT':
-      return new EgressError('TIMEOUT', `${host} stopped in the middle of its answer`, cause)
+      return new EgressError(
+        'TIMEOUT',
+        `${host} stopped sending in the middle of its response.`,
+        cause,
+      )
     case 'UND_ERR_HEADERS_OVERFLOW':
-      return failed(`the headers of ${host} are too large (egress.max_headers)`, cause)
+      return failed(
+        `The response headers of ${host} are larger than egress.max_headers allows.`,
+        cause,
+      )
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      return failed(`the answer of ${host} is not as long as it says`, cause)
+      return failed(
+        `The response of ${host} does not have the length that its headers declare.`,
+        cause,
+      )
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
-      return failed('the body is not as long as it was said to be', cause)
+      return failed(
+        `The request body for ${host} does not have the length that its Content-Length header declares.`,
+        cause,
+      )
     case 'UND_ERR_INVALID_ARG':
-      return failed(`the request cannot be sent: ${cause.message}`, cause)
+      return failed(`The request to ${host} is not valid: ${cause.message}.`, cause)
     default:
       return cause.name === 'HTTPParserError'
-        ? failed(`the answer of ${host} is no HTTP`, cause)
-        : failed(`the connection to ${host} broke`, cause)
+        ? failed(`${host} sent an invalid HTTP response.`, cause)
+        : failed(`The connection to ${host} was closed before the response was complete.`, cause)
   }
 }

@@ -1,10 +1,10 @@
-/** Opens a connection to an address that was checked; no name is resolved here. */
+/** Opens a connection to an address that was checked. No name is resolved here. */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { EgressError, failed } from './errors.ts'
 import type { Target } from './target.ts'
 
-/** Addresses of one host that are tried one after the other. */
+/** Addresses of one host that are tried, one after the other. */
 const MAX_TRIES = 4
 
 export interface Connected {
@@ -13,7 +13,7 @@ export interface Connected {
 }
 
 /**
- * Tries the addresses in turn; `timeoutMs` is for all of them.
+ * Tries the addresses in turn; `timeoutMs` covers all of them.
  *
  * @throws {EgressError} FAILED, TIMEOUT or ABORTED
  */
@@ -36,7 +36,7 @@ export async function connectTo(
       last = cause
     }
   }
-  throw last ?? new EgressError('TIMEOUT', `${target.host} did not take the connection in time`)
+  throw last ?? new EgressError('TIMEOUT', `${target.host} did not accept the connection in time.`)
 }
 
 function open(
@@ -59,10 +59,11 @@ function open(
       socket.destroy()
       reject(error)
     }
-    const abort = () => settle(new EgressError('ABORTED', 'the fetch was aborted'))
+    const abort = () => settle(new EgressError('ABORTED', 'The fetch was aborted.'))
     const fail = (cause: Error) => settle(explain(target, cause))
-    const close = () => settle(failed(`${target.host} closed the connection`))
-    const late = `${target.host} did not take the connection in time`
+    const close = () =>
+      settle(failed(`${target.host} closed the connection before it was established.`))
+    const late = `${target.host} did not accept the connection in time.`
     const timer = setTimeout(() => settle(new EgressError('TIMEOUT', late)), timeoutMs)
     socket.on('error', fail).on('close', close)
     socket.once(target.secure ? 'secureConnect' : 'connect', () => settle())
@@ -77,16 +78,16 @@ function start({ host, port, secure, literal }: Target, address: string): Socket
     host: address,
     port,
     ALPNProtocols: ['http/1.1'],
-    // The certificate has to be the name's, not the address's, unless that is all there is.
+    // The certificate is checked against the name, or against the address where the URL has no name.
     ...(!literal && { servername: host }),
   })
 }
 
 function explain({ host, secure }: Target, cause: Error & { code?: string }): EgressError {
   const { code } = cause
-  if (code === 'ECONNREFUSED') return failed(`${host} refused the connection`, cause)
+  if (code === 'ECONNREFUSED') return failed(`${host} refused the connection.`, cause)
   if (secure && code !== undefined && /CERT|SSL|TLS|ALTNAME|SELF_SIGNED|VERIFY/.test(code)) {
-    return failed(`the certificate of ${host} was not accepted (${code})`, cause)
+    return failed(`The TLS certificate of ${host} was rejected (${code}).`, cause)
   }
-  return failed(`${host} cannot be reached`, cause)
+  return failed(`${host} could not be reached.`, cause)
 }

@@ -1,4 +1,10 @@
-/** One connection to a checked address, which carries one request at a time. */
+/**
+ * One connection to a checked address, which carries one request at a time.
+ *
+ * Two things here depend on the inside of the library. The import of undici/lib/dispatcher/client.js
+ * breaks when undici moves that file; the build and every test in tests/egress notice. `contain` breaks
+ * when undici no longer listens to the socket's events through `emit`; connection.test.ts notices.
+ */
 import type { Socket } from 'node:net'
 import type { buildConnector, Client, Dispatcher } from 'undici'
 import UndiciClient from 'undici/lib/dispatcher/client.js'
@@ -6,13 +12,13 @@ import type { Connected } from './connect.ts'
 import type { Target } from './target.ts'
 
 export interface ConnectionLimits {
-  /** Head of a response, names and values. */
+  /** Size of a response head, names and values. */
   maxHeaderBytes: number
-  /** From the request until the head of its response is there, ms. */
+  /** Longest time from the request to the head of its response, ms. */
   headTimeoutMs: number
-  /** Without a byte of the response's body, ms. */
+  /** Longest time without a byte of the response's body, ms. */
   bodyTimeoutMs: number
-  /** A connection without a request is closed after so long, ms. */
+  /** Time after which a connection without a request is closed, ms. */
   keepAliveMs: number
 }
 
@@ -23,7 +29,7 @@ export type DispatchOptions = Pick<
 
 export class Connection {
   readonly address: string
-  /** Requests that it carried. */
+  /** Number of requests that it has carried. */
   used = 0
   readonly #client: Client
   #closed = false
@@ -31,7 +37,7 @@ export class Connection {
 
   constructor({ socket, address }: Connected, target: Target, limits: ConnectionLimits) {
     this.address = address
-    // An error that comes while nobody uses it is told by its end.
+    // An error while the connection is idle needs no handling: `disconnect` follows.
     socket.on('error', () => {})
     contain(socket)
     this.#client = new UndiciClient(target.url.origin, {
@@ -50,7 +56,7 @@ export class Connection {
     return this.#closed
   }
 
-  /** Called once, when it is closed from either side. */
+  /** `listener` is called once, when either side closes the connection. */
   onClose(listener: () => void): void {
     this.#onClose = listener
   }
@@ -68,7 +74,10 @@ export class Connection {
   }
 }
 
-/** What the library throws at something that an upstream sent ends that connection, and nothing else. */
+/**
+ * Limits the damage of an exception that the library throws while it handles an upstream's bytes: it
+ * closes this connection. Uncaught, it would end the service.
+ */
 function contain(socket: Socket): void {
   const { emit } = socket
   socket.emit = (...args: Parameters<Socket['emit']>) => {
@@ -81,13 +90,16 @@ function contain(socket: Socket): void {
   }
 }
 
-/** The library would connect anew to a name, once this socket is gone: it never may. */
+/**
+ * Hands the socket to the library once. After it is closed the library would reconnect by name, which
+ * would bypass the check of the address.
+ */
 function takeOnce(socket: Socket) {
   let taken = false
   return (_options: unknown, callback: buildConnector.Callback) => {
     const gone = taken || socket.destroyed
     taken = true
-    // Called at once, the library would not go on to the request.
+    // Called synchronously, the library would not continue with the request.
     queueMicrotask(() => {
       if (gone) callback(new Error('the connection is closed'), null)
       else callback(null, socket)

@@ -1,9 +1,9 @@
-/** Connections that are kept for the next request: each to one address, for one host, of one function. */
+/** Keeps idle connections for the next request, each for one function, host and address. */
 import { connectTo } from './connect.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
 import type { Target } from './target.ts'
 
-/** Kept without a request, of all functions together; the oldest goes first. */
+/** Idle connections of all functions together; above this the oldest one is closed. */
 const MAX_IDLE = 256
 
 export interface ConnectionsOptions extends ConnectionLimits {
@@ -12,7 +12,7 @@ export interface ConnectionsOptions extends ConnectionLimits {
 
 export class Connections {
   readonly #options: ConnectionsOptions
-  /** Idle ones, the oldest first. */
+  /** Idle connections, the oldest first. */
   readonly #idle = new Map<Connection, string>()
 
   constructor(options: ConnectionsOptions) {
@@ -22,8 +22,9 @@ export class Connections {
   /**
    * An idle connection to one of the addresses, or a new one.
    *
-   * @param owner whose it is: what an upstream left in a connection reaches nobody else
-   * @param fresh a kept one will not do
+   * @param owner the function; connections are not shared, so that bytes which an upstream left in one
+   *   cannot reach another function
+   * @param fresh opens a new connection although an idle one may exist
    */
   async take(
     owner: string,
@@ -40,9 +41,9 @@ export class Connections {
     return new Connection(connected, target, this.#options)
   }
 
-  /** Its request is over; where it still stands, it is kept. */
+  /** Keeps a connection whose request is over, unless it was closed. */
   release(owner: string, target: Target, connection: Connection): void {
-    // The library closes what cannot be used again only after it has told of the end.
+    // The library reports the end of a response before it closes a connection that cannot be reused.
     setImmediate(() => {
       if (connection.closed) return
       this.#idle.set(connection, keyOf(owner, target, connection.address))

@@ -1,26 +1,34 @@
-/** What every fetch of the broker works with. */
+/** What every outbound request of the broker works with. */
+import type { Capabilities } from '../capabilities/schema.ts'
 import type { PrivateAllowance } from './addresses.ts'
 import type { Connections } from './connections.ts'
 import type { Lookup } from './resolve.ts'
-import type { EgressSubject } from './session.ts'
+
+/** The function version that makes a request. */
+export interface EgressSubject {
+  functionId: string
+  functionName: string
+  version: string
+  capabilities: Capabilities
+}
 
 export interface EgressLimits {
-  /** Requests to upstreams of one invocation, redirects counted; */
+  /** Requests to upstreams that one invocation may make, including redirects. */
   maxSubrequests: number
-  /** fetches of it that are open at once: the next one waits; */
+  /** Fetches of one invocation that may be open at once; further ones wait. */
   maxOpen: number
-  /** bytes of one body, either way, as the worker sees it; 0 = no limit. */
+  /** Size of one body in bytes, in either direction, as the worker sees it; 0 = no limit. */
   maxBodyBytes: number
 }
 
 /** How a fetch ended. */
 export type EgressOutcome = 'ok' | 'refused' | 'failed' | 'aborted'
 
-export interface EgressParts {
+export interface EgressContext {
   limits: EgressLimits
   allowance: PrivateAllowance
   lookup: Lookup
   connections: Connections
   userAgent: string
-  counted(subject: EgressSubject, outcome: EgressOutcome): void
+  onFinished(subject: EgressSubject, outcome: EgressOutcome): void
 }

@@ -1,4 +1,4 @@
-/** Takes off the content codings of a response, as a stream: what is read is held, nothing more. */
+/** Decodes the content codings of a response as a stream, without holding the whole body. */
 import type { Transform } from 'node:stream'
 import {
   createBrotliDecompress,
@@ -7,19 +7,19 @@ import {
   createInflateRaw,
   createZstdDecompress,
 } from 'node:zlib'
-import type { HopReader } from './attempt.ts'
+import type { AttemptReader } from './attempt.ts'
 import { type EgressError, failed } from './errors.ts'
 import type { HeaderLines } from './request-headers.ts'
 
-/** Nobody means it who encodes a body more often. */
+/** No real server stacks more than three content codings; each costs CPU time and memory. */
 const MAX_CODINGS = 3
-/** Of decoded bytes that a decoder keeps ready. */
+/** Size of the buffer of decoded bytes in each decoder. */
 const READY_BYTES = 64 * 1024
 
 const DECODERS: Record<string, (first: Uint8Array) => Transform> = {
   gzip: () => createGunzip({ chunkSize: READY_BYTES }),
   'x-gzip': () => createGunzip({ chunkSize: READY_BYTES }),
-  // The standard's "deflate" is zlib's format; many servers send the bare one.
+  // The standard's "deflate" is the zlib format, but many servers send raw deflate.
   deflate: (first) =>
     ((first[0] ?? 0) & 0x0f) === 8
       ? createInflate({ chunkSize: READY_BYTES })
@@ -30,7 +30,7 @@ const DECODERS: Record<string, (first: Uint8Array) => Transform> = {
 Object.setPrototypeOf(DECODERS, null)
 
 /**
- * The codings to take off, the last applied first; none where one is unknown.
+ * The codings to decode, the last applied one first; empty if one of them is unknown.
  *
  * @throws {EgressError} FAILED
  */
@@ -41,25 +41,26 @@ export function codingsOf(headers: HeaderLines): string[] {
     .map((coding) => coding.trim().toLowerCase())
     .filter((coding) => coding !== '' && coding !== 'identity')
   if (codings.some((coding) => DECODERS[coding] === undefined)) return []
-  if (codings.length > MAX_CODINGS) throw failed('the answer was encoded too often')
+  if (codings.length > MAX_CODINGS)
+    throw failed(`The response has more than ${MAX_CODINGS} content codings.`)
   return codings.reverse()
 }
 
-/** The headers of a response whose body is decoded: they speak of what was sent. */
+/** Removes the headers that describe the encoded body. */
 export function decodedHeaders(headers: HeaderLines): HeaderLines {
   return headers.filter(([name]) => name !== 'content-encoding' && name !== 'content-length')
 }
 
-/** Stands between a hop and its reader. */
-export class Decoder implements HopReader {
+/** Sits between an attempt and its reader. */
+export class Decoder implements AttemptReader {
   readonly #codings: string[]
-  readonly #reader: HopReader
+  readonly #reader: AttemptReader
   readonly #resumeSource: () => void
   #chain: Transform[] = []
   #over = false
 
-  /** @param resumeSource more can be written, after `data` returned false */
-  constructor(codings: string[], reader: HopReader, resumeSource: () => void) {
+  /** @param resumeSource called when more can be written, after `data` returned false */
+  constructor(codings: string[], reader: AttemptReader, resumeSource: () => void) {
     this.#codings = codings
     this.#reader = reader
     this.#resumeSource = resumeSource
@@ -91,12 +92,13 @@ export class Decoder implements HopReader {
     for (const stream of this.#chain) stream.destroy()
   }
 
-  /** With the first bytes: an empty body is not encoded at all. */
+  /** Called with the first bytes, since an empty body is not encoded at all. */
   #open(first: Uint8Array): void {
     this.#chain = this.#codings.flatMap((coding) => DECODERS[coding]?.(first) ?? [])
     for (const [index, stream] of this.#chain.entries()) {
       stream.on('error', (cause) => {
-        if (!this.#over) this.fail(failed('the answer is not encoded as it says', cause))
+        if (!this.#over)
+          this.fail(failed('The response body does not match its Content-Encoding header.', cause))
       })
       const next = this.#chain[index + 1]
       if (next !== undefined) stream.pipe(next)

@@ -1,58 +1,61 @@
-/** The egress broker: every outbound request of a worker without a network of its own goes through it. */
+/** The egress broker: makes the outbound requests of workers, which have no network access. */
 import { PrivateAllowance } from './addresses.ts'
 import { Connections } from './connections.ts'
-import type { EgressLimits, EgressOutcome, EgressParts } from './context.ts'
+import type { EgressContext, EgressLimits, EgressOutcome, EgressSubject } from './context.ts'
 import { createLookup } from './resolve.ts'
-import { EgressSession, type EgressSubject } from './session.ts'
+import { EgressSession } from './session.ts'
 
 export interface EgressOptions extends EgressLimits {
-  /** `address:port` of a DNS server to ask in place of the system's. */
+  /** `address:port` of a DNS server that replaces the system's resolver. */
   resolver?: string | undefined
-  /** `address:port` or CIDR that may be reached although private. */
+  /** `address:port` or CIDR that functions may reach although it is private. */
   allowPrivate: readonly string[]
-  /** A name's addresses, then a connection to one of them, have so long each, ms; */
+  /** Longest time to resolve a name, and to connect to one of its addresses, ms each. */
   connectTimeoutMs: number
-  /** from the request to the head of its response; */
+  /** Longest time from the request to the head of its response, ms. */
   headTimeoutMs: number
-  /** without a byte of the response's body. */
+  /** Longest time without a byte of the response's body, ms. */
   bodyTimeoutMs: number
-  /** Head of a response. */
+  /** Size of a response head. */
   maxHeaderBytes: number
   /** A fetch ended. */
-  counted?: (subject: EgressSubject, outcome: EgressOutcome) => void
+  onFinished?: (subject: EgressSubject, outcome: EgressOutcome) => void
 }
 
-/** As `navigator.userAgent` of the workers has it. */
+/** The same value as `navigator.userAgent` in the workers. */
 const USER_AGENT = 'Functions/1.0'
 
-/** A connection without a request is kept for so long. */
+/** Time after which a connection without a request is closed. */
 const KEEP_ALIVE_MS = 5_000
 
 export class Egress {
-  readonly #parts: EgressParts
+  readonly #context: EgressContext
 
   constructor(options: EgressOptions) {
     const { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs } = options
     const { maxSubrequests, maxOpen, maxBodyBytes } = options
-    this.#parts = {
+    this.#context = {
       limits: { maxSubrequests, maxOpen, maxBodyBytes },
       allowance: new PrivateAllowance(options.allowPrivate),
       lookup: createLookup(options.resolver, connectTimeoutMs),
       connections: new Connections({
-        ...{ maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs },
+        maxHeaderBytes,
+        headTimeoutMs,
+        bodyTimeoutMs,
+        connectTimeoutMs,
         keepAliveMs: KEEP_ALIVE_MS,
       }),
       userAgent: USER_AGENT,
-      counted: options.counted ?? (() => {}),
+      onFinished: options.onFinished ?? (() => {}),
     }
   }
 
   /** The fetches of one invocation. */
   session(subject: EgressSubject): EgressSession {
-    return new EgressSession(subject, this.#parts)
+    return new EgressSession(subject, this.#context)
   }
 
   close(): void {
-    this.#parts.connections.close()
+    this.#context.connections.close()
   }
 }

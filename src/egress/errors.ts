@@ -1,9 +1,9 @@
-/** Why an outbound request was not answered. */
+/** Why an outbound request failed. */
 
-/** REFUSED: a rule forbids it. FAILED: the upstream or the way to it. TIMEOUT: the same, by silence. */
+/** REFUSED: a rule forbids it. FAILED: the upstream or the network failed. TIMEOUT: no response came. */
 export type EgressErrorCode = 'REFUSED' | 'FAILED' | 'TIMEOUT' | 'ABORTED'
 
-/** Its message goes to the tenant's code: it names the rule, and nothing of this machine. */
+/** The tenant's code sees the message: it names the rule, and reveals nothing about this machine. */
 export class EgressError extends Error {
   readonly code: EgressErrorCode
 

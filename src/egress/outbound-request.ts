@@ -1,15 +1,15 @@
-/** One fetch, from the rules over its redirects to the last byte of its response. */
+/** One fetch: the rules, the redirects, and the response to its last byte. */
 
 import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
-import { Hop, type HopHead, type HopReader } from './attempt.ts'
+import { Attempt, type AttemptHead, type AttemptReader } from './attempt.ts'
 import type { Connection } from './connection.ts'
-import type { EgressOutcome } from './context.ts'
+import type { EgressContext, EgressOutcome, EgressSubject } from './context.ts'
 import { codingsOf, Decoder, decodedHeaders } from './decode.ts'
 import { EgressError, failed, refused } from './errors.ts'
-import { type HopPlan, locationOf, MAX_REDIRECTS, redirected } from './redirect.ts'
+import type { EgressQuota } from './quota.ts'
+import { type AttemptPlan, locationOf, MAX_REDIRECTS, redirected } from './redirect.ts'
 import { declaredLength, type HeaderLines, requestHeaders } from './request-headers.ts'
 import { resolveTarget } from './resolve.ts'
-import type { EgressSession } from './session.ts'
 import { checkTarget, type Target } from './target.ts'
 import { Upload } from './upload.ts'
 
@@ -21,64 +21,74 @@ export interface EgressRequest {
   /** Names and values; a value's code points are bytes. */
   headers: HeaderLines
   redirect: RedirectMode
-  /** The whole body, or its first part; undefined with `end` = none. */
+  /** The whole body or its first part; undefined together with `end` means no body. */
   body: Uint8Array | undefined
-  /** Nothing of the body follows. */
+  /** No more of the body follows. */
   end: boolean
 }
 
 export interface EgressResponse {
   status: number
   statusText: string
-  /** Of the last request, without a fragment. */
+  /** The URL of the last request, without its fragment. */
   url: string
   redirected: boolean
   headers: HeaderLines
-  /** There is no body: neither `chunk` nor `end` follows. */
+  /** The response has no body: neither `chunk` nor `end` follows. */
   end: boolean
 }
 
-/** Takes what comes of a fetch: `response`, `chunk`s, `end`; or `fail` once, at any point before. */
+/** Receives the result of a fetch: `response`, `chunk`s, `end`; or `fail` once, at any point before. */
 export interface EgressSink {
   response(head: EgressResponse): void
-  /** Owned by the sink. False: no more, until `resume`. */
+  /** The sink owns the bytes. Returns false to pause until `resume`. */
   chunk(bytes: Buffer): boolean
   end(): void
   fail(error: EgressError): void
-  /** So many bytes of the request's body went out. */
+  /** This many bytes of the request's body were sent. */
   taken(bytes: number): void
-  /** What is left of the request's body goes nowhere. */
+  /** The rest of the request's body is not needed. */
   bodyUnwanted(): void
 }
 
-/** The hold on a fetch that runs. */
+/** The handle of a running fetch. */
 export interface EgressCall {
   write(bytes: Uint8Array): void
   end(): void
   resume(): void
-  /** Ends it; the sink hears nothing more. */
+  /** Ends the fetch; no method of the sink is called after this. */
   abort(): void
 }
 
-/** Requests that may be sent again when a kept connection turns out to be dead: RFC 9110, 9.2.2. */
+/** Requests that may be sent again when a kept connection turns out to be closed: RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-export class Fetching implements EgressCall {
-  readonly #session: EgressSession
+export class OutboundRequest implements EgressCall {
+  readonly #subject: EgressSubject
+  readonly #context: EgressContext
+  readonly #quota: EgressQuota
   readonly #request: EgressRequest
   readonly #sink: EgressSink
   readonly #controller = new AbortController()
   readonly #upload: Upload
   readonly #length: number | undefined
   readonly #finished = Promise.withResolvers<EgressOutcome>()
-  #hop: Hop | undefined
+  #attempt: Attempt | undefined
   #decoder: Decoder | undefined
   #sentBytes = 0
   #receivedBytes = 0
   #over = false
 
-  constructor(session: EgressSession, request: EgressRequest, sink: EgressSink) {
-    this.#session = session
+  constructor(
+    subject: EgressSubject,
+    context: EgressContext,
+    quota: EgressQuota,
+    request: EgressRequest,
+    sink: EgressSink,
+  ) {
+    this.#subject = subject
+    this.#context = context
+    this.#quota = quota
     this.#request = request
     this.#sink = sink
     this.#length = declaredLength(request.headers)
@@ -87,26 +97,25 @@ export class Fetching implements EgressCall {
     })
   }
 
-  /** Resolves when it is over, however it ended. */
+  /** Resolves when the fetch is over, with or without success. */
   async run(): Promise<void> {
-    const { parts, subject } = this.#session
     let entered = false
     try {
       const url = this.#parse()
-      checkTarget(url, subject.capabilities, parts.allowance)
-      await this.#session.enter(this.#controller.signal)
+      checkTarget(url, this.#subject.capabilities, this.#context.allowance)
+      await this.#quota.enter(this.#controller.signal)
       entered = true
       await this.#follow(url)
     } catch (error) {
       this.fail(asEgressError(error))
     }
-    parts.counted(subject, await this.#finished.promise)
-    if (entered) this.#session.leave()
+    this.#context.onFinished(this.#subject, await this.#finished.promise)
+    if (entered) this.#quota.leave()
   }
 
   write(bytes: Uint8Array): void {
     this.#sentBytes += bytes.length
-    const { maxBodyBytes } = this.#session.parts.limits
+    const { maxBodyBytes } = this.#context.limits
     if (maxBodyBytes > 0 && this.#sentBytes > maxBodyBytes) this.fail(tooLarge(maxBodyBytes))
     else this.#upload.write(bytes)
   }
@@ -117,11 +126,11 @@ export class Fetching implements EgressCall {
 
   resume(): void {
     if (this.#decoder !== undefined) this.#decoder.resume()
-    else this.#hop?.resume()
+    else this.#attempt?.resume()
   }
 
   abort(): void {
-    this.#stop(new EgressError('ABORTED', 'the fetch was aborted'))
+    this.#stop(new EgressError('ABORTED', 'The fetch was aborted.'))
   }
 
   fail(error: EgressError): void {
@@ -131,7 +140,7 @@ export class Fetching implements EgressCall {
   #receive(bytes: Buffer): boolean {
     if (this.#over) return true
     this.#receivedBytes += bytes.length
-    const { maxBodyBytes } = this.#session.parts.limits
+    const { maxBodyBytes } = this.#context.limits
     if (maxBodyBytes > 0 && this.#receivedBytes > maxBodyBytes) {
       this.fail(tooLarge(maxBodyBytes))
       return true
@@ -141,85 +150,96 @@ export class Fetching implements EgressCall {
 
   #parse(): URL {
     const { url } = this.#request
-    if (!URL.canParse(url)) throw refused('the URL cannot be parsed')
+    if (!URL.canParse(url)) throw refused('The URL is not valid.')
     return new URL(url)
   }
 
   async #follow(from: URL): Promise<void> {
     const { redirect, method, headers } = this.#request
-    const { userAgent } = this.#session.parts
-    let plan: HopPlan = {
-      ...{ url: from, method, body: this.#upload.present },
+    const { userAgent } = this.#context
+    let plan: AttemptPlan = {
+      url: from,
+      method,
+      body: this.#upload.present,
       headers: requestHeaders(headers, userAgent),
     }
     for (let redirects = 0; ; redirects++) {
-      const { hop, head } = await this.#send(plan)
+      const { attempt, head } = await this.#send(plan)
       const to = redirect === 'manual' ? undefined : locationOf(head, plan.url)
       if (to === undefined) {
-        this.#deliver(hop, head, plan, redirects > 0)
+        this.#deliver(attempt, head, plan, redirects > 0)
         return
       }
-      hop.discard()
-      if (redirect === 'error') throw failed('the upstream redirects, and redirect is "error"')
-      if (redirects === MAX_REDIRECTS) throw failed(`more than ${MAX_REDIRECTS} redirects`)
+      attempt.discard()
+      const { hostname } = plan.url
+      if (redirect === 'error') {
+        throw failed(`${hostname} sent a redirect, and the request's redirect mode is "error".`)
+      }
+      if (redirects === MAX_REDIRECTS) {
+        throw failed(
+          `${hostname} sent a redirect after ${MAX_REDIRECTS} others, which is the limit.`,
+        )
+      }
       plan = redirected(plan, head.status, to, this.#upload.whole !== undefined)
       if (!plan.body) this.#dropUpload()
     }
   }
 
-  /** One request to its head; once more where only a kept connection was to blame. */
-  async #send(plan: HopPlan): Promise<{ hop: Hop; head: HopHead }> {
-    const { parts, subject } = this.#session
-    const target = checkTarget(plan.url, subject.capabilities, parts.allowance)
-    this.#session.spend()
+  /** Sends one request and awaits its head. Sends it again if a kept connection had been closed. */
+  async #send(plan: AttemptPlan): Promise<{ attempt: Attempt; head: AttemptHead }> {
+    const { allowance, connections, lookup } = this.#context
+    const target = checkTarget(plan.url, this.#subject.capabilities, allowance)
+    this.#quota.spend()
     const { signal } = this.#controller
-    const addresses = await resolveTarget(target, parts.lookup, parts.allowance)
+    const addresses = await resolveTarget(target, lookup, allowance)
     signal.throwIfAborted()
-    const owner = subject.functionId
+    const owner = this.#subject.functionId
     for (let fresh = false; ; fresh = true) {
-      const connection = await parts.connections.take(owner, target, addresses, signal, fresh)
+      const connection = await connections.take(owner, target, addresses, signal, fresh)
       const kept = connection.used > 0
-      const hop = this.#dispatch(target, connection, plan)
+      const attempt = this.#dispatch(target, connection, plan)
       try {
-        return { hop, head: await hop.head }
+        return { attempt, head: await attempt.head }
       } catch (error) {
-        const again = kept && !hop.started && IDEMPOTENT.has(plan.method) && this.#repeatable(plan)
+        const again =
+          kept && !attempt.started && IDEMPOTENT.has(plan.method) && this.#repeatable(plan)
         if (!again || signal.aborted) throw error
       }
     }
   }
 
-  #repeatable({ body }: HopPlan): boolean {
+  #repeatable({ body }: AttemptPlan): boolean {
     return !body || this.#upload.whole !== undefined
   }
 
-  #dispatch(target: Target, connection: Connection, plan: HopPlan): Hop {
-    const { connections } = this.#session.parts
-    const owner = this.#session.subject.functionId
-    const hop = new Hop(target.host, () => connections.release(owner, target, connection))
-    this.#hop = hop
-    // Nobody else would see it where the fetch ends before its head.
-    hop.head.catch(() => {})
-    if (this.#controller.signal.aborted) hop.abort(asEgressError(this.#controller.signal.reason))
+  #dispatch(target: Target, connection: Connection, plan: AttemptPlan): Attempt {
+    const { connections } = this.#context
+    const owner = this.#subject.functionId
+    const attempt = new Attempt(target.host, () => connections.release(owner, target, connection))
+    this.#attempt = attempt
+    // No caller awaits the head if the fetch ends before it; avoid an unhandled rejection.
+    attempt.head.catch(() => {})
+    if (this.#controller.signal.aborted)
+      attempt.abort(asEgressError(this.#controller.signal.reason))
     const body = plan.body ? this.#upload.body() : null
     const streams = body !== null && this.#upload.whole === undefined
     const length = streams ? this.#length : undefined
     const lines = length === undefined ? plan.headers : withLength(plan.headers, length)
     const path = `${plan.url.pathname}${plan.url.search}`
     const options = { path, method: plan.method, headers: lines.flat(), body: body as never }
-    connection.send(options, hop)
-    return hop
+    connection.send(options, attempt)
+    return attempt
   }
 
-  #deliver(hop: Hop, head: HopHead, plan: HopPlan, wasRedirected: boolean): void {
+  #deliver(attempt: Attempt, head: AttemptHead, plan: AttemptPlan, wasRedirected: boolean): void {
     const bodyless = plan.method === 'HEAD' || NULL_BODY_STATUSES.has(head.status)
     const codings = bodyless ? [] : codingsOf(head.headers)
-    const reader: HopReader = {
+    const reader: AttemptReader = {
       data: (bytes) => this.#receive(bytes),
       end: () => this.#complete(bodyless),
       fail: (error) => this.fail(error),
     }
-    if (codings.length > 0) this.#decoder = new Decoder(codings, reader, () => hop.resume())
+    if (codings.length > 0) this.#decoder = new Decoder(codings, reader, () => attempt.resume())
     this.#sink.response({
       status: head.status,
       statusText: head.statusText,
@@ -228,7 +248,7 @@ export class Fetching implements EgressCall {
       headers: codings.length > 0 ? decodedHeaders(head.headers) : head.headers,
       end: bodyless,
     })
-    hop.read(this.#decoder ?? reader)
+    attempt.read(this.#decoder ?? reader)
   }
 
   #complete(bodyless: boolean): void {
@@ -245,14 +265,14 @@ export class Fetching implements EgressCall {
     this.#sink.bodyUnwanted()
   }
 
-  /** False where it was over already. */
+  /** Returns false if it was already over. */
   #stop(error: EgressError): boolean {
     if (this.#over) return false
     this.#over = true
     this.#controller.abort(error)
     this.#upload.close()
     this.#decoder?.stop()
-    this.#hop?.abort(error)
+    this.#attempt?.abort(error)
     this.#finished.resolve(OUTCOMES[error.code])
     return true
   }
@@ -276,12 +296,12 @@ function withoutFragment(url: URL): string {
 }
 
 function tooLarge(limitBytes: number): EgressError {
-  return failed(`the body is over ${limitBytes} bytes (egress.max_body)`)
+  return failed(`The body is larger than ${limitBytes} bytes (egress.max_body).`)
 }
 
-/** What is no error of the broker's own is a fault of it, and told as such. */
+/** Any other error is a bug of the broker; the tenant's code gets no details of it. */
 function asEgressError(error: unknown): EgressError {
   return error instanceof EgressError
     ? error
-    : failed('the request could not be made, by a fault of the broker', error)
+    : failed('The request failed because of an internal error of the service.', error)
 }

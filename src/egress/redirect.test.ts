@@ -1,14 +1,15 @@
 import { describe, expect, test } from 'bun:test'
-import { type HopPlan, locationOf, redirected } from './redirect.ts'
+import { type AttemptPlan, locationOf, redirected } from './redirect.ts'
 
 const FROM = new URL('https://a.test/path#part')
 const head = (status: number, ...locations: string[]) => ({
-  ...{ status, statusText: '' },
+  status,
+  statusText: '',
   headers: locations.map((value): [string, string] => ['location', value]),
 })
 
 describe('locationOf', () => {
-  test('only a redirect status leads anywhere', () => {
+  test('only a redirect status redirects', () => {
     expect(locationOf(head(200, '/x'), FROM)).toBeUndefined()
     expect(locationOf(head(304, '/x'), FROM)).toBeUndefined()
     expect(locationOf(head(302), FROM)).toBeUndefined()
@@ -24,16 +25,18 @@ describe('locationOf', () => {
     expect(locationOf(head(302, bytes), FROM)?.pathname).toBe('/%C3%BC')
   })
 
-  test('what is no URL, or two of them, fails', () => {
-    expect(() => locationOf(head(302, 'http://['), FROM)).toThrow('no URL')
-    expect(() => locationOf(head(302, '/a', '/b'), FROM)).toThrow('several places')
+  test('a Location that is not a URL, or two different ones, fails', () => {
+    expect(() => locationOf(head(302, 'http://['), FROM)).toThrow('not a URL')
+    expect(() => locationOf(head(302, '/a', '/b'), FROM)).toThrow('several Location headers')
     expect(locationOf(head(302, '/a', '/a'), FROM)?.pathname).toBe('/a')
   })
 })
 
 describe('redirected', () => {
-  const plan = (method: string): HopPlan => ({
-    ...{ url: FROM, method, body: method !== 'GET' },
+  const plan = (method: string): AttemptPlan => ({
+    url: FROM,
+    method,
+    body: method !== 'GET',
     headers: [
       ['authorization', 'secret'],
       ['cookie', 'a=b'],
@@ -42,7 +45,7 @@ describe('redirected', () => {
       ['x-own', '1'],
     ],
   })
-  const names = ({ headers }: HopPlan) => headers.map(([name]) => name)
+  const names = ({ headers }: AttemptPlan) => headers.map(([name]) => name)
 
   test('credentials stay within the origin', () => {
     const near = redirected(plan('GET'), 302, new URL('https://a.test/b'), true)
@@ -73,9 +76,9 @@ describe('redirected', () => {
     })
   }
 
-  test('a body that is gone cannot be sent again', () => {
+  test('a streamed body cannot be sent again', () => {
     const to = new URL('https://a.test/b')
-    expect(() => redirected(plan('POST'), 307, to, false)).toThrow('asks for the body again')
+    expect(() => redirected(plan('POST'), 307, to, false)).toThrow('sends the body again')
     expect(redirected(plan('POST'), 303, to, false).body).toBe(false)
   })
 })

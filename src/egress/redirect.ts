@@ -1,6 +1,6 @@
-/** What a redirect makes of a request: https://fetch.spec.whatwg.org/#http-redirect-fetch */
+/** How a redirect changes a request: https://fetch.spec.whatwg.org/#http-redirect-fetch */
 
-import type { HopHead } from './attempt.ts'
+import type { AttemptHead } from './attempt.ts'
 import { failed } from './errors.ts'
 import { type HeaderLines, withoutBody, withoutCredentials } from './request-headers.ts'
 
@@ -8,20 +8,20 @@ export const MAX_REDIRECTS = 20
 
 const STATUSES = new Set([301, 302, 303, 307, 308])
 
-export interface HopPlan {
+export interface AttemptPlan {
   url: URL
   method: string
   headers: HeaderLines
-  /** The body goes along. */
+  /** The request has a body. */
   body: boolean
 }
 
 /**
- * Where the response leads; undefined where it is the answer itself.
+ * The URL to which the response redirects; undefined if it does not redirect.
  *
- * @throws {EgressError} FAILED for a location that is no URL
+ * @throws {EgressError} FAILED for a location that is not a URL
  */
-export function locationOf(head: HopHead, from: URL): URL | undefined {
+export function locationOf(head: AttemptHead, from: URL): URL | undefined {
   if (!STATUSES.has(head.status)) return undefined
   const locations = head.headers.filter(([name]) => name === 'location')
   const location = locations[0]?.[1]
@@ -29,16 +29,23 @@ export function locationOf(head: HopHead, from: URL): URL | undefined {
   // Bytes beyond ASCII are UTF-8 nearly everywhere.
   const text = Buffer.from(location, 'latin1').toString('utf8')
   if (locations.length > 1 && locations.some(([, value]) => value !== location)) {
-    throw failed('the upstream redirects to several places at once')
+    throw failed(`${from.hostname} sent a redirect with several Location headers.`)
   }
-  if (!URL.canParse(text, from.href)) throw failed('the upstream redirects to what is no URL')
+  if (!URL.canParse(text, from.href)) {
+    throw failed(`${from.hostname} sent a redirect whose Location is not a URL.`)
+  }
   const url = new URL(text, from)
   if (url.hash === '') url.hash = from.hash
   return url
 }
 
 /** @throws {EgressError} FAILED where the body would have to be sent again and cannot be */
-export function redirected(plan: HopPlan, status: number, to: URL, repeatable: boolean): HopPlan {
+export function redirected(
+  plan: AttemptPlan,
+  status: number,
+  to: URL,
+  repeatable: boolean,
+): AttemptPlan {
   const sameOrigin = plan.url.origin === to.origin
   let { method, headers, body } = plan
   if (!sameOrigin) headers = withoutCredentials(headers)
@@ -51,7 +58,9 @@ export function redirected(plan: HopPlan, status: number, to: URL, repeatable: b
     body = false
   }
   if (body && !repeatable) {
-    throw failed(`a redirect with status ${status} asks for the body again, which is gone`)
+    throw failed(
+      `${plan.url.hostname} redirected with status ${status}, which sends the body again, but the body was a stream and is used up.`,
+    )
   }
   return { url: to, method, headers, body }
 }

@@ -1,8 +1,8 @@
-/** The header lines of an outbound request: what belongs to the connection is the broker's own. */
+/** The headers of an outbound request. The broker alone sets those that describe the connection. */
 
 export type HeaderLines = [name: string, value: string][]
 
-/** RFC 9110, 7.6.1, and what else would change how the message is framed or where it goes. */
+/** Hop-by-hop headers (RFC 9110, 7.6.1), and others that change the message's framing or target. */
 const FORBIDDEN = new Set([
   'connection',
   'content-length',
@@ -17,10 +17,10 @@ const FORBIDDEN = new Set([
   'upgrade',
 ])
 
-/** Left behind where a redirect leads to another origin. */
+/** Removed when a redirect goes to another origin. */
 const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization'])
 
-/** Left behind where a redirect drops the body. */
+/** Removed when a redirect drops the body. */
 const OF_BODY = new Set([
   'content-encoding',
   'content-language',
@@ -29,11 +29,11 @@ const OF_BODY = new Set([
   'content-type',
 ])
 
-/** A method that no script may use is not to be asked for by a header either. */
+/** A script must not request a forbidden method through these headers either. */
 const METHOD_OVERRIDES = new Set(['x-http-method', 'x-http-method-override', 'x-method-override'])
 const FORBIDDEN_METHOD = /(?:^|,)[ \t]*(?:connect|trace|track)[ \t]*(?:,|$)/i
 
-/** What the worker asked for, as far as it may, and the defaults of the Fetch standard. */
+/** The allowed headers of those that the worker set, and the defaults of the Fetch standard. */
 export function requestHeaders(asked: HeaderLines, userAgent: string): HeaderLines {
   const lines = asked
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
@@ -45,12 +45,12 @@ export function requestHeaders(asked: HeaderLines, userAgent: string): HeaderLin
   fallback('accept', '*/*')
   fallback('accept-language', '*')
   fallback('user-agent', userAgent)
-  // Part of an encoded body could not be decoded.
+  // A range of an encoded body cannot be decoded.
   fallback('accept-encoding', names.has('range') ? 'identity' : 'gzip, deflate, br, zstd')
   return lines
 }
 
-/** The length that the worker says its body has; undefined where it says none, or no number. */
+/** The body's length as the worker declares it; undefined if it declares none, or not a number. */
 export function declaredLength(asked: HeaderLines): number | undefined {
   const given = asked.filter(([name]) => name.toLowerCase() === 'content-length')
   const value = given[0]?.[1]

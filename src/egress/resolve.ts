@@ -1,32 +1,31 @@
-/** One resolution of a host name: every address that it has, each of them checked. */
+/** Resolves a host name and checks every address of the answer. */
 import { promises as dns } from 'node:dns'
 import { isMetadataName, type PrivateAllowance, specialKind } from './addresses.ts'
-import { isBadPort } from './bad-ports.ts'
 import { EgressError, failed, refused } from './errors.ts'
-import { badPort, type Target } from './target.ts'
+import { badPort, isBadPort, type Target } from './target.ts'
 
 /**
- * Asks for the addresses of a name: each question goes out for itself. Were an answer kept, or a question
- * under way joined, one tenant could tell from the time of its answer what another had asked for.
+ * Looks up the addresses of a name, with a new query each time. If answers were cached, or queries in
+ * flight were shared, one tenant could find out by timing which names another one had looked up.
  */
 export type Lookup = (name: string) => Promise<string[]>
 
 /**
- * @param resolver `address:port` of a DNS server to ask in place of the system's ways
- * @param timeoutMs for the whole of one question
+ * @param resolver `address:port` of a DNS server that replaces the system's resolver
+ * @param timeoutMs for one whole lookup
  */
 export function createLookup(resolver: string | undefined, timeoutMs: number): Lookup {
   const ask = resolver === undefined ? askSystem : askServer(resolver, timeoutMs)
   return (name) => {
-    // RFC 6761: such a name is this machine, whatever a DNS server says of it.
+    // RFC 6761: these names mean this machine, whatever a DNS server answers.
     if (name === 'localhost' || name.endsWith('.localhost')) return Promise.resolve(['127.0.0.1'])
     return within(timeoutMs, ask(name), name)
   }
 }
 
 /**
- * The addresses to connect to. One that must not be reached spoils them all: whoever answers so
- * plays a game.
+ * The addresses to connect to. One forbidden address rejects the whole answer: mixed answers are how
+ * DNS rebinding is done.
  *
  * @throws {EgressError} REFUSED or FAILED
  */
@@ -36,7 +35,7 @@ export async function resolveTarget(
   allowance: PrivateAllowance,
 ): Promise<string[]> {
   const addresses = target.literal ? [target.host] : await lookup(target.host)
-  if (addresses.length === 0) throw failed(`${target.host} has no address`)
+  if (addresses.length === 0) throw failed(`${target.host} has no address.`)
   for (const address of addresses) checkAddress(address, target, allowance)
   return addresses
 }
@@ -44,30 +43,34 @@ export async function resolveTarget(
 function checkAddress(address: string, target: Target, allowance: PrivateAllowance): void {
   const { host, port } = target
   const kind = specialKind(address)
-  if (kind === 'no address') throw failed(`${host} has no address that can be used`)
+  if (kind === 'no address') throw failed(`${host} resolves to an address that is not valid.`)
   const allowed = allowance.allows(address, port)
   if (kind !== undefined && !allowed) {
-    throw refused(target.literal ? `${host} is ${kind}` : `${host} leads to ${kind}`)
+    const verb = target.literal ? 'is' : 'resolves to'
+    throw refused(`${host} ${verb} ${kind}, which functions may not reach.`)
   }
   if (isMetadataName(host) && !allowed) {
-    throw refused(`${host} is the name of a metadata service`)
+    throw refused(`${host} is the name of a metadata service, which functions may not reach.`)
   }
   if (isBadPort(port) && !allowance.names(address, port)) throw badPort(port)
 }
 
 const PORTS = 65_535
-let asked = 0
+let lookups = 0
 
-/** The port does nothing but tell questions apart: the library joins those that are alike. */
+/**
+ * Bun merges equal lookups that are in flight, so each lookup gets another port, which has no other
+ * effect. Breaks when Bun merges lookups of different ports; resolve.test.ts notices.
+ */
 async function askSystem(name: string): Promise<string[]> {
-  asked = (asked + 1) % PORTS
-  const found = await Bun.dns.lookup(name, { backend: 'system', port: asked })
+  lookups = (lookups + 1) % PORTS
+  const found = await Bun.dns.lookup(name, { backend: 'system', port: lookups })
   return found.map(({ address }) => address)
 }
 
 function askServer(server: string, timeoutMs: number): Lookup {
   return async (name) => {
-    // A resolver keeps answers for as long as they say: one for each question has none.
+    // A resolver caches answers for their TTL; a new one for each lookup has no cache.
     const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 2), tries: 2 })
     resolver.setServers([server])
     const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
@@ -80,10 +83,11 @@ function askServer(server: string, timeoutMs: number): Lookup {
 
 function within(ms: number, answer: Promise<string[]>, name: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new EgressError('TIMEOUT', `no answer to who ${name} is`))
+    const message = `${name} could not be resolved in time: the DNS server did not answer.`
+    const late = () => reject(new EgressError('TIMEOUT', message))
     const timer = setTimeout(late, ms)
     answer
-      .then(resolve, (cause) => reject(failed(`${name} cannot be resolved`, cause)))
+      .then(resolve, (cause) => reject(failed(`${name} could not be resolved.`, cause)))
       .finally(() => clearTimeout(timer))
   })
 }

@@ -1,14 +1,22 @@
-/** Where one request of a fetch goes, and the rules that can be judged by its URL alone. */
+/** The target of one request, and the rules that the URL alone decides. */
 import { isIP } from 'node:net'
 import { isDomainAllowed } from '../capabilities/match.ts'
 import { type Capabilities, normaliseHost } from '../capabilities/schema.ts'
 import type { PrivateAllowance } from './addresses.ts'
-import { isBadPort } from './bad-ports.ts'
 import { refused } from './errors.ts'
+
+/** Ports that `fetch` must not use: https://fetch.spec.whatwg.org/#port-blocking */
+const BAD_PORTS = new Set([
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102,
+  103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465,
+  512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993,
+  995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668,
+  6669, 6679, 6697, 10080,
+])
 
 export interface Target {
   url: URL
-  /** Lower case, without brackets or a dot at its end. */
+  /** Lower case, without brackets or a trailing dot. */
   host: string
   port: number
   secure: boolean
@@ -17,8 +25,8 @@ export interface Target {
 }
 
 /**
- * Decimal, octal and hexadecimal spellings of an address are gone here: the URL parser wrote them
- * out as what they mean.
+ * Checks a URL against the function's capabilities. The URL parser has already normalised decimal,
+ * octal and hexadecimal spellings of addresses.
  *
  * @throws {EgressError} REFUSED, with the rule
  */
@@ -28,20 +36,20 @@ export function checkTarget(
   allowance: PrivateAllowance,
 ): Target {
   if (!capabilities.allowNetwork) {
-    throw refused('the capabilities of this function allow no network (allowNetwork is off)')
+    throw refused('This function may not use the network (allowNetwork is off).')
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw refused(`the scheme ${JSON.stringify(url.protocol)} is not HTTP`)
+    throw refused(`The scheme ${JSON.stringify(url.protocol)} is not supported: use http or https.`)
   }
   if (url.username !== '' || url.password !== '') {
-    throw refused('the URL holds credentials')
+    throw refused('The URL contains credentials. Send them in an Authorization header.')
   }
   const host = normaliseHost(url.hostname)
   if (host === undefined) {
-    throw refused(`${JSON.stringify(url.hostname)} is no host name`)
+    throw refused(`${JSON.stringify(url.hostname)} is not a valid host name.`)
   }
   if (!isDomainAllowed(capabilities, host)) {
-    throw refused(`${host} is not among the allowed domains of this function (allowedDomains)`)
+    throw refused(`${host} is not in the allowed domains of this function (allowedDomains).`)
   }
   const secure = url.protocol === 'https:'
   const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
@@ -49,6 +57,10 @@ export function checkTarget(
   return { url, host, port, secure, literal: isIP(host) !== 0 }
 }
 
+export function isBadPort(port: number): boolean {
+  return BAD_PORTS.has(port)
+}
+
 export function badPort(port: number): Error {
-  return refused(`port ${port} is a bad port: HTTP does not speak to it`)
+  return refused(`Port ${port} is blocked: the Fetch standard forbids HTTP requests to it.`)
 }

@@ -1,4 +1,4 @@
-// Bun puts a stand-in of its own behind the bare name `undici`; the file within the package is the library's.
+// Bun replaces the bare import `undici` with its own version; a file inside the package is the library's.
 declare module 'undici/lib/dispatcher/client.js' {
   import type { Client } from 'undici'
 

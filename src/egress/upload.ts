@@ -1,9 +1,9 @@
-/** The body of an outbound request, on its way from a worker to an upstream. */
+/** The body of an outbound request, from a worker to an upstream. */
 
 export class Upload {
-  /** All of it, where it came with the request: then it can be sent again. */
+  /** The whole body, if it came with the request. It can then be sent again. */
   readonly whole: Uint8Array | undefined
-  /** There is a body, or there will be one. */
+  /** The request has a body, or it will follow. */
   readonly present: boolean
   readonly #taken: (bytes: number) => void
   #queue: Uint8Array[] = []
@@ -11,7 +11,7 @@ export class Upload {
   #closed: boolean
   #wake: (() => void) | undefined
 
-  /** @param taken bytes of `write` that the upstream's socket took */
+  /** @param taken called with the number of written bytes that the upstream's socket took */
   constructor(body: Uint8Array | undefined, end: boolean, taken: (bytes: number) => void) {
     this.whole = end ? body : undefined
     this.present = body !== undefined || !end
@@ -21,7 +21,7 @@ export class Upload {
     if (body !== undefined && this.whole === undefined) this.#queue.push(body)
   }
 
-  /** More of it is awaited, or still to be sent. */
+  /** Part of the body has yet to arrive or to be sent. */
   get open(): boolean {
     return !this.#closed
   }
@@ -37,13 +37,13 @@ export class Upload {
     this.#stir()
   }
 
-  /** What the library sends; once only, unless it is `whole`. */
+  /** The body for the library to send. May be called once, or repeatedly if the body is `whole`. */
   body(): Uint8Array | AsyncIterable<Uint8Array> | null {
     if (this.whole !== undefined) return this.whole
     return this.present ? this.#read() : null
   }
 
-  /** Nobody wants the rest. */
+  /** Drops the rest of the body. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -53,8 +53,8 @@ export class Upload {
 
   async *#read(): AsyncGenerator<Uint8Array> {
     for (;;) {
-      // To end quietly would make a part look like the whole.
-      if (this.#closed) throw new Error('the body was broken off')
+      // A normal end would make a partial body look complete.
+      if (this.#closed) throw new Error('The request body was aborted.')
       const next = this.#queue.shift()
       if (next !== undefined) {
         yield next

@@ -1,7 +1,7 @@
 import { FunctionError } from '../errors.ts'
 import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
-import type { Dispatch } from '../pool/dispatch.ts'
-import type { Job, Waited } from '../pool/pending-request.ts'
+import type { PendingRequest, Waited } from '../pool/pending-request.ts'
+import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { responseHeaders, serverTiming } from './headers.ts'
@@ -9,33 +9,36 @@ import { clientProblem } from './problem.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
 
-/** Bounds of an exchange once its response head is out, ms. */
+/** Limits of an exchange after its response head was sent, ms. */
 export interface ExchangeLimits {
-  /** Without a byte either way; */
+  /** Longest time without a byte in either direction. */
   streamIdleMs: number
-  /** from the request's arrival; 0 = none; */
+  /** Longest time from the request's arrival; 0 = no limit. */
   maxDurationMs: number
-  /** from the end of the response until what the handler passed to waitUntil is cancelled. */
+  /** Time from the end of the response until the promises of `waitUntil` are cancelled. */
   waitUntilMs: number
 }
 
-/** What an exchange needs of the gateway. */
+/**
+ * What an exchange needs of the gateway. Only `Gateway` implements it; it is an interface so that the
+ * two files do not import each other.
+ */
 export interface ExchangeHost {
   readonly limits: ExchangeLimits
   now(): number
   opened(exchange: Exchange): void
   closed(exchange: Exchange): void
-  /** Lets the connection of a request be silent, or not any longer. */
+  /** Disables or enables the idle timeout of the request's connection. */
   keepOpen(client: Request, open: boolean): void
-  /** What went wrong, for the tenant's logs. */
+  /** Reports a failure to the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
   /** `waitUntil` of this request was cancelled, for the tenant's logs. */
   backgroundCancelled(route: Route, requestId: string): void
 }
 
 /**
- * The client of a request that is open for this long (ms) is watched. Most requests are over before,
- * and watching costs more than all else here.
+ * Age (ms) at which an exchange starts to watch for the client's disconnect. Most requests are over
+ * before, and watching costs more than everything else here.
  */
 const WATCH_AFTER_MS = 25
 
@@ -46,14 +49,14 @@ const WATCH_AFTER_MS = 25
  */
 type Phase = 'head' | 'body' | 'after'
 
-/** The client sees nothing of it: it is gone. */
+/** The outcome of a request whose client disconnected. */
 const CLIENT_GONE = 'CLIENT_GONE'
 
 /**
  * One request and its response: the client on one side, an invocation on the other. It is the owner
  * of the request's deadlines and phases: no other part ends a request because of time.
  */
-export class Exchange implements Job, BodyObserver {
+export class Exchange implements PendingRequest, BodyObserver {
   readonly answered: Promise<Response>
   readonly requestId: string
   readonly arrivedAt: number
@@ -70,7 +73,7 @@ export class Exchange implements Job, BodyObserver {
   #waited: Waited | undefined
   #dispatchedAt = 0
   #body: ResponseBody | undefined
-  /** The response goes nowhere: HEAD. */
+  /** The response body is not sent: HEAD. */
   #discards = false
   #dueAt: number
   #touchedAt = 0
@@ -99,7 +102,7 @@ export class Exchange implements Job, BodyObserver {
     host.opened(this)
   }
 
-  /** The head is not out, and nobody has given up. */
+  /** The response head was not sent, and the exchange was not ended. */
   get waiting(): boolean {
     return this.#phase === 'head'
   }
@@ -132,7 +135,7 @@ export class Exchange implements Job, BodyObserver {
     try {
       this.#answer(this.#toResponse(head), head.end || this.#discards)
     } catch (cause) {
-      const what = 'The worker sent a response head that HTTP cannot carry.'
+      const what = `Function '${this.route.functionName}' returned a status or header that HTTP cannot carry.`
       this.fail(new FunctionError('INVALID_RESPONSE', what, { cause }))
       this.#dispatch?.cancel('invalid response')
       return
@@ -157,10 +160,10 @@ export class Exchange implements Job, BodyObserver {
     this.requestBody?.stop()
   }
 
-  /** The invocation failed, or something on this side did: the client gets it where it still can. */
+  /** Reports a failure to the client if the response head was not sent, else breaks the response. */
   fail(error: FunctionError): void {
     if (this.#phase === 'after') return
-    // The worker watches the deadline too, by its own clock; the client gets one text for both.
+    // The worker enforces the deadline too, by its own clock; the client gets one text for both.
     if (error.code === 'TIMEOUT' && this.#phase === 'head') error = this.#deadlineError()
     this.#outcome = error.code
     this.#host.failed(this.route, this.requestId, error)
@@ -182,7 +185,7 @@ export class Exchange implements Job, BodyObserver {
     if (this.#phase === 'after') this.#host.closed(this)
   }
 
-  /** Ends the phase whose time is up. */
+  /** Ends a phase that has reached its limit. */
   tick(now: number): void {
     const watch =
       !this.#watched && this.#phase !== 'after' && now >= this.arrivedAt + WATCH_AFTER_MS
@@ -193,7 +196,7 @@ export class Exchange implements Job, BodyObserver {
     else this.#cancelBackground()
   }
 
-  /** Ends it although its limits are not reached: the service goes down. */
+  /** Ends the exchange before its limits, because the service stops. */
   abandon(error: FunctionError): void {
     this.fail(error)
     this.#stop('the service stops')
@@ -202,11 +205,12 @@ export class Exchange implements Job, BodyObserver {
 
   /** The request body is longer than allowed. */
   tooLarge(limitBytes: number): void {
-    this.fail(new FunctionError('PAYLOAD_TOO_LARGE', `The body is over ${limitBytes} bytes.`))
+    const message = `The request body is larger than ${limitBytes} bytes (server.max_body).`
+    this.fail(new FunctionError('PAYLOAD_TOO_LARGE', message))
     this.#stop('request body too large')
   }
 
-  /** The client went away. */
+  /** The client disconnected. */
   gone(): void {
     if (this.#phase === 'after') return
     this.#outcome = CLIENT_GONE
@@ -254,7 +258,7 @@ export class Exchange implements Job, BodyObserver {
     this.#resolve(response)
   }
 
-  /** Nothing more goes to the client; what the handler left running has its own limit. */
+  /** The response is over. What the handler left running in `waitUntil` has its own limit. */
   #responseOver(): void {
     this.#phase = 'after'
     this.#dueAt = this.#host.now() + this.#host.limits.waitUntilMs
@@ -262,7 +266,7 @@ export class Exchange implements Job, BodyObserver {
     if (this.#over) this.#host.closed(this)
   }
 
-  /** The client sees nothing more; its promise still has to be settled. */
+  /** The client gets no response; the promise of the response still has to be settled. */
   #leave(): void {
     const head = this.#phase === 'head'
     this.#responseOver()
@@ -276,7 +280,10 @@ export class Exchange implements Job, BodyObserver {
 
   #deadlineError(): FunctionError {
     const ms = Math.round(this.request.deadline - this.arrivedAt)
-    return new FunctionError('TIMEOUT', `The function did not answer within ${ms} ms.`)
+    return new FunctionError(
+      'TIMEOUT',
+      `Function '${this.route.functionName}' did not respond within ${ms} ms.`,
+    )
   }
 
   #cancelBackground(): void {
@@ -287,7 +294,8 @@ export class Exchange implements Job, BodyObserver {
   #checkBody(now: number): void {
     this.#dueAt = this.#bodyDueAt()
     if (now < this.#dueAt) return
-    this.fail(new FunctionError('TIMEOUT', 'The response took too long or stood still.'))
+    const message = `The response of function '${this.route.functionName}' took too long or sent no data for too long.`
+    this.fail(new FunctionError('TIMEOUT', message))
     this.#stop('response too slow')
   }
 
@@ -303,9 +311,7 @@ export class Exchange implements Job, BodyObserver {
     this.#dispatch?.cancel(reason)
   }
 
-  /**
-   * Notices when the client disconnects. A signal that fired before says so.
-   */
+  /** Notices when the client disconnects, also if it did so before this call. */
   #watch(): void {
     this.#watched = true
     this.#host.keepOpen(this.#client, true)
@@ -325,7 +331,7 @@ export class Exchange implements Job, BodyObserver {
 function wholeBody({ status, headers, body, end }: ResponseHead) {
   if (NULL_BODY_STATUSES.has(status)) return null
   if (end) return (body ?? null) as Uint8Array<ArrayBuffer> | null
-  // For HEAD, Bun takes the length from the body, of which it sends none: a stream has no length.
-  const told = headers.some(([name]) => name.toLowerCase() === 'content-length')
-  return told ? null : new ReadableStream()
+  // For HEAD, Bun derives Content-Length from the body, which it does not send. A stream has no length.
+  const declared = headers.some(([name]) => name.toLowerCase() === 'content-length')
+  return declared ? null : new ReadableStream()
 }

@@ -141,7 +141,7 @@ describe('a response', () => {
 })
 
 describe('a failure', () => {
-  test('of the handler tells strangers nothing, the tenant all', async () => {
+  test('of the handler shows its text to the tenant only', async () => {
     const document = await problem(await service.fetch('/functions/echo/throw'))
     expect(document).toMatchObject({ status: 500, code: 'HANDLER_ERROR' })
     expect(JSON.stringify(document)).not.toContain('secret')
@@ -152,7 +152,7 @@ describe('a failure', () => {
     expect(service.lines.join('')).not.toContain('secret')
   })
 
-  test('is told to all when the function was deployed so', async () => {
+  test('is shown to clients when the function was deployed with exposeErrors', async () => {
     const document = await problem(await service.fetch('/functions/exposed/throw'))
     expect(document.detail).toContain('secret of the tenant')
     expect(document.stack).toContain('bundle.js:')
@@ -201,7 +201,7 @@ describe('a body over the limit', () => {
     expect(await problem(response)).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
     expect((await see('/functions/echo')).method).toBe('GET')
     expect(worker()).toBe(before as number)
-    await eventually('its slot is free', () =>
+    await eventually('its worker is idle', () =>
       service.service.control
         .workers()
         .every((one) => one.function !== 'echo' || one.state === 'ready'),

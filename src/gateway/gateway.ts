@@ -1,4 +1,4 @@
-/** Public HTTP: takes requests to functions, and says how the service is. */
+/** The public HTTP server: requests to functions, health pages and metrics. */
 import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
@@ -13,13 +13,13 @@ import { clientProblem } from './problem.ts'
 import { RequestBody } from './request-body.ts'
 import { mountedUrl, validHost } from './target.ts'
 
-/** Connections on which nothing happens are closed after so many seconds; exchanges have limits of their own. */
+/** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
 /** How often the limits of open requests are checked, and so how late one may be noticed, ms. */
 const TICK_MS = 10
-/** What the last answers have left to go out when the service ends. */
+/** Time that the last responses have to be sent when the service stops, ms. */
 const FLUSH_MS = 200
-/** The gateway looks at a body's length itself, so that the refusal has the form of all others. */
+/** The gateway checks a body's length itself, so that the refusal is a problem document too. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** A Request cannot have these methods (Fetch, 2.2.1). */
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE'])
@@ -33,8 +33,8 @@ export interface GatewayOptions {
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string): Route
   metrics(): string
-  /** An exchange was counted. */
-  counted(): void
+  /** An exchange was recorded in the counters. */
+  onFinished(): void
   /** A failed invocation, for the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
   /** `waitUntil` of a request was cancelled, for the tenant's logs. */
@@ -64,7 +64,7 @@ export class Gateway implements ExchangeHost, Tickable {
       hostname: options.hostname,
       port: options.port,
       development: false,
-      // Without a word on it, two services out of development would share a port, half of the requests each.
+      // Bun sets SO_REUSEPORT in production by default; two services would silently split the traffic.
       reusePort: false,
       idleTimeout: KEEP_ALIVE_S,
       maxRequestBodySize: NO_LIMIT,
@@ -86,22 +86,22 @@ export class Gateway implements ExchangeHost, Tickable {
     return this.#open.size
   }
 
-  /** From now on /ready says so. */
+  /** From now on /ready reports that the service is ready. */
   ready(): void {
     this.#ready = true
   }
 
-  /** Refuses what is new; resolves when what is open is over. */
+  /** Refuses new requests; resolves when the open ones are over. */
   drain(): Promise<void> {
     this.#draining = true
     if (this.#open.size === 0) return Promise.resolve()
     return new Promise((resolve) => this.#whenIdle.push(resolve))
   }
 
-  /** Ends what is still open and closes every connection. */
+  /** Ends the open requests and closes every connection. */
   async stop(reason: FunctionError): Promise<void> {
     for (const exchange of [...this.#open]) exchange.abandon(reason)
-    // Their answers go out, unless a client does not take them.
+    // Gives the clients time to receive their responses.
     await Promise.race([this.#server.stop(), Bun.sleep(FLUSH_MS)])
     await this.#server.stop(true)
   }
@@ -117,7 +117,7 @@ export class Gateway implements ExchangeHost, Tickable {
 
   closed(exchange: Exchange): void {
     this.#open.delete(exchange)
-    this.#options.counted()
+    this.#options.onFinished()
     if (this.#open.size > 0 || this.#whenIdle.length === 0) return
     for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
@@ -174,27 +174,37 @@ export class Gateway implements ExchangeHost, Tickable {
     return exchange.answered
   }
 
-  /** The URL for the handler, once everything about the request's own is in order. */
+  /** Checks the request line and Host; returns the URL that the handler sees. */
   #target(raw: RawHeaders, url: string, name: string, method: string): string {
-    if (this.#draining) throw new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
+    if (this.#draining)
+      throw new FunctionError(
+        'SHUTTING_DOWN',
+        'The service is shutting down. Send the request again later.',
+      )
     if (!url.startsWith('http://') || !validHost(raw.host as string | undefined)) {
       throw new FunctionError('BAD_REQUEST', HOST)
     }
     const target = mountedUrl(url, name)
     if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
     if (FORBIDDEN_METHODS.has(method)) {
-      throw new FunctionError('METHOD_NOT_ALLOWED', `${method} cannot reach a function.`)
+      throw new FunctionError(
+        'METHOD_NOT_ALLOWED',
+        `The method ${method} cannot be used for a function: the Fetch standard forbids it.`,
+      )
     }
     return target
   }
 
-  /** What a Content-Length says; undefined for a chunked body. */
+  /** The value of Content-Length; undefined for a chunked body. */
   #declaredLength(raw: RawHeaders): number | undefined {
     const declared = raw['content-length']
     if (declared === undefined) return undefined
     const limit = this.#options.maxBodyBytes
     if (Number(declared) <= limit) return Number(declared)
-    throw new FunctionError('PAYLOAD_TOO_LARGE', `The body is over ${limit} bytes.`)
+    throw new FunctionError(
+      'PAYLOAD_TOO_LARGE',
+      `The request body is larger than ${limit} bytes (server.max_body).`,
+    )
   }
 
   async #submitWithBody(
@@ -205,14 +215,14 @@ export class Gateway implements ExchangeHost, Tickable {
     const limit = this.#options.maxBodyBytes
     const body = new RequestBody(stream, length, limit, {
       tooLarge: () => exchange.tooLarge(limit),
-      broken: () => exchange.gone(),
+      disconnected: () => exchange.gone(),
       moved: () => exchange.moved(),
     })
     exchange.requestBody = body
     try {
       const opening = await body.opening()
       if (exchange.waiting) {
-        // The function may have moved to another version meanwhile.
+        // Another version of the function may have been activated meanwhile.
         exchange.route = this.#options.route(exchange.route.functionName)
         exchange.request = { ...exchange.request, body: opening, end: body.complete }
         exchange.submit()
@@ -230,7 +240,10 @@ export class Gateway implements ExchangeHost, Tickable {
     const only = (path: string, answer: (c: Context) => Response) => {
       app.get(path, answer)
       app.all(path, (c) => {
-        const error = new FunctionError('METHOD_NOT_ALLOWED', `${c.req.method} is not for ${path}.`)
+        const error = new FunctionError(
+          'METHOD_NOT_ALLOWED',
+          `The method ${c.req.method} cannot be used for ${path}: use GET.`,
+        )
         const response = clientProblem(error, { requestId: pageRequestId(c.req.raw) })
         response.headers.set('allow', 'GET, HEAD')
         return response
@@ -245,9 +258,12 @@ export class Gateway implements ExchangeHost, Tickable {
       c.body(this.#options.metrics(), 200, { 'content-type': PROMETHEUS_TYPE }),
     )
     app.notFound((c) => {
-      // Functions are reached by the paths above only; this one was written some other way.
+      // Only the routes above reach functions; this path spells one in another form.
       if (/^\/functions\/./.test(c.req.path)) return badRequest(c.req.raw, PATH)
-      const error = new FunctionError('FUNCTION_NOT_FOUND', 'Nothing is served at this path.')
+      const error = new FunctionError(
+        'FUNCTION_NOT_FOUND',
+        'Nothing is served at this path. Functions are served at /functions/<name>.',
+      )
       return clientProblem(error, { requestId: pageRequestId(c.req.raw) })
     })
     app.onError((error, c) => {
@@ -258,8 +274,8 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 }
 
-const HOST = 'The request has no single, valid Host.'
-const PATH = 'The path has to name a function and stay within it.'
+const HOST = 'The request must have exactly one valid Host header.'
+const PATH = 'The path must start with /functions/<name>, without dot segments that leave it.'
 
 function wellFormed(request: Request): boolean {
   return request.url.startsWith('http://') && validHost(request.headers.get('host') ?? undefined)

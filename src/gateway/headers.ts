@@ -1,7 +1,7 @@
-/** Headers on their way through: what concerns only one connection stays behind. */
+/** Headers of requests and responses, without those that concern one connection only. */
 import type { HeaderList } from '../worker/worker.ts'
 
-/** RFC 9110, 7.6.1, and what else belongs to the connection and not to the message. */
+/** Hop-by-hop headers (RFC 9110, 7.6.1), and others that belong to the connection. */
 const HOP_BY_HOP = new Set([
   'connection',
   'expect',
@@ -16,8 +16,8 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ])
 
-/** RFC 9110, 5.5: Fetch lets scripts set these, but no client has to take a message with them. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** RFC 9110, 5.5: Fetch allows these in values, but a client may reject a message that has them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for control characters
 const CONTROL_CHARACTER = /[\x00-\x08\x0a-\x1f\x7f]/
 
 const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
@@ -41,25 +41,25 @@ export function requestHeaders(raw: RawHeaders, requestId: string, prefix: strin
   return list
 }
 
-/** Names that a Connection header takes off the message. */
+/** Names of the headers that a Connection header declares as hop-by-hop. */
 function connectionNames(connection: string): Set<string> | undefined {
   const value = connection.toLowerCase()
   if (value === 'close' || value === 'keep-alive') return undefined
   return new Set(value.split(',').map((name) => name.trim()))
 }
 
-/** The client's own id where it is well-formed, else a new one. */
+/** The client's request id if it is well-formed, else a new one. */
 export function requestIdOf(raw: RawHeaders): string {
   const given = raw['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : crypto.randomUUID()
 }
 
 /**
- * A handler's headers as a Response takes them. A plain object is what Bun takes fastest; it cannot
- * hold a name twice.
+ * Converts a handler's headers for a Response. Bun is fastest with a plain object, which cannot hold a
+ * name twice.
  *
- * @throws {TypeError} for a value that HTTP cannot carry
- * @param keepLength the body is left out, so that the handler's `content-length` says what it would be
+ * @throws {TypeError} for a value that HTTP does not allow
+ * @param keepLength the body is not sent, so the handler's `content-length` is kept
  */
 export function responseHeaders(
   list: HeaderList,
@@ -75,8 +75,8 @@ export function responseHeaders(
       plain[name] = pair[1]
     }
   }
-  const theirs = plain['server-timing']
-  plain['server-timing'] = theirs === undefined ? timing : `${theirs}, ${timing}`
+  const fromHandler = plain['server-timing']
+  plain['server-timing'] = fromHandler === undefined ? timing : `${fromHandler}, ${timing}`
   plain['x-request-id'] = requestId
   return plain
 }
@@ -97,12 +97,13 @@ function repeatedHeaders(
 }
 
 function passes(name: string, value: string, keepLength: boolean): boolean {
-  if (CONTROL_CHARACTER.test(value)) throw new TypeError(`a control character in '${name}'`)
+  if (CONTROL_CHARACTER.test(value))
+    throw new TypeError(`The value of header '${name}' contains a control character.`)
   if (name === 'content-length') return keepLength && /^\d{1,15}$/.test(value)
   return !HOP_BY_HOP.has(name)
 }
 
-/** Where a request's time went, for its `server-timing` header; ms. */
+/** The `server-timing` header of a request; ms. */
 export function serverTiming(queueMs: number, initMs: number, execMs: number): string {
   return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`
 }

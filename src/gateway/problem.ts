@@ -1,8 +1,8 @@
-/** Failures of requests to functions, as their clients see them. */
+/** Turns failures of requests to functions into responses. */
 import type { ErrorCode } from '../errors.ts'
 import { asFunctionError, problemResponse } from '../lib/problem.ts'
 
-/** Errors whose message comes from the tenant's code: clients get this text, the tenant's log the other. */
+/** Errors whose message comes from the tenant's code: clients get this text, the log the message. */
 const TENANT_ERRORS: Partial<Record<ErrorCode, string>> = {
   HANDLER_ERROR: 'The function failed while it handled the request.',
   INVALID_RESPONSE: 'The function did not return a valid response.',

@@ -1,15 +1,15 @@
-/** A request body on its way from a client to a worker, read only as fast as the worker takes it. */
+/** Streams a request body from a client to a worker, only as fast as the worker reads it. */
 import type { Invocation } from '../worker/worker.ts'
 
-/** The largest body, or first part of one, that goes along with its head. */
+/** The largest body, or first part of one, that is sent together with the request head, bytes. */
 const INLINE_BYTES = 64 * 1024
 
 export interface BodyReader {
-  /** It is longer than allowed. */
+  /** The body is longer than allowed. */
   tooLarge(): void
-  /** The client went away before it was complete. */
-  broken(): void
-  /** So many bytes came. */
+  /** The client disconnected before the body was complete. */
+  disconnected(): void
+  /** This many bytes arrived. */
   moved(bytes: number): void
 }
 
@@ -27,7 +27,7 @@ export class RequestBody {
   /** As declared; undefined for a chunked body. */
   readonly #length: number | undefined
   #read = 0
-  /** What was read beyond the head's own part, to be written first. */
+  /** Bytes that were read but were too many to send with the head; written first. */
   #held: Uint8Array | undefined
   #pending: Promise<Part> | undefined
   #complete = false
@@ -46,14 +46,14 @@ export class RequestBody {
     this.#owner = owner
   }
 
-  /** Nothing follows what `opening` returned. */
+  /** No bytes follow what `opening` returned. */
   get complete(): boolean {
     return this.#complete
   }
 
   /**
-   * What has come by the next turn of the loop: a small body arrives with its head and goes to the
-   * worker in one message. A client that waits for an answer before it sends more is not waited for.
+   * Returns what has arrived by the next turn of the event loop: a small body arrives with its head and
+   * reaches the worker in one message. Does not wait longer, since the client may want a response first.
    */
   async opening(): Promise<Uint8Array | undefined> {
     this.#pending = this.#reader.read()
@@ -73,7 +73,7 @@ export class RequestBody {
     return part.value
   }
 
-  /** Writes the rest to the invocation, to its end or until `stop`. */
+  /** Writes the rest to the invocation, up to the end of the body or until `stop`. */
   async pump(invocation: Invocation): Promise<void> {
     try {
       for (let bytes = await this.#next(); bytes !== undefined; bytes = await this.#next()) {
@@ -81,18 +81,18 @@ export class RequestBody {
       }
       if (!this.#stopped) invocation.end()
     } catch {
-      if (!this.#stopped) this.#owner.broken()
+      if (!this.#stopped) this.#owner.disconnected()
     }
   }
 
-  /** The worker takes more. */
+  /** The worker accepts more. */
   drain(): void {
     const resume = this.#resume
     this.#resume = undefined
     resume?.()
   }
 
-  /** Reads no more; what still comes is thrown away by Bun. */
+  /** Stops reading; Bun discards what still arrives. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -100,7 +100,7 @@ export class RequestBody {
     this.#reader.cancel().catch(() => {})
   }
 
-  /** Undefined at the end, and once it was stopped. */
+  /** Undefined at the end, and after `stop`. */
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#stopped) return undefined
     const held = this.#held

@@ -1,30 +1,30 @@
-/** A response body on its way from a worker to a client, pulled by the client's socket. */
+/** Streams a response body from a worker to a client, pulled by the client's socket. */
 
 import { isReleasable, release } from '../lib/bytes.ts'
 
 export interface BodyObserver {
-  /** The client's side took so many bytes. */
+  /** The client's socket took this many bytes. */
   taken(bytes: number): void
-  /** All of it went out. */
+  /** The whole body was sent. */
   sent(): void
-  /** The client went away. */
+  /** The client disconnected. */
   gone(): void
 }
 
 /**
- * Keeps what the worker sent until the socket asks for it. It never holds more than the worker's
- * credit, since credit is given only for what was taken.
+ * Holds what the worker sent until the socket pulls it. It never holds more than the worker's credit,
+ * since credit is granted only for bytes that the socket took.
  */
 export class ResponseBody {
   readonly stream: ReadableStream<Uint8Array>
   readonly #observer: BodyObserver
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #chunks: Uint8Array[] = []
-  /** The socket asked and there was nothing. */
+  /** The socket pulled while no bytes were available. */
   #wanted = false
   #ended = false
   #over = false
-  /** What the socket got last. */
+  /** The bytes that the socket got last. */
   #given: Uint8Array | undefined
 
   constructor(observer: BodyObserver) {
@@ -53,8 +53,8 @@ export class ResponseBody {
   }
 
   /**
-   * Ends it so that the client sees that it is not whole: the connection is reset. Why is not said
-   * to the stream, since Bun would print it, and with it what the tenant's code said.
+   * Resets the connection, so that the client sees that the body is incomplete. The stream gets no
+   * error, since Bun would print it, and its message may come from the tenant's code.
    */
   break(): void {
     if (this.#over) return
@@ -64,7 +64,7 @@ export class ResponseBody {
   }
 
   #pull(): void {
-    // The socket asks for more when it has written or copied what it was given before.
+    // A pull means that the socket has written or copied the bytes that it got before.
     if (this.#given !== undefined) release(this.#given)
     this.#given = undefined
     const next = this.#chunks.shift()

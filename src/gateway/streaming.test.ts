@@ -86,11 +86,11 @@ afterAll(() => service.remove())
 const counts = async () => (await (await service.fetch('/functions/s/seen')).json()) as Counts
 
 const free = () =>
-  eventually('every slot is free', () =>
+  eventually('every worker is idle', () =>
     service.service.control.workers().every((worker) => worker.state === 'ready'),
   )
 
-/** A client that reads only when told. */
+/** A client that reads only on request. */
 async function client(request: string): Promise<Socket> {
   const socket = connect(service.port, '127.0.0.1')
   socket.on('error', () => {})
@@ -149,7 +149,7 @@ describe('a response body', () => {
     await free()
   })
 
-  test('that stands still ends after streamIdleTimeout, broken', async () => {
+  test('that stalls is broken after streamIdleTimeout', async () => {
     const started = performance.now()
     const text = await service.raw(get('/stalls'), 3_000)
     const tookMs = performance.now() - started
@@ -160,7 +160,7 @@ describe('a response body', () => {
     await free()
   })
 
-  test('that goes on and on ends after maxDuration, broken', async () => {
+  test('without an end is broken after maxDuration', async () => {
     const started = performance.now()
     const text = await service.raw(get('/ticks'), 5_000)
     const tookMs = performance.now() - started
@@ -227,7 +227,7 @@ describe('a request body', () => {
 })
 
 describe('a client that goes', () => {
-  test('aborts req.signal, and the slot is free', async () => {
+  test('aborts req.signal, and the worker is idle', async () => {
     const { aborted } = await counts()
     for (let i = 0; i < 5; i++) {
       const socket = await client(get('/hang'))

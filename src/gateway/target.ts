@@ -1,4 +1,4 @@
-/** What a request's URL and Host may look like, and what of it the handler sees. */
+/** Validates a request's URL and Host, and makes the URL that the handler sees. */
 
 const PREFIX = '/functions/'
 /** Behind `http://`. */
@@ -10,7 +10,7 @@ const NUL = '%00'
 
 let lastHost = ''
 
-/** Is this a single host, with or without a port, that a URL can hold? */
+/** Is this a single host, with or without a port, that is valid in a URL? */
 export function validHost(host: string | undefined): host is string {
   if (host === undefined || host === '') return false
   if (host === lastHost) return true
@@ -20,9 +20,9 @@ export function validHost(host: string | undefined): host is string {
 }
 
 /**
- * The URL that the handler sees: the mount path taken off. Undefined when the path does not stay
- * within the prefix of that function: `name` comes from the path as it was sent, `url` is what is
- * left after dot segments were resolved, so that the two differ when such segments led elsewhere.
+ * The URL that the handler sees, without the mount path. Undefined when the path leaves the function's
+ * prefix: `name` comes from the path as it was sent, while `url` has its dot segments resolved, so the
+ * two differ when such segments left the prefix.
  *
  * @param url absolute, `http://host/functions/<name>...`
  */
@@ -43,7 +43,7 @@ export function mountedUrl(url: string, name: string): string | undefined {
 const SLASH = 47
 const QUESTION_MARK = 63
 
-/** Whoever decodes the path once more must not find a dot segment or a NUL in it either. */
+/** Handlers that decode the path once more must not find a dot segment or a NUL in it either. */
 function decodesWithin(url: string, from: number): boolean {
   const end = url.slice(from).search(/[?#]/)
   const path = end < 0 ? url.slice(from) : url.slice(from, from + end)

@@ -1,109 +1,109 @@
-/** The first job of a pool goes to its first worker behind that one's start. */
+/** The first request of a pool is sent to its first worker while that worker starts. */
 import { beforeEach, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
 
-let bench: PoolFixture
+let fixture: PoolFixture
 
 beforeEach(() => {
-  bench = new PoolFixture()
-  bench.factory.early = true
+  fixture = new PoolFixture()
+  fixture.factory.early = true
 })
 
 test('it does not wait in the queue, and what loading took is not its execution', () => {
-  const pool = bench.pool()
-  const [first] = bench.submit(pool, 1)
+  const pool = fixture.pool()
+  const [first] = fixture.submit(pool, 1)
   expect(pool.queued).toBe(0)
-  expect(bench.at(0).inFlight).toBe(1)
-  bench.clock.advance(7)
-  bench.at(0).becomeReady()
+  expect(fixture.at(0).inFlight).toBe(1)
+  fixture.clock.advance(7)
+  fixture.at(0).becomeReady()
   expect(first?.waited).toEqual([{ queueMs: 0, initMs: 0.001 }])
-  finishOne(bench.at(0))
+  finishOne(fixture.at(0))
   expect(first?.dones).toBe(1)
 })
 
 test('the others wait for a worker that is ready', () => {
-  const pool = bench.pool({ concurrency: 2 })
-  bench.submit(pool, 4)
-  expect(bench.started.map((worker) => worker.inFlight)).toEqual([1, 0])
+  const pool = fixture.pool({ concurrency: 2 })
+  fixture.submit(pool, 4)
+  expect(fixture.started.map((worker) => worker.inFlight)).toEqual([1, 0])
   expect(pool.queued).toBe(3)
-  bench.at(1).becomeReady()
-  bench.at(0).becomeReady()
-  expect(bench.started.map((worker) => worker.inFlight)).toEqual([2, 2])
+  fixture.at(1).becomeReady()
+  fixture.at(0).becomeReady()
+  expect(fixture.started.map((worker) => worker.inFlight)).toEqual([2, 2])
 })
 
-test('a job whose body is still to come waits for a worker that is ready', () => {
-  const pool = bench.pool()
-  const note = bench.note()
+test('a request whose body is incomplete waits for a worker that is ready', () => {
+  const pool = fixture.pool()
+  const note = fixture.note()
   note.request.end = false
   pool.submit(note)
-  expect(bench.at(0).inFlight).toBe(0)
-  bench.at(0).becomeReady()
-  expect(bench.at(0).inFlight).toBe(1)
+  expect(fixture.at(0).inFlight).toBe(0)
+  fixture.at(0).becomeReady()
+  expect(fixture.at(0).inFlight).toBe(1)
 })
 
-test('a worker that does not get ready loses nothing: the next one takes the job', () => {
-  const pool = bench.pool()
-  const [job] = bench.submit(pool, 1)
-  const first = bench.at(0)
+test('a worker that does not get ready loses nothing: the next one takes the request', () => {
+  const pool = fixture.pool()
+  const [job] = fixture.submit(pool, 1)
+  const first = fixture.at(0)
   first.exit(new FunctionError('WORKER_CRASHED', 'it died'), [first.last])
   expect(pool.queued).toBe(1)
-  expect(bench.started).toHaveLength(1)
-  bench.clock.advance(1_000)
-  expect(bench.at(1).inFlight).toBe(1)
-  bench.at(1).becomeReady()
-  finishOne(bench.at(1))
+  expect(fixture.started).toHaveLength(1)
+  fixture.clock.advance(1_000)
+  expect(fixture.at(1).inFlight).toBe(1)
+  fixture.at(1).becomeReady()
+  finishOne(fixture.at(1))
   expect(job?.failure).toBeUndefined()
   expect(job?.dones).toBe(1)
 })
 
-test('when none gets ready the job fails with the reason', () => {
-  const pool = bench.pool()
-  const [job] = bench.submit(pool, 1)
+test('when no worker gets ready the request fails with the reason', () => {
+  const pool = fixture.pool()
+  const [job] = fixture.submit(pool, 1)
   for (let i = 0; i < 3; i++) {
-    const worker = bench.at(i)
+    const worker = fixture.at(i)
     worker.exit(new FunctionError('WORKER_START_FAILED', 'no process'), [worker.last])
-    bench.clock.advance(1_000)
+    fixture.clock.advance(1_000)
   }
   expect(job?.failure?.code).toBe('WORKER_START_FAILED')
   expect(job?.dones).toBe(1)
   expect(pool.queued).toBe(0)
 })
 
-test('a bundle that does not load fails the job at once', () => {
-  const pool = bench.pool()
-  const [job] = bench.submit(pool, 1)
-  bench.at(0).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'it throws'))
+test('a bundle that does not load fails the request at once', () => {
+  const pool = fixture.pool()
+  const [job] = fixture.submit(pool, 1)
+  fixture.at(0).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'it throws'))
   expect(job?.failure?.code).toBe('BUNDLE_LOAD_ERROR')
   expect(job?.dones).toBe(1)
 })
 
-test('a pool that closes lets the job finish first', async () => {
-  const pool = bench.pool()
-  const [job] = bench.submit(pool, 1)
+test('a pool that closes lets the request finish first', async () => {
+  const pool = fixture.pool()
+  const [job] = fixture.submit(pool, 1)
   const closed = pool.close(30_000)
-  expect(bench.at(0).state).toBe('starting')
-  bench.at(0).becomeReady()
-  expect(bench.at(0).state).toBe('draining')
-  finishOne(bench.at(0))
+  expect(fixture.at(0).state).toBe('starting')
+  fixture.at(0).becomeReady()
+  expect(fixture.at(0).state).toBe('draining')
+  finishOne(fixture.at(0))
   await closed
   expect(job?.failure).toBeUndefined()
   expect(job?.dones).toBe(1)
 })
 
-test('a worker that took a job early has room for one less', () => {
-  const pool = bench.pool({ concurrency: 1 })
-  bench.submit(pool, 1)
-  expect(bench.started).toHaveLength(1)
-  bench.submit(pool, 1)
-  expect(bench.started).toHaveLength(2)
+test('a worker that took a request early has room for one less', () => {
+  const pool = fixture.pool({ concurrency: 1 })
+  fixture.submit(pool, 1)
+  expect(fixture.started).toHaveLength(1)
+  fixture.submit(pool, 1)
+  expect(fixture.started).toHaveLength(2)
 })
 
-test('a job that was taken early counts in the life of its worker', () => {
-  const pool = bench.pool({ recycleAfter: 1 })
-  bench.submit(pool, 1)
-  bench.at(0).becomeReady()
-  expect(bench.at(0).state).toBe('draining')
-  bench.submit(pool, 1)
-  expect(bench.started).toHaveLength(2)
+test('a request that was taken early counts towards the recycling of its worker', () => {
+  const pool = fixture.pool({ recycleAfter: 1 })
+  fixture.submit(pool, 1)
+  fixture.at(0).becomeReady()
+  expect(fixture.at(0).state).toBe('draining')
+  fixture.submit(pool, 1)
+  expect(fixture.started).toHaveLength(2)
 })

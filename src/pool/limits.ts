@@ -1,17 +1,17 @@
-/** What bounds the workers of one function version. */
+/** Limits for the workers of one function version. */
 export interface PoolLimits {
   minWorkers: number
   maxWorkers: number
-  /** Invocations that one worker takes at once. */
+  /** Invocations that one worker runs at once. */
   concurrency: number
-  /** Jobs that may wait for a worker. */
+  /** Requests that may wait for a worker; further ones are refused. */
   queue: number
   queueTimeoutMs: number
   idleTimeoutMs: number
   /** Invocations after which a worker is replaced. */
   recycleAfter: number
-  /** Longest wait between two tries to start a worker that fails to start. */
+  /** Longest wait between two attempts to start a worker that fails to start. */
   maxBackoffMs: number
-  /** What a worker that is replaced has left for what it runs. */
+  /** Time that a worker which is being replaced has to finish its requests. */
   drainMs: number
 }

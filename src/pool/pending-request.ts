@@ -8,33 +8,33 @@ import type {
 } from '../worker/worker.ts'
 
 /**
- * What a caller hands to a pool: the request, and where its answer goes. A pool calls `done` exactly
- * once for every job that it took, also for one that never reached a worker.
+ * What a caller submits to a pool: the request, and the sink for its response. The pool calls `done`
+ * exactly once for every request that it accepted, including one that never reached a worker.
  */
-export interface Job extends ResponseSink, Completion {
+export interface PendingRequest extends ResponseSink, Completion {
   readonly request: InvocationRequest
-  /** Names the request in the tenant's logs. */
+  /** Identifies the request in the tenant's logs. */
   readonly requestId: string
-  /** When the request came in (ms, performance.now()). */
+  /** When the request arrived (ms, performance.now()). */
   readonly arrivedAt: number
-  /** Nothing of its body was written yet, so that another worker can take it from the start. */
+  /** No part of its body was written yet, so another worker can run it from the start. */
   readonly replayable: boolean
-  /** A worker has it; called again, with another invocation, when the first was lost unsent. */
+  /** A worker has it. Called again, with another invocation, when the first one was lost unsent. */
   dispatched(invocation: Invocation, waited: Waited): void
-  /** The worker, which had it while it was starting, is ready: loading the bundle took `initMs`. */
+  /** The worker, which took it while starting, is ready. Loading the bundle took `initMs`. */
   began(initMs: number): void
 }
 
-/** How the time before its worker took a job divides, ms. */
+/** How long a request waited before its worker took it, ms. */
 export interface Waited {
   queueMs: number
-  /** The part in which the worker that took it was still starting: a cold start. */
+  /** The part during which the worker that took it was still starting (a cold start). */
   initMs: number
 }
 
-/** What a pool tells about its workers. */
+/** What a pool reports about its workers. */
 export interface PoolEvents {
   log(entry: WorkerLog, requestId: string | undefined): void
-  /** A worker ended, and nobody had asked it to. */
-  lost?(error: FunctionError): void
+  /** A worker ended although the pool had not asked it to. */
+  onCrash?(error: FunctionError): void
 }

@@ -1,30 +1,32 @@
 import { FunctionError } from '../errors.ts'
-import type { Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
-import { Dispatch, type DispatchOwner } from './dispatch.ts'
+import type { Completion, Invocation, Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
 import type { PoolLimits } from './limits.ts'
-import type { Job, PoolEvents } from './pending-request.ts'
-import { Slot } from './pooled-worker.ts'
-import { Restarts } from './restart-backoff.ts'
-import { freest, wantsWorker } from './scaling.ts'
-import type { Fleet, FleetMember } from './worker-budget.ts'
+import type { PendingRequest, PoolEvents } from './pending-request.ts'
+import { PooledWorker } from './pooled-worker.ts'
+import { RestartBackoff } from './restart-backoff.ts'
+import { leastLoaded, wantsWorker } from './scaling.ts'
+import type { BudgetMember, WorkerBudget } from './worker-budget.ts'
 
-/** Tries for a start that failed through no fault of the bundle, before the queue is told. */
+/** Attempts to start a worker, where the bundle is not to blame, before the waiting requests fail. */
 const START_TRIES = 3
+/** Workers that may lose one request before its caller gets the error. */
+const MAX_ATTEMPTS = 3
 
 /**
- * The workers of one function version. Scales from nothing: a job that finds no free worker waits in
- * a bounded queue, and the queue's length decides how many workers start. A silent worker, one that
- * answers no pings, gets no work while it is silent; another is started in its place.
+ * The workers of one function version. A pool starts with no worker: a request that finds no free
+ * worker waits in a bounded queue, and the length of the queue decides how many workers start. A
+ * silent worker, one that does not answer pings, gets no requests until it answers again; another is
+ * started in its place.
  */
-export class Pool implements FleetMember, DispatchOwner {
+export class Pool implements BudgetMember {
   readonly spec: WorkerSpec
   readonly limits: PoolLimits
   readonly #launcher: WorkerFactory
-  readonly #fleet: Fleet
+  readonly #budget: WorkerBudget
   readonly #events: PoolEvents
-  readonly #restarts: Restarts
+  readonly #backoff: RestartBackoff
   readonly #queue = new Set<Dispatch>()
-  #slots: Slot[] = []
+  #workers: PooledWorker[] = []
   #warming: PromiseWithResolvers<void>[] = []
   #closed: PromiseWithResolvers<void> | undefined
   #graceMs: number
@@ -34,32 +36,32 @@ export class Pool implements FleetMember, DispatchOwner {
     spec: WorkerSpec,
     limits: PoolLimits,
     launcher: WorkerFactory,
-    fleet: Fleet,
+    budget: WorkerBudget,
     events: PoolEvents,
   ) {
     this.spec = spec
     this.limits = limits
     this.#launcher = launcher
-    this.#fleet = fleet
+    this.#budget = budget
     this.#events = events
     this.#graceMs = limits.drainMs
-    this.#restarts = new Restarts(limits.maxBackoffMs)
-    fleet.join(this)
+    this.#backoff = new RestartBackoff(limits.maxBackoffMs)
+    budget.join(this)
   }
 
-  get slots(): readonly Slot[] {
-    return this.#slots
+  get workers(): readonly PooledWorker[] {
+    return this.#workers
   }
 
   get queued(): number {
     return this.#queue.size
   }
 
-  /** Gives a job to a worker, now or when one is free; refusals reach the job's `fail`. */
-  submit(job: Job): Dispatch {
-    const dispatch = new Dispatch(job, this)
-    const slot = this.#queue.size === 0 ? this.#freest() : undefined
-    if (slot !== undefined) this.#send(dispatch, slot)
+  /** Gives a request to a worker, now or as soon as one is free. A refusal calls its `fail`. */
+  submit(pending: PendingRequest): Dispatch {
+    const dispatch = new Dispatch(pending, this)
+    const pooled = this.#queue.size === 0 ? this.#leastLoaded() : undefined
+    if (pooled !== undefined) this.#send(dispatch, pooled)
     else this.#enqueue(dispatch)
     return dispatch
   }
@@ -70,7 +72,7 @@ export class Pool implements FleetMember, DispatchOwner {
    * @throws {FunctionError} why the bundle did not load, or the worker did not start
    */
   warm(): Promise<void> {
-    if (this.#slots.some((slot) => slot.open)) return Promise.resolve()
+    if (this.#workers.some((pooled) => pooled.open)) return Promise.resolve()
     const warming = Promise.withResolvers<void>()
     this.#warming.push(warming)
     this.scale()
@@ -78,233 +80,240 @@ export class Pool implements FleetMember, DispatchOwner {
   }
 
   /**
-   * Finishes what waits and what runs, then ends the workers; resolves when the last is gone. Nothing
-   * may be submitted any more.
+   * Finishes the requests that wait or run, then ends the workers; resolves when the last worker is
+   * gone. The caller submits nothing after this call.
    *
-   * @param graceMs what the workers have left for that before they are ended
+   * @param graceMs time that the workers have to finish before they are ended
    */
   close(graceMs: number): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = Promise.withResolvers<void>()
       this.#stopRetry?.()
-      const why = new FunctionError('SHUTTING_DOWN', 'The version goes out of service.')
-      for (const warming of this.#warming.splice(0)) warming.reject(why)
+      const { functionName, version } = this.spec
+      const why = `Version '${version}' of function '${functionName}' was taken out of service before one of its workers was ready.`
+      for (const warming of this.#warming.splice(0)) {
+        warming.reject(new FunctionError('SHUTTING_DOWN', why))
+      }
       this.#graceMs = graceMs
       this.#closeWorkers()
     }
     return this.#closed.promise
   }
 
-  /** Ends every worker now; what waits fails with `reason`. */
+  /** Ends every worker now; waiting requests fail with `reason`. */
   kill(reason: FunctionError): void {
     this.#failQueue(reason)
-    for (const slot of [...this.#slots]) slot.worker.kill(reason)
+    for (const pooled of [...this.#workers]) pooled.worker.kill(reason)
   }
 
   scale(): void {
-    const now = this.#fleet.clock.now()
+    const now = this.#budget.clock.now()
     while (this.#wantsWorker()) {
-      const waitMs = this.#restarts.waitMs(now)
+      const waitMs = this.#backoff.waitMs(now)
       if (waitMs > 0) {
         this.#retryIn(waitMs)
         return
       }
-      if (!this.#fleet.reserve(this)) return
+      if (!this.#budget.reserve(this)) return
       this.#start(now)
     }
   }
 
-  evict(slot: Slot): void {
-    this.#retire(slot, slot.inFlight > 0 ? this.limits.drainMs : 0)
+  evict(pooled: PooledWorker): void {
+    this.#retire(pooled, pooled.inFlight > 0 ? this.limits.drainMs : 0)
   }
 
   sweep(now: number): void {
     const { queueTimeoutMs, idleTimeoutMs, minWorkers } = this.limits
     for (const dispatch of this.#queue) {
-      if (now - dispatch.job.arrivedAt < queueTimeoutMs) continue
+      if (now - dispatch.pending.arrivedAt < queueTimeoutMs) continue
       this.#queue.delete(dispatch)
-      dispatch.refuse(overloaded('No worker became free in time.'))
+      dispatch.refuse(this.#overloaded(`no worker became free within ${queueTimeoutMs} ms`))
     }
-    let live = this.#slots.reduce((count, slot) => count + (slot.draining ? 0 : 1), 0)
-    for (const slot of this.#slots) {
+    let live = this.#workers.reduce((count, pooled) => count + (pooled.draining ? 0 : 1), 0)
+    for (const pooled of this.#workers) {
       if (live <= minWorkers) break
-      if (!slot.open || slot.inFlight > 0 || now - slot.idleSince < idleTimeoutMs) continue
-      this.#retire(slot, 0)
+      if (!pooled.open || pooled.inFlight > 0 || now - pooled.idleSince < idleTimeoutMs) continue
+      this.#retire(pooled, 0)
       live--
     }
     this.#flush()
   }
 
+  /** Removes a dispatch from the queue. */
   withdraw(dispatch: Dispatch): void {
     this.#queue.delete(dispatch)
   }
 
-  again(dispatch: Dispatch): boolean {
-    if (this.#closed !== undefined && this.#slots.length === 0) return false
+  /** Queues a dispatch that a worker lost; false when the pool accepts no more. */
+  requeue(dispatch: Dispatch): boolean {
+    if (this.#closed !== undefined && this.#workers.length === 0) return false
     this.#queue.add(dispatch)
-    this.#fleet.sweepQueues()
+    this.#budget.sweepQueues()
     return true
   }
 
-  released(slot: Slot): void {
-    // How it ended is about to be told, and decides when the next one starts.
-    if (slot.worker.state === 'gone') return
-    if (this.#fleet.claim(this, slot)) return
+  /** A worker has finished or lost a request. */
+  released(pooled: PooledWorker): void {
+    // The worker's `exit` event follows and says how it ended, which decides when the next one starts.
+    if (pooled.worker.state === 'gone') return
+    if (this.#budget.preempt(this, pooled)) return
     if (this.#queue.size > 0) this.#flush()
-    if (slot.inFlight > 0) return
-    slot.idleSince = this.#fleet.clock.now()
-    if (slot.open) this.#fleet.idle(this, slot)
+    if (pooled.inFlight > 0) return
+    pooled.idleSince = this.#budget.clock.now()
+    if (pooled.open) this.#budget.idle(this, pooled)
   }
 
   #enqueue(dispatch: Dispatch): void {
-    if (this.#queue.size >= this.limits.queue) {
-      dispatch.refuse(overloaded('Too many requests wait for this function.'))
+    const { queue } = this.limits
+    if (this.#queue.size >= queue) {
+      dispatch.refuse(this.#overloaded(`${queue} requests already wait for a worker`))
       return
     }
-    const { error } = this.#restarts
-    const cold = this.#slots.every((slot) => slot.draining)
-    const givenUp = error !== undefined && this.#stopRetry === undefined
-    if (cold && givenUp && this.#restarts.waitMs(this.#fleet.clock.now()) > 0) {
+    const { error } = this.#backoff
+    const cold = this.#workers.every((pooled) => pooled.draining)
+    const notRetrying = error !== undefined && this.#stopRetry === undefined
+    if (cold && notRetrying && this.#backoff.waitMs(this.#budget.clock.now()) > 0) {
       dispatch.refuse(error)
       return
     }
     this.#queue.add(dispatch)
-    this.#fleet.sweepQueues()
+    this.#budget.sweepQueues()
     this.scale()
   }
 
-  #send(dispatch: Dispatch, slot: Slot): void {
-    dispatch.send(slot, this.#fleet.clock.now())
-    if (slot.worker.invocations >= this.limits.recycleAfter) this.#replace(slot)
+  #send(dispatch: Dispatch, pooled: PooledWorker): void {
+    dispatch.send(pooled, this.#budget.clock.now())
+    if (pooled.worker.invocations >= this.limits.recycleAfter) this.#replace(pooled)
   }
 
-  /** Gives waiting jobs to whoever is free, then starts workers for the rest. */
+  /** Gives waiting requests to free workers, then starts workers for the rest. */
   #flush(): void {
     for (const dispatch of this.#queue) {
-      const slot = this.#freest()
-      if (slot === undefined) break
+      const pooled = this.#leastLoaded()
+      if (pooled === undefined) break
       this.#queue.delete(dispatch)
-      this.#send(dispatch, slot)
+      this.#send(dispatch, pooled)
     }
     if (this.#queue.size > 0 || this.limits.minWorkers > 0) this.scale()
     if (this.#closed !== undefined) this.#closeWorkers()
   }
 
-  #freest(): Slot | undefined {
-    return freest(this.#slots, this.limits.concurrency)
+  #leastLoaded(): PooledWorker | undefined {
+    return leastLoaded(this.#workers, this.limits.concurrency)
   }
 
   #wantsWorker(): boolean {
     const closing = this.#closed !== undefined
     const warming = this.#warming.length > 0
-    return wantsWorker(this.#slots, this.limits, { queued: this.#queue.size, closing, warming })
+    return wantsWorker(this.#workers, this.limits, { queued: this.#queue.size, closing, warming })
   }
 
   #start(now: number): void {
-    let slot: Slot | undefined
+    let pooled: PooledWorker | undefined
     const worker: Worker = this.#launcher.start(this.spec, {
-      ready: (initUs) => this.#ready(slot as Slot, initUs / 1000),
-      exit: (error) => this.#gone(slot as Slot, error),
-      log: (entry) => this.#events.log(entry, slot?.requestId(entry.invocation)),
+      ready: (initUs) => this.#ready(pooled as PooledWorker, initUs / 1000),
+      exit: (error) => this.#gone(pooled as PooledWorker, error),
+      log: (entry) => this.#events.log(entry, pooled?.requestId(entry.invocation)),
       silent: (silent) => {
         if (!silent || this.#queue.size > 0) this.#flush()
       },
-      retire: () => this.#replace(slot as Slot),
+      retire: () => this.#replace(pooled as PooledWorker),
     })
-    slot = new Slot(worker, now)
-    this.#slots.push(slot)
-    this.#fleet.starting(slot)
-    if (worker.takesEarly && this.#slots.length === 1) this.#sendEarly(slot, now)
+    pooled = new PooledWorker(worker, now)
+    this.#workers.push(pooled)
+    this.#budget.startBegan(pooled)
+    if (worker.takesEarly && this.#workers.length === 1) this.#sendEarly(pooled, now)
   }
 
   /**
-   * The first worker gets its first job behind its start. What may have to be given to another
-   * worker, should this one not get ready, must be whole.
+   * Gives the first worker its first request while it starts, so that a cold start costs no extra
+   * round trip. Only a request whose body is complete qualifies: should this worker fail to start,
+   * another one must be able to run the request from the start.
    */
-  #sendEarly(slot: Slot, now: number): void {
+  #sendEarly(pooled: PooledWorker, now: number): void {
     for (const dispatch of this.#queue) {
-      if (!dispatch.job.request.end) continue
+      if (!dispatch.pending.request.end) continue
       this.#queue.delete(dispatch)
-      dispatch.send(slot, now)
+      dispatch.send(pooled, now)
       return
     }
   }
 
-  #ready(slot: Slot, initMs: number): void {
-    const now = this.#fleet.clock.now()
-    slot.ready(now, initMs)
-    this.#fleet.settled(slot)
-    slot.idleSince = now
-    this.#restarts.started()
+  #ready(pooled: PooledWorker, initMs: number): void {
+    const now = this.#budget.clock.now()
+    pooled.ready(now, initMs)
+    this.#budget.startEnded(pooled)
+    pooled.idleSince = now
+    this.#backoff.started()
     for (const warming of this.#warming.splice(0)) warming.resolve()
-    if (slot.worker.invocations >= this.limits.recycleAfter) this.#replace(slot)
+    if (pooled.worker.invocations >= this.limits.recycleAfter) this.#replace(pooled)
     this.#flush()
-    if (slot.open && slot.inFlight === 0) this.#fleet.idle(this, slot)
+    if (pooled.open && pooled.inFlight === 0) this.#budget.idle(this, pooled)
   }
 
-  #gone(slot: Slot, error: FunctionError | undefined): void {
-    this.#slots = this.#slots.filter((other) => other !== slot)
-    this.#fleet.settled(slot)
-    if (error !== undefined) this.#lost(slot, error)
-    if (slot.readyAt === Number.POSITIVE_INFINITY && !slot.draining) {
-      this.#startFailed(
-        error ?? new FunctionError('WORKER_START_FAILED', 'The worker ended early.'),
-      )
+  #gone(pooled: PooledWorker, error: FunctionError | undefined): void {
+    this.#workers = this.#workers.filter((other) => other !== pooled)
+    this.#budget.startEnded(pooled)
+    if (error !== undefined) this.#crashed(pooled, error)
+    if (pooled.readyAt === Number.POSITIVE_INFINITY && !pooled.draining) {
+      const early = `A worker of function '${this.spec.functionName}' ended before it was ready.`
+      this.#startFailed(error ?? new FunctionError('WORKER_START_FAILED', early))
     }
-    this.#fleet.released(slot)
-    if (this.#closed !== undefined && this.#slots.length === 0 && this.#queue.size === 0) {
-      this.#fleet.leave(this)
+    this.#budget.released(pooled)
+    if (this.#closed !== undefined && this.#workers.length === 0 && this.#queue.size === 0) {
+      this.#budget.leave(this)
       this.#closed.resolve()
     } else {
       this.#flush()
     }
   }
 
-  #lost(slot: Slot, error: FunctionError): void {
-    this.#events.lost?.(error)
-    if (slot.readyAt === Number.POSITIVE_INFINITY || slot.draining) return
-    const now = this.#fleet.clock.now()
-    const life = { ms: now - slot.readyAt, invocations: slot.worker.invocations }
-    this.#restarts.crashed(error, life, now)
+  #crashed(pooled: PooledWorker, error: FunctionError): void {
+    this.#events.onCrash?.(error)
+    if (pooled.readyAt === Number.POSITIVE_INFINITY || pooled.draining) return
+    const now = this.#budget.clock.now()
+    const lifetime = { ms: now - pooled.readyAt, invocations: pooled.worker.invocations }
+    this.#backoff.crashed(error, lifetime, now)
   }
 
   #startFailed(error: FunctionError): void {
-    this.#restarts.startFailed(error, this.#fleet.clock.now())
-    const ours = error.code === 'WORKER_START_FAILED' || error.code === 'WORKER_CRASHED'
-    if (ours && this.#restarts.failures < START_TRIES && this.#closed === undefined) {
-      this.#retryIn(this.#restarts.waitMs(this.#fleet.clock.now()))
+    this.#backoff.startFailed(error, this.#budget.clock.now())
+    const retriable = error.code === 'WORKER_START_FAILED' || error.code === 'WORKER_CRASHED'
+    if (retriable && this.#backoff.failures < START_TRIES && this.#closed === undefined) {
+      this.#retryIn(this.#backoff.waitMs(this.#budget.clock.now()))
       return
     }
     for (const warming of this.#warming.splice(0)) warming.reject(error)
-    if (!this.#slots.some((other) => !other.draining)) this.#failQueue(error)
+    if (!this.#workers.some((other) => !other.draining)) this.#failQueue(error)
   }
 
-  /** Drains a worker that should not go on, and starts another where work waits. */
-  #replace(slot: Slot): void {
-    if (slot.draining) return
-    this.#retire(slot, this.limits.drainMs)
+  /** Drains a worker that has to be replaced, and starts another where requests wait. */
+  #replace(pooled: PooledWorker): void {
+    if (pooled.draining) return
+    this.#retire(pooled, this.limits.drainMs)
     if (this.#queue.size > 0) this.scale()
   }
 
-  #retire(slot: Slot, graceMs: number): void {
-    slot.draining = true
-    void slot.worker.shutdown(graceMs)
+  #retire(pooled: PooledWorker, graceMs: number): void {
+    pooled.draining = true
+    void pooled.worker.shutdown(graceMs)
   }
 
   #closeWorkers(): void {
     if (this.#queue.size > 0) return
-    for (const slot of [...this.#slots]) {
-      const early = slot.worker.state === 'starting' && slot.inFlight > 0
-      if (!slot.draining && !early) this.#retire(slot, this.#graceMs)
+    for (const pooled of [...this.#workers]) {
+      const early = pooled.worker.state === 'starting' && pooled.inFlight > 0
+      if (!pooled.draining && !early) this.#retire(pooled, this.#graceMs)
     }
-    if (this.#slots.length > 0) return
-    this.#fleet.leave(this)
+    if (this.#workers.length > 0) return
+    this.#budget.leave(this)
     this.#closed?.resolve()
   }
 
   #retryIn(ms: number): void {
     this.#stopRetry?.()
-    this.#stopRetry = this.#fleet.clock.after(ms, () => {
+    this.#stopRetry = this.#budget.clock.after(ms, () => {
       this.#stopRetry = undefined
       this.scale()
     })
@@ -316,8 +325,105 @@ export class Pool implements FleetMember, DispatchOwner {
       dispatch.refuse(error)
     }
   }
+
+  #overloaded(why: string): FunctionError {
+    const message = `Function '${this.spec.functionName}' is overloaded: ${why}. Try again later.`
+    return new FunctionError('OVERLOADED', message, { retryAfter: 1 })
+  }
 }
 
-function overloaded(message: string): FunctionError {
-  return new FunctionError('OVERLOADED', message, { retryAfter: 1 })
+/**
+ * The course of one request through a pool: queued, then with a worker, then over. The worker passes
+ * the response directly to the request's sink. The end comes here, because a request that a worker
+ * lost before it was sent may be dispatched again.
+ */
+export class Dispatch implements Completion {
+  readonly pending: PendingRequest
+  readonly #pool: Pool
+  #pooled: PooledWorker | undefined
+  #invocation: Invocation | undefined
+  /** Workers that were ready and lost the request. The pool counts failed starts itself. */
+  #attempts = 0
+  #over = false
+  #cancelled: string | undefined
+  /** Held back until `done` says whether the request was lost or can be dispatched again. */
+  #crash: FunctionError | undefined
+
+  constructor(pending: PendingRequest, pool: Pool) {
+    this.pending = pending
+    this.#pool = pool
+  }
+
+  /** Gives the request to a worker that is ready, or that takes one request while it starts. */
+  send(pooled: PooledWorker, now: number): void {
+    const { pending } = this
+    this.#pooled = pooled
+    this.#crash = undefined
+    const waitedMs = now - pending.arrivedAt
+    const initMs = Math.min(
+      waitedMs,
+      Math.max(0, pooled.readyAt - Math.max(pending.arrivedAt, pooled.startedAt)),
+    )
+    const invocation = pooled.invoke(pending, this)
+    this.#invocation = invocation
+    const waited = { queueMs: waitedMs - initMs, initMs }
+    pending.dispatched(invocation, pooled.open ? waited : { queueMs: waitedMs, initMs: 0 })
+  }
+
+  /** Stops the request. `done` follows: immediately if no worker has the request yet. */
+  cancel(reason: string): void {
+    if (this.#over || this.#cancelled !== undefined) return
+    this.#cancelled = reason
+    if (this.#invocation !== undefined) {
+      this.#invocation.cancel(reason)
+    } else if (this.#pooled === undefined) {
+      this.#pool.withdraw(this)
+      this.#finish(0)
+    }
+  }
+
+  /** Ends a request that no worker has. */
+  refuse(error: FunctionError): void {
+    if (this.#over) return
+    this.pending.fail(error)
+    this.#finish(0)
+  }
+
+  fail(error: FunctionError): void {
+    if (error.code === 'WORKER_CRASHED') this.#crash = error
+    else this.pending.fail(error)
+  }
+
+  done(result: { cpuUs: number; unsent: boolean }): void {
+    const pooled = this.#pooled
+    const invocation = this.#invocation
+    if (pooled === undefined) return
+    this.#pooled = undefined
+    this.#invocation = undefined
+    pooled.release(invocation)
+    if (pooled.readyAt < Number.POSITIVE_INFINITY) this.#attempts++
+    if (!(result.unsent && this.#tryAgain())) {
+      const lost = result.unsent && this.#cancelled === undefined
+      const crash = this.#crash ?? (lost ? this.#lost() : undefined)
+      if (crash !== undefined) this.pending.fail(crash)
+      this.#finish(result.cpuUs)
+    }
+    this.#pool.released(pooled)
+  }
+
+  #tryAgain(): boolean {
+    if (this.#cancelled !== undefined || !this.pending.replayable) return false
+    return this.#attempts < MAX_ATTEMPTS && this.#pool.requeue(this)
+  }
+
+  #finish(cpuUs: number): void {
+    this.#over = true
+    this.pending.done({ cpuUs, unsent: false })
+  }
+
+  #lost(): FunctionError {
+    const { functionName } = this.#pool.spec
+    const message = `A worker of function '${functionName}' ended before the request reached it. Send the request again.`
+    return new FunctionError('WORKER_CRASHED', message)
+  }
 }

@@ -1,42 +1,44 @@
-import type { Invocation, Worker, WorkerState } from '../worker/worker.ts'
-import type { Dispatch } from './dispatch.ts'
+import type { Completion, Invocation, Worker, WorkerState } from '../worker/worker.ts'
+import type { PendingRequest } from './pending-request.ts'
 
-export type SlotState = WorkerState | 'busy'
+export type PooledWorkerState = WorkerState | 'busy'
 
-/** A pool's hold on one worker: what it runs, since when it idles. */
-export class Slot {
+/** A pool's record of one worker: what it runs, and since when it is idle. */
+export class PooledWorker {
   readonly worker: Worker
   /** ms, performance.now(). */
   readonly startedAt: number
+  /** Infinity until the worker is ready. */
   readyAt = Number.POSITIVE_INFINITY
   idleSince = Number.POSITIVE_INFINITY
   inFlight = 0
-  /** Takes no more: it was asked to go. */
+  /** Takes no more requests: it was asked to shut down. */
   draining = false
-  /** Made room for another function's worker. */
+  /** It is shut down to make room for a worker of another function. */
   evicted = false
-  readonly #running = new Map<number, Dispatch>()
+  readonly #running = new Map<number, PendingRequest>()
 
   constructor(worker: Worker, startedAt: number) {
     this.worker = worker
     this.startedAt = startedAt
   }
 
-  get state(): SlotState {
+  get state(): PooledWorkerState {
     if (this.worker.state === 'gone') return 'gone'
     if (this.draining) return 'draining'
     return this.worker.state === 'ready' && this.inFlight > 0 ? 'busy' : this.worker.state
   }
 
-  /** May be given work, as far as the worker itself is concerned. */
+  /** Accepts requests, apart from the pool's limit on concurrency. */
   get open(): boolean {
     return !this.draining && this.worker.state === 'ready'
   }
 
-  invoke(dispatch: Dispatch): Invocation {
+  /** Starts an invocation; `pending` receives the response, `completion` the end. */
+  invoke(pending: PendingRequest, completion: Completion): Invocation {
     this.inFlight++
-    const invocation = this.worker.invoke(dispatch.job.request, dispatch.job, dispatch)
-    this.#running.set(invocation.id, dispatch)
+    const invocation = this.worker.invoke(pending.request, pending, completion)
+    this.#running.set(invocation.id, pending)
     return invocation
   }
 
@@ -45,14 +47,14 @@ export class Slot {
     if (invocation !== undefined) this.#running.delete(invocation.id)
   }
 
-  /** Its worker got ready: what it took early begins. */
+  /** The worker is ready: a request that it took while starting begins now. */
   ready(now: number, initMs: number): void {
     this.readyAt = now
-    for (const dispatch of this.#running.values()) dispatch.began(initMs)
+    for (const pending of this.#running.values()) pending.began(initMs)
   }
 
-  /** The request that an invocation of this worker belongs to. */
+  /** The id of the request that an invocation of this worker belongs to. */
   requestId(invocation: number | undefined): string | undefined {
-    return invocation === undefined ? undefined : this.#running.get(invocation)?.job.requestId
+    return invocation === undefined ? undefined : this.#running.get(invocation)?.requestId
   }
 }

@@ -1,4 +1,4 @@
-/** Whatever happens in whatever order: every job ends, and the room for workers is counted right. */
+/** Events in random order: every request ends, and the count of live workers stays right. */
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import type { FakeWorker } from '../testing/fake-worker.ts'
@@ -13,16 +13,16 @@ const PATIENT = { queue: 100, queueTimeoutMs: 1e9, idleTimeoutMs: 5_000, maxBack
 
 class Play {
   readonly roll: (end: number) => number
-  readonly bench: PoolFixture
+  readonly fixture: PoolFixture
   readonly notes: Note[] = []
   #open: Pool[]
 
   constructor(seed: number) {
     this.roll = seeded(seed)
-    this.bench = new PoolFixture(2 + this.roll(5), 1)
+    this.fixture = new PoolFixture(2 + this.roll(5), 1)
     this.#open = Array.from({ length: POOLS }, (_, i) => {
       const limits = { concurrency: 1 + this.roll(2), minWorkers: this.roll(4) === 0 ? 1 : 0 }
-      return this.bench.pool({ ...PATIENT, ...limits }, `p${i}`)
+      return this.fixture.pool({ ...PATIENT, ...limits }, `p${i}`)
     })
   }
 
@@ -33,18 +33,18 @@ class Play {
     else if (what < 25) this.#finish(this.#one('ready'))
     else if (what < 27) this.#end(this.#one('starting') ?? this.#one('ready'))
     else if (what < 28) this.#end(this.#one('ready'))
-    else if (what < 39) this.bench.clock.advance(this.roll(this.roll(2) === 0 ? 8 : 400))
+    else if (what < 39) this.fixture.clock.advance(this.roll(this.roll(2) === 0 ? 8 : 400))
     else if (this.roll(6) === 0) void this.#open.pop()?.close(100)
   }
 
-  /** From here on all goes well. */
+  /** Runs everything to its end, without further failures. */
   settle(): void {
     for (let turn = 0; turn < 1_000 && this.unanswered > 0; turn++) {
-      for (const worker of this.bench.started) {
+      for (const worker of this.fixture.started) {
         if (worker.state === 'starting') worker.becomeReady()
         while (worker.inFlight > 0) finishOne(worker)
       }
-      this.bench.clock.advance(50)
+      this.fixture.clock.advance(50)
     }
   }
 
@@ -54,7 +54,7 @@ class Play {
 
   #submit(): void {
     const pool = this.#open[this.roll(POOLS)]
-    if (pool !== undefined) this.notes.push(...this.bench.submit(pool, 1 + this.roll(3)))
+    if (pool !== undefined) this.notes.push(...this.fixture.submit(pool, 1 + this.roll(3)))
   }
 
   #finish(worker: FakeWorker | undefined): void {
@@ -66,21 +66,23 @@ class Play {
   }
 
   #one(state: string): FakeWorker | undefined {
-    const some = this.bench.started.filter((worker) => worker.state === state)
+    const some = this.fixture.started.filter((worker) => worker.state === state)
     return some[this.roll(some.length || 1)]
   }
 }
 
-test('pools that share a small fleet, with starts in turn, by a seed that is told', () => {
+test('pools that share a small budget and start workers in turn, with the seed in the failure', () => {
   for (let seed = 1; seed <= 100; seed++) {
     const play = new Play(seed)
     for (let step = 0; step < STEPS; step++) play.step()
     play.settle()
-    const live = play.bench.started.filter(({ state }) => state !== 'gone').length
-    const { fleet } = play.bench
+    const live = play.fixture.started.filter(({ state }) => state !== 'gone').length
+    const { budget } = play.fixture
     expect({ seed, unanswered: play.unanswered, live }).toEqual({
-      ...{ seed, unanswered: 0, live: fleet.live },
+      seed,
+      unanswered: 0,
+      live: budget.live,
     })
-    expect(live).toBeLessThanOrEqual(fleet.maxWorkers)
+    expect(live).toBeLessThanOrEqual(budget.maxWorkers)
   }
 })

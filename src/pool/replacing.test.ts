@@ -1,12 +1,12 @@
-/** Workers that die, that do not start, and that have to go. */
+/** Workers that crash, that fail to start, and that have to be replaced. */
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { finishOne, LIMITS, PoolFixture } from '../testing/pool-fixture.ts'
 
-let bench: PoolFixture
+let fixture: PoolFixture
 
 beforeEach(() => {
-  bench = new PoolFixture()
+  fixture = new PoolFixture()
 })
 
 const CRASH = new FunctionError('WORKER_CRASHED', 'gone')
@@ -14,40 +14,40 @@ const LOAD = new FunctionError('BUNDLE_LOAD_ERROR', 'no luck')
 
 describe('a worker that dies', () => {
   test('fails what it ran; what was unsent goes to another worker', () => {
-    const pool = bench.pool()
-    const [sent, unsent] = bench.submit(pool, 2)
-    const worker = bench.at(0)
+    const pool = fixture.pool()
+    const [sent, unsent] = fixture.submit(pool, 2)
+    const worker = fixture.at(0)
     worker.becomeReady()
     worker.exit(CRASH, [worker.last])
     expect(sent?.failure?.code).toBe('WORKER_CRASHED')
     expect(sent?.dones).toBe(1)
     expect(unsent?.failure).toBeUndefined()
     expect(unsent?.dones).toBe(0)
-    bench.at(1).becomeReady()
-    expect(bench.at(1).inFlight).toBe(1)
-    finishOne(bench.at(1))
+    fixture.at(1).becomeReady()
+    expect(fixture.at(1).inFlight).toBe(1)
+    finishOne(fixture.at(1))
     expect(unsent?.dones).toBe(1)
   })
 
-  test('a job that is lost time and again fails in the end', () => {
-    const pool = bench.pool()
-    const [note] = bench.submit(pool, 1)
+  test('a request that is lost repeatedly fails in the end', () => {
+    const pool = fixture.pool()
+    const [note] = fixture.submit(pool, 1)
     for (let i = 0; i < 3; i++) {
-      const worker = bench.at(i)
+      const worker = fixture.at(i)
       worker.becomeReady()
       worker.exit(CRASH, worker.taken)
     }
     expect(note?.failure?.code).toBe('WORKER_CRASHED')
     expect(note?.dones).toBe(1)
-    expect(bench.started).toHaveLength(3)
+    expect(fixture.started).toHaveLength(3)
   })
 
-  test('a job whose body was already written is not dispatched again', () => {
-    const pool = bench.pool()
-    const note = bench.note()
+  test('a request whose body was already written is not dispatched again', () => {
+    const pool = fixture.pool()
+    const note = fixture.note()
     note.replayable = false
     pool.submit(note)
-    const worker = bench.at(0)
+    const worker = fixture.at(0)
     worker.becomeReady()
     worker.exit(CRASH, worker.taken)
     expect(note.failure?.code).toBe('WORKER_CRASHED')
@@ -57,104 +57,104 @@ describe('a worker that dies', () => {
 
 describe('a worker that does not start', () => {
   test('a bundle that fails to load answers at once, and is tried again later and later', () => {
-    const pool = bench.pool()
-    const [first] = bench.submit(pool, 1)
-    bench.at(0).exit(LOAD)
+    const pool = fixture.pool()
+    const [first] = fixture.submit(pool, 1)
+    fixture.at(0).exit(LOAD)
     expect(first?.failure?.code).toBe('BUNDLE_LOAD_ERROR')
-    const [second] = bench.submit(pool, 1)
+    const [second] = fixture.submit(pool, 1)
     expect(second?.failure?.code).toBe('BUNDLE_LOAD_ERROR')
-    expect(bench.started).toHaveLength(1)
+    expect(fixture.started).toHaveLength(1)
     const waits: number[] = []
     for (let tries = 1; tries < 12; tries++) {
-      const from = bench.clock.now()
-      while (bench.started.length === tries) {
-        bench.clock.advance(50)
-        bench.submit(pool, 1)
+      const from = fixture.clock.now()
+      while (fixture.started.length === tries) {
+        fixture.clock.advance(50)
+        fixture.submit(pool, 1)
       }
-      waits.push(bench.clock.now() - from)
-      bench.at(tries).exit(LOAD)
+      waits.push(fixture.clock.now() - from)
+      fixture.at(tries).exit(LOAD)
     }
     expect(waits.slice(0, 3)).toEqual([100, 200, 400])
     expect(Math.max(...waits)).toBe(30_000)
-    const note = bench.note()
-    bench.clock.advance(30_000)
+    const note = fixture.note()
+    fixture.clock.advance(30_000)
     pool.submit(note)
-    bench.at(-1).becomeReady()
-    finishOne(bench.at(-1))
+    fixture.at(-1).becomeReady()
+    finishOne(fixture.at(-1))
     expect(note.failure).toBeUndefined()
   })
 
-  test('through no fault of the bundle is tried again before anybody is told', () => {
-    const pool = bench.pool()
-    const [note] = bench.submit(pool, 1)
-    bench.at(0).exit(new FunctionError('WORKER_START_FAILED', 'the template died'))
-    const [another] = bench.submit(pool, 1)
+  test('without a fault of the bundle is tried again before the requests fail', () => {
+    const pool = fixture.pool()
+    const [note] = fixture.submit(pool, 1)
+    fixture.at(0).exit(new FunctionError('WORKER_START_FAILED', 'the template died'))
+    const [another] = fixture.submit(pool, 1)
     expect(note?.failure).toBeUndefined()
     expect(another?.failure).toBeUndefined()
-    bench.clock.advance(100)
-    bench.at(1).becomeReady()
-    expect(bench.at(1).inFlight).toBe(2)
+    fixture.clock.advance(100)
+    fixture.at(1).becomeReady()
+    expect(fixture.at(1).inFlight).toBe(2)
   })
 
-  test('over and over, through no fault of the bundle, is told in the end', () => {
-    const pool = bench.pool()
-    const [note] = bench.submit(pool, 1)
+  test('repeatedly, without a fault of the bundle, fails the requests in the end', () => {
+    const pool = fixture.pool()
+    const [note] = fixture.submit(pool, 1)
     for (let i = 0; i < 3; i++) {
-      bench.at(i).exit(new FunctionError('WORKER_START_FAILED', 'no template'))
-      bench.clock.advance(1_000)
+      fixture.at(i).exit(new FunctionError('WORKER_START_FAILED', 'no template'))
+      fixture.clock.advance(1_000)
     }
     expect(note?.failure?.code).toBe('WORKER_START_FAILED')
     expect(note?.dones).toBe(1)
   })
 
   test('beside one that runs fails nobody: what waits goes to the other', () => {
-    const pool = bench.pool({ concurrency: 1 })
-    const [, waiting] = bench.submit(pool, 2)
-    bench.at(0).becomeReady()
-    bench.at(1).exit(LOAD)
+    const pool = fixture.pool({ concurrency: 1 })
+    const [, waiting] = fixture.submit(pool, 2)
+    fixture.at(0).becomeReady()
+    fixture.at(1).exit(LOAD)
     expect(waiting?.failure).toBeUndefined()
-    finishOne(bench.at(0))
-    expect(bench.at(0).inFlight).toBe(1)
+    finishOne(fixture.at(0))
+    expect(fixture.at(0).inFlight).toBe(1)
   })
 
   test('warm tells why', async () => {
-    const pool = bench.pool()
+    const pool = fixture.pool()
     const warm = pool.warm()
-    bench.at(0).exit(LOAD)
+    fixture.at(0).exit(LOAD)
     await expect(warm).rejects.toThrow('no luck')
-    const other = bench.pool()
+    const other = fixture.pool()
     const ready = other.warm()
-    bench.at(1).becomeReady()
+    fixture.at(1).becomeReady()
     await ready
-    expect(other.slots.map((slot) => slot.state)).toEqual(['ready'])
+    expect(other.workers.map((pooled) => pooled.state)).toEqual(['ready'])
   })
 })
 
 describe('replacing workers', () => {
   test('after so many invocations', () => {
-    const pool = bench.pool({ recycleAfter: 2, concurrency: 1, maxWorkers: 1 })
-    const notes = bench.submit(pool, 4)
-    bench.at(0).becomeReady()
-    finishOne(bench.at(0))
-    expect(bench.at(0).state).toBe('draining')
-    bench.at(1).becomeReady()
-    expect(bench.at(1).inFlight).toBe(1)
-    finishOne(bench.at(0))
-    finishOne(bench.at(1))
+    const pool = fixture.pool({ recycleAfter: 2, concurrency: 1, maxWorkers: 1 })
+    const notes = fixture.submit(pool, 4)
+    fixture.at(0).becomeReady()
+    finishOne(fixture.at(0))
+    expect(fixture.at(0).state).toBe('draining')
+    fixture.at(1).becomeReady()
+    expect(fixture.at(1).inFlight).toBe(1)
+    finishOne(fixture.at(0))
+    finishOne(fixture.at(1))
     expect(notes.filter((note) => note.dones === 1)).toHaveLength(3)
     expect(notes.some((note) => note.failure !== undefined)).toBe(false)
   })
 
   test('when it asks to be retired: it finishes what it runs', () => {
-    const pool = bench.pool()
-    const [note] = bench.submit(pool, 1)
-    bench.at(0).becomeReady()
-    bench.at(0).events.retire('memory limit met')
-    expect(bench.at(0).shutdownGraceMs).toBe(LIMITS.drainMs)
-    bench.submit(pool, 1)
-    expect(bench.started).toHaveLength(2)
-    finishOne(bench.at(0))
+    const pool = fixture.pool()
+    const [note] = fixture.submit(pool, 1)
+    fixture.at(0).becomeReady()
+    fixture.at(0).events.retire('memory limit met')
+    expect(fixture.at(0).shutdownGraceMs).toBe(LIMITS.drainMs)
+    fixture.submit(pool, 1)
+    expect(fixture.started).toHaveLength(2)
+    finishOne(fixture.at(0))
     expect(note?.dones).toBe(1)
-    expect(pool.slots).toHaveLength(1)
+    expect(pool.workers).toHaveLength(1)
   })
 })

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { PoolFixture } from '../testing/pool-fixture.ts'
-import { Restarts } from './restart-backoff.ts'
+import { RestartBackoff } from './restart-backoff.ts'
 
 const CRASH = new FunctionError('WORKER_CRASHED', 'gone')
 const BREACH = new FunctionError('WORKER_PROTOCOL', 'it lied')
@@ -10,7 +10,7 @@ const SHORT = { ms: 5, invocations: 1 }
 
 /** The waits after `count` crashes in a row, ms. */
 function waits(error: FunctionError, count: number, life = SHORT): number[] {
-  const restarts = new Restarts(30_000)
+  const restarts = new RestartBackoff(30_000)
   return Array.from({ length: count }, () => {
     restarts.crashed(error, life, 0)
     return restarts.waitMs(0)
@@ -32,32 +32,32 @@ test('a worker that served a while, or many, was no failure', () => {
 })
 
 test('a function whose workers break the protocol one by one is answered at once, without a start', () => {
-  const bench = new PoolFixture()
-  const pool = bench.pool()
+  const fixture = new PoolFixture()
+  const pool = fixture.pool()
   for (let i = 0; i < 5; i++) {
-    bench.submit(pool)
-    bench.at(i).becomeReady()
-    bench.at(i).exit(BREACH)
+    fixture.submit(pool)
+    fixture.at(i).becomeReady()
+    fixture.at(i).exit(BREACH)
   }
-  const [refused] = bench.submit(pool)
+  const [refused] = fixture.submit(pool)
   expect(refused?.failure?.code).toBe('WORKER_PROTOCOL')
-  expect(bench.started).toHaveLength(5)
-  bench.clock.advance(100)
-  const [next] = bench.submit(pool)
-  expect(bench.started).toHaveLength(6)
+  expect(fixture.started).toHaveLength(5)
+  fixture.clock.advance(100)
+  const [next] = fixture.submit(pool)
+  expect(fixture.started).toHaveLength(6)
   expect(next?.failure).toBeUndefined()
 })
 
 test('workers that get ready in the meantime do not end the wait after crashes', () => {
-  const bench = new PoolFixture()
-  const pool = bench.pool({ concurrency: 1, queue: 50, maxWorkers: 50 })
-  bench.submit(pool, 20)
-  const started = bench.started.length
-  for (let i = 0; i < 6; i++) bench.at(i).becomeReady()
-  for (let i = 0; i < 5; i++) bench.at(i).exit(BREACH)
-  bench.at(6).becomeReady()
-  bench.submit(pool, 10)
-  expect(bench.started).toHaveLength(started)
-  bench.clock.advance(100)
-  expect(bench.started.length).toBeGreaterThan(started)
+  const fixture = new PoolFixture()
+  const pool = fixture.pool({ concurrency: 1, queue: 50, maxWorkers: 50 })
+  fixture.submit(pool, 20)
+  const started = fixture.started.length
+  for (let i = 0; i < 6; i++) fixture.at(i).becomeReady()
+  for (let i = 0; i < 5; i++) fixture.at(i).exit(BREACH)
+  fixture.at(6).becomeReady()
+  fixture.submit(pool, 10)
+  expect(fixture.started).toHaveLength(started)
+  fixture.clock.advance(100)
+  expect(fixture.started.length).toBeGreaterThan(started)
 })

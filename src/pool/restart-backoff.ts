@@ -1,19 +1,20 @@
-/** When a pool may start its next worker, after workers that did not start or did not last. */
+/** When a pool may start its next worker, after workers that failed to start or crashed. */
 import type { FunctionError } from '../errors.ts'
 
+/** The first wait; each further failure doubles it. */
 const FIRST_MS = 100
-/** A worker that lived so long, or served so many, did not fail at once. */
+/** A worker that lived this long, or ran this many invocations, resets the count of crashes. */
 const HEALTHY_MS = 10_000
 const HEALTHY_INVOCATIONS = 100
-/** So many that fail soon after each other are replaced at once. */
+/** This many crashes in a row are followed by a start without a wait. */
 const FREE_CRASHES = 4
-/** What a tenant's requests can bring about: others of its function wait no longer for that. */
+/** Longest wait after crashes that requests can cause: it also delays other clients of the function. */
 const MAX_CRASH_MS = 1_000
-/** Nothing but code that took the worker over does that. */
+/** Only code that took over the worker process can cause these errors: the full backoff applies. */
 const HOSTILE: ReadonlySet<string> = new Set(['WORKER_PROTOCOL', 'SANDBOX_VIOLATION'])
 
-/** What became of a worker that was ready once. */
-export interface Life {
+/** How long a worker that had become ready lasted. */
+export interface Lifetime {
   ms: number
   invocations: number
 }
@@ -23,7 +24,7 @@ interface Wait {
   error: FunctionError
 }
 
-export class Restarts {
+export class RestartBackoff {
   readonly #maxMs: number
   /** In a row. */
   #failedStarts = 0
@@ -40,7 +41,7 @@ export class Restarts {
     return this.#failedStarts
   }
 
-  /** Why there is a wait. */
+  /** The error that caused the current wait. */
   get error(): FunctionError | undefined {
     return this.#longest?.error
   }
@@ -50,22 +51,23 @@ export class Restarts {
     this.#afterStarts = { until: now + ms, error }
   }
 
-  /** A worker is ready. How long it lasts is still to be seen: the wait after crashes goes on. */
+  /** A worker is ready. It may still crash soon, so the wait after crashes stays in force. */
   started(): void {
     this.#failedStarts = 0
     this.#afterStarts = undefined
   }
 
-  /** A worker ended that had been ready, and nobody had asked it to. */
-  crashed(error: FunctionError, life: Life, now: number): void {
-    if (life.ms >= HEALTHY_MS || life.invocations >= HEALTHY_INVOCATIONS) this.#crashes = 0
+  /** A worker that had become ready ended although the pool had not asked it to. */
+  crashed(error: FunctionError, lifetime: Lifetime, now: number): void {
+    const healthy = lifetime.ms >= HEALTHY_MS || lifetime.invocations >= HEALTHY_INVOCATIONS
+    if (healthy) this.#crashes = 0
     if (++this.#crashes <= FREE_CRASHES) return
     const longest = HOSTILE.has(error.code) ? this.#maxMs : Math.min(this.#maxMs, MAX_CRASH_MS)
     const ms = doubled(this.#crashes - FREE_CRASHES - 1, longest)
     this.#afterCrashes = { until: now + ms, error }
   }
 
-  /** ms until a start may be tried again; 0 = now. */
+  /** ms until the next start is allowed; 0 = now. */
   waitMs(now: number): number {
     return Math.max(0, (this.#longest?.until ?? 0) - now)
   }

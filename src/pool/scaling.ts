@@ -1,34 +1,41 @@
-/** Which worker of a pool gets the next job, and whether the pool needs one more. */
+/** Which worker of a pool gets the next request, and whether the pool needs one more worker. */
 import type { PoolLimits } from './limits.ts'
-import type { Slot } from './pooled-worker.ts'
+import type { PooledWorker } from './pooled-worker.ts'
 
-/** What asks a pool for workers. */
+/** Why a pool may need workers. */
 export interface Demand {
-  /** Jobs that wait. */
+  /** Requests that wait. */
   queued: number
-  /** The pool goes out of service. */
+  /** The pool is closing. */
   closing: boolean
-  /** A worker is wanted although nothing waits. */
+  /** A worker is wanted even if no request waits. */
   warming: boolean
 }
 
-/** The one with the least to do of those that may be given work and are not silent. */
-export function freest(slots: readonly Slot[], concurrency: number): Slot | undefined {
-  let best: Slot | undefined
-  for (const slot of slots) {
-    if (slot.inFlight >= concurrency || !slot.open || slot.worker.silent) continue
-    if (best === undefined || slot.inFlight < best.inFlight) best = slot
+/** The worker with the fewest requests among those that accept requests and answer pings. */
+export function leastLoaded(
+  workers: readonly PooledWorker[],
+  concurrency: number,
+): PooledWorker | undefined {
+  let best: PooledWorker | undefined
+  for (const pooled of workers) {
+    if (pooled.inFlight >= concurrency || !pooled.open || pooled.worker.silent) continue
+    if (best === undefined || pooled.inFlight < best.inFlight) best = pooled
   }
   return best
 }
 
-/** Is there more to do than the workers that are starting will take? */
-export function wantsWorker(slots: readonly Slot[], limits: PoolLimits, demand: Demand): boolean {
-  const staffed = slots.filter((slot) => !slot.draining)
-  if (staffed.length >= limits.maxWorkers) return false
-  const starting = staffed.filter((slot) => slot.worker.state === 'starting')
-  const room = starting.reduce((sum, slot) => sum + limits.concurrency - slot.inFlight, 0)
+/** Does the pool need a worker beyond those that are starting? */
+export function wantsWorker(
+  workers: readonly PooledWorker[],
+  limits: PoolLimits,
+  demand: Demand,
+): boolean {
+  const liveWorkers = workers.filter((pooled) => !pooled.draining)
+  if (liveWorkers.length >= limits.maxWorkers) return false
+  const starting = liveWorkers.filter((pooled) => pooled.worker.state === 'starting')
+  const room = starting.reduce((sum, pooled) => sum + limits.concurrency - pooled.inFlight, 0)
   if (demand.queued > room) return true
   if (demand.closing) return false
-  return staffed.length < Math.max(limits.minWorkers, demand.warming ? 1 : 0)
+  return liveWorkers.length < Math.max(limits.minWorkers, demand.warming ? 1 : 0)
 }

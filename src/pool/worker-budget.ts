@@ -1,78 +1,91 @@
 import type { Clock } from '../lib/clock.ts'
-import type { Slot } from './pooled-worker.ts'
+import type { PooledWorker } from './pooled-worker.ts'
 
+/** Interval of sweeps while requests wait in a queue, and so how late a queue timeout may be. */
 const QUEUE_SWEEP_MS = 50
+/** Interval of sweeps otherwise, and so how late an idle worker may be ended. */
 const IDLE_SWEEP_MS = 1_000
-/** A start holds up the next no longer: how long it takes may be its tenant's choice. */
+/**
+ * The longest time that one start delays the next one. Without it, a bundle that loads slowly would
+ * delay the starts of all other functions.
+ */
 const START_TURN_MS = 5
 
-/** What the fleet needs of a pool. */
-export interface FleetMember {
-  readonly slots: readonly Slot[]
-  /** Jobs that wait. */
+/**
+ * What the budget needs of a pool. Only `Pool` implements it; it is an interface so that pool.ts and
+ * this file do not import each other.
+ */
+export interface BudgetMember {
+  readonly workers: readonly PooledWorker[]
+  /** Requests that wait. */
   readonly queued: number
-  /** Starts what its queue needs. */
+  /** Starts the workers that its queue needs. */
   scale(): void
-  /** Ends a worker to make room for another function's, when it has finished what it runs. */
-  evict(slot: Slot): void
-  /** Ends waits that took too long and workers that idled too long. */
+  /** Drains a worker to make room for a worker of another function. */
+  evict(worker: PooledWorker): void
+  /** Ends waits that took too long, and workers that were idle too long. */
   sweep(now: number): void
 }
 
 /**
- * All pools together: the cap on live workers, and the one timer that sweeps them. A pool that finds
- * no room waits its turn, while the worker that idled longest, of whatever function, is ended.
- * Workers start one after the other, so that many starts leave room for the requests between them.
+ * The budget of workers that all pools share: the cap on live workers, the order of starts, and the
+ * one timer that sweeps all pools. A pool that finds no room waits, while the worker that has been
+ * idle for longest, of any function, is ended. Workers start one after the other, so that many
+ * starts leave CPU time for the requests between them.
  */
-export class Fleet {
+export class WorkerBudget {
   readonly clock: Clock
   readonly maxWorkers: number
-  readonly #members = new Set<FleetMember>()
-  readonly #waiting = new Set<FleetMember>()
+  readonly #members = new Set<BudgetMember>()
+  /** Pools that wait for room below the cap, in the order in which they asked. */
+  readonly #waiting = new Set<BudgetMember>()
   readonly #startsAtOnce: number
-  /** Workers whose starts hold up the next one, and what ends that. */
-  readonly #starting = new Map<Slot, () => void>()
-  /** In the order of their asking. */
-  readonly #lined = new Set<FleetMember>()
-  /** Whose turn it is. */
-  #called: FleetMember | undefined
+  /** Workers whose start delays the next one, each with what stops its timer. */
+  readonly #startsInProgress = new Map<PooledWorker, () => void>()
+  /** Pools that wait for their turn to start a worker, in the order in which they asked. */
+  readonly #startQueue = new Set<BudgetMember>()
+  /** The pool whose turn it is. */
+  #starting: BudgetMember | undefined
   #live = 0
-  /** Asked to go for the waiting ones, not gone yet. */
+  /** Workers that were evicted for waiting pools and still run. */
   #evicting = 0
   #sweepAt = Number.POSITIVE_INFINITY
   #stopSweep: (() => void) | undefined
 
-  /** @param startsAtOnce workers that may be starting at a time */
+  /** @param startsAtOnce number of workers that may be starting at the same time */
   constructor(maxWorkers: number, clock: Clock, startsAtOnce = Number.POSITIVE_INFINITY) {
     this.maxWorkers = maxWorkers
     this.clock = clock
     this.#startsAtOnce = startsAtOnce
   }
 
-  /** Live workers of all pools, those that are about to go included. */
+  /** Live workers of all pools, including those that are shutting down. */
   get live(): number {
     return this.#live
   }
 
-  get members(): Iterable<FleetMember> {
+  get members(): Iterable<BudgetMember> {
     return this.#members
   }
 
-  join(member: FleetMember): void {
+  join(member: BudgetMember): void {
     this.#members.add(member)
   }
 
-  leave(member: FleetMember): void {
+  leave(member: BudgetMember): void {
     this.#members.delete(member)
     this.#waiting.delete(member)
-    this.#lined.delete(member)
+    this.#startQueue.delete(member)
   }
 
-  /** Room for one more worker? If not, `scale` is called on the member when there is. */
-  reserve(member: FleetMember): boolean {
-    const full = this.#starting.size >= this.#startsAtOnce
-    if (full || (this.#lined.size > 0 && this.#called !== member)) {
-      this.#lined.add(member)
+  /**
+   * Reserves room for one more worker. Where it cannot, it calls `scale` on the member as soon as
+   * there is room.
+   */
+  reserve(member: BudgetMember): boolean {
+    const full = this.#startsInProgress.size >= this.#startsAtOnce
+    if (full || (this.#startQueue.size > 0 && this.#starting !== member)) {
+      this.#startQueue.add(member)
       return false
     }
     if (this.#live < this.maxWorkers) {
@@ -86,86 +99,87 @@ export class Fleet {
     return false
   }
 
-  /** The worker for which room was found starts. */
-  starting(slot: Slot): void {
+  /** The worker for which room was reserved is starting. */
+  startBegan(worker: PooledWorker): void {
     if (this.#startsAtOnce === Number.POSITIVE_INFINITY) return
-    this.#starting.set(
-      slot,
-      this.clock.after(START_TURN_MS, () => this.settled(slot)),
+    this.#startsInProgress.set(
+      worker,
+      this.clock.after(START_TURN_MS, () => this.startEnded(worker)),
     )
   }
 
-  /** Its start is over, or has had its time. */
-  settled(slot: Slot): void {
-    const stop = this.#starting.get(slot)
+  /** Its start succeeded, failed, or took longer than its turn. */
+  startEnded(worker: PooledWorker): void {
+    const stop = this.#startsInProgress.get(worker)
     if (stop === undefined) return
     stop()
-    this.#starting.delete(slot)
-    const wanted = this.#lined.size > 0 || this.#waiting.size > 0
+    this.#startsInProgress.delete(worker)
+    const wanted = this.#startQueue.size > 0 || this.#waiting.size > 0
     if (wanted) this.clock.after(0, () => this.#startNext())
   }
 
-  /** Who waits for room had its turn already. */
+  /** Pools that wait for room were in the start queue before the others: serve them first. */
   #startNext(): void {
     this.#fillRoom()
-    this.#call(this.#lined, () => true)
+    this.#scaleEach(this.#startQueue, () => true)
   }
 
   #fillRoom(): void {
-    this.#call(this.#waiting, () => this.#live < this.maxWorkers)
+    this.#scaleEach(this.#waiting, () => this.#live < this.maxWorkers)
   }
 
-  /** Tells them in the order of their asking, as long as one may start. */
-  #call(members: Set<FleetMember>, mayStart: () => boolean): void {
+  /** Lets the members scale in the order in which they asked, while another worker may start. */
+  #scaleEach(members: Set<BudgetMember>, mayStart: () => boolean): void {
     for (const member of members) {
-      if (this.#starting.size >= this.#startsAtOnce || !mayStart()) return
+      if (this.#startsInProgress.size >= this.#startsAtOnce || !mayStart()) return
       members.delete(member)
-      this.#called = member
+      this.#starting = member
       try {
         member.scale()
       } finally {
-        this.#called = undefined
+        this.#starting = undefined
       }
     }
   }
 
   /** A worker is gone. */
-  released(slot: Slot): void {
+  released(worker: PooledWorker): void {
     this.#live--
-    if (slot.evicted) this.#evicting--
+    if (worker.evicted) this.#evicting--
     this.#fillRoom()
   }
 
   /**
-   * A worker of a busy member has finished a job. It goes where its member has more than its share of
-   * all workers, and another that waits has less: it would wait for an idle worker for ever.
+   * Called when a worker of a busy member has finished a request. Evicts that worker where its member
+   * has more than its fair share of workers and a waiting member has less. Otherwise the waiting
+   * member, which gets the room of idle workers only, could wait forever.
    *
-   * @returns whether it goes
+   * @returns whether the worker was evicted
    */
-  claim(member: FleetMember, slot: Slot): boolean {
-    if (this.#waiting.size <= this.#evicting || slot.draining) return false
-    const share = this.#share()
-    const owed = [...this.#waiting].some((other) => staffOf(other) < share)
-    if (!owed || staffOf(member) <= share) return false
-    this.#evict(member, slot)
+  preempt(member: BudgetMember, worker: PooledWorker): boolean {
+    if (this.#waiting.size <= this.#evicting || worker.draining) return false
+    const share = this.#fairShare()
+    const owed = [...this.#waiting].some((other) => keptWorkers(other) < share)
+    if (!owed || keptWorkers(member) <= share) return false
+    this.#evict(member, worker)
     return true
   }
 
-  /** Workers for each member that has or wants some, at least one. */
-  #share(): number {
+  /** Workers for each member that has or wants workers, at least one. */
+  #fairShare(): number {
     let users = 0
     for (const member of this.#members) {
-      if (member.slots.length > 0 || this.#waiting.has(member)) users++
+      if (member.workers.length > 0 || this.#waiting.has(member)) users++
     }
     return Math.max(1, Math.floor(this.maxWorkers / users))
   }
 
-  /** A worker went idle; somebody may be waiting for its room. */
-  idle(member: FleetMember, slot: Slot): void {
-    if (this.#waiting.size > this.#evicting) this.#evict(member, slot)
+  /** A worker became idle; another pool may be waiting for its room. */
+  idle(member: BudgetMember, worker: PooledWorker): void {
+    if (this.#waiting.size > this.#evicting) this.#evict(member, worker)
   }
 
-  /** Asks for a sweep in at most `ms`. */
+  /** Schedules a sweep in at most `ms`. */
   sweepWithin(ms: number): void {
     const at = this.clock.now() + ms
     if (at >= this.#sweepAt) return
@@ -174,7 +188,7 @@ export class Fleet {
     this.#stopSweep = this.clock.after(ms, () => this.#sweep())
   }
 
-  /** Asks for the sweep that ends waits in queues. */
+  /** Schedules the sweep that ends waits in queues. */
   sweepQueues(): void {
     this.sweepWithin(QUEUE_SWEEP_MS)
   }
@@ -193,27 +207,27 @@ export class Fleet {
   }
 
   #evictLongestIdle(): void {
-    let owner: FleetMember | undefined
-    let longest: Slot | undefined
+    let owner: BudgetMember | undefined
+    let longest: PooledWorker | undefined
     for (const member of this.#members) {
-      for (const slot of member.slots) {
-        if (!slot.open || slot.inFlight > 0) continue
-        if (longest !== undefined && slot.idleSince >= longest.idleSince) continue
-        longest = slot
+      for (const worker of member.workers) {
+        if (!worker.open || worker.inFlight > 0) continue
+        if (longest !== undefined && worker.idleSince >= longest.idleSince) continue
+        longest = worker
         owner = member
       }
     }
     if (owner !== undefined && longest !== undefined) this.#evict(owner, longest)
   }
 
-  #evict(member: FleetMember, slot: Slot): void {
-    slot.evicted = true
+  #evict(member: BudgetMember, worker: PooledWorker): void {
+    worker.evicted = true
     this.#evicting++
-    member.evict(slot)
+    member.evict(worker)
   }
 }
 
-/** Workers that it keeps: one that drains is on its way out. */
-function staffOf(member: FleetMember): number {
-  return member.slots.reduce((count, slot) => count + (slot.draining ? 0 : 1), 0)
+/** The workers that it keeps: a worker that drains will be gone. */
+function keptWorkers(member: BudgetMember): number {
+  return member.workers.reduce((count, worker) => count + (worker.draining ? 0 : 1), 0)
 }

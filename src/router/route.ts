@@ -1,16 +1,16 @@
 import type { Pool } from '../pool/pool.ts'
 import type { FunctionCounters } from '../telemetry/counters.ts'
 
-/** Where a function's requests go now: the active version's pool, and what holds for each request. */
+/** The route of a function's requests: the active version's pool, and its settings for requests. */
 export interface Route {
   readonly functionName: string
   readonly version: string
   readonly pool: Pool
   readonly counters: FunctionCounters
-  /** From a request's arrival to its response head. */
+  /** Longest time from a request's arrival to its response head. */
   readonly timeoutMs: number
   /** CPU budget of one invocation. */
   readonly cpuMs: number
-  /** Tell clients what went wrong inside the function. */
+  /** Clients see the errors of the function's own code. */
   readonly exposeErrors: boolean
 }

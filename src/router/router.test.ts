@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import type { Job } from '../pool/pending-request.ts'
-import { Fleet } from '../pool/worker-budget.ts'
+import type { PendingRequest } from '../pool/pending-request.ts'
+import { WorkerBudget } from '../pool/worker-budget.ts'
 import { MetricsRegistry } from '../telemetry/counters.ts'
 import { anySpec, FakeWorkerFactory, TestClock } from '../testing/fake-worker.ts'
 import { type ActiveVersion, Router } from './router.ts'
@@ -28,7 +28,7 @@ beforeEach(() => {
       },
     },
     launcher,
-    fleet: new Fleet(100, new TestClock()),
+    budget: new WorkerBudget(100, new TestClock()),
     counters: new MetricsRegistry(),
     poolLimits: {
       minWorkers: 0,
@@ -49,7 +49,7 @@ beforeEach(() => {
 /** A request that notes how it ended. */
 function submit(name: string): { ended: string | undefined } {
   const note: { ended: string | undefined } = { ended: undefined }
-  const job: Job = {
+  const job: PendingRequest = {
     request: {
       method: 'GET',
       url: 'http://x/',

@@ -2,13 +2,13 @@ import { FunctionError, sandboxViolation } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
-import type { SlotState } from '../pool/pooled-worker.ts'
-import type { Fleet } from '../pool/worker-budget.ts'
+import type { PooledWorkerState } from '../pool/pooled-worker.ts'
+import type { WorkerBudget } from '../pool/worker-budget.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 
-/** A function version with all that its requests and workers need. */
+/** A function version with everything that its requests and workers need. */
 export interface ActiveVersion {
   spec: WorkerSpec
   timeoutMs: number
@@ -17,45 +17,45 @@ export interface ActiveVersion {
   exposeErrors: boolean
 }
 
-/** Where the router finds functions. Asked once for each function, when its first request comes. */
+/** Where the router looks up functions: once for each function, when its first request arrives. */
 export interface FunctionSource {
-  /** Undefined: no such function. `undeployed`: it has no active version. */
+  /** Undefined: the function does not exist. `undeployed`: it has no active version. */
   active(name: string): ActiveVersion | 'undeployed' | undefined
 }
 
 export interface RouterOptions {
   source: FunctionSource
   launcher: WorkerFactory
-  fleet: Fleet
+  budget: WorkerBudget
   counters: MetricsRegistry
-  /** For every pool; the version's own settings go over it. */
+  /** Defaults for every pool; a version's own settings override them. */
   poolLimits: PoolLimits
-  /** Starting a worker for a switch may take so long, a wait for room among all workers included. */
+  /** Longest time that `prepare` waits for a worker, including the wait for room in the budget. */
   startTimeoutMs: number
   log(spec: WorkerSpec, entry: WorkerLog, requestId: string | undefined): void
 }
 
-/** A version of which a worker is ready, and which takes no requests yet. */
+/** A version that has a ready worker and receives no requests yet. */
 export interface PreparedVersion {
-  /** From now on the function's requests go to it; the version before finishes what it has. */
+  /** Sends the function's requests to this version; the previous one finishes what it has. */
   activate(): void
-  /** It is not wanted after all. */
+  /** Drops the version, which was not activated. */
   discard(): void
 }
 
-/** Function name -> active version -> its pool. */
+/** Maps a function's name to its active version and that version's pool. */
 export class Router {
   readonly #options: RouterOptions
   readonly #routes = new Map<string, Route>()
-  /** Out of service, finishing what they have. */
-  readonly #leaving = new Set<Pool>()
+  /** Pools that are out of service and finish the requests that they have. */
+  readonly #closing = new Set<Pool>()
 
   constructor(options: RouterOptions) {
     this.#options = options
   }
 
   /**
-   * Where a request to this function goes.
+   * Returns the route for a request to this function.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED
    */
@@ -64,16 +64,16 @@ export class Router {
   }
 
   /**
-   * Starts a worker of a version, for a deployment or a rollback that is about to be.
+   * Starts a worker of a version, before a deployment or a rollback activates it.
    *
-   * @throws {FunctionError} why its bundle did not load, or no worker of it started
+   * @throws {FunctionError} why its bundle did not load, or why no worker of it started
    */
   async prepare(version: ActiveVersion): Promise<PreparedVersion> {
     const route = this.#newRoute(version)
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
-      const error = new FunctionError('WORKER_START_FAILED', 'No worker of the version got ready.')
-      timer = setTimeout(() => reject(error), this.#options.startTimeoutMs)
+      const ms = this.#options.startTimeoutMs
+      timer = setTimeout(() => reject(notReady(version.spec, ms)), ms)
     })
     try {
       await Promise.race([route.pool.warm(), late])
@@ -93,7 +93,7 @@ export class Router {
     }
   }
 
-  /** Forgets a function; what it runs is finished. Its next request asks the source again. */
+  /** Forgets a function. Its running requests finish; its next request asks the source again. */
   forget(name: string): void {
     const route = this.#routes.get(name)
     if (route === undefined) return
@@ -104,24 +104,24 @@ export class Router {
   /** Every pool that may have workers. */
   *pools(): Iterable<Pool> {
     for (const route of this.#routes.values()) yield route.pool
-    yield* this.#leaving
+    yield* this.#closing
   }
 
-  /** How many workers there are in each state, and how many jobs wait for one. */
-  load(): { workers: Record<SlotState, number>; queued: number } {
+  /** The number of workers in each state, and the number of requests that wait for a worker. */
+  load(): { workers: Record<PooledWorkerState, number>; queued: number } {
     const workers = { starting: 0, ready: 0, busy: 0, draining: 0, gone: 0 }
     let queued = 0
     for (const pool of this.pools()) {
       queued += pool.queued
-      for (const { state } of pool.slots) workers[state]++
+      for (const { state } of pool.workers) workers[state]++
     }
     return { workers, queued }
   }
 
-  /** Takes everything out of service; resolves when the last worker is gone. */
+  /** Takes all functions out of service; resolves when the last worker is gone. */
   async close(): Promise<void> {
     for (const name of [...this.#routes.keys()]) this.forget(name)
-    await Promise.all([...this.#leaving].map((pool) => pool.close(pool.limits.drainMs)))
+    await Promise.all([...this.#closing].map((pool) => pool.close(pool.limits.drainMs)))
   }
 
   /** Ends every worker now. */
@@ -132,10 +132,11 @@ export class Router {
   #load(name: string): Route {
     const version = this.#options.source.active(name)
     if (version === undefined) {
-      throw new FunctionError('FUNCTION_NOT_FOUND', 'There is no function of this name.')
+      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${name}' does not exist.`)
     }
     if (version === 'undeployed') {
-      throw new FunctionError('FUNCTION_NOT_DEPLOYED', 'The function has no deployed version.')
+      const message = `Function '${name}' has no active version. Deploy one first.`
+      throw new FunctionError('FUNCTION_NOT_DEPLOYED', message)
     }
     const route = this.#newRoute(version)
     this.#routes.set(name, route)
@@ -144,20 +145,20 @@ export class Router {
 
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
-    const { launcher, fleet, counters, poolLimits, log } = this.#options
+    const { launcher, budget, counters, poolLimits, log } = this.#options
     const limits: PoolLimits = {
       ...poolLimits,
       minWorkers: Math.min(poolLimits.minWorkers, version.maxWorkers),
       maxWorkers: version.maxWorkers,
       concurrency: version.concurrency,
     }
-    const counted = counters.of(spec.functionName, spec.version)
+    const versionCounters = counters.of(spec.functionName, spec.version)
     const events: PoolEvents = {
       log: (entry, requestId) => log(spec, entry, requestId),
-      lost(error) {
+      onCrash(error) {
         const violation = sandboxViolation(error)
         if (violation === undefined) return
-        counted.sandboxKills++
+        versionCounters.sandboxKills++
         const { code, message } = violation
         log(
           spec,
@@ -169,8 +170,8 @@ export class Router {
     return {
       functionName: spec.functionName,
       version: spec.version,
-      pool: new Pool(spec, limits, launcher, fleet, events),
-      counters: counted,
+      pool: new Pool(spec, limits, launcher, budget, events),
+      counters: versionCounters,
       timeoutMs: version.timeoutMs,
       cpuMs: spec.capabilities.maxCpu,
       exposeErrors: version.exposeErrors,
@@ -178,7 +179,12 @@ export class Router {
   }
 
   #retire(pool: Pool): void {
-    this.#leaving.add(pool)
-    void pool.close(pool.limits.drainMs).then(() => this.#leaving.delete(pool))
+    this.#closing.add(pool)
+    void pool.close(pool.limits.drainMs).then(() => this.#closing.delete(pool))
   }
+}
+
+function notReady({ functionName, version }: WorkerSpec, ms: number): FunctionError {
+  const message = `Version '${version}' of function '${functionName}' was not activated: no worker of it was ready within ${ms} ms. Check that the bundle loads faster than this, and that the service has room for another worker (pool.max_workers).`
+  return new FunctionError('WORKER_START_FAILED', message)
 }

@@ -13,7 +13,7 @@ import { systemClock } from '../lib/clock.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import type { PoolLimits } from '../pool/limits.ts'
-import { Fleet } from '../pool/worker-budget.ts'
+import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -173,7 +173,7 @@ function newRouter(
   return new Router({
     source,
     launcher,
-    fleet: new Fleet(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
+    budget: new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
     counters: telemetry.counters,
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
@@ -206,7 +206,7 @@ function newGateway(
         residentBytes: process.memoryUsage.rss(),
         uptimeSeconds: (performance.now() - startedAt) / 1000,
       }),
-    counted: () => telemetry.counted(),
+    onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
     backgroundCancelled: (route, requestId) => {
       const seconds = WAIT_UNTIL_MS / 1000

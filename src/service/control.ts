@@ -19,8 +19,8 @@ export function serviceControl(router: Router, versions: VersionSource): Service
 /** The live workers, sorted by function and start time. */
 function workerViews(router: Router): WorkerView[] {
   const views: WorkerView[] = []
-  for (const { spec, slots } of router.pools()) {
-    for (const { worker, state } of slots) {
+  for (const { spec, workers } of router.pools()) {
+    for (const { worker, state } of workers) {
       views.push({
         pid: worker.pid ?? null,
         function: spec.functionName,

@@ -14,7 +14,7 @@ export function newEgress({ egress }: Config, counters?: MetricsRegistry): Egres
     connectTimeoutMs: egress.connectTimeout,
     headTimeoutMs: egress.headTimeout,
     bodyTimeoutMs: egress.idleTimeout,
-    counted: ({ functionName, version }, outcome) =>
+    onFinished: ({ functionName, version }, outcome) =>
       counters?.of(functionName, version).recordSubrequest(outcome),
   })
 }

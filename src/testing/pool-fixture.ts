@@ -1,10 +1,10 @@
-/** For unit tests only: a pool of fake workers, and requests that record what happens to them. */
+/** For unit tests only: pools of fake workers, and requests that record what happens to them. */
 import { expect } from 'bun:test'
 import type { FunctionError } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
-import type { Job, Waited } from '../pool/pending-request.ts'
+import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
-import { Fleet } from '../pool/worker-budget.ts'
+import { WorkerBudget } from '../pool/worker-budget.ts'
 import type { Invocation, ResponseHead } from '../worker/worker.ts'
 import { anySpec, type FakeWorker, FakeWorkerFactory, TestClock } from './fake-worker.ts'
 
@@ -20,8 +20,8 @@ export const LIMITS: PoolLimits = {
   drainMs: 5_000,
 }
 
-/** A job that notes what happens to it. */
-export class Note implements Job {
+/** A request that records what happens to it. */
+export class Note implements PendingRequest {
   readonly request = {
     method: 'GET',
     url: 'http://x/',
@@ -67,19 +67,19 @@ export class Note implements Job {
   }
 }
 
-/** Pools of one fleet, with time and workers that the test controls. */
+/** Pools that share one worker budget; the test controls time and workers. */
 export class PoolFixture {
   readonly clock = new TestClock()
   readonly factory = new FakeWorkerFactory()
-  readonly fleet: Fleet
+  readonly budget: WorkerBudget
   readonly logged: [message: string, requestId: string | undefined][] = []
 
   constructor(maxWorkers = 1_000, startsAtOnce?: number) {
-    this.fleet = new Fleet(maxWorkers, this.clock, startsAtOnce)
+    this.budget = new WorkerBudget(maxWorkers, this.clock, startsAtOnce)
   }
 
   pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
-    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.fleet, {
+    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.budget, {
       log: (entry, requestId) => this.logged.push([entry.message, requestId]),
     })
   }

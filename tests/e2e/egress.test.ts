@@ -38,8 +38,12 @@ beforeAll(async () => {
   const profile = space.source('profile.json', JSON.stringify(rules))
   await space.deploy('some', ASK, '--profile', profile)
   service = await space.serve(
-    ...['--egress-resolver', dns.address, '--egress-allow-private', upstream.address],
-    ...['--egress-max-subrequests', '3'],
+    '--egress-resolver',
+    dns.address,
+    '--egress-allow-private',
+    upstream.address,
+    '--egress-max-subrequests',
+    '3',
   )
 })
 
@@ -58,32 +62,34 @@ async function ask(name: string, url: string): Promise<string> {
 
 test('a strict function has no network', async () => {
   expect(await ask('strict', 'http://a.test/')).toBe(
-    'TypeError: fetch: the capabilities of this function allow no network (allowNetwork is off)',
+    'TypeError: fetch: This function may not use the network (allowNetwork is off).',
   )
 })
 
 describe('a function with a network', () => {
-  test('reaches what its name leads to', async () => {
+  test('reaches the address of a name', async () => {
     dns.zone['a.test'] = [['127.0.0.1']]
     const url = `http://a.test:${upstream.port}/`
     expect(await ask('open', url)).toBe(`hello a.test:${upstream.port} Functions/1.0`)
   })
 
-  test('never reaches what is inside, by name, address, redirect or rebinding', async () => {
+  test('never reaches internal services, by name, address, redirect or rebinding', async () => {
     dns.zone['in.test'] = [['127.0.0.1']]
     dns.zone['flips.test'] = [['127.0.0.1'], ['127.0.0.1'], ['10.0.0.1']]
     const { port } = inside
-    expect(await ask('open', `http://in.test:${port}/`)).toContain('leads to a loopback address')
+    expect(await ask('open', `http://in.test:${port}/`)).toContain('resolves to a loopback address')
     expect(await ask('open', `http://127.0.0.1:${port}/`)).toContain('is a loopback address')
     expect(await ask('open', `http://0x7f.1:${port}/`)).toContain('is a loopback address')
-    expect(await ask('open', `http://127.0.0.1:${upstream.port}/in`)).toContain('in.test leads to')
+    expect(await ask('open', `http://127.0.0.1:${upstream.port}/in`)).toContain(
+      'in.test resolves to',
+    )
     expect(await ask('open', `http://flips.test:${upstream.port}/`)).toContain('hello')
     expect(await ask('open', 'http://169.254.169.254/')).toContain('link-local')
     expect(await ask('open', 'http://metadata.google.internal/')).toStartWith('TypeError')
     expect(insideHits).toBe(0)
   })
 
-  test('reaches the domains that its profile names, and no others', async () => {
+  test('reaches the domains that its profile allows, and no others', async () => {
     dns.zone['api.allowed.test'] = [['127.0.0.1']]
     expect(await ask('some', `http://api.allowed.test:${upstream.port}/`)).toStartWith('hello')
     expect(await ask('some', `http://a.test:${upstream.port}/`)).toContain('allowedDomains')
@@ -91,7 +97,7 @@ describe('a function with a network', () => {
   })
 })
 
-test('what was asked for is counted', async () => {
+test('outbound requests are counted', async () => {
   const metrics = await (await service.fetch('/metrics')).text()
   expect(metrics).toMatch(/functions_subrequests_total\{function="open",[^}]*outcome="ok"\} [1-9]/)
   expect(metrics).toMatch(/\{function="strict",[^}]*outcome="refused"\} 1/)

@@ -22,7 +22,8 @@ beforeAll(async () => {
     request.on('data', (part: Buffer) => parts.push(part))
     request.on('end', () => {
       response.writeHead(request.url === '/moved' ? 302 : 200, {
-        ...{ 'content-type': 'text/x-own', 'x-seen': String(request.headers['x-own'] ?? '') },
+        'content-type': 'text/x-own',
+        'x-seen': String(request.headers['x-own'] ?? ''),
         ...(request.url === '/moved' && { location: '/elsewhere' }),
       })
       response.end(`${request.method} ${Buffer.concat(parts)}`)
@@ -46,7 +47,9 @@ const of = (name: string, path: string) =>
 describe('streaming-proxy', () => {
   test('passes method, headers, body and answer', async () => {
     const response = await service.fetch(of('streaming-proxy', '/'), {
-      ...{ method: 'PUT', headers: { 'x-own': 'v' }, body: 'content' },
+      method: 'PUT',
+      headers: { 'x-own': 'v' },
+      body: 'content',
     })
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('text/x-own')

@@ -1,4 +1,4 @@
-/** Runs the real executable on a data directory of its own, as a user would. */
+/** Runs the real executable on a separate data directory, as a user would. */
 import { Database } from 'bun:sqlite'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,7 @@ export class Workspace {
     writeFileSync(join(this.dir, 'package.json'), '{"name":"tenant","private":true}')
   }
 
-  /** Writes a source file of the tenant's and returns its path. */
+  /** Writes a tenant's source file and returns its path. */
   source(name: string, text: string): string {
     const path = join(this.dir, name)
     writeFileSync(path, text)

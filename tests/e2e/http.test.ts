@@ -234,7 +234,7 @@ test('a response body that breaks is a reset, of which the service’s log tells
 })
 
 describe('a client that goes', () => {
-  test('aborts req.signal, and the slot is free', async () => {
+  test('aborts req.signal, and the worker is idle', async () => {
     for (let i = 0; i < 40; i++) {
       const socket = connect(service.port, '127.0.0.1')
       socket.on('error', () => {})

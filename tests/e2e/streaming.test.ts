@@ -88,7 +88,7 @@ async function upload(name: string): Promise<{ output: number; worker: number; c
   return { output, worker: grown(0), control: grown(1) }
 }
 
-/** A client of its own process, so that what it holds is not ours. */
+/** A client in a separate process, so that its memory does not count as the service's. */
 const SENDER = `
   const [url, megabytes] = process.argv.slice(-2)
   const part = new Uint8Array(2 ** 20)

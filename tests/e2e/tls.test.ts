@@ -49,8 +49,12 @@ beforeAll(async () => {
   space.environment.NODE_EXTRA_CA_CERTS = space.source('authority.pem', authority.cert)
   await space.deploy('ask', ASK, '--profile', 'permissive')
   service = await space.serve(
-    ...['--egress-resolver', dns.address, '--egress-allow-private', '127.0.0.1/32'],
-    ...['--egress-connect-timeout', '2s'],
+    '--egress-resolver',
+    dns.address,
+    '--egress-allow-private',
+    '127.0.0.1/32',
+    '--egress-connect-timeout',
+    '2s',
   )
 })
 
@@ -73,7 +77,7 @@ describe('a certificate that counts', () => {
     expect(await ask(`https://a.wild.test:${port}/`)).toBe('asked for a.wild.test')
   })
 
-  test('is for the address, where the URL has one: no name is told', async () => {
+  test('is for the address if the URL has one: no server name is sent', async () => {
     const port = await tlsServer(await authority.issue({ names: ['127.0.0.1'] }))
     expect(await ask(`https://127.0.0.1:${port}/`)).toBe('asked for no name')
   })
@@ -109,8 +113,8 @@ describe('a certificate that does not count', () => {
   })
 
   test('is of an authority that nobody knows', async () => {
-    const stranger = await Authority.make()
-    const why = await refused(await stranger.issue({ names: ['good.test'] }))
+    const unknownAuthority = await Authority.make()
+    const why = await refused(await unknownAuthority.issue({ names: ['good.test'] }))
     expect(why).toMatch(
       /^TypeError: fetch: the certificate of good\.test was not accepted \(\w+\)$/,
     )
@@ -141,7 +145,7 @@ describe('an upstream that does not finish the handshake', () => {
   })
 })
 
-test('a redirect leads to TLS, and not to a bad certificate', async () => {
+test('a redirect is followed to TLS, but not to a bad certificate', async () => {
   const good = await tlsServer(await authority.issue({ names: ['good.test'] }))
   const bad = await tlsServer(await authority.issue({ names: ['other.test'] }))
   const port = await listen(
@@ -155,7 +159,7 @@ test('a redirect leads to TLS, and not to a bad certificate', async () => {
     }),
   )
   expect(await ask(`http://plain.test:${port}/`)).toBe('asked for good.test')
-  expect(await ask(`http://plain.test:${port}/bad`)).toContain('was not accepted')
+  expect(await ask(`http://plain.test:${port}/bad`)).toContain('was rejected')
 })
 
 test('the function and the broker live on', async () => {
@@ -164,7 +168,7 @@ test('the function and the broker live on', async () => {
     ask(`https://wrong.test:${port}/`),
     ask(`https://good.test:${port}/`),
   ])
-  expect(refused).toContain('was not accepted')
+  expect(refused).toContain('was rejected')
   expect(answered).toBe('asked for good.test')
   expect(service.process.exitCode).toBeNull()
 })

@@ -15,7 +15,7 @@ export default (req: Request, ctx) => {
   return new Response('answered')
 }`
 
-test('waitUntil runs on for 30 s, and its function is told of what was cut off', async () => {
+test('waitUntil runs on for 30 s, and its log says what was cancelled', async () => {
   const space = new Workspace()
   try {
     await space.deploy('later', LATER)

@@ -7,7 +7,7 @@ const AAAA = 28
 /** Pointer to the name of the question. */
 const SAME_NAME = Buffer.from([0xc0, 12])
 const HEADER_BYTES = 12
-/** For so long may an answer be kept: long enough for a cache to show. */
+/** TTL of an answer, s: long enough that a cache would be noticed. */
 const TTL_SECONDS = 60
 
 /** Answers to the questions for one name, in turn; the last one holds for all that follow. */

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { eventually } from '../../src/testing/eventually.ts'
-import { begin, fetchOnce, makeEgress, makeSession } from './harness.ts'
+import { begin, fetchOnce, makeEgress, makeSession, makeSubject } from './harness.ts'
 import { httpUpstream, socketUpstream, type Upstream } from './upstream.ts'
 
 const MB = 2 ** 20
@@ -48,8 +48,14 @@ const ROUTES: Record<string, (request: IncomingMessage, response: ServerResponse
   '/early': (_request, response) => response.writeHead(413).end('enough'),
   '/headers': (_request, response) => {
     response.writeHead(200, 'Fine', [
-      ...['Set-Cookie', 'a=1', 'set-cookie', 'b=2', 'X-Bytes', '\xe9'],
-      ...['content-length', '0'],
+      'Set-Cookie',
+      'a=1',
+      'set-cookie',
+      'b=2',
+      'X-Bytes',
+      '\xe9',
+      'content-length',
+      '0',
     ])
     response.end()
   },
@@ -100,7 +106,7 @@ describe('requests', () => {
     expect(JSON.parse(get.body.toString()).headers['content-length']).toBeUndefined()
   })
 
-  test('a body that streams arrives whole, and its bytes are told as taken', async () => {
+  test('a body that streams arrives whole, and its bytes are reported as taken', async () => {
     const running = begin(makeSession(egress), at('/echo'), { method: 'PUT', end: false })
     const hash = createHash('sha256')
     for (let i = 0; i < 64; i++) {
@@ -117,7 +123,7 @@ describe('requests', () => {
     expect(running.taken()).toBe(4 * MB)
   })
 
-  test('a declared length is sent, and held to', async () => {
+  test('a declared length is sent and enforced', async () => {
     const options = {
       method: 'PUT',
       end: false,
@@ -132,11 +138,13 @@ describe('requests', () => {
       const running = begin(makeSession(egress), at('/echo'), options)
       running.call.write(Buffer.from(wrong))
       running.call.end()
-      expect((await running.done).error?.message).toContain('not as long as it was said to be')
+      expect((await running.done).error?.message).toContain(
+        'does not have the length that its Content-Length',
+      )
     }
   })
 
-  test('an upstream that takes nothing more is written no more', async () => {
+  test('an upstream that stops reading is not written to', async () => {
     const stuck = await socketUpstream((socket) => socket.pause())
     const own = makeEgress({ allowPrivate: [stuck.address], headTimeoutMs: 60_000 })
     const session = makeSession(own)
@@ -157,7 +165,7 @@ describe('requests', () => {
     own.close()
   })
 
-  test('an answer before the body is complete ends the body', async () => {
+  test('a response before the body is complete ends the body', async () => {
     const running = begin(makeSession(egress), at('/early'), { method: 'PUT', end: false })
     running.call.write(Buffer.alloc(65536))
     const { head, body } = await running.done
@@ -185,12 +193,12 @@ describe('redirects with a body', () => {
     const running = begin(makeSession(egress), at('/again'), { method: 'POST', end: false })
     running.call.write(Buffer.from('gone'))
     running.call.end()
-    expect((await running.done).error?.message).toContain('asks for the body again')
+    expect((await running.done).error?.message).toContain('sends the body again')
   })
 
   test('error and manual', async () => {
     const refused = await fetchOnce(makeSession(egress), at('/see'), { redirect: 'error' })
-    expect(refused.error?.message).toContain('redirect is "error"')
+    expect(refused.error?.message).toContain('redirect mode is "error"')
     const { head } = await fetchOnce(makeSession(egress), at('/see'), { redirect: 'manual' })
     expect(head?.status).toBe(303)
     expect(head?.headers).toContainEqual(['location', '/echo'])
@@ -290,7 +298,7 @@ describe('limits of an invocation', () => {
     own.close()
   })
 
-  test('another invocation has limits of its own', async () => {
+  test('another invocation has separate limits', async () => {
     held = []
     const session = makeSession(egress)
     for (let i = 0; i < 6; i++) begin(session, at('/hold'))
@@ -304,7 +312,7 @@ describe('limits of an invocation', () => {
     for (let i = 0; i < 50; i++) expect((await fetchOnce(session, at('/x'))).error).toBeUndefined()
     const { error } = await fetchOnce(session, at('/x'))
     expect(error?.code).toBe('REFUSED')
-    expect(error?.message).toContain('50 subrequests')
+    expect(error?.message).toContain('50 outbound requests')
   })
 })
 
@@ -318,21 +326,18 @@ describe('kept connections', () => {
       await Bun.sleep(20)
     }
     expect(own.connections()).toBe(1)
-    const { capabilities } = makeSession(broker).subject
-    const other = broker.session({
-      ...{ functionId: 'func-other', functionName: 'other', version: 'v1', capabilities },
-    })
+    const other = broker.session({ ...makeSubject(), functionId: 'func-other' })
     await fetchOnce(other, url)
     expect(own.connections()).toBe(2)
     broker.close()
     own.close()
   })
 
-  test('one that the upstream closed meanwhile costs nothing', async () => {
+  test('a connection that the upstream closed meanwhile is replaced without an error', async () => {
     let served = 0
     const own = await socketUpstream((socket) => {
       served++
-      // It promises to stay, and goes with the second request.
+      // It keeps the connection open, then closes it at the second request.
       if (served === 2) socket.destroy()
       else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx')
     })

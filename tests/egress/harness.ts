@@ -1,6 +1,7 @@
-/** Fetches through a broker as a worker's host does, and keeps what came of it. */
+/** Runs fetches through a broker as the host of a worker does, and records the results. */
 import { namedProfile } from '../../src/capabilities/profiles.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
+import type { EgressSubject } from '../../src/egress/context.ts'
 import { Egress, type EgressOptions } from '../../src/egress/egress.ts'
 import type { EgressError } from '../../src/egress/errors.ts'
 import type {
@@ -13,22 +14,33 @@ import type { EgressSession } from '../../src/egress/session.ts'
 
 export function makeEgress(options: Partial<EgressOptions> = {}): Egress {
   return new Egress({
-    ...{ allowPrivate: [], maxSubrequests: 50, maxOpen: 6, maxBodyBytes: 64 * 2 ** 20 },
-    ...{ connectTimeoutMs: 2_000, headTimeoutMs: 5_000, bodyTimeoutMs: 5_000 },
+    allowPrivate: [],
+    maxSubrequests: 50,
+    maxOpen: 6,
+    maxBodyBytes: 64 * 2 ** 20,
+    connectTimeoutMs: 2_000,
+    headTimeoutMs: 5_000,
+    bodyTimeoutMs: 5_000,
     maxHeaderBytes: 32 * 1024,
     ...options,
   })
 }
 
-/** The session of an invocation that may go anywhere, unless `capabilities` say other. */
+/** A function version that may fetch from anywhere, unless `capabilities` restrict it. */
+export function makeSubject(capabilities: Partial<Capabilities> = {}): EgressSubject {
+  return {
+    functionId: 'func-probe',
+    functionName: 'probe',
+    version: 'v1',
+    capabilities: { ...namedProfile('permissive', 'default'), ...capabilities },
+  }
+}
+
 export function makeSession(
   egress: Egress,
   capabilities: Partial<Capabilities> = {},
 ): EgressSession {
-  return egress.session({
-    ...{ functionId: 'func-probe', functionName: 'probe', version: 'v1' },
-    capabilities: { ...namedProfile('permissive', 'default'), ...capabilities },
-  })
+  return egress.session(makeSubject(capabilities))
 }
 
 export interface Fetched {
@@ -47,7 +59,7 @@ export interface Running {
 }
 
 export interface FetchOptions extends Partial<EgressRequest> {
-  /** Takes no more of the body than its first so many bytes, until `call.resume`. */
+  /** Pauses the body after this many bytes, until `call.resume`. */
   pauseAfter?: number
 }
 
@@ -70,7 +82,7 @@ export function begin(session: EgressSession, url: string, options: FetchOptions
     },
     chunk: (bytes) => {
       received += bytes.length
-      if (bytes.length === 0) throw new Error('a piece of no bytes')
+      if (bytes.length === 0) throw new Error('an empty chunk')
       parts.push(Buffer.from(bytes))
       return received < pauseAfter
     },
@@ -86,14 +98,23 @@ export function begin(session: EgressSession, url: string, options: FetchOptions
   }
   const call = session.fetch(
     {
-      ...{ method: 'GET', url, headers: [], redirect: 'follow', body: undefined, end: true },
+      method: 'GET',
+      url,
+      headers: [],
+      redirect: 'follow',
+      body: undefined,
+      end: true,
       ...request,
     },
     sink,
   )
   return {
-    ...{ call, done: done.promise, head: first.promise, unwanted: unwanted.promise },
-    ...{ received: () => received, taken: () => taken },
+    call,
+    done: done.promise,
+    head: first.promise,
+    unwanted: unwanted.promise,
+    received: () => received,
+    taken: () => taken,
   }
 }
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { Egress } from '../../src/egress/egress.ts'
+import { EgressQuota } from '../../src/egress/quota.ts'
 import { DnsServer } from './dns-server.ts'
 import { fetchOnce, makeEgress, makeSession } from './harness.ts'
 import { httpUpstream, type Upstream } from './upstream.ts'
@@ -105,7 +106,7 @@ describe('hosts that are an address', () => {
 
 describe('hosts that are a name', () => {
   const cases: [name: string, answer: string[], why: string][] = [
-    ['loop.test', ['127.0.0.1'], 'loop.test leads to a loopback address'],
+    ['loop.test', ['127.0.0.1'], 'loop.test resolves to a loopback address'],
     ['private.test', ['10.1.2.3'], 'private'],
     ['mapped.test', ['::ffff:a01:203'], 'private'],
     ['local6.test', ['fe80::1'], 'link-local'],
@@ -130,20 +131,20 @@ describe('hosts that are a name', () => {
     expect(dns.questions).not.toContain('localhost')
   })
 
-  test('a name that answers first with an allowed and then with another address is asked once', async () => {
+  test('a name that answers first with an allowed and then with a forbidden address is looked up once', async () => {
     dns.zone['rebind.test'] = [['127.0.0.1'], ['127.0.0.2']]
     const session = makeSession(egress)
     const { body, error } = await fetchOnce(session, `http://rebind.test:${upstream.port}/`)
     expect(error?.message).toBeUndefined()
     expect(body.toString()).toBe(`GET rebind.test:${upstream.port}`)
     expect(dns.questions.filter((name) => name === 'rebind.test')).toHaveLength(1)
-    // The second fetch asks again, and its answer is judged again.
+    // The second fetch looks it up again, and the new answer is checked too.
     await expectRefusal(`http://rebind.test:${upstream.port}/`, 'loopback')
   })
 
-  test('a name that nobody knows', async () => {
+  test('a name that does not exist', async () => {
     const { error } = await fetchOnce(makeSession(egress), 'http://nobody.test/')
-    expect(error?.message).toBe('nobody.test cannot be resolved')
+    expect(error?.message).toBe('nobody.test could not be resolved.')
   })
 
   test('a DNS server that does not answer', async () => {
@@ -171,22 +172,22 @@ describe('URLs', () => {
     'gopher://example.com/',
     'ws://a/',
   ]) {
-    test(url, () => expectRefusal(url, 'is not HTTP'))
+    test(url, () => expectRefusal(url, 'is not supported: use http or https'))
   }
 
-  test('what is no URL', () => expectRefusal('http://[', 'cannot be parsed'))
+  test('an invalid URL', () => expectRefusal('http://[', 'The URL is not valid'))
 
   for (const port of [0, 22, 25, 53, 110, 6667, 10080]) {
-    test(`port ${port} is bad, also of a public address`, () =>
-      expectRefusal(`http://8.8.8.8:${port}/`, 'bad port'))
+    test(`port ${port} is blocked, also at a public address`, () =>
+      expectRefusal(`http://8.8.8.8:${port}/`, 'is blocked'))
   }
 
-  test('a bad port that was named with its address', async () => {
+  test('a bad port that the operator allowed with its address', async () => {
     const own = makeEgress({ allowPrivate: ['127.0.0.1:6667'] })
     const { error } = await fetchOnce(makeSession(own), 'http://127.0.0.1:6667/')
     expect(error?.message).toContain('refused the connection')
     const other = await fetchOnce(makeSession(own), 'http://8.8.8.8:6667/')
-    expect(other.error?.message).toContain('bad port')
+    expect(other.error?.message).toContain('is blocked')
   })
 })
 
@@ -242,9 +243,9 @@ describe('redirects', () => {
     ['an IPv6 address', () => `http://[::1]:${forbidden.port}/`, 'loopback'],
     ['a metadata service', () => 'http://169.254.169.254/latest/meta-data/', 'link-local'],
     ['a name that leads inside', () => `http://hop.test:${forbidden.port}/`, 'loopback'],
-    ['a bad port', () => 'http://8.8.8.8:25/', 'bad port'],
-    ['a file', () => 'file:///etc/passwd', 'is not HTTP'],
-    ['a data URL', () => 'data:text/plain,x', 'is not HTTP'],
+    ['a bad port', () => 'http://8.8.8.8:25/', 'is blocked'],
+    ['a file', () => 'file:///etc/passwd', 'is not supported: use http or https'],
+    ['a data URL', () => 'data:text/plain,x', 'is not supported: use http or https'],
     ['a URL with credentials', () => `http://a:b@127.0.0.1:${upstream.port}/`, 'credentials'],
   ]
   for (const [what, to, why] of cases) {
@@ -272,24 +273,24 @@ describe('redirects', () => {
     expect(head?.url).toBe(`http://second.test:${upstream.port}/end`)
     expect(head?.redirected).toBe(true)
     expect(body.toString()).toBe(`GET second.test:${upstream.port}`)
-    await expectRefusal(url, 'second.test leads to a private address')
+    await expectRefusal(url, 'second.test resolves to a private address')
   })
 })
 
-describe('an invocation that asks on and on', () => {
-  test('is refused before anything is made for it: its subrequests are spent', () => {
-    const session = makeSession(makeEgress({ maxSubrequests: 2 }))
-    expect(session.ask()).toBeUndefined()
-    session.spend()
-    session.spend()
-    const refusal = session.ask()
+describe('an invocation that floods fetches', () => {
+  test('is refused before any work is done: its subrequests are used up', () => {
+    const quota = new EgressQuota({ maxSubrequests: 2, maxOpen: 1, maxBodyBytes: 0 })
+    expect(quota.ask()).toBeUndefined()
+    quota.spend()
+    quota.spend()
+    const refusal = quota.ask()
     expect(refusal?.code).toBe('REFUSED')
-    expect(refusal?.message).toContain('may make 2 subrequests')
-    expect(session.ask()).toBe(refusal as never)
-    expect(() => session.spend()).toThrow('may make 2 subrequests')
+    expect(refusal?.message).toContain('may make at most 2 outbound requests')
+    expect(quota.ask()).toBe(refusal as never)
+    expect(() => quota.spend()).toThrow('may make at most 2 outbound requests')
   })
 
-  test('also where none was ever sent', () => {
+  test('also if no request was ever sent', () => {
     const session = makeSession(makeEgress({ maxSubrequests: 2 }))
     const answers = Array.from({ length: 9 }, () => session.ask())
     expect(answers.filter((answer) => answer !== undefined)).toHaveLength(1)

@@ -24,7 +24,7 @@ test('a name that was resolved is asked for again', async () => {
 })
 
 test('a question joins none that is under way', async () => {
-  // So long that nothing is asked a second time before the test is over.
+  // Longer than the test, so that no query is sent a second time.
   const lookup = createLookup(server.address, 30_000)
   const release = Promise.withResolvers<void>()
   server.questions.length = 0
@@ -35,7 +35,7 @@ test('a question joins none that is under way', async () => {
   expect(await Promise.all(answers)).toEqual([['192.0.2.7'], ['192.0.2.7']])
 })
 
-/** In a network and with a resolv.conf of its own, where its server has port 53. */
+/** Runs in a separate network namespace with its own resolv.conf, where its server has port 53. */
 const SYSTEM = `
 import { createLookup } from '${join(import.meta.dir, '../../src/egress/resolve.ts')}'
 import { DnsServer } from '${join(import.meta.dir, 'dns-server.ts')}'
