@@ -151,12 +151,14 @@ pub fn build(b: *Build) void {
         b.getInstallStep().dependOn(&install.step);
     }
     // One of each for all that links it, in the linker's order.
-    const libraries = [_]*Build.Step.Compile{
-        quickjs, addLibuv(s), addUrl(s), addAda(s), addCxx(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s),
+    const all = [_]*Build.Step.Compile{
+        quickjs, addLibuv(s), addUrl(s), addAda(s), addYyjson(s), crypto.addMbedtls(s), primitives[0], primitives[1], addZlib(s), addCxx(s),
     };
-    const worker = addWorker(s, builtins, &libraries);
+    // In debug mode ada prints failed assertions by iostream, which takes the whole of libc++.
+    const libraries = if (s.release()) all[0..] else all[0 .. all.len - 1];
+    const worker = addWorker(s, builtins, libraries);
     const launcher = addLauncher(s);
-    const list = addCompileList(s, worker, &libraries);
+    const list = addCompileList(s, worker, libraries);
     b.getInstallStep().dependOn(list);
     b.step("compile-list", "Write generated/compile-list.json only").dependOn(list);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
@@ -165,7 +167,7 @@ pub fn build(b: *Build) void {
         b.step(name, "Build only this program").dependOn(&install.step);
     }
     const attackers = b.step("attackers", "Build the programs that only the tests need into test/");
-    for (addAttackers(s, builtins, &libraries)) |exe| {
+    for (addAttackers(s, builtins, libraries)) |exe| {
         const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
         attackers.dependOn(&install.step);
     }
@@ -217,6 +219,7 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build
     m.addCSourceFile(.{ .file = builtins, .flags = &own_flags });
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &own_flags });
     addHeaders(s, m);
+    m.link_libcpp = !s.release();
     for (libraries) |library| {
         // As a file, because a library that uses libc++ would make Zig build and link all of it.
         m.addObjectFile(library.getEmittedBin());

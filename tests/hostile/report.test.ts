@@ -42,7 +42,9 @@ function logged(): string[] {
   const path = join(space.dataDir, 'logs.db')
   if (!existsSync(path)) return []
   const db = new Database(path, { readonly: true })
-  const rows = db.query<{ message: string }, []>('SELECT message FROM logs').all()
+  // The file exists before its table does.
+  const exists = db.query("SELECT 1 FROM sqlite_master WHERE name = 'logs'").get() !== null
+  const rows = exists ? db.query<{ message: string }, []>('SELECT message FROM logs').all() : []
   db.close()
   return rows.map(({ message }) => message)
 }

@@ -234,7 +234,7 @@ describe('a body larger than the memory of its worker', () => {
         cpuMs: 60_000,
       })
       expect(result.error).toBeUndefined()
-      if (name.startsWith('handed')) expect(Buffer.from(result.body).equals(body)).toBe(true)
+      if (name.startsWith('passed')) expect(Buffer.from(result.body).equals(body)).toBe(true)
       else expect(result.text).toBe(String(body.length))
       worker.close()
     })

@@ -107,7 +107,7 @@ static void report(fn_worker *worker, const fn_rejection *rejection) {
     }
     fn_scope scope = fn_enter(worker, rejection->invocation);
     fn_event_outcome outcome = fn_web_report_rejection(worker->ctx, rejection->promise,
-                                                    rejection->reason, rejection->handled);
+                                                       rejection->reason, rejection->handled);
     worker->rejections_reported = worker->rejections_reported || outcome != FN_EVENT_NO_LISTENER;
     if (outcome != FN_EVENT_CANCELLED) {
         log_one(worker, rejection);
