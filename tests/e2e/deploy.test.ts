@@ -59,7 +59,7 @@ describe('a bundle', () => {
   test('that hangs at load', async () => {
     for (const text of ['for (;;);\n', 'await new Promise(() => {})\n']) {
       const error = await refused(`${text}export default () => new Response()\n`)
-      expect(error.message).toMatch(/does not load: it (used up|did not finish)/)
+      expect(error.message).toMatch(/does not load: The bundle (used up|did not finish)/)
       expect(error.file).toBe('bad.ts')
     }
   }, 60_000)
@@ -196,7 +196,8 @@ describe('a bundle that is taken', () => {
       `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\n`,
     )
     const warning = {
-      message: "'WebSocket' is not there in quickjs-ng functions; this bundle only probes for it.",
+      message:
+        "'WebSocket' is not available in quickjs-ng functions; the bundle only tests whether it exists.",
       file: 'node.ts',
       line: 4,
       column: 33,

@@ -91,9 +91,8 @@ describe('CPU and time', () => {
 
   test('while one worker hangs inside the engine, new requests are answered by another', async () => {
     const hang = service.fetch('/functions/wall/indexOf')
-    await eventually('its worker has the request', async () =>
-      (await service.workers()).some((row) => row.function === 'wall' && row.state === 'busy'),
-    )
+    // No condition shows it from outside: a worker is called silent 75 ms after it stopped answering.
+    await Bun.sleep(100)
     for (let i = 0; i < 5; i++) {
       expect(await (await service.fetch('/functions/wall/ok')).text()).toBe('ok')
     }

@@ -90,7 +90,7 @@ describe('a certificate that does not count', () => {
   test('is for another name', async () => {
     const other = await authority.issue({ names: ['other.test', '127.0.0.1'] })
     expect(await refused(other)).toBe(
-      'TypeError: fetch: the certificate of good.test was not accepted (ERR_TLS_CERT_ALTNAME_INVALID)',
+      'TypeError: fetch: The TLS certificate of good.test was rejected (ERR_TLS_CERT_ALTNAME_INVALID).',
     )
   })
 
@@ -102,13 +102,13 @@ describe('a certificate that does not count', () => {
   test('has expired', async () => {
     const expired = await authority.issue({ names: ['good.test'], days: -1 })
     expect(await refused(expired)).toBe(
-      'TypeError: fetch: the certificate of good.test was not accepted (CERT_HAS_EXPIRED)',
+      'TypeError: fetch: The TLS certificate of good.test was rejected (CERT_HAS_EXPIRED).',
     )
   })
 
   test('is its own authority', async () => {
     expect(await refused(await selfSigned(['good.test']))).toBe(
-      'TypeError: fetch: the certificate of good.test was not accepted (DEPTH_ZERO_SELF_SIGNED_CERT)',
+      'TypeError: fetch: The TLS certificate of good.test was rejected (DEPTH_ZERO_SELF_SIGNED_CERT).',
     )
   })
 
@@ -116,7 +116,7 @@ describe('a certificate that does not count', () => {
     const unknownAuthority = await Authority.make()
     const why = await refused(await unknownAuthority.issue({ names: ['good.test'] }))
     expect(why).toMatch(
-      /^TypeError: fetch: the certificate of good\.test was not accepted \(\w+\)$/,
+      /^TypeError: fetch: The TLS certificate of good\.test was rejected \(\w+\)\.$/,
     )
   })
 })
@@ -140,7 +140,7 @@ describe('an upstream that does not finish the handshake', () => {
   test('says nothing', async () => {
     const port = await listen(createTcpServer((socket) => socket.on('error', () => {})))
     expect(await ask(`https://good.test:${port}/`)).toBe(
-      'TypeError: fetch: good.test did not take the connection in time',
+      'TypeError: fetch: good.test did not accept the connection in time.',
     )
   })
 })
