@@ -59,7 +59,7 @@ app.onError((error, c) => {
     return c.json({ error: error.message }, error.status)
   }
   console.error(error)
-  return c.json({ error: 'something of ours failed' }, 500)
+  return c.json({ error: 'internal error' }, 500)
 })
 
 export default app

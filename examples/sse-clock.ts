@@ -1,5 +1,5 @@
 /**
- * A clock as server-sent events: one a second, until whoever listens goes away.
+ * A clock as server-sent events: one a second, until the client disconnects.
  *
  *     functions deploy sse-clock examples/sse-clock.ts
  *     curl -N 'http://localhost:8080/functions/sse-clock?every=500'

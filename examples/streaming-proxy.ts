@@ -20,7 +20,7 @@ export default async (req: Request): Promise<Response> => {
       body: req.body,
       duplex: 'half',
       redirect: 'manual',
-      // The upstream hears of it when our own client goes.
+      // Abort the upstream request when the client disconnects.
       signal: req.signal,
     } as RequestInit)
   } catch (error) {

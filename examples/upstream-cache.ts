@@ -1,6 +1,6 @@
 /**
  * Keeps the answers of an API for a while. While an answer is stale but not too old, it is given at
- * once and made fresh behind the response. Each worker has a cache of its own.
+ * once and refreshed after the response. Each worker has its own cache.
  *
  *     functions deploy upstream-cache examples/upstream-cache.ts --profile permissive
  *     curl -i 'http://localhost:8080/functions/upstream-cache?url=https://api.example.com/rates'

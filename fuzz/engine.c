@@ -1,5 +1,5 @@
 /* The one worker that all targets use: created as the zygote creates it, sealed, and allowed the
- * files of its own tree. */
+ * files of a directory tree that the target creates. */
 #include "fuzz.h"
 
 #include <stdio.h>

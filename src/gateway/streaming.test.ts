@@ -238,7 +238,7 @@ describe('a client that goes', () => {
     await free()
   })
 
-  test('in the middle of its own body does as well', async () => {
+  test('in the middle of its body does as well', async () => {
     const socket = await client(
       'POST /functions/s/hang HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc',
     )

@@ -242,7 +242,7 @@ describe('the database', () => {
 })
 
 describe('the lock', () => {
-  test('has one holder, also across processes, and is given up by a kill', async () => {
+  test('has one holder, also across processes, and is released by a kill', async () => {
     const script = join(import.meta.dir, 'lock.ts')
     const child = Bun.spawn(
       [

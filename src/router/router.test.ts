@@ -149,7 +149,7 @@ describe('a switch', () => {
     expect([...router.pools()]).toHaveLength(1)
   })
 
-  test('to a version whose worker never gets ready is given up', async () => {
+  test('to a version whose worker never gets ready is abandoned', async () => {
     const preparing = router.prepare(version('f', 'v2'))
     await expect(preparing).rejects.toMatchObject({ code: 'WORKER_START_FAILED' })
     expect(launcher.at(0).state).toBe('gone')

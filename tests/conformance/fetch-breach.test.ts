@@ -160,7 +160,7 @@ describe('no breach:', () => {
   })
 })
 
-test('fetches of a worker that dies are given up', async () => {
+test('fetches of a worker that dies are aborted', async () => {
   held = []
   const { worker } = await run(ask('', '/hold'))
   const running = open(worker)

@@ -1,4 +1,4 @@
-/** How requests and responses pass: bodies both ways, limits, kept connections, what is given up. */
+/** How requests and responses pass: bodies both ways, limits, kept connections, and what is aborted. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'

@@ -220,7 +220,7 @@ afterAll(() => upstream.close())
 const target = (name: string) =>
   `http://probe.test/${name}?upstream=${encodeURIComponent(`http://127.0.0.1:${upstream.port}`)}`
 
-/** The upstream sees that the last request that it holds was given up. */
+/** The upstream sees that the last request that it holds was aborted. */
 const lastGone = () => held.at(-1)?.req.socket.destroyed === true
 
 async function run(name: string, options = {}): Promise<unknown> {

@@ -46,7 +46,7 @@ describe('jwt', () => {
     return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`
   }
 
-  test('lets in who has a token of ours, and nobody else', async () => {
+  test('accepts only requests with a valid token', async () => {
     const worker = await start('jwt', { JWT_SECRET: secret })
     const ask = async (token?: string) => {
       const headers: [string, string][] = token ? [['authorization', `Bearer ${token}`]] : []

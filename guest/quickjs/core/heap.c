@@ -32,7 +32,7 @@ static size_t real_size(void *block) {
 #endif
 }
 
-/* Each block above MAX_SLOT is a mapping of its own. To map it, fault in its pages and unmap it
+/* Each block above MAX_SLOT has its own mapping. To map it, fault in its pages and unmap it
  * takes far longer than to copy a chunk of a body into it. So while invocations run, a few freed
  * blocks are kept for reuse; they do not count as used. */
 static bool may_keep(const fn_heap *heap, size_t size) {

@@ -265,7 +265,7 @@ JSValue fn_host_body_forward(JSContext *ctx, JSValueConst this_val, int argc, JS
     if (f->len == 0) {
         return without_bytes(ctx, f);
     }
-    /* The source may ask for more before it returns, so the queue gives up these bytes first. */
+    /* The source may ask for more before it returns, so these bytes leave the queue first. */
     uint8_t *bytes = f->bytes;
     size_t start = f->start, len = f->len, size = f->size;
     f->bytes = NULL;

@@ -79,7 +79,8 @@ static int find_symbol_iterator(JSContext *ctx) {
     return fn_intrinsics.symbol_iterator == JS_ATOM_NULL ? -1 : 0;
 }
 
-/* An object that owns what C uses. The slot of its own class keeps it alive as long as the context.
+/* An object that owns what C uses. The prototype slot of its class keeps it alive as long as the
+ * context.
  */
 static JSValue new_keeper(JSContext *ctx) {
     static const JSClassDef definition = {"Keep", .finalizer = NULL};
