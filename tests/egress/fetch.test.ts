@@ -313,7 +313,7 @@ describe('a refusal names the rule', () => {
   test('by the broker', async () => {
     expect(await run('refused')).toEqual([
       'TypeError: fetch: 10.0.0.1 is a private address, which functions may not reach.',
-      'TypeError: Request: the URL holds credentials',
+      'TypeError: Request: the URL contains credentials',
       "TypeError: fetch: the scheme 'ftp' is not supported",
       'TypeError: fetch: Port 25 is blocked: the Fetch standard forbids HTTP requests to it.',
     ])
@@ -342,7 +342,7 @@ describe('a refusal names the rule', () => {
       export default () => new Response(seen)`
     const early = await launcher.start(source)
     const { body } = await call(early.worker)
-    expect(body.toString()).toStartWith('TypeError: fetch: there is no request')
+    expect(body.toString()).toStartWith('TypeError: fetch: it was called outside of a request')
   })
 })
 
