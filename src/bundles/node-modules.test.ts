@@ -78,15 +78,21 @@ describe('globals that do not exist', () => {
     expect(await warnings(source)).toEqual([
       {
         message: `'WebSocket' ${missing}.`,
-        ...{ file: 'node_modules/p/index.js', line: 3, column: expect.any(Number) },
+        file: 'node_modules/p/index.js',
+        line: 3,
+        column: expect.any(Number),
       },
       {
         message: `'document' ${missing}; the bundle only tests whether it exists.`,
-        ...{ file: 'index.ts', line: 3, column: expect.any(Number) },
+        file: 'index.ts',
+        line: 3,
+        column: expect.any(Number),
       },
       {
         message: `'indexedDB' ${missing}.`,
-        ...{ file: 'index.ts', line: 4, column: expect.any(Number) },
+        file: 'index.ts',
+        line: 4,
+        column: expect.any(Number),
       },
       { message: `'eval' ${evals}`, file: 'index.ts', line: 4, column: expect.any(Number) },
       { message: `'Function' ${evals}`, file: 'index.ts', line: 4, column: expect.any(Number) },

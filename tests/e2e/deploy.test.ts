@@ -59,7 +59,9 @@ describe('a bundle', () => {
   test('that hangs at load', async () => {
     for (const text of ['for (;;);\n', 'await new Promise(() => {})\n']) {
       const error = await refused(`${text}export default () => new Response()\n`)
-      expect(error.message).toMatch(/does not load: The bundle (used up its CPU time|did not load in time)/)
+      expect(error.message).toMatch(
+        /does not load: The bundle (used up its CPU time|did not load in time)/,
+      )
       expect(error.file).toBe('bad.ts')
     }
   }, 60_000)

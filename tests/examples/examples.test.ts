@@ -56,11 +56,13 @@ describe('jwt', () => {
     const now = Math.floor(Date.now() / 1000)
     expect(await ask(sign({ sub: 'alice', exp: now + 60 }))).toEqual([200, 'alice'])
     expect(await ask(sign({ sub: 'eve' }, undefined, 'guess'))).toEqual([
-      ...[401, 'the signature is not ours'],
+      401,
+      'the signature is not ours',
     ])
     expect(await ask(sign({ sub: 'eve', exp: now - 1 }))).toEqual([401, 'the token is too old'])
     expect(await ask(sign({ sub: 'eve', nbf: now + 60 }))).toEqual([
-      ...[401, 'the token is not valid yet'],
+      401,
+      'the token is not valid yet',
     ])
     const none = `${part({ alg: 'none' })}.${part({ sub: 'eve' })}.`
     expect(await ask(none)).toEqual([401, 'the token is not signed with HS256'])
@@ -92,7 +94,10 @@ test('form-upload', async () => {
       fields: { title: 'Holiday' },
       files: [
         {
-          ...{ field: 'photo', name: 'a ü.jpg', type: 'image/jpeg', size: 100_000 },
+          field: 'photo',
+          name: 'a ü.jpg',
+          type: 'image/jpeg',
+          size: 100_000,
           sha256: createHash('sha256').update(bytes).digest('hex'),
         },
         {
@@ -121,11 +126,13 @@ test('image', async () => {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
   expect(body.length).toBe(54 + 3 * 12)
   expect([view.getUint16(0), view.getUint32(2, true), view.getInt32(18, true)]).toEqual([
-    ...[0x424d, body.length, 3],
+    0x424d,
+    body.length,
+    3,
   ])
   // Blue, green, red: from red in the first corner to blue in the last.
   expect([...body.subarray(54, 57), ...body.subarray(54 + 24 + 6, 54 + 24 + 9)]).toEqual([
-    ...[0, 0, 255, 255, 0, 0],
+    0, 0, 255, 255, 0, 0,
   ])
   expect((await send(worker, '/?size=0')).status).toBe(400)
   expect((await send(worker, '/?from=red')).status).toBe(400)

@@ -46,7 +46,8 @@ export function usePackages() {
     const result = await target.invoke({
       ...{ url: `http://localhost${path}`, method: body === undefined ? 'GET' : 'POST', headers },
       ...(body !== undefined && { body }),
-      ...{ deadlineMs: 30_000, cpuMs: STRICT.maxCpu },
+      deadlineMs: 30_000,
+      cpuMs: STRICT.maxCpu,
     })
     if (result.error !== undefined)
       throw new Error(`${result.error.message}\n${result.error.stack}`)

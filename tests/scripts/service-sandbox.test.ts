@@ -54,8 +54,14 @@ const LISTS = ['CapabilityBoundingSet', 'RestrictAddressFamilies']
 
 /** Bits of a set of capabilities, by capabilities(7). */
 const BITS: Record<string, number> = {
-  ...{ CAP_DAC_OVERRIDE: 1, CAP_KILL: 5, CAP_SETGID: 6, CAP_SETUID: 7, CAP_SETPCAP: 8 },
-  ...{ CAP_SYS_PTRACE: 19, CAP_SYS_ADMIN: 21, CAP_SYS_RESOURCE: 24 },
+  CAP_DAC_OVERRIDE: 1,
+  CAP_KILL: 5,
+  CAP_SETGID: 6,
+  CAP_SETUID: 7,
+  CAP_SETPCAP: 8,
+  CAP_SYS_PTRACE: 19,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYS_RESOURCE: 24,
 }
 
 /** The unit's settings for its service; a list may be given in parts. */

@@ -71,7 +71,8 @@ async function runMode(
   try {
     const { status, text, error } = await worker.invoke({
       ...{ method: 'POST', body: Buffer.from(JSON.stringify({ done, script })) },
-      ...{ deadlineMs: TIMEOUT_MS, cpuMs: TIMEOUT_MS },
+      deadlineMs: TIMEOUT_MS,
+      cpuMs: TIMEOUT_MS,
     })
     if (status === undefined) return `no answer: ${error?.message ?? 'the worker ended'}`
     const [thrown = '', said = ''] = text.split('\0')

@@ -17,10 +17,18 @@ const STEP = 12
 const SKIPPED: Record<string, string> = {
   ...Object.fromEntries(
     [
-      ...['Atomics.waitAsync', 'await-dictionary', 'canonical-tz', 'decorators', 'import-defer'],
-      ...['legacy-regexp', 'ShadowRealm', 'source-phase-imports'],
-      ...['source-phase-imports-module-source', 'tail-call-optimization', 'Temporal'],
-      ...['host-gc-required'],
+      'Atomics.waitAsync',
+      'await-dictionary',
+      'canonical-tz',
+      'decorators',
+      'import-defer',
+      'legacy-regexp',
+      'ShadowRealm',
+      'source-phase-imports',
+      'source-phase-imports-module-source',
+      'tail-call-optimization',
+      'Temporal',
+      'host-gc-required',
     ].map((feature) => [feature, 'not in the engine']),
   ),
   'cross-realm': 'a worker has one realm',

@@ -101,8 +101,24 @@ inWorker({
       'DataError',
     )
     same(read, [
-      ...['alg', 'crv', 'd', 'dp', 'dq', 'e', 'ext', 'k', 'key_ops', 'kty', 'n', 'oth', 'p', 'q'],
-      ...['qi', 'use', 'x', 'y'],
+      'alg',
+      'crv',
+      'd',
+      'dp',
+      'dq',
+      'e',
+      'ext',
+      'k',
+      'key_ops',
+      'kty',
+      'n',
+      'oth',
+      'p',
+      'q',
+      'qi',
+      'use',
+      'x',
+      'y',
     ])
   },
   'names of algorithms': async () => {

@@ -9,8 +9,12 @@ describe('a Request of the mode no-cors', () => {
   inWorker({
     'keeps the headers that it may have': () => {
       const headers = {
-        ...{ accept: 'a/b', 'accept-language': 'de', 'content-type': 'text/plain; a=b' },
-        ...{ 'x-own': '1', cookie: 'a=b', range: 'bytes=0-' },
+        accept: 'a/b',
+        'accept-language': 'de',
+        'content-type': 'text/plain; a=b',
+        'x-own': '1',
+        cookie: 'a=b',
+        range: 'bytes=0-',
       }
       const request = new Request('http://a.test/', { mode: 'no-cors', headers })
       same([...request.headers.keys()], ['accept', 'accept-language', 'content-type'])

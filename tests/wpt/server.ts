@@ -61,7 +61,10 @@ export async function startServer(): Promise<WptServer> {
   writeFileSync(config, JSON.stringify(configOf(ports)))
   // In its own process group: it starts a process for each port.
   const child = Bun.spawn(['setsid', 'python3', 'wpt', 'serve', '--no-h2', '--config', config], {
-    ...{ cwd: WPT_ROOT as string, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' },
+    cwd: WPT_ROOT as string,
+    stdin: 'ignore',
+    stdout: 'ignore',
+    stderr: 'ignore',
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
   })
   let gone = false
@@ -72,8 +75,13 @@ export async function startServer(): Promise<WptServer> {
   dns.fallback = ['127.0.0.1']
   const egress = new Egress({
     ...{ resolver: dns.address, allowPrivate: ports.map((port) => `127.0.0.1:${port}`) },
-    ...{ maxSubrequests: 100_000, maxOpen: 1000, maxBodyBytes: 0, maxHeaderBytes: 64 * 1024 },
-    ...{ connectTimeoutMs: 10_000, headTimeoutMs: 60_000, bodyTimeoutMs: 60_000 },
+    maxSubrequests: 100_000,
+    maxOpen: 1000,
+    maxBodyBytes: 0,
+    maxHeaderBytes: 64 * 1024,
+    connectTimeoutMs: 10_000,
+    headTimeoutMs: 60_000,
+    bodyTimeoutMs: 60_000,
   })
   const close = () => {
     egress.close()
