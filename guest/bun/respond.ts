@@ -23,13 +23,13 @@ type Read = { done: boolean; value?: unknown }
 /** @throws {InvalidResponse}, or what the stream of the response throws */
 export async function sendResponse(run: Sender, channel: Channel, response: unknown) {
   if (!(response instanceof Response)) {
-    throw new InvalidResponse('the handler returned no Response')
+    throw new InvalidResponse('The handler returned no Response.')
   }
   const { status, body } = response
   if (status < 200 || status > 599)
     throw new InvalidResponse(`the status of the response is ${status}; it must be 200 to 599`)
   if (response.bodyUsed || body?.locked) {
-    throw new InvalidResponse('the body of the response is locked or was read before')
+    throw new InvalidResponse('The body of the Response was already read, or its stream is locked.')
   }
   const head = checkedHead(run.id, status, [...response.headers] as HeaderList)
   if (body === null) {

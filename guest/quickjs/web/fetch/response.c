@@ -397,22 +397,22 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
     *out = (fn_response_view){.body = {.hold = JS_UNDEFINED, .stream_source = JS_UNDEFINED}};
     fn_response *response = JS_GetOpaque(value, fn_response_class);
     if (response == NULL) {
-        *why = "the handler returned no Response";
+        *why = "The handler returned no Response.";
         return -1;
     }
     if (response->type == FN_RESPONSE_ERROR) {
-        *why = "the handler returned an error response";
+        *why = "The handler returned an error response.";
         return -1;
     }
     fn_body *body = &response->body;
     if (fn_body_unusable(ctx, body)) {
-        *why = "the body of the Response was already read, or its stream is locked";
+        *why = "The body of the Response was already read, or its stream is locked.";
         return -1;
     }
     out->status = response->status;
     out->headers = response->headers;
     if (fn_body_take(ctx, body, value, &out->body) < 0) {
-        *why = "not enough memory to read the Response";
+        *why = "There is not enough memory to read the Response.";
         return -1;
     }
     if (JS_IsUndefined(out->body.hold)) {
