@@ -55,7 +55,7 @@ async function verify(token: string, secret: string): Promise<Claims> {
   const key = await keyOf(secret)
   const signed = encoder.encode(`${head}.${body}`)
   if (!(await crypto.subtle.verify('HMAC', key, fromBase64Url(signature), signed))) {
-    throw new Refused('the signature is not ours')
+    throw new Refused('the signature is not valid')
   }
   const claims = parse(body) as Claims
   const now = Date.now() / 1000

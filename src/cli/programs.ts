@@ -16,7 +16,7 @@ export function refuseFoundPrograms({ sources, file }: LoadedConfig): void {
   if (key !== undefined && file?.named === false) {
     throw new FunctionError(
       'CONFIG_INVALID',
-      `${sources.get(key)?.label}: ${key} names a program to run, and nobody asked for this file: pass --config ${file.path} if you trust it.`,
+      `${sources.get(key)?.label}: ${key} names a program to run, and the file was found in the working directory, not named. Pass --config ${file.path} if you trust it.`,
     )
   }
 }

@@ -48,7 +48,7 @@ const worker = z.strictObject({
   start: z
     .enum(['fork', 'exec'], 'must be "fork" or "exec"')
     .default('fork')
-    .describe('how quickjs-ng workers start: fork from a template process, or exec a new process'),
+    .describe('how quickjs-ng workers start: fork from the zygote process, or exec a new process'),
   launcherPath: text()
     .optional()
     .describe('functions-launcher to use in place of the embedded one'),

@@ -53,8 +53,9 @@ type Phase = 'head' | 'body' | 'after'
 const CLIENT_GONE = 'CLIENT_GONE'
 
 /**
- * One request and its response: the client on one side, an invocation on the other. It is the owner
- * of the request's deadlines and phases: no other part ends a request because of time.
+ * One request and its response: the client on one side, an invocation on the other. It owns
+ * the deadlines that run while a client waits, and the phases of the request. The pool only bounds the
+ * time in its queue (OVERLOADED).
  */
 export class Exchange implements PendingRequest, BodyObserver {
   readonly answered: Promise<Response>
@@ -294,7 +295,12 @@ export class Exchange implements PendingRequest, BodyObserver {
   #checkBody(now: number): void {
     this.#dueAt = this.#bodyDueAt()
     if (now < this.#dueAt) return
-    const message = `The response of function '${this.route.functionName}' took too long or sent no data for too long.`
+    const { streamIdleMs, maxDurationMs } = this.#host.limits
+    const why =
+      now - this.#touchedAt >= streamIdleMs
+        ? `moved no data for ${streamIdleMs} ms (server.stream_idle_timeout)`
+        : `took longer than ${maxDurationMs} ms (server.max_duration)`
+    const message = `The response of function '${this.route.functionName}' ${why}.`
     this.fail(new FunctionError('TIMEOUT', message))
     this.#stop('response too slow')
   }

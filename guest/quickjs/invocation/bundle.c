@@ -80,7 +80,7 @@ static void find_handler(fn_worker *worker, JSModuleDef *module, const char *nam
     }
     if (!JS_IsFunction(ctx, fetch)) {
         JS_ThrowTypeError(ctx,
-                          "the bundle has no handler: its export '%s' is neither a function nor an "
+                          "The bundle has no handler: its export '%s' is neither a function nor an "
                           "object with a function 'fetch'",
                           name);
         fail(worker, ctx, JS_GetException(ctx));

@@ -151,7 +151,7 @@ static const char *stop_message(fn_stop stop) {
 /* Code that the bundle started while it loaded was stopped, and everything that it would do later.
  */
 static void load_stopped(fn_worker *worker, const char *message) {
-    static const char what[] = "code that the bundle runs outside of any invocation was stopped: ";
+    static const char what[] = "Code that the bundle runs outside of any invocation was stopped: ";
     if (!worker->ready) {
         fn_bundle_failed(worker, stop_code(worker->load.stop), message, NULL);
     }

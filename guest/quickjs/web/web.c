@@ -1,4 +1,4 @@
-/* Creates the Web APIs in the template, and resets after the fork what must differ in each worker.
+/* Creates the Web APIs in the zygote, and resets after the fork what must differ in each worker.
  */
 #include "web/web.h"
 #include "web/builtin_exports.h"

@@ -8,7 +8,7 @@
 #include "web/fetch/host.h"
 #include "web/idl/error_text.h"
 
-/* Installs every global on the run context. Called once, in the template, before any fork. `host`
+/* Installs every global on the run context. Called once, in the zygote, before any fork. `host`
  * must live as long as the process. */
 int fn_web_init(JSContext *ctx, const fn_web_host *host);
 /* Called once in each worker, right after the fork: resets the time origin. */

@@ -128,7 +128,10 @@ export class FetchTable {
 
 function tooMuchHeld(): EgressError {
   const limit = `${MAX_HELD_BYTES / 2 ** 20} MiB`
-  return new EgressError('REFUSED', `more than ${limit} of request bodies wait for their upstreams`)
+  return new EgressError(
+    'REFUSED',
+    `The request bodies of this function's fetches that are not sent yet exceed ${limit}. Wait for earlier fetches first.`,
+  )
 }
 
 /** One fetch: which messages may come next, and flow control in both directions. */
@@ -189,7 +192,7 @@ export class BrokeredFetch implements EgressSink {
     const line = encodeLine(head)
     if (line.length > MAX_LINE_BYTES) {
       this.#call?.abort()
-      this.#sendError('FAILED', 'the headers of the response are too large')
+      this.#sendError('FAILED', 'The headers of the response are too large.')
       return
     }
     this.#table.channel.sendLine(line)

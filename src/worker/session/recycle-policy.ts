@@ -18,7 +18,8 @@ export class RecyclePolicy {
     this.#cpuUs += cpuUs
     if (this.#baseHeapBytes < 0) this.#baseHeapBytes = heapBytes
     if (heapBytes - this.#baseHeapBytes > MAX_HEAP_GROWTH_BYTES) return 'its heap grew by 32 MB'
-    if (this.#cpuUs > this.#cpuLifeUs / 2) return 'half of the CPU time of its life is used up'
+    if (this.#cpuUs > this.#cpuLifeUs / 2)
+      return 'it used half of the CPU time that a worker may use in its life'
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/* Runs built-in JS modules: those that web.js imports in the template, the lazy ones (lazy.c) in
+/* Runs built-in JS modules: those that web.js imports in the zygote, the lazy ones (lazy.c) in
  * the worker. A module that fails is dropped, so that it can be loaded again. */
 #include "web/idl/builtin_loader.h"
 #include "core/host.h"

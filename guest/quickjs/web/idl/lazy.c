@@ -11,7 +11,7 @@
  *
  * For a global that is written in C, use FN_LAZY_C("URLPattern", fn_url_pattern_make, flags) with a
  * function that returns the value (fn_idl_make for an interface). For members of other objects,
- * pass a table of them to fn_lazy_define in the template. Eager code reads the exports of a lazy
+ * pass a table of them to fn_lazy_define in the zygote. Eager code reads the exports of a lazy
  * module with fn_lazy_export in C, and in JS with
  *
  *     import { lazy } from 'fn:web'
