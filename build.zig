@@ -156,9 +156,10 @@ pub fn build(b: *Build) void {
     };
     // In debug mode ada prints failed assertions by iostream, which takes the whole of libc++.
     const libraries = if (s.release()) all[0..] else all[0 .. all.len - 1];
-    const worker = addWorker(s, builtins, libraries);
+    const code = addWorkerCode(s);
+    const worker = addWorker(s, builtins, code, libraries);
     const launcher = addLauncher(s);
-    const list = addCompileList(s, worker, libraries);
+    const list = addCompileList(s, worker, code, libraries);
     b.getInstallStep().dependOn(list);
     b.step("compile-list", "Write generated/compile-list.json only").dependOn(list);
     for ([_]*Build.Step.Compile{ worker, launcher }, [_][]const u8{ "worker", "launcher" }) |exe, name| {
@@ -186,11 +187,28 @@ fn addLauncher(s: Settings) *Build.Step.Compile {
     return s.executable("functions-launcher", m);
 }
 
-fn addWorker(s: Settings, builtins: Build.LazyPath, libraries: []const *Build.Step.Compile) *Build.Step.Compile {
-    const m = workerModule(s, builtins, libraries);
+/// The worker's C files, without `main`. They are a library, so that they compile beside the engine: the
+/// program itself waits for the engine, which compiles its built-ins.
+fn addWorkerCode(s: Settings) *Build.Step.Compile {
+    const m = s.module();
+    addOwnC(s, m, "guest/quickjs/web");
+    addOwnC(s, m, "native/lockdown");
     for (worker_dirs) |dir| {
-        addOwnC(s, m, dir);
+        addOwnCExcept(s, m, dir, &.{"main.c"});
     }
+    m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &own_flags });
+    addHeaders(s, m);
+    return s.b.addLibrary(.{ .name = "fnworker", .root_module = m, .linkage = .static });
+}
+
+fn addWorker(s: Settings, builtins: Build.LazyPath, code: *Build.Step.Compile, libraries: []const *Build.Step.Compile) *Build.Step.Compile {
+    const m = s.module();
+    addOwnCFiles(s, m, "guest/quickjs/zygote", &.{"main.c"});
+    m.addCSourceFile(.{ .file = builtins, .flags = &own_flags });
+    addHeaders(s, m);
+    m.link_libcpp = !s.release();
+    m.addObjectFile(code.getEmittedBin());
+    linkLibraries(m, libraries);
     return s.executable("quickjs-worker", m);
 }
 
@@ -220,11 +238,15 @@ fn workerModule(s: Settings, builtins: Build.LazyPath, libraries: []const *Build
     m.addCSourceFile(.{ .file = s.b.path(encoding_tables), .flags = &own_flags });
     addHeaders(s, m);
     m.link_libcpp = !s.release();
+    linkLibraries(m, libraries);
+    return m;
+}
+
+fn linkLibraries(m: *Build.Module, libraries: []const *Build.Step.Compile) void {
     for (libraries) |library| {
         // As a file, because a library that uses libc++ would make Zig build and link all of it.
         m.addObjectFile(library.getEmittedBin());
     }
-    return m;
 }
 
 fn addHeaders(s: Settings, m: *Build.Module) void {
@@ -264,9 +286,10 @@ const Unit = struct { group: []const u8, language: []const u8, file: []const u8,
 
 /// Writes what the worker is compiled from, its libraries included, as JSON: one object for each file.
 /// scripts/build-asan.sh compiles the same files with another compiler.
-fn addCompileList(s: Settings, worker: *Build.Step.Compile, libraries: []const *Build.Step.Compile) *Build.Step {
+fn addCompileList(s: Settings, worker: *Build.Step.Compile, code: *Build.Step.Compile, libraries: []const *Build.Step.Compile) *Build.Step {
     var units: std.ArrayList(Unit) = .empty;
     addUnits(s.b, &units, "worker", worker.root_module);
+    addUnits(s.b, &units, "worker", code.root_module);
     for (libraries) |library| {
         // The other compiler brings its own libc++; the C++ files of the worker are its own files.
         if (std.mem.eql(u8, library.name, "fncxx")) continue;
@@ -407,10 +430,14 @@ fn addOwnC(s: Settings, m: *Build.Module, dir: []const u8) void {
 }
 
 fn addOwnCExcept(s: Settings, m: *Build.Module, dir: []const u8, left_out: []const []const u8) void {
+    addOwnCFiles(s, m, dir, without(s.b, filesIn(s.b, dir, ".c"), left_out));
+}
+
+fn addOwnCFiles(s: Settings, m: *Build.Module, dir: []const u8, files: []const []const u8) void {
     const version = s.b.fmt("-DFN_VERSION=\"{s}\"", .{s.version});
     m.addCSourceFiles(.{
         .root = s.b.path(dir),
-        .files = without(s.b, filesIn(s.b, dir, ".c"), left_out),
+        .files = files,
         .flags = std.mem.concat(s.b.allocator, []const u8, &.{ &own_flags, &.{ version, crypto.config_flag } }) catch @panic("OOM"),
     });
 }
