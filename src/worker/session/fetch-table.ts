@@ -130,7 +130,7 @@ function tooMuchHeld(): EgressError {
   const limit = `${MAX_HELD_BYTES / 2 ** 20} MiB`
   return new EgressError(
     'REFUSED',
-    `The request bodies of this function's fetches that are not sent yet exceed ${limit}. Wait for earlier fetches first.`,
+    `More than ${limit} of request bodies of this worker's fetches are not sent yet. Wait for earlier fetches first.`,
   )
 }
 
