@@ -59,10 +59,11 @@ export class Ticker {
     const now = this.#clock.now()
     const late = now - this.#lastTick > LATE_INTERVALS * this.#intervalMs
     this.#lastTick = now
+    // A tickable may close the ticker and start it again while it is called.
+    this.#stopTimer = undefined
     for (const tickable of this.#tickables) {
       if (!tickable.tick(now, late)) this.#tickables.delete(tickable)
     }
-    if (this.#tickables.size > 0) this.#schedule()
-    else this.#stopTimer = undefined
+    if (this.#tickables.size > 0 && this.#stopTimer === undefined) this.#schedule()
   }
 }
