@@ -17,10 +17,10 @@ const MARGIN = 1.1
 /** Opens a database that a power cut may rob of its last writes, but not of its consistency. */
 export function openTelemetry(path: string, schema: string): Database {
   const db = new Database(path, { create: true, strict: true })
+  db.run('PRAGMA busy_timeout = 2000')
   db.run('PRAGMA auto_vacuum = INCREMENTAL')
   db.run('PRAGMA journal_mode = WAL')
   db.run('PRAGMA synchronous = NORMAL')
-  db.run('PRAGMA busy_timeout = 2000')
   db.run(schema)
   return db
 }

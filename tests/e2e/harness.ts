@@ -1,8 +1,8 @@
 /** Runs the real executable on a separate data directory, as a user would. */
-import { Database } from 'bun:sqlite'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 
 export const ROOT = resolve(import.meta.dir, '../..')
 /** The executable under test; `FUNCTIONS_EXECUTABLE` names another one, such as an older build. */
@@ -73,7 +73,7 @@ export class Workspace {
 
   /** Copies of a deployed function under other names, as rows and bundle files of the data directory. */
   cloneFunction(name: string, copies: string[]): void {
-    const db = new Database(join(this.dataDir, 'metadata.db'))
+    const db = openTestDatabase(join(this.dataDir, 'metadata.db'))
     const copyRow = (table: string, id: string, changes: Record<string, string>) => {
       const row = db.query(`SELECT * FROM ${table} WHERE id = ?`).get(id) as Record<string, unknown>
       const next = { ...row, ...changes }

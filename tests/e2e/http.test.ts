@@ -1,9 +1,9 @@
 /** What the network can send: right answers, clear refusals, and the next request works. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { eventually } from '../../src/testing/eventually.ts'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { problem, rawRequest, type Service, Workspace } from './harness.ts'
 
 const ECHO = `
@@ -54,7 +54,7 @@ beforeAll(async () => {
   await space.deploy('echo', ECHO, '--timeout', '20s')
   await space.deploy('other', `export default () => new Response('other')\n`)
   await space.deploy('idle', `export default () => new Response('idle')\n`)
-  const db = new Database(join(space.dataDir, 'metadata.db'))
+  const db = openTestDatabase(join(space.dataDir, 'metadata.db'))
   db.run(`UPDATE functions SET status = 'registered', active_version_id = NULL WHERE name = 'idle'`)
   db.close()
   service = await space.serve()

@@ -1,8 +1,8 @@
 /** What ends the start, and what fails one function alone. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { problem, run, Workspace } from './harness.ts'
 
 const space = new Workspace()
@@ -75,7 +75,7 @@ describe('the start ends with one sentence', () => {
     const dir = join(space.dir, 'newer')
     mkdirSync(dir)
     copyFileSync(join(space.dataDir, 'metadata.db'), join(dir, 'metadata.db'))
-    const db = new Database(join(dir, 'metadata.db'))
+    const db = openTestDatabase(join(dir, 'metadata.db'))
     db.run(
       `INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('of-a-later-release', ${Date.now() + 1e12})`,
     )

@@ -1,9 +1,9 @@
 /** Bodies stream both ways through the whole product, and nobody holds them. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { eventually } from '../../src/testing/eventually.ts'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { type Service, Workspace } from './harness.ts'
 
 const MB = 2 ** 20
@@ -151,7 +151,7 @@ describe('server-sent events', () => {
 })
 
 function logs(): string[] {
-  const db = new Database(`${space.dataDir}/logs.db`)
+  const db = openTestDatabase(`${space.dataDir}/logs.db`)
   const rows = db.query('SELECT message FROM logs').all() as { message: string }[]
   db.close()
   return rows.map((row) => row.message)

@@ -1,6 +1,6 @@
 /** What a handler leaves running behind its response has 30 s, whatever else goes on. */
-import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { Workspace } from './harness.ts'
 
 const LATER = `const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -34,7 +34,7 @@ test('waitUntil runs on for 30 s, and its log says what was cancelled', async ()
       inFlight = !metrics.includes('functions_in_flight 0')
     }
     expect(await service.stop()).toBe(0)
-    const db = new Database(`${space.dataDir}/logs.db`)
+    const db = openTestDatabase(`${space.dataDir}/logs.db`)
     const rows = db.query('SELECT message FROM logs ORDER BY id').values().flat()
     db.close()
     expect(rows).toEqual([

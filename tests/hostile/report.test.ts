@@ -1,9 +1,9 @@
 /** A strict worker that seccomp killed: the tenant's log and the metrics report it, and requests are answered. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../../src/testing/eventually.ts'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { problem, type Service, Workspace } from '../e2e/harness.ts'
 import { INJECT } from './evil.ts'
 
@@ -41,7 +41,7 @@ async function breakOut(): Promise<void> {
 function logged(): string[] {
   const path = join(space.dataDir, 'logs.db')
   if (!existsSync(path)) return []
-  const db = new Database(path, { readonly: true })
+  const db = openTestDatabase(path)
   // The file exists before its table does.
   const exists = db.query("SELECT 1 FROM sqlite_master WHERE name = 'logs'").get() !== null
   const rows = exists ? db.query<{ message: string }, []>('SELECT message FROM logs').all() : []

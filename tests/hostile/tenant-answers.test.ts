@@ -1,7 +1,7 @@
 /** Responses and logs of one tenant contain nothing of another tenant. */
-import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { KINDS, useTenants } from './tenants.ts'
 
 const tenants = useTenants(KINDS)
@@ -42,7 +42,7 @@ test('a log line belongs to the function that wrote it, whatever its text is', a
   const forged = 'x\n{"function":"beta-strict","level":"error","message":"forged"}'
   for (const kind of KINDS) expect(await ask(`alpha-${kind}`, 'log', forged)).toBe('logged')
   await tenants.service.stop()
-  const db = new Database(join(space.dataDir, 'logs.db'))
+  const db = openTestDatabase(join(space.dataDir, 'logs.db'))
   const rows = db.query('SELECT function, message FROM logs').all() as {
     function: string
     message: string

@@ -1,9 +1,9 @@
 /** The memory of a tenant's worker, and of the processes that workers come from, holds nothing of another tenant. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../../src/testing/eventually.ts'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { descendants, parentOf, type Service, Workspace } from '../e2e/harness.ts'
 import { searchMemory } from './process-memory.ts'
 
@@ -36,7 +36,7 @@ const space = new Workspace()
 let service: Service
 
 function setSecrets(): void {
-  const db = new Database(join(space.dataDir, 'metadata.db'))
+  const db = openTestDatabase(join(space.dataDir, 'metadata.db'))
   for (const tenant of TENANTS) {
     for (const kind of Object.keys(KINDS)) {
       const secret = wordsOf(tenant, kind)[1] as string

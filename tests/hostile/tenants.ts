@@ -1,8 +1,8 @@
 /** Two tenants on one service, each with one function of each kind that a test needs. */
-import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { type Service, Workspace } from '../e2e/harness.ts'
 import { FILES, PLAIN, PROGRAMS } from './tenant-code.ts'
 
@@ -95,7 +95,7 @@ export class Tenants {
   }
 
   #setVariables(): void {
-    const db = new Database(join(this.space.dataDir, 'metadata.db'))
+    const db = openTestDatabase(join(this.space.dataDir, 'metadata.db'))
     for (const tenant of TENANTS) {
       for (const kind of this.#kinds) {
         db.run("INSERT INTO env VALUES (?, 'SECRET', ?, '')", [
