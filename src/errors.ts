@@ -12,7 +12,7 @@ export const ERRORS = {
   HANDLER_ERROR: { status: 500, title: 'The handler failed' },
   INVALID_RESPONSE: { status: 500, title: 'The handler returned no valid response' },
   CONFIG_INVALID: { status: 500, title: 'Invalid configuration' },
-  STORAGE_UNUSABLE: { status: 500, title: 'The data directory cannot be used' },
+  STORAGE_UNUSABLE: { status: 500, title: 'A folder or file cannot be used' },
   BUNDLE_LOAD_ERROR: { status: 500, title: 'The bundle did not load' },
   CPU_LIMIT: { status: 500, title: 'CPU limit exceeded' },
   MEMORY_LIMIT: { status: 500, title: 'Memory limit exceeded' },

@@ -1,5 +1,10 @@
 import { runCli } from './cli/cli.ts'
+import { stderr, stdout } from './lib/output.ts'
 import { removeProxyVariables } from './lib/proxy-variables.ts'
+import { withTimeout } from './lib/with-timeout.ts'
+
+/** A service that ends waits this long (ms) for its last log lines to be read. */
+const LOG_GRACE_MS = 1_000
 
 // Requests must go to this service and to checked addresses, never through a proxy.
 removeProxyVariables(process.env)
@@ -9,7 +14,9 @@ process.umask(0o077)
 
 const status = await runCli(process.argv.slice(2), {
   env: process.env,
-  stdout: (text) => Bun.write(Bun.stdout, text),
-  stderr: (text) => Bun.write(Bun.stderr, text),
+  stdout: (text) => stdout.write(text),
+  // What cannot be said on standard error changes nothing about the command.
+  stderr: (text) => stderr.write(text).catch(() => {}),
 })
+await withTimeout(LOG_GRACE_MS, Promise.all([stdout.flushed(), stderr.flushed()]))
 process.exit(status)

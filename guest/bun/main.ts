@@ -3,6 +3,7 @@
  * passed as text on the command line, because the sandbox's user cannot read the host's files.
  */
 
+import { writeSync } from 'node:fs'
 import { Channel } from '../../src/worker/protocol/channel.ts'
 import { connectFd } from '../../src/worker/protocol/connect-fd.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
@@ -125,8 +126,12 @@ const socket = await connectFd(CHANNEL_FD, undefined, {
   },
   error(_socket, cause) {
     // An exception here is a bug of the runner or of the host, so it goes to the operator's log.
-    process.stderr.write(`${cause.stack}\n`)
-    process.exit(EXIT_BREACH)
+    // After the start process.stderr leads to the channel, which is lost.
+    try {
+      writeSync(2, `${cause.stack}\n`)
+    } finally {
+      process.exit(EXIT_BREACH)
+    }
   },
 })
 channel.attach(socket)

@@ -1,5 +1,6 @@
 /** `functions serve`: runs a service until a signal ends it. */
 import type { Config } from '../config/schema.ts'
+import { stdout } from '../lib/output.ts'
 import { Service, type ServiceOptions } from './service.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -22,7 +23,9 @@ export async function runService(config: Config, options: ServiceOptions): Promi
     })
   }
   const service = await Service.start(config, options)
-  process.stdout.write(`listening on ${service.url}\n`)
+  stdout.write(`listening on ${service.url}\n`).catch((error) => {
+    options.log.warn('the address was not printed', { reason: error.message })
+  })
   await asked.promise
   await service.stop()
   return 0

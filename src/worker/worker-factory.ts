@@ -75,7 +75,7 @@ export interface WorkerFactoryOptions {
  *   runDir: '/run/functions',
  *   sandboxUid: 65534,
  *   egress,
- *   log: (level, message) => console.error(level, message),
+ *   log: (level, message) => serviceLog.warn(message, { level }),
  * })
  * await factory.warm()
  * const worker = factory.start(spec, events)

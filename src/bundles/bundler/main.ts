@@ -3,13 +3,14 @@
  * output.
  */
 import { join } from 'node:path'
+import { stdout } from '../../lib/output.ts'
 import { nodePlugin } from './plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE } from './task.ts'
 
 const task: BuildTask = await Bun.stdin.json()
 const failure = await build(task)
 if (failure !== undefined) {
-  await Bun.write(Bun.stdout, JSON.stringify(failure))
+  await stdout.write(JSON.stringify(failure))
   process.exitCode = 1
 }
 
