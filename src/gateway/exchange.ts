@@ -4,7 +4,7 @@ import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
-import { responseHeaders, serverTiming } from './headers.ts'
+import { connectionHeaders, responseHeaders, serverTiming } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
@@ -25,6 +25,8 @@ export interface ExchangeLimits {
  */
 export interface ExchangeHost {
   readonly limits: ExchangeLimits
+  /** The service stops: connections close after their responses. */
+  readonly draining: boolean
   now(): number
   opened(exchange: Exchange): void
   closed(exchange: Exchange): void
@@ -237,6 +239,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (status < 200 || status > 599) throw new RangeError(`status ${status}`)
     const keepLength = this.#discards && status !== 204 && status !== 205
     const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
+    connectionHeaders(headers, head.headers, status, this.#host.draining)
     if (head.end || this.#discards) return new Response(wholeBody(head), { status, headers })
     this.#body = new ResponseBody(this)
     try {

@@ -232,7 +232,6 @@ describe('malformed requests', () => {
     ['a Host with a user', 'GET /functions/other HTTP/1.1\r\nHost: u@h\r\n\r\n'],
     ['a Host with a bad port', 'GET /functions/other HTTP/1.1\r\nHost: a:99999\r\n\r\n'],
     ['no Host', 'GET /functions/other HTTP/1.1\r\n\r\n'],
-    ['no Host, HTTP/1.0', 'GET /functions/other HTTP/1.0\r\n\r\n'],
     ['a 64 kB URL', `GET /functions/other?${'a'.repeat(65_536)} HTTP/1.1\r\n${HOST}\r\n`],
     [
       'two lengths',

@@ -11,7 +11,7 @@ import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { RequestBody } from './request-body.ts'
-import { mountedUrl, validHost } from './target.ts'
+import { absoluteUrl, mountedUrl } from './target.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
@@ -23,6 +23,7 @@ const FLUSH_MS = 200
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** A Request cannot have these methods (Fetch, 2.2.1). */
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE'])
+const FUNCTION_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 export interface GatewayOptions {
   hostname: string
@@ -50,6 +51,8 @@ export class Gateway implements ExchangeHost, Tickable {
   readonly #options: GatewayOptions
   readonly #server: Server<undefined>
   readonly #ticker: Ticker
+  /** Host and port of a request that names none. */
+  readonly #ownHost: string
   readonly #open = new Set<Exchange>()
   #whenIdle: (() => void)[] = []
   #draining = false
@@ -69,16 +72,22 @@ export class Gateway implements ExchangeHost, Tickable {
       idleTimeout: KEEP_ALIVE_S,
       maxRequestBodySize: NO_LIMIT,
       routes: { '/functions/:name': this.#handle, '/functions/:name/*': this.#handle },
-      fetch: (request) => (wellFormed(request) ? pages.fetch(request) : badRequest(request, HOST)),
+      fetch: (request) => this.#page(pages, request),
       error: (error) => {
         options.onBug(error)
         return clientProblem(error, { requestId: crypto.randomUUID() })
       },
     })
+    const name = ANY_ADDRESS.has(options.hostname) ? 'localhost' : bracketed(options.hostname)
+    this.#ownHost = `${name}:${this.#server.port}`
   }
 
   get url(): string {
-    return `http://${this.#options.hostname}:${this.#server.port}`
+    return `http://${bracketed(this.#options.hostname)}:${this.#server.port}`
+  }
+
+  get draining(): boolean {
+    return this.#draining
   }
 
   /** Exchanges that are open. */
@@ -146,7 +155,7 @@ export class Gateway implements ExchangeHost, Tickable {
       return this.#begin(request, raw, requestId)
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
-      return Promise.resolve(clientProblem(error, { requestId }))
+      return Promise.resolve(refusal(error, requestId))
     }
   }
 
@@ -181,17 +190,11 @@ export class Gateway implements ExchangeHost, Tickable {
         'SHUTTING_DOWN',
         'The service is shutting down. Send the request again later.',
       )
-    if (!url.startsWith('http://') || !validHost(raw.host as string | undefined)) {
-      throw new FunctionError('BAD_REQUEST', HOST)
-    }
-    const target = mountedUrl(url, name)
+    if (FORBIDDEN_METHODS.has(method)) throw methodRefused(method)
+    const absolute = absoluteUrl(url, raw.host as string | undefined, this.#ownHost)
+    if (absolute === undefined) throw new FunctionError('BAD_REQUEST', HOST)
+    const target = mountedUrl(absolute, name)
     if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
-    if (FORBIDDEN_METHODS.has(method)) {
-      throw new FunctionError(
-        'METHOD_NOT_ALLOWED',
-        `The method ${method} cannot be used for a function: the Fetch standard forbids it.`,
-      )
-    }
     return target
   }
 
@@ -233,6 +236,19 @@ export class Gateway implements ExchangeHost, Tickable {
       else exchange.gone()
     }
     exchange.done({ cpuUs: 0 })
+  }
+
+  /** Answers what is not a request to a function. */
+  async #page(pages: Hono, request: Request): Promise<Response> {
+    const { method, url, headers } = request
+    // The target of CONNECT is a host and a port, and no path.
+    if (method === 'CONNECT') return connectRefused(pageRequestId(request))
+    const absolute = absoluteUrl(url, headers.get('host') ?? undefined, this.#ownHost)
+    if (absolute === undefined) return badRequest(request, HOST)
+    const page = absolute === url ? request : new Request(absolute, { method, headers })
+    const response = await pages.fetch(page)
+    if (this.#draining) response.headers.set('connection', 'close')
+    return response
   }
 
   #pages(): Hono {
@@ -277,8 +293,33 @@ export class Gateway implements ExchangeHost, Tickable {
 const HOST = 'The request must have exactly one valid Host header.'
 const PATH = 'The path must start with /functions/<name>, without dot segments that leave it.'
 
-function wellFormed(request: Request): boolean {
-  return request.url.startsWith('http://') && validHost(request.headers.get('host') ?? undefined)
+/** Addresses to listen on that are no address to reach the service. */
+const ANY_ADDRESS = new Set(['0.0.0.0', '::'])
+
+/** A host as it stands in a URL. */
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function methodRefused(method: string): FunctionError {
+  const why =
+    method === 'CONNECT'
+      ? 'The service is not a proxy: it refuses CONNECT.'
+      : `The method ${method} cannot be used for a function: the Fetch standard forbids it.`
+  return new FunctionError('METHOD_NOT_ALLOWED', why)
+}
+
+function refusal(error: unknown, requestId: string): Response {
+  const response = clientProblem(error, { requestId })
+  if (response.status === 405) response.headers.set('allow', FUNCTION_METHODS)
+  return response
+}
+
+/** The connection closes: a client of CONNECT may send bytes behind it that are no request. */
+function connectRefused(requestId: string): Response {
+  const response = refusal(methodRefused('CONNECT'), requestId)
+  response.headers.set('connection', 'close')
+  return response
 }
 
 function badRequest(request: Request, message: string): Response {

@@ -103,6 +103,30 @@ function passes(name: string, value: string, keepLength: boolean): boolean {
   return !HOP_BY_HOP.has(name)
 }
 
+/**
+ * Sets what this connection needs: a 426 must name the protocols to upgrade to (RFC 9110, 15.5.22), and a
+ * service that stops closes its connections after their responses.
+ */
+export function connectionHeaders(
+  headers: Headers | Record<string, string>,
+  list: HeaderList,
+  status: number,
+  closing: boolean,
+): void {
+  if (status !== 426 && !closing) return
+  const set = (name: string, value: string) => {
+    if (headers instanceof Headers) headers.set(name, value)
+    else headers[name] = value
+  }
+  const upgrade = list
+    .filter(([name]) => name.toLowerCase() === 'upgrade')
+    .map(([, value]) => value)
+  const upgrades = status === 426 && upgrade.length > 0
+  if (upgrades) set('upgrade', upgrade.join(', '))
+  const options = [...(upgrades ? ['upgrade'] : []), ...(closing ? ['close'] : [])]
+  if (options.length > 0) set('connection', options.join(', '))
+}
+
 /** The `server-timing` header of a request; ms. */
 export function serverTiming(queueMs: number, initMs: number, execMs: number): string {
   return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`

@@ -31,5 +31,7 @@ export function clientProblem(cause: unknown, options: ProblemOptions): Response
     'x-request-id': requestId,
     ...(serverTiming !== undefined && { 'server-timing': serverTiming }),
     ...(error.retryAfter !== undefined && { 'retry-after': String(error.retryAfter) }),
+    // Clients with a kept connection would send their next request to a service that is gone.
+    ...(error.code === 'SHUTTING_DOWN' && { connection: 'close' }),
   })
 }

@@ -20,6 +20,18 @@ export function validHost(host: string | undefined): host is string {
 }
 
 /**
+ * The absolute URL of a request. HTTP/1.0 needs no Host, and an empty one is valid in HTTP/1.1: Bun then
+ * gives the target alone, as it was sent, and the request is for `ownHost`. Undefined for a bad Host.
+ *
+ * @param ownHost the listener's own host and port
+ */
+export function absoluteUrl(url: string, host: string | undefined, ownHost: string) {
+  if (url.startsWith('http://')) return validHost(host) ? url : undefined
+  if ((host !== undefined && host !== '') || !url.startsWith('/')) return undefined
+  return URL.parse(`http://${ownHost}${url}`)?.href
+}
+
+/**
  * The URL that the handler sees, without the mount path. Undefined when the path leaves the function's
  * prefix: `name` comes from the path as it was sent, while `url` has its dot segments resolved, so the
  * two differ when such segments left the prefix.
