@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { eventually } from '../../src/testing/eventually.ts'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { problem, run, Workspace } from './harness.ts'
 
@@ -125,7 +126,8 @@ describe('one bad function', () => {
     for (const name of ['one', 'two']) {
       const document = await problem(await service.fetch(`/functions/${name}`))
       expect(document.code).toBe('BUNDLE_LOAD_ERROR')
-      expect(service.log).toContain(`bundles/func-${name}/v1/bundle.js`)
+      const path = `bundles/func-${name}/v1/bundle.js`
+      await eventually('the log names the bundle', () => service.log.includes(path))
     }
     expect(await (await service.fetch('/functions/three')).text()).toBe('three')
     await service.stop()
