@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import { stdout } from '../lib/output.ts'
 import { Service, type ServiceOptions } from './service.ts'
+import { ServiceManager } from './service-manager.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
@@ -22,11 +23,15 @@ export async function runService(config: Config, options: ServiceOptions): Promi
       asked.resolve()
     })
   }
+  const manager = new ServiceManager(process.env, (message) => options.log.warn(message))
   const service = await Service.start(config, options)
   stdout.write(`listening on ${service.url}\n`).catch((error) => {
     options.log.warn('the address was not printed', { reason: error.message })
   })
+  manager.ready(`Serving functions at ${service.url}`)
   await asked.promise
+  manager.stopping('Finishing the open requests')
   await service.stop()
+  manager.close()
   return 0
 }

@@ -40,7 +40,7 @@ const KINDS: [string, string, (string | object)[], string, RegExp][] = [
 ]
 
 /** The unit once more, but what it starts is doctor, which ends. */
-const DOCTOR = UNIT.replace('Type=exec', 'Type=oneshot')
+const DOCTOR = UNIT.replace('Type=notify', 'Type=oneshot')
   .replace(/^Restart=.*$/m, 'StandardOutput=file:/run/machine/doctor')
   .replace(/^(ExecStart=\S+) serve (.*)$/m, '$1 doctor --json $2')
 
@@ -48,6 +48,7 @@ const DOCTOR = UNIT.replace('Type=exec', 'Type=oneshot')
 const SAID: Record<string, [property: string, value: (value: string) => string]> = {
   RestartSec: ['RestartUSec', (value) => `${value}s`],
   TimeoutStopSec: ['TimeoutStopUSec', (value) => `${value}s`],
+  WatchdogSec: ['WatchdogUSec', (value) => `${value}s`],
   CapabilityBoundingSet: ['CapabilityBoundingSet', (value) => value.toLowerCase()],
 }
 const LISTS = ['CapabilityBoundingSet', 'RestrictAddressFamilies']
@@ -178,6 +179,26 @@ describe.skipIf(why !== undefined)(under, () => {
       return pid !== '0' && pid !== before && (await ask('strict', '/')).startsWith('answer')
     })
   })
+
+  test('it reports its state', async () => {
+    expect(await machine.property('StatusText')).toMatch(/^Serving functions at http:/)
+    expect(await machine.property('ActiveState')).toBe('active')
+  })
+
+  test('a service whose event loop hangs is killed and starts again', async () => {
+    machine.write('units/functions.service.d/watchdog.conf', '[Service]\nWatchdogSec=1\n')
+    await machine.run('systemctl', 'daemon-reload')
+    const restarted = await machine.run('systemctl', 'restart', 'functions.service')
+    expect(restarted.stderr).toBe('')
+    const before = await machine.property('MainPID')
+    // A stopped process is as silent as one in an endless loop. systemd continues it when it ends it.
+    await machine.run('kill', '-STOP', before)
+    await eventually('another one listens', async () => {
+      const pid = await machine.property('MainPID')
+      return pid !== '0' && pid !== before && (await ask('strict', '/')).startsWith('answer')
+    })
+    expect(Number(await machine.property('NRestarts'))).toBeGreaterThan(0)
+  }, 20_000)
 
   test('stopped, it leaves no process behind', async () => {
     const stopped = await machine.run('systemctl', 'stop', 'functions.service')
