@@ -23,15 +23,16 @@ export function withSettings(document: string): string {
 
 function settingsTable(): string {
   const head = [
-    '| key | flag | environment variable | default | meaning |',
-    '|---|---|---|---|---|',
+    '| key | flag | environment variable | default | SIGHUP | meaning |',
+    '|---|---|---|---|---|---|',
   ]
   return [...head, ...CONFIG_KEYS.map(row)].join('\n')
 }
 
 function row(setting: ConfigKey): string {
   const { key, flag, env, help } = setting
-  return `| \`${key}\` | \`--${flag}\` | \`${env}\` | ${defaultOf(setting)} | ${help} |`
+  const applies = setting.reloadable ? 'applies' : 'restart'
+  return `| \`${key}\` | \`--${flag}\` | \`${env}\` | ${defaultOf(setting)} | ${applies} | ${help} |`
 }
 
 function defaultOf({ schema, unit }: ConfigKey): string {

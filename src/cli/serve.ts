@@ -15,7 +15,8 @@ export const serve: Command = {
       log.warn(warning)
     }
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
-    return await runService(loaded.config, { log, host: { files, cgroups: takeCgroups() } })
+    const host = { files, cgroups: takeCgroups() }
+    return await runService(loaded.config, { log, host, reload: loaded.again })
   },
 }
 

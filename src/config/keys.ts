@@ -15,6 +15,8 @@ export interface ConfigKey {
   help: string
   /** Unit of the number in `Config`. */
   unit: 'bytes' | 'ms' | undefined
+  /** SIGHUP applies a changed value; otherwise it needs a restart. */
+  reloadable: boolean
   schema: z.ZodType
 }
 
@@ -41,6 +43,7 @@ function describeKey(section: string, name: string, schema: z.ZodType): ConfigKe
     flag: section === 'server' ? dashed : `${section}-${dashed}`,
     help: schema.description ?? '',
     unit: unitOf(schema),
+    reloadable: schema.meta()?.reloadable === true,
     schema,
   }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { type FileEntry, readConfigFile } from './file.ts'
@@ -9,6 +10,8 @@ type SourceKind = 'flag' | 'environment' | 'file' | 'default'
 
 interface ConfigSource {
   kind: SourceKind
+  /** For a value of the file. */
+  line?: number
   /** For people: `--port`, `FUNCTIONS_SERVER_PORT`, `functions.toml:3`, `default`. */
   label: string
 }
@@ -20,6 +23,12 @@ export interface LoadedConfig {
   /** The file that was read; `named` says whether the user pointed at it. */
   file: { path: string; named: boolean } | undefined
   warnings: string[]
+  /**
+   * Reads the same flags, the same environment and the file as it is now.
+   *
+   * @throws {FunctionError} CONFIG_INVALID
+   */
+  again(): LoadedConfig
 }
 
 interface ConfigInput {
@@ -42,7 +51,8 @@ interface Setting {
  * @throws {FunctionError} CONFIG_INVALID with the key or variable, and for the file its line;
  * BAD_REQUEST for a flag
  */
-export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
+export function loadConfig(input: ConfigInput): LoadedConfig {
+  const { flags, env } = input
   const warnings = checkEnvironment(env)
   const named = flags.config ?? nonEmpty(env.FUNCTIONS_CONFIG)
   const path = named ?? DEFAULT_CONFIG_FILE
@@ -64,7 +74,7 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
       unset(key, values)
     sources.set(key.key, setting.source)
     values[key.section] ??= {}
-    Object.assign(values[key.section] as object, { [key.name]: check(key, setting) })
+    Object.assign(values[key.section] as object, { [key.name]: check(key, setting, path) })
   }
   return {
     // Each value was validated by its own schema. The whole is not parsed again: `64MB` is a number
@@ -73,7 +83,27 @@ export function loadConfig({ flags, env }: ConfigInput): LoadedConfig {
     sources,
     file: entries === undefined ? undefined : { path, named: named !== undefined },
     warnings,
+    again: () => loadAgain(input, path, entries !== undefined),
   }
+}
+
+function loadAgain(input: ConfigInput, path: string, existed: boolean): LoadedConfig {
+  // Reading a pipe would block the service, or end at once: `--config <(command)` is a pipe.
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+    throw new FunctionError(
+      'CONFIG_INVALID',
+      `The configuration file ${path} is not a regular file, so it cannot be read again.`,
+    )
+  }
+  const loaded = loadConfig(input)
+  // A file may be gone for a moment while an editor replaces it. Its settings must not become defaults.
+  if (existed && loaded.file === undefined) {
+    throw new FunctionError(
+      'CONFIG_INVALID',
+      `The configuration file ${path} does not exist any more: restore it, or leave it empty to use the defaults.`,
+    )
+  }
+  return loaded
 }
 
 function fromFlag(key: ConfigKey, flags: ConfigInput['flags']): Setting | undefined {
@@ -103,7 +133,7 @@ function unset(key: ConfigKey, values: Record<string, Record<string, unknown>>):
   return { value: undefined, source }
 }
 
-function check(key: ConfigKey, { value, source }: Setting): unknown {
+function check(key: ConfigKey, { value, source }: Setting, path: string): unknown {
   const parsed = key.schema.safeParse(value)
   if (parsed.success) {
     return parsed.data
@@ -112,7 +142,10 @@ function check(key: ConfigKey, { value, source }: Setting): unknown {
   if (source.kind === 'flag') {
     throw new FunctionError('BAD_REQUEST', `${source.label}: ${what}.`)
   }
-  throw new FunctionError('CONFIG_INVALID', `${source.label}: ${what}.`)
+  const { line } = source
+  throw new FunctionError('CONFIG_INVALID', `${source.label}: ${what}.`, {
+    ...(line !== undefined && { position: { file: path, line, column: 1 } }),
+  })
 }
 
 function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> {
@@ -128,7 +161,7 @@ function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> 
         position: { file: path, line, column: 1 },
       })
     }
-    index.set(key, { value, source: { kind: 'file', label: `${path}:${line}` } })
+    index.set(key, { value, source: { kind: 'file', label: `${path}:${line}`, line } })
   }
   return index
 }

@@ -13,6 +13,13 @@ import {
 
 const runtime = z.enum(RUNTIMES, 'must be "quickjs-ng" or "bun"')
 
+/**
+ * Marks a setting that SIGHUP applies to the running service (src/service/reload.ts). A setting
+ * without the mark is read once, at start: it needs a restart. The mark stands last, behind
+ * `describe`.
+ */
+const reloadable = { reloadable: true }
+
 /** An unprivileged ID in a range that distributions do not assign. */
 const DEFAULT_WORKER_UID = 61_000
 
@@ -27,19 +34,24 @@ const server = z.strictObject({
   ),
   maxBody: size(0)
     .default(100 * 2 ** 20)
-    .describe('maximum size of a request body'),
+    .describe('maximum size of a request body')
+    .meta(reloadable),
   timeout: duration(1)
     .default(30_000)
-    .describe('maximum time from the arrival of a request to its response'),
+    .describe('maximum time from the arrival of a request to its response')
+    .meta(reloadable),
   streamIdleTimeout: duration(1)
     .default(60_000)
-    .describe('a body is aborted after this time without a byte'),
+    .describe('a body is aborted after this time without a byte')
+    .meta(reloadable),
   maxDuration: duration(0)
     .default(900_000)
-    .describe('maximum time that a response may stream; 0 = no limit'),
+    .describe('maximum time that a response may stream; 0 = no limit')
+    .meta(reloadable),
   shutdownTimeout: duration(0)
     .default(30_000)
-    .describe('time that running requests have to finish after SIGTERM'),
+    .describe('time that running requests have to finish after SIGTERM')
+    .meta(reloadable),
 })
 
 const worker = z.strictObject({
@@ -57,27 +69,40 @@ const worker = z.strictObject({
 const pool = z.strictObject({
   maxWorkers: integer(1, 100_000)
     .default(1000)
-    .describe('maximum number of live workers of all functions'),
+    .describe('maximum number of live workers of all functions')
+    .meta(reloadable),
   minWorkersPerFunction: integer(0, 1000)
     .default(0)
-    .describe('workers that are kept while a function is idle'),
+    .describe('workers that are kept while a function is idle')
+    .meta(reloadable),
   maxWorkersPerFunction: integer(1, 10_000)
     .default(10)
-    .describe('maximum workers of a function, unless its deployment sets another value'),
+    .describe('maximum workers of a function, unless its deployment sets another value')
+    .meta(reloadable),
   concurrency: integer(1, 10_000)
     .default(32)
-    .describe('requests that a quickjs-ng worker handles at the same time'),
+    .describe('requests that a quickjs-ng worker handles at the same time')
+    .meta(reloadable),
   queue: integer(0, 1_000_000)
     .default(1000)
-    .describe('maximum number of waiting requests of a function'),
+    .describe('maximum number of waiting requests of a function')
+    .meta(reloadable),
   queueTimeout: duration(1)
     .default(10_000)
-    .describe('maximum time that a request waits for a worker'),
-  idleTimeout: duration(1).default(300_000).describe('an idle worker is stopped after this time'),
+    .describe('maximum time that a request waits for a worker')
+    .meta(reloadable),
+  idleTimeout: duration(1)
+    .default(300_000)
+    .describe('an idle worker is stopped after this time')
+    .meta(reloadable),
   recycleAfter: integer(1, 1_000_000_000)
     .default(100_000)
-    .describe('a worker is replaced after this many requests'),
-  maxBackoff: duration(1).default(30_000).describe('maximum delay between failing worker starts'),
+    .describe('a worker is replaced after this many requests')
+    .meta(reloadable),
+  maxBackoff: duration(1)
+    .default(30_000)
+    .describe('maximum delay between failing worker starts')
+    .meta(reloadable),
 })
 
 const sandbox = z.strictObject({
@@ -90,41 +115,54 @@ const sandbox = z.strictObject({
 })
 
 const egress = z.strictObject({
-  resolver: socketAddress.optional().describe('DNS server to use in place of the system’s'),
+  resolver: socketAddress
+    .optional()
+    .describe('DNS server to use in place of the system’s')
+    .meta(reloadable),
   allowPrivate: list(addressOrCidr)
     .default([])
-    .describe('private addresses that outbound requests may reach'),
+    .describe('private addresses that outbound requests may reach')
+    .meta(reloadable),
   maxSubrequests: integer(0, 1_000_000)
     .default(50)
-    .describe('maximum outbound requests of one request'),
+    .describe('maximum outbound requests of one request')
+    .meta(reloadable),
   maxOpen: integer(1, 10_000)
     .default(6)
-    .describe('maximum outbound requests of one request at the same time; others wait'),
+    .describe('maximum outbound requests of one request at the same time; others wait')
+    .meta(reloadable),
   maxBody: size(0)
     .default(2 ** 30)
-    .describe('maximum body size of an outbound request or its response; 0 = no limit'),
+    .describe('maximum body size of an outbound request or its response; 0 = no limit')
+    .meta(reloadable),
   maxHeaders: size(1024)
     .default(32 * 2 ** 10)
-    .describe('maximum size of the headers of an outbound response'),
+    .describe('maximum size of the headers of an outbound response')
+    .meta(reloadable),
   connectTimeout: duration(1)
     .default(10_000)
-    .describe('timeout for the DNS lookup, and again for the connection'),
+    .describe('timeout for the DNS lookup, and again for the connection')
+    .meta(reloadable),
   headTimeout: duration(1)
     .default(60_000)
-    .describe('timeout from an outbound request to its response headers'),
+    .describe('timeout from an outbound request to its response headers')
+    .meta(reloadable),
   idleTimeout: duration(1)
     .default(60_000)
-    .describe('an outbound response is aborted after this time without a byte'),
+    .describe('an outbound response is aborted after this time without a byte')
+    .meta(reloadable),
 })
 
 const retained = (days: number, bytes: number) =>
   z.strictObject({
     retention: duration(1000)
       .default(days * 86_400_000)
-      .describe('older rows are deleted'),
+      .describe('older rows are deleted')
+      .meta(reloadable),
     maxSize: size(2 ** 20)
       .default(bytes)
-      .describe('maximum size of the database; the oldest rows are deleted first'),
+      .describe('maximum size of the database; the oldest rows are deleted first')
+      .meta(reloadable),
   })
 
 /** Every setting of the service. In the file the keys are snake_case: `server.max_body`. */

@@ -11,12 +11,18 @@ export interface ConnectionsOptions extends ConnectionLimits {
 }
 
 export class Connections {
-  readonly #options: ConnectionsOptions
+  #options: ConnectionsOptions
   /** Idle connections, the oldest first. */
   readonly #idle = new Map<Connection, string>()
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
+  }
+
+  /** Applies to new connections. Idle ones, which have the old timeouts, are closed. */
+  configure(options: ConnectionsOptions): void {
+    this.#options = options
+    this.close()
   }
 
   /**

@@ -1,11 +1,12 @@
 /** The egress broker: makes the outbound requests of workers, which have no network access. */
 import { PrivateAllowance } from './addresses.ts'
-import { Connections } from './connections.ts'
+import { Connections, type ConnectionsOptions } from './connections.ts'
 import type { EgressContext, EgressLimits, EgressOutcome, EgressSubject } from './context.ts'
 import { createLookup } from './resolve.ts'
 import { EgressSession } from './session.ts'
 
-export interface EgressOptions extends EgressLimits {
+/** The settings of the broker, which may change while it runs. */
+export interface EgressSettings extends EgressLimits {
   /** `address:port` of a DNS server that replaces the system's resolver. */
   resolver?: string | undefined
   /** `address:port` or CIDR that functions may reach although it is private. */
@@ -18,6 +19,9 @@ export interface EgressOptions extends EgressLimits {
   bodyTimeoutMs: number
   /** Size of a response head. */
   maxHeaderBytes: number
+}
+
+export interface EgressOptions extends EgressSettings {
   /** A fetch ended. */
   onFinished?: (subject: EgressSubject, outcome: EgressOutcome) => void
 }
@@ -32,22 +36,21 @@ export class Egress {
   readonly #context: EgressContext
 
   constructor(options: EgressOptions) {
-    const { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs } = options
-    const { maxSubrequests, maxOpen, maxBodyBytes } = options
     this.#context = {
-      limits: { maxSubrequests, maxOpen, maxBodyBytes },
-      allowance: new PrivateAllowance(options.allowPrivate),
-      lookup: createLookup(options.resolver, connectTimeoutMs),
-      connections: new Connections({
-        maxHeaderBytes,
-        headTimeoutMs,
-        bodyTimeoutMs,
-        connectTimeoutMs,
-        keepAliveMs: KEEP_ALIVE_MS,
-      }),
+      ...rulesOf(options),
+      connections: new Connections(connectionsOptions(options)),
       userAgent: USER_AGENT,
       onFinished: options.onFinished ?? (() => {}),
     }
+  }
+
+  /**
+   * Applies new settings. A running invocation keeps its limits and a running fetch its timeouts, but
+   * the next address that either connects to is checked by the new rules.
+   */
+  configure(settings: EgressSettings): void {
+    Object.assign(this.#context, rulesOf(settings))
+    this.#context.connections.configure(connectionsOptions(settings))
   }
 
   /** The fetches of one invocation. */
@@ -58,4 +61,19 @@ export class Egress {
   close(): void {
     this.#context.connections.close()
   }
+}
+
+function rulesOf(settings: EgressSettings): Pick<EgressContext, 'limits' | 'allowance' | 'lookup'> {
+  const { maxSubrequests, maxOpen, maxBodyBytes, connectTimeoutMs } = settings
+  return {
+    limits: { maxSubrequests, maxOpen, maxBodyBytes },
+    allowance: new PrivateAllowance(settings.allowPrivate),
+    lookup: createLookup(settings.resolver, connectTimeoutMs),
+  }
+}
+
+function connectionsOptions(settings: EgressSettings): ConnectionsOptions {
+  const { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs } = settings
+  const keepAliveMs = KEEP_ALIVE_MS
+  return { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs, keepAliveMs }
 }

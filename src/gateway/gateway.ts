@@ -25,11 +25,16 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE'])
 const FUNCTION_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
+/** Limits of public requests, which may change while the gateway runs. */
+export interface GatewayLimits {
+  maxBodyBytes: number
+  exchange: ExchangeLimits
+}
+
 export interface GatewayOptions {
   hostname: string
   port: number
-  maxBodyBytes: number
-  limits: ExchangeLimits
+  limits: GatewayLimits
   clock: Clock
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string): Route
@@ -47,7 +52,8 @@ export interface GatewayOptions {
 type FunctionRequest = Request & { params: { name: string } }
 
 export class Gateway implements ExchangeHost, Tickable {
-  readonly limits: ExchangeLimits
+  limits: ExchangeLimits
+  #maxBodyBytes: number
   readonly #options: GatewayOptions
   readonly #server: Server<undefined>
   readonly #ticker: Ticker
@@ -60,7 +66,8 @@ export class Gateway implements ExchangeHost, Tickable {
 
   constructor(options: GatewayOptions) {
     this.#options = options
-    this.limits = options.limits
+    this.limits = options.limits.exchange
+    this.#maxBodyBytes = options.limits.maxBodyBytes
     this.#ticker = new Ticker(TICK_MS, options.clock)
     const pages = this.#pages()
     this.#server = Bun.serve({
@@ -93,6 +100,12 @@ export class Gateway implements ExchangeHost, Tickable {
   /** Exchanges that are open. */
   get inFlight(): number {
     return this.#open.size
+  }
+
+  /** Applies other limits, to open exchanges too. */
+  configure({ maxBodyBytes, exchange }: GatewayLimits): void {
+    this.#maxBodyBytes = maxBodyBytes
+    this.limits = exchange
   }
 
   /** From now on /ready reports that the service is ready. */
@@ -202,7 +215,7 @@ export class Gateway implements ExchangeHost, Tickable {
   #declaredLength(raw: RawHeaders): number | undefined {
     const declared = raw['content-length']
     if (declared === undefined) return undefined
-    const limit = this.#options.maxBodyBytes
+    const limit = this.#maxBodyBytes
     if (Number(declared) <= limit) return Number(declared)
     throw new FunctionError(
       'PAYLOAD_TOO_LARGE',
@@ -215,7 +228,7 @@ export class Gateway implements ExchangeHost, Tickable {
     stream: ReadableStream<Uint8Array>,
     length: number | undefined,
   ): Promise<void> {
-    const limit = this.#options.maxBodyBytes
+    const limit = this.#maxBodyBytes
     const body = new RequestBody(stream, length, limit, {
       tooLarge: () => exchange.tooLarge(limit),
       disconnected: () => exchange.gone(),

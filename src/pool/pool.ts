@@ -20,7 +20,7 @@ const MAX_ATTEMPTS = 3
  */
 export class Pool implements BudgetMember {
   readonly spec: WorkerSpec
-  readonly limits: PoolLimits
+  limits: PoolLimits
   readonly #launcher: WorkerFactory
   readonly #budget: WorkerBudget
   readonly #events: PoolEvents
@@ -55,6 +55,17 @@ export class Pool implements BudgetMember {
 
   get queued(): number {
     return this.#queue.size
+  }
+
+  /** Applies other limits. Workers above a lower maximum finish what they run. */
+  configure(limits: PoolLimits): void {
+    this.limits = limits
+    this.#backoff.maxMs = limits.maxBackoffMs
+    const kept = this.#workers.filter((pooled) => !pooled.draining)
+    const surplus = Math.max(0, kept.length - limits.maxWorkers)
+    kept.sort((a, b) => a.inFlight - b.inFlight)
+    for (const pooled of kept.slice(0, surplus)) this.#retire(pooled, limits.drainMs)
+    this.#flush()
   }
 
   /** Gives a request to a worker, now or as soon as one is free. A refusal calls its `fail`. */

@@ -25,7 +25,8 @@ interface Wait {
 }
 
 export class RestartBackoff {
-  readonly #maxMs: number
+  /** Longest wait between two starts; a change applies to the next failure. */
+  maxMs: number
   /** In a row. */
   #failedStarts = 0
   #crashes = 0
@@ -33,7 +34,7 @@ export class RestartBackoff {
   #afterCrashes: Wait | undefined
 
   constructor(maxMs: number) {
-    this.#maxMs = maxMs
+    this.maxMs = maxMs
   }
 
   /** Starts that failed in a row. */
@@ -47,7 +48,7 @@ export class RestartBackoff {
   }
 
   startFailed(error: FunctionError, now: number): void {
-    const ms = doubled(this.#failedStarts++, this.#maxMs)
+    const ms = doubled(this.#failedStarts++, this.maxMs)
     this.#afterStarts = { until: now + ms, error }
   }
 
@@ -62,7 +63,7 @@ export class RestartBackoff {
     const healthy = lifetime.ms >= HEALTHY_MS || lifetime.invocations >= HEALTHY_INVOCATIONS
     if (healthy) this.#crashes = 0
     if (++this.#crashes <= FREE_CRASHES) return
-    const longest = HOSTILE.has(error.code) ? this.#maxMs : Math.min(this.#maxMs, MAX_CRASH_MS)
+    const longest = HOSTILE.has(error.code) ? this.maxMs : Math.min(this.maxMs, MAX_CRASH_MS)
     const ms = doubled(this.#crashes - FREE_CRASHES - 1, longest)
     this.#afterCrashes = { until: now + ms, error }
   }

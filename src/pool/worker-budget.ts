@@ -35,7 +35,7 @@ export interface BudgetMember {
  */
 export class WorkerBudget {
   readonly clock: Clock
-  readonly maxWorkers: number
+  maxWorkers: number
   readonly #members = new Set<BudgetMember>()
   /** Pools that wait for room below the cap, in the order in which they asked. */
   readonly #waiting = new Set<BudgetMember>()
@@ -68,6 +68,13 @@ export class WorkerBudget {
     return this.#members
   }
 
+  /** Changes the cap. Idle workers above a lower one end now, busy ones after a request. */
+  resize(maxWorkers: number): void {
+    this.maxWorkers = maxWorkers
+    while (this.#missing > this.#evicting && this.#evictLongestIdle());
+    this.#fillRoom()
+  }
+
   join(member: BudgetMember): void {
     this.#members.add(member)
   }
@@ -95,7 +102,7 @@ export class WorkerBudget {
       return true
     }
     this.#waiting.add(member)
-    if (this.#waiting.size > this.#evicting) this.#evictLongestIdle()
+    if (this.#missing > this.#evicting) this.#evictLongestIdle()
     return false
   }
 
@@ -150,14 +157,19 @@ export class WorkerBudget {
   }
 
   /**
-   * Called when a worker of a busy member has finished a request. Evicts that worker where its member
-   * has more than its fair share of workers and a waiting member has less. Otherwise the waiting
-   * member, which gets the room of idle workers only, could wait forever.
+   * Called when a worker of a busy member has finished a request. Evicts that worker where the cap was
+   * lowered below the number of workers. Evicts it also where its member has more than its fair share
+   * of workers and a waiting member has less. Otherwise the waiting member, which gets the room of idle
+   * workers only, could wait forever.
    *
    * @returns whether the worker was evicted
    */
   preempt(member: BudgetMember, worker: PooledWorker): boolean {
-    if (this.#waiting.size <= this.#evicting || worker.draining) return false
+    if (this.#missing <= this.#evicting || worker.draining) return false
+    if (this.#live - this.#evicting > this.maxWorkers) {
+      this.#evict(member, worker)
+      return true
+    }
     const share = this.#fairShare()
     const owed = [...this.#waiting].some((other) => keptWorkers(other) < share)
     if (!owed || keptWorkers(member) <= share) return false
@@ -174,9 +186,9 @@ export class WorkerBudget {
     return Math.max(1, Math.floor(this.maxWorkers / users))
   }
 
-  /** A worker became idle; another pool may be waiting for its room. */
+  /** A worker became idle; another pool may be waiting for its room, or the cap was lowered. */
   idle(member: BudgetMember, worker: PooledWorker): void {
-    if (this.#waiting.size > this.#evicting) this.#evict(member, worker)
+    if (this.#missing > this.#evicting) this.#evict(member, worker)
   }
 
   /** Schedules a sweep in at most `ms`. */
@@ -206,7 +218,13 @@ export class WorkerBudget {
     else if (this.#live > 0) this.sweepWithin(IDLE_SWEEP_MS)
   }
 
-  #evictLongestIdle(): void {
+  /** Workers that have to end: one for each waiting pool, and those above a cap that was lowered. */
+  get #missing(): number {
+    return this.#waiting.size + Math.max(0, this.#live - this.maxWorkers)
+  }
+
+  /** @returns whether there was an idle worker */
+  #evictLongestIdle(): boolean {
     let owner: BudgetMember | undefined
     let longest: PooledWorker | undefined
     for (const member of this.#members) {
@@ -217,7 +235,9 @@ export class WorkerBudget {
         owner = member
       }
     }
-    if (owner !== undefined && longest !== undefined) this.#evict(owner, longest)
+    if (owner === undefined || longest === undefined) return false
+    this.#evict(owner, longest)
+    return true
   }
 
   #evict(member: BudgetMember, worker: PooledWorker): void {

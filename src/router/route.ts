@@ -7,8 +7,8 @@ export interface Route {
   readonly version: string
   readonly pool: Pool
   readonly counters: FunctionCounters
-  /** Longest time from a request's arrival to its response head. */
-  readonly timeoutMs: number
+  /** Longest time from a request's arrival to its response head. A reload may change it. */
+  timeoutMs: number
   /** CPU budget of one invocation. */
   readonly cpuMs: number
   /** Clients see the errors of the function's own code. */

@@ -13,7 +13,8 @@ let router: Router
 
 function version(name: string, versionName: string): ActiveVersion {
   const spec = { ...anySpec(name), version: versionName }
-  return { spec, timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+  const settings = { timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+  return { spec, settings: () => settings }
 }
 
 beforeEach(() => {
@@ -193,4 +194,20 @@ test('close waits for the last worker of every version, kill does not', async ()
   router.kill(new FunctionError('SHUTTING_DOWN', 'now'))
   await closing
   expect(note.ended).toBe('SHUTTING_DOWN')
+})
+
+test('new settings apply to the next requests, and to what finishes an old version', async () => {
+  const settings = { timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+  functions.set('f', { spec: anySpec('f'), settings: () => settings })
+  submit('f')
+  const route = router.route('f')
+  router.forget('f')
+  submit('f')
+  const next = router.route('f')
+  Object.assign(settings, { timeoutMs: 1_000, maxWorkers: 8, concurrency: 1 })
+  router.configure({ ...route.pool.limits, queue: 3, minWorkers: 9 })
+  for (const { timeoutMs, pool } of [route, next]) {
+    expect(timeoutMs).toBe(1_000)
+    expect(pool.limits).toMatchObject({ maxWorkers: 8, concurrency: 1, queue: 3, minWorkers: 8 })
+  }
 })

@@ -11,6 +11,12 @@ import type { Route } from './route.ts'
 /** A function version with everything that its requests and workers need. */
 export interface ActiveVersion {
   spec: WorkerSpec
+  /** Asked again when the service's settings have changed. */
+  settings(): VersionSettings
+}
+
+/** The settings of a version; what its deployment does not set is the service's. */
+export interface VersionSettings {
   timeoutMs: number
   maxWorkers: number
   concurrency: number
@@ -28,7 +34,7 @@ export interface RouterOptions {
   launcher: WorkerFactory
   budget: WorkerBudget
   counters: MetricsRegistry
-  /** Defaults for every pool; a version's own settings override them. */
+  /** Limits of every pool; a version's own settings override some of them. */
   poolLimits: PoolLimits
   /** Longest time that `prepare` waits for a worker, including the wait for room in the budget. */
   startTimeoutMs: number
@@ -49,9 +55,19 @@ export class Router {
   readonly #routes = new Map<string, Route>()
   /** Pools that are out of service and finish the requests that they have. */
   readonly #closing = new Set<Pool>()
+  /** By pool, until its last worker is gone: applies the current settings to it. */
+  readonly #configure = new Map<Pool, () => void>()
+  #poolLimits: PoolLimits
 
   constructor(options: RouterOptions) {
     this.#options = options
+    this.#poolLimits = options.poolLimits
+  }
+
+  /** Applies other limits, and the current settings of each version, to its next requests. */
+  configure(poolLimits: PoolLimits): void {
+    this.#poolLimits = poolLimits
+    for (const configure of this.#configure.values()) configure()
   }
 
   /**
@@ -145,13 +161,7 @@ export class Router {
 
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
-    const { launcher, budget, counters, poolLimits, log } = this.#options
-    const limits: PoolLimits = {
-      ...poolLimits,
-      minWorkers: Math.min(poolLimits.minWorkers, version.maxWorkers),
-      maxWorkers: version.maxWorkers,
-      concurrency: version.concurrency,
-    }
+    const { launcher, budget, counters, log } = this.#options
     const versionCounters = counters.of(spec.functionName, spec.version)
     const events: PoolEvents = {
       log: (entry, requestId) => log(spec, entry, requestId),
@@ -167,20 +177,36 @@ export class Router {
         )
       },
     }
-    return {
+    const settings = version.settings()
+    const pool = new Pool(spec, this.#limitsOf(settings), launcher, budget, events)
+    const route: Route = {
       functionName: spec.functionName,
       version: spec.version,
-      pool: new Pool(spec, limits, launcher, budget, events),
+      pool,
       counters: versionCounters,
-      timeoutMs: version.timeoutMs,
+      timeoutMs: settings.timeoutMs,
       cpuMs: spec.capabilities.maxCpu,
-      exposeErrors: version.exposeErrors,
+      exposeErrors: settings.exposeErrors,
     }
+    this.#configure.set(pool, () => {
+      const current = version.settings()
+      route.timeoutMs = current.timeoutMs
+      pool.configure(this.#limitsOf(current))
+    })
+    return route
+  }
+
+  #limitsOf({ maxWorkers, concurrency }: VersionSettings): PoolLimits {
+    const minWorkers = Math.min(this.#poolLimits.minWorkers, maxWorkers)
+    return { ...this.#poolLimits, minWorkers, maxWorkers, concurrency }
   }
 
   #retire(pool: Pool): void {
     this.#closing.add(pool)
-    void pool.close(pool.limits.drainMs).then(() => this.#closing.delete(pool))
+    void pool.close(pool.limits.drainMs).then(() => {
+      this.#closing.delete(pool)
+      this.#configure.delete(pool)
+    })
   }
 }
 

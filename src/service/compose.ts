@@ -5,6 +5,7 @@ import { createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
@@ -12,7 +13,6 @@ import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import type { PoolLimits } from '../pool/limits.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
@@ -21,6 +21,7 @@ import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
+import { gatewayLimits, poolLimits, telemetryLimits, WAIT_UNTIL_MS } from './limits.ts'
 import { onPort, onSocket } from './listen.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import { writeServiceFile } from './service-file.ts'
@@ -33,23 +34,20 @@ import { VersionSource } from './version-source.ts'
 const VERSION_START_MS = 60_000
 /** Worker starts at the same time, of all functions: most of a start is work on this one thread. */
 const STARTS_AT_ONCE = 1
-/** How long promises passed to `waitUntil` may run after the end of the response, ms. */
-const WAIT_UNTIL_MS = 30_000
-/** Time that a retiring worker has after its longest response, for `waitUntil`, ms. */
-const AFTER_RESPONSE_MS = 60_000
-/** How long a retiring worker waits for its responses when `server.max_duration` is unlimited, ms. */
-const LONGEST_DRAIN_MS = 3_600_000
 
 export interface ServiceOptions {
   log: ServiceLog
   /** Host resources beside the data directory. */
   host?: HostResources
+  /** Reads the configuration again at SIGHUP; without it there is nothing to reload. */
+  reload?: (() => LoadedConfig) | undefined
   /** Replaces the real launcher in tests. */
   launcher?: typeof startLauncher
 }
 
 /** The components of a running service. */
 export interface Components {
+  /** What the service runs with; a reload changes it in place. */
   config: Config
   log: ServiceLog
   lock: DataDirLock
@@ -57,6 +55,7 @@ export interface Components {
   telemetry: Telemetry
   egress: Egress
   launcher: WorkerFactory
+  budget: WorkerBudget
   router: Router
   gateway: Gateway
   control: ServiceControl
@@ -92,7 +91,8 @@ export async function compose(
   const swept = bundles.sweep(store.bundlePaths())
   swept.catch(() => {})
   const versions = new VersionSource(store, bundles, config)
-  const router = newRouter(config, versions, launcher, telemetry)
+  const budget = new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE)
+  const router = newRouter(config, versions, launcher, budget, telemetry)
   const { host, port } = config.server
   const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
   rollback.push(() =>
@@ -125,6 +125,7 @@ export async function compose(
     telemetry,
     egress,
     launcher,
+    budget,
     router,
     gateway,
     control,
@@ -139,41 +140,22 @@ function takeLock(dataDir: string): DataDirLock {
   throw new FunctionError('CONFLICT', message)
 }
 
-/** Limits of every function's workers, unless its deployment sets others. */
-function poolLimits({ pool, server }: Config): PoolLimits {
-  const longest = server.maxDuration === 0 ? LONGEST_DRAIN_MS : server.maxDuration
-  return {
-    minWorkers: pool.minWorkersPerFunction,
-    maxWorkers: pool.maxWorkersPerFunction,
-    concurrency: pool.concurrency,
-    queue: pool.queue,
-    queueTimeoutMs: pool.queueTimeout,
-    idleTimeoutMs: pool.idleTimeout,
-    recycleAfter: pool.recycleAfter,
-    maxBackoffMs: pool.maxBackoff,
-    drainMs: longest + AFTER_RESPONSE_MS,
-  }
-}
-
-function newTelemetry({ server, logs, metrics }: Config, serviceLog: ServiceLog): Telemetry {
-  return new Telemetry({
-    dataDir: server.dataDir,
-    logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
-    metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
-    serviceLog,
-  })
+function newTelemetry(config: Config, serviceLog: ServiceLog): Telemetry {
+  const { dataDir } = config.server
+  return new Telemetry({ dataDir, limits: telemetryLimits(config), serviceLog })
 }
 
 function newRouter(
   config: Config,
   source: VersionSource,
   launcher: WorkerFactory,
+  budget: WorkerBudget,
   telemetry: Telemetry,
 ): Router {
   return new Router({
     source,
     launcher,
-    budget: new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE),
+    budget,
     counters: telemetry.counters,
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
@@ -182,21 +164,16 @@ function newRouter(
 }
 
 function newGateway(
-  { server }: Config,
+  config: Config,
   log: ServiceLog,
   router: Router,
   telemetry: Telemetry,
 ): Gateway {
   const startedAt = performance.now()
   const gateway: Gateway = new Gateway({
-    hostname: server.host,
-    port: server.port,
-    maxBodyBytes: server.maxBody,
-    limits: {
-      streamIdleMs: server.streamIdleTimeout,
-      maxDurationMs: server.maxDuration,
-      waitUntilMs: WAIT_UNTIL_MS,
-    },
+    hostname: config.server.host,
+    port: config.server.port,
+    limits: gatewayLimits(config),
     clock: systemClock,
     route: (name) => router.route(name),
     metrics: () =>

@@ -1,10 +1,18 @@
 import type { Config } from '../config/schema.ts'
-import { Egress } from '../egress/egress.ts'
+import { Egress, type EgressSettings } from '../egress/egress.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
 
 /** Creates the broker of outbound requests from the settings. */
-export function newEgress({ egress }: Config, counters?: MetricsRegistry): Egress {
+export function newEgress(config: Config, counters?: MetricsRegistry): Egress {
   return new Egress({
+    ...egressOptions(config),
+    onFinished: ({ functionName, version }, outcome) =>
+      counters?.of(functionName, version).recordSubrequest(outcome),
+  })
+}
+
+export function egressOptions({ egress }: Config): EgressSettings {
+  return {
     resolver: egress.resolver,
     allowPrivate: egress.allowPrivate,
     maxSubrequests: egress.maxSubrequests,
@@ -14,7 +22,5 @@ export function newEgress({ egress }: Config, counters?: MetricsRegistry): Egres
     connectTimeoutMs: egress.connectTimeout,
     headTimeoutMs: egress.headTimeout,
     bodyTimeoutMs: egress.idleTimeout,
-    onFinished: ({ functionName, version }, outcome) =>
-      counters?.of(functionName, version).recordSubrequest(outcome),
-  })
+  }
 }

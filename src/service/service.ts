@@ -8,6 +8,7 @@ import { withTimeout } from '../lib/with-timeout.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { type Components, compose, type Rollback, type ServiceOptions } from './compose.ts'
+import { reloadSettings } from './reload.ts'
 import { removeServiceFile } from './service-file.ts'
 
 export type { ServiceOptions } from './compose.ts'
@@ -22,10 +23,12 @@ export class Service {
   readonly control: ServiceControl
   readonly telemetry: Telemetry
   readonly #components: Components
+  readonly #load: ServiceOptions['reload']
   #stopping: Promise<void> | undefined
 
-  private constructor(components: Components) {
+  private constructor(components: Components, load: ServiceOptions['reload']) {
     this.#components = components
+    this.#load = load
     this.url = components.gateway.url
     this.store = components.store
     this.control = components.control
@@ -44,11 +47,23 @@ export class Service {
       const components = await compose(config, options, rollback)
       const dataDir = resolve(config.server.dataDir)
       components.log.info('started', { url: components.gateway.url, dataDir, pid: process.pid })
-      return new Service(components)
+      return new Service(components, options.reload)
     } catch (error) {
       for (const step of rollback.reverse()) await step()
       throw error
     }
+  }
+
+  /** It was asked to stop. */
+  get stopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
+  /** Applies the settings that changed and may change now; what cannot be applied is logged. */
+  reload(): void {
+    const { log } = this.#components
+    if (this.stopping) log.info('settings not reloaded: the service is stopping')
+    else if (this.#load !== undefined) reloadSettings(this.#components, this.#load)
   }
 
   /**

@@ -4,7 +4,7 @@ import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { MetadataStore } from '../metadata/store.ts'
-import type { ActiveVersion, FunctionSource } from '../router/router.ts'
+import type { ActiveVersion, FunctionSource, VersionSettings } from '../router/router.ts'
 
 /** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
 const BUN_CONCURRENCY = 1
@@ -29,14 +29,16 @@ export class VersionSource implements FunctionSource {
 
   /** What the version does not set is the service's default. */
   withDefaults({ spec, config }: RunnableVersion): ActiveVersion {
-    const { server, pool } = this.#config
-    const concurrency = spec.runtime === 'bun' ? BUN_CONCURRENCY : pool.concurrency
-    return {
-      spec,
-      timeoutMs: config.timeoutMs ?? server.timeout,
-      maxWorkers: config.maxWorkers ?? pool.maxWorkersPerFunction,
-      concurrency: config.concurrency ?? concurrency,
-      exposeErrors: config.exposeErrors,
+    const settings = (): VersionSettings => {
+      const { server, pool } = this.#config
+      const concurrency = spec.runtime === 'bun' ? BUN_CONCURRENCY : pool.concurrency
+      return {
+        timeoutMs: config.timeoutMs ?? server.timeout,
+        maxWorkers: config.maxWorkers ?? pool.maxWorkersPerFunction,
+        concurrency: config.concurrency ?? concurrency,
+        exposeErrors: config.exposeErrors,
+      }
     }
+    return { spec, settings }
   }
 }

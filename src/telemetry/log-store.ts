@@ -40,7 +40,7 @@ export interface LogEntry {
  */
 export class LogStore {
   readonly #path: string
-  readonly #retention: Retention
+  #retention: Retention
   readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   #db: Database | undefined
@@ -53,6 +53,12 @@ export class LogStore {
     this.#path = path
     this.#retention = retention
     this.#onFailure = onFailure
+  }
+
+  /** Prunes by other limits, from the next write on. */
+  keep(retention: Retention): void {
+    this.#retention = retention
+    this.#prunedAt = 0
   }
 
   add(entry: LogEntry): void {

@@ -58,7 +58,7 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
 export class MetricStore {
   readonly #path: string
   readonly #registry: MetricsRegistry
-  readonly #retention: Retention
+  #retention: Retention
   readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   /** The values at the last flush, so that only the increase is added. */
@@ -77,6 +77,12 @@ export class MetricStore {
     this.#registry = registry
     this.#retention = retention
     this.#onFailure = onFailure
+  }
+
+  /** Prunes by other limits, from the next write on. */
+  keep(retention: Retention): void {
+    this.#retention = retention
+    this.#prunedAt = 0
   }
 
   /** Schedules a flush. */

@@ -170,7 +170,11 @@ test('the operator sees what is wrong with the data directory, not what the tena
   const lines: string[] = []
   const dataDir = mkdtempSync(join(dir, 'told-'))
   const serviceLog = new ServiceLog((line) => lines.push(line))
-  const telemetry = new Telemetry({ dataDir, logs: RETENTION, metrics: RETENTION, serviceLog })
+  const telemetry = new Telemetry({
+    dataDir,
+    limits: { logs: RETENTION, metrics: RETENTION },
+    serviceLog,
+  })
   const about = { functionName: 'f', version: 'v1' }
   const cause = new FunctionError('STORAGE_UNUSABLE', 'the bundle is gone')
   const lost = new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle is gone', { cause })

@@ -13,10 +13,15 @@ export interface Subject {
   version: string
 }
 
-interface TelemetryOptions {
-  dataDir: string
+/** What the two databases keep. */
+export interface TelemetryLimits {
   logs: Retention
   metrics: Retention
+}
+
+interface TelemetryOptions {
+  dataDir: string
+  limits: TelemetryLimits
   serviceLog: ServiceLog
 }
 
@@ -26,13 +31,19 @@ export class Telemetry {
   readonly #metrics: MetricStore
   readonly #serviceLog: ServiceLog
 
-  constructor({ dataDir, logs, metrics, serviceLog }: TelemetryOptions) {
+  constructor({ dataDir, limits, serviceLog }: TelemetryOptions) {
     this.#serviceLog = serviceLog
     const lost = (what: string) => (error: unknown) =>
       serviceLog.error(`${what} could not be written and were lost`, error)
-    this.logs = new LogStore(join(dataDir, 'logs.db'), logs, lost('log entries'))
+    this.logs = new LogStore(join(dataDir, 'logs.db'), limits.logs, lost('log entries'))
     const path = join(dataDir, 'metrics.db')
-    this.#metrics = new MetricStore(path, this.counters, metrics, lost('metrics'))
+    this.#metrics = new MetricStore(path, this.counters, limits.metrics, lost('metrics'))
+  }
+
+  /** Applies other limits; each database is pruned by them when it is written next. */
+  configure({ logs, metrics }: TelemetryLimits): void {
+    this.logs.keep(logs)
+    this.#metrics.keep(metrics)
   }
 
   /** Records console output of a function. */

@@ -1,0 +1,46 @@
+/** The limits of the components, derived from the settings at start and at each reload. */
+import type { Config } from '../config/schema.ts'
+import type { GatewayLimits } from '../gateway/gateway.ts'
+import type { PoolLimits } from '../pool/limits.ts'
+import type { TelemetryLimits } from '../telemetry/telemetry.ts'
+
+/** How long promises passed to `waitUntil` may run after the end of the response, ms. */
+export const WAIT_UNTIL_MS = 30_000
+/** Time that a retiring worker has after its longest response, for `waitUntil`, ms. */
+const AFTER_RESPONSE_MS = 60_000
+/** How long a retiring worker waits for its responses when `server.max_duration` is unlimited, ms. */
+const LONGEST_DRAIN_MS = 3_600_000
+
+export function gatewayLimits({ server }: Config): GatewayLimits {
+  return {
+    maxBodyBytes: server.maxBody,
+    exchange: {
+      streamIdleMs: server.streamIdleTimeout,
+      maxDurationMs: server.maxDuration,
+      waitUntilMs: WAIT_UNTIL_MS,
+    },
+  }
+}
+
+/** Limits of every function's workers, unless its deployment sets others. */
+export function poolLimits({ pool, server }: Config): PoolLimits {
+  const longest = server.maxDuration === 0 ? LONGEST_DRAIN_MS : server.maxDuration
+  return {
+    minWorkers: pool.minWorkersPerFunction,
+    maxWorkers: pool.maxWorkersPerFunction,
+    concurrency: pool.concurrency,
+    queue: pool.queue,
+    queueTimeoutMs: pool.queueTimeout,
+    idleTimeoutMs: pool.idleTimeout,
+    recycleAfter: pool.recycleAfter,
+    maxBackoffMs: pool.maxBackoff,
+    drainMs: longest + AFTER_RESPONSE_MS,
+  }
+}
+
+export function telemetryLimits({ logs, metrics }: Config): TelemetryLimits {
+  return {
+    logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
+    metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
+  }
+}
