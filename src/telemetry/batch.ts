@@ -15,8 +15,12 @@ export class Batch {
   }
 
   now(): void {
+    this.cancel()
+    this.#flush()
+  }
+
+  cancel(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#flush()
   }
 }

@@ -17,6 +17,8 @@ export class FunctionCounters {
   cpuUsSum = 0
   /** Workers that the kernel killed for a forbidden system call. */
   sandboxKills = 0
+  /** Lines of console output that are not in the log because there were too many. */
+  logLinesDropped = 0
   /** Invocations by outcome: `ok`, an error code, or CLIENT_GONE. */
   readonly outcomes = new Map<string, number>()
   /** Outbound requests by outcome. */

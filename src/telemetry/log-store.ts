@@ -1,11 +1,18 @@
 import type { Database } from 'bun:sqlite'
 import { Batch } from './batch.ts'
-import { openTelemetry, prune, type Retention, ROWS_AT_ONCE, usedBytes } from './database.ts'
+import { prune, type Retention, ROWS_AT_ONCE, usedBytes } from './database.ts'
+import { type SetAsideReport, TelemetryFile } from './telemetry-file.ts'
 
 const FLUSH_MS = 500
 const PRUNE_MS = 60_000
+/** Time between two tries to write to a database that cannot be written, such as on a full disk. */
+const RETRY_MS = 5_000
 /** Maximum number of entries that wait for a flush; more are dropped and counted. */
 const MAX_WAITING = 20_000
+/** Maximum size of the waiting entries, in characters; more are dropped and counted. */
+const MAX_WAITING_CHARACTERS = 32 * 2 ** 20
+/** Why entries are lost here, in the row that counts them. */
+const TOO_MANY = 'more waited to be written than the service keeps'
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS logs (
@@ -33,26 +40,47 @@ export interface LogEntry {
   requestId: string | undefined
   message: string
 }
+const NOT_WRITTEN = 'the database refused them'
+
+/** How many lines of a function version are lost, and are not in the database as a row yet. */
+interface Lost {
+  function: string
+  version: string
+  lines: number
+  reason: string
+}
+
+/** What becomes of the database. */
+export interface LogStoreEvents {
+  /** It cannot be written. The entries are kept and tried again. */
+  failed(error: unknown): void
+  /** This number of entries was lost. */
+  lost(entries: number): void
+  setAside: SetAsideReport
+}
 
 /**
  * The logs of functions, in `logs.db`. They are written in batches, so a crash of the machine loses at
- * most the last half second. The first entry creates the database.
+ * most the last half second. The first entry creates the database. Every line that is lost is counted
+ * in a row of its function's log.
  */
 export class LogStore {
-  readonly #path: string
+  readonly #file: TelemetryFile
   #retention: Retention
-  readonly #onFailure: (error: unknown) => void
+  readonly #events: LogStoreEvents
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
-  #db: Database | undefined
+  readonly #retry = new Batch(RETRY_MS, () => this.#write())
+  readonly #lost = new Map<string, Lost>()
+  #failing = false
   #waiting: LogEntry[] = []
-  #dropped = 0
+  #waitingCharacters = 0
+  #unreported = 0
   #prunedAt = 0
 
-  /** @param onFailure called if the database cannot be written; the entries are lost */
-  constructor(path: string, retention: Retention, onFailure: (error: unknown) => void) {
-    this.#path = path
+  constructor(path: string, retention: Retention, events: LogStoreEvents) {
+    this.#file = new TelemetryFile(path, SCHEMA, events.setAside)
     this.#retention = retention
-    this.#onFailure = onFailure
+    this.#events = events
   }
 
   /** Prunes by other limits, from the next write on. */
@@ -61,13 +89,27 @@ export class LogStore {
     this.#prunedAt = 0
   }
 
-  add(entry: LogEntry): void {
-    if (this.#waiting.length >= MAX_WAITING) {
-      this.#dropped++
-      return
+  /** @returns false if too many entries wait: this one is lost, and counted */
+  add(entry: LogEntry): boolean {
+    const characters = this.#waitingCharacters + entry.message.length
+    if (this.#waiting.length >= MAX_WAITING || characters > MAX_WAITING_CHARACTERS) {
+      this.#unreported++
+      this.countLost(entry.function, entry.version, 1, TOO_MANY)
+      return false
     }
     this.#waiting.push(entry)
-    this.#batch.wake()
+    this.#waitingCharacters = characters
+    this.#wake()
+    return true
+  }
+
+  /** Counts lines that never arrived. The next flush writes a row that says how many. */
+  countLost(functionName: string, version: string, lines: number, reason: string): void {
+    const key = `${functionName} ${version} ${reason}`
+    const lost = this.#lost.get(key)
+    if (lost !== undefined) lost.lines += lines
+    else this.#lost.set(key, { function: functionName, version, lines, reason })
+    this.#wake()
   }
 
   /** Writes the waiting entries now. */
@@ -79,46 +121,49 @@ export class LogStore {
   recent(functionName: string, limit: number): LogEntry[] {
     const select = `SELECT time, function, version, level, request_id AS requestId, message
       FROM logs WHERE function = ? ORDER BY id DESC LIMIT ?`
-    return this.#open().query(select).all(functionName, limit) as LogEntry[]
+    return this.#file.use((db) => db.query(select).all(functionName, limit) as LogEntry[])
   }
 
   close(): void {
     this.flush()
-    this.#db?.close()
-    this.#db = undefined
+    this.#retry.cancel()
+    if (this.#waiting.length > 0) this.#events.lost(this.#waiting.length)
+    this.#waiting = []
+    this.#file.close()
   }
 
-  #open(): Database {
-    this.#db ??= openTelemetry(this.#path, SCHEMA)
-    return this.#db
+  #wake(): void {
+    if (this.#failing) this.#retry.wake()
+    else this.#batch.wake()
   }
 
   #write(): void {
-    if (this.#waiting.length === 0) return
+    if (this.#waiting.length === 0 && this.#lost.size === 0) return
+    const entries = [...this.#waiting, ...[...this.#lost.values()].map(lossEntry)]
+    try {
+      this.#file.use((db) => insert(db, entries))
+      this.#waiting = []
+      this.#waitingCharacters = 0
+      this.#lost.clear()
+      this.#failing = false
+      this.#file.use((db) => this.#prune(db, entries.length))
+    } catch (error) {
+      this.#events.failed(error)
+      if (this.#waiting.length > 0 && !mayEnd(error)) this.#abandon()
+      this.#failing = this.#waiting.length > 0 || this.#lost.size > 0
+      if (this.#failing) this.#retry.wake()
+    }
+    if (this.#unreported > 0) this.#events.lost(this.#unreported)
+    this.#unreported = 0
+  }
+
+  #abandon(): void {
     const entries = this.#waiting
     this.#waiting = []
-    try {
-      const db = this.#open()
-      const insert = db.query(
-        'INSERT INTO logs (time, function, version, level, request_id, message) VALUES (?, ?, ?, ?, ?, ?)',
-      )
-      db.transaction(() => {
-        for (const entry of entries) {
-          const { time, version, level, requestId, message } = entry
-          insert.run(time, entry.function, version, level, requestId ?? null, message)
-        }
-      })()
-      this.#prune(db, entries.length)
-    } catch (error) {
-      this.#onFailure(error)
-    }
-    if (this.#dropped > 0) {
-      this.#onFailure(
-        new Error(
-          `${this.#dropped} log entries were dropped: functions wrote more than ${MAX_WAITING} in ${FLUSH_MS} ms`,
-        ),
-      )
-      this.#dropped = 0
+    this.#waitingCharacters = 0
+    this.#unreported += entries.length
+    for (const { function: functionName, version } of entries) {
+      this.countLost(functionName, version, 1, NOT_WRITTEN)
     }
   }
 
@@ -128,5 +173,37 @@ export class LogStore {
     if (!tooLarge && now - this.#prunedAt < PRUNE_MS) return
     const more = prune(db, 'logs', 'time', ROWS_AT_ONCE + written, this.#retention)
     this.#prunedAt = more ? 0 : now
+  }
+}
+
+function insert(db: Database, entries: LogEntry[]): void {
+  const row = db.query(
+    'INSERT INTO logs (time, function, version, level, request_id, message) VALUES (?, ?, ?, ?, ?, ?)',
+  )
+  db.transaction(() => {
+    for (const entry of entries) {
+      const { time, version, level, requestId, message } = entry
+      row.run(time, entry.function, version, level, requestId ?? null, message)
+    }
+  })()
+}
+
+/** Whether the same entries may be written later: there may be space again, or another disk. */
+function mayEnd(error: unknown): boolean {
+  const { code = '' } = error as { code?: string }
+  return /^(SQLITE_(FULL|BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|NOMEM)|STORAGE_UNUSABLE)/.test(
+    code,
+  )
+}
+
+function lossEntry({ function: functionName, version, lines, reason }: Lost): LogEntry {
+  const message = `${lines} log lines were dropped: ${reason}`
+  return {
+    time: Date.now(),
+    function: functionName,
+    version,
+    level: 'warn',
+    requestId: undefined,
+    message,
   }
 }

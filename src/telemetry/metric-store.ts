@@ -1,7 +1,8 @@
 import type { Database } from 'bun:sqlite'
 import { Batch } from './batch.ts'
 import { FunctionCounters, type MetricsRegistry, OK } from './counters.ts'
-import { openTelemetry, prune, type Retention, ROWS_AT_ONCE } from './database.ts'
+import { prune, type Retention, ROWS_AT_ONCE } from './database.ts'
+import { type SetAsideReport, TelemetryFile } from './telemetry-file.ts'
 
 const FLUSH_MS = 5_000
 const PRUNE_MS = 60_000
@@ -32,7 +33,9 @@ CREATE INDEX IF NOT EXISTS function_outcomes_by_minute ON function_outcomes (min
 `
 
 const ADD_METRICS = `
-INSERT INTO function_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO function_metrics (
+  minute, function, version, invocations, errors, duration_ms_sum, cpu_us_sum, duration_buckets_json
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
   invocations = invocations + excluded.invocations,
   errors = errors + excluded.errors,
@@ -46,7 +49,7 @@ ON CONFLICT DO UPDATE SET
 `
 
 const ADD_OUTCOME = `
-INSERT INTO function_outcomes VALUES (?, ?, ?, ?, ?)
+INSERT INTO function_outcomes (minute, function, version, outcome, count) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET count = count + excluded.count
 `
 
@@ -56,14 +59,13 @@ ON CONFLICT DO UPDATE SET count = count + excluded.count
  * one for longer durations.
  */
 export class MetricStore {
-  readonly #path: string
+  readonly #file: TelemetryFile
   readonly #registry: MetricsRegistry
   #retention: Retention
   readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   /** The values at the last flush, so that only the increase is added. */
   readonly #written = new Map<FunctionCounters, FunctionCounters>()
-  #db: Database | undefined
   #prunedAt = 0
 
   /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
@@ -72,8 +74,9 @@ export class MetricStore {
     registry: MetricsRegistry,
     retention: Retention,
     onFailure: (error: unknown) => void,
+    onSetAside: SetAsideReport,
   ) {
-    this.#path = path
+    this.#file = new TelemetryFile(path, SCHEMA, onSetAside)
     this.#registry = registry
     this.#retention = retention
     this.#onFailure = onFailure
@@ -96,8 +99,7 @@ export class MetricStore {
 
   close(): void {
     this.flush()
-    this.#db?.close()
-    this.#db = undefined
+    this.#file.close()
   }
 
   #write(): void {
@@ -106,20 +108,19 @@ export class MetricStore {
     )
     if (changed.length === 0) return
     try {
-      this.#db ??= openTelemetry(this.#path, SCHEMA)
-      const db = this.#db
       const minute = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS
       const copies = changed.map((counters) => counters.copy())
-      db.transaction(() => {
+      const write = (db: Database) => {
         changed.forEach((counters, index) => {
           const before = this.#written.get(counters) ?? NOTHING
           add(db, minute, copies[index] as FunctionCounters, before)
         })
-      })()
+      }
+      this.#file.use((db) => db.transaction(() => write(db))())
       changed.forEach((counters, index) => {
         this.#written.set(counters, copies[index] as FunctionCounters)
       })
-      this.#prune(db)
+      this.#file.use((db) => this.#prune(db))
     } catch (error) {
       this.#onFailure(error)
     }

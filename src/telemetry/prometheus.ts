@@ -43,6 +43,14 @@ export function prometheusText(registry: MetricsRegistry, gauges: Gauges): strin
     lines.push(`functions_sandbox_kills_total{${labels(one)}} ${one.sandboxKills}`)
   }
   family(
+    'functions_log_lines_dropped_total',
+    'counter',
+    'Lines that functions printed and that are not in their logs.',
+  )
+  for (const one of all) {
+    lines.push(`functions_log_lines_dropped_total{${labels(one)}} ${one.logLinesDropped}`)
+  }
+  family(
     'functions_duration_seconds',
     'histogram',
     'Time from the arrival of a request until all of its work has ended.',

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterAll, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
@@ -21,6 +21,7 @@ const RETENTION = { maxAgeMs: DAY_MS, maxBytes: 100 * 2 ** 20 }
 const fails = (error: unknown) => {
   throw error
 }
+const FAILS = { failed: fails, lost: fails, setAside: fails }
 
 function entry(fields: Partial<LogEntry> = {}): LogEntry {
   const time = Date.now()
@@ -37,7 +38,7 @@ function entry(fields: Partial<LogEntry> = {}): LogEntry {
 
 describe('logs', () => {
   test('are read back as written, the newest first, each function its own', () => {
-    const store = new LogStore(join(dir, 'a.db'), RETENTION, fails)
+    const store = new LogStore(join(dir, 'a.db'), RETENTION, FAILS)
     const first = entry({ message: 'one\0two \ud83d\ude00' })
     const second = entry({ message: '2', level: 'error' })
     for (const one of [first, entry({ function: 'g' }), second]) store.add(one)
@@ -49,7 +50,7 @@ describe('logs', () => {
 
   test('are written within a second without being asked, and at the close', async () => {
     const path = join(dir, 'b.db')
-    const store = new LogStore(path, RETENTION, fails)
+    const store = new LogStore(path, RETENTION, FAILS)
     expect(existsSync(path)).toBe(false)
     store.add(entry())
     await Bun.sleep(900)
@@ -61,7 +62,7 @@ describe('logs', () => {
   })
 
   test('go when they are old', () => {
-    const store = new LogStore(join(dir, 'c.db'), RETENTION, fails)
+    const store = new LogStore(join(dir, 'c.db'), RETENTION, FAILS)
     store.add(entry({ time: Date.now() - 2 * DAY_MS, message: 'old' }))
     store.add(entry({ message: 'new' }))
     store.flush()
@@ -72,7 +73,7 @@ describe('logs', () => {
   test('never outgrow their size by much, and the oldest go first', () => {
     const path = join(dir, 'd.db')
     const maxBytes = 2 ** 20
-    const store = new LogStore(path, { ...RETENTION, maxBytes }, fails)
+    const store = new LogStore(path, { ...RETENTION, maxBytes }, FAILS)
     for (let round = 0; round < 8; round++) {
       for (let i = 0; i < 1_000; i++) {
         store.add(entry({ message: `${round} ${'x'.repeat(1_000)}` }))
@@ -86,12 +87,59 @@ describe('logs', () => {
     db.close()
   })
 
-  test('that cannot be written are reported, and nothing else breaks', () => {
+  test('that cannot be written now are reported, kept, and written later', () => {
     const errors: unknown[] = []
-    const store = new LogStore(join(dir, 'no/such/e.db'), RETENTION, (error) => errors.push(error))
-    store.add(entry())
+    const folder = join(dir, 'no')
+    const store = new LogStore(join(folder, 'e.db'), RETENTION, {
+      ...FAILS,
+      failed: (error) => errors.push(error),
+    })
+    store.add(entry({ message: 'early' }))
     store.flush()
     expect(errors).toHaveLength(1)
+    mkdirSync(folder)
+    store.add(entry({ message: 'late' }))
+    store.flush()
+    expect(store.recent('f', 10).map(({ message }) => message)).toEqual(['late', 'early'])
+    store.close()
+  })
+
+  test('that are lost at the end are counted', () => {
+    const lost: number[] = []
+    const store = new LogStore(join(dir, 'never/f.db'), RETENTION, {
+      failed: () => {},
+      lost: (count) => lost.push(count),
+      setAside: fails,
+    })
+    for (let i = 0; i < 7; i++) store.add(entry())
+    store.close()
+    expect(lost).toEqual([7])
+  })
+
+  test('that are too many are counted exactly, each function its own', () => {
+    const lost: number[] = []
+    const store = new LogStore(join(dir, 'g.db'), RETENTION, {
+      ...FAILS,
+      lost: (count) => lost.push(count),
+    })
+    let kept = 0
+    for (let i = 0; i < 50_000; i++) {
+      if (store.add(entry({ function: i % 2 === 0 ? 'f' : 'g' }))) kept++
+    }
+    store.countLost('f', 'v1', 5_000_000_000, 'the function logs too fast')
+    store.flush()
+    const messages = (name: string) => store.recent(name, 100_000).map(({ message }) => message)
+    expect([...messages('f'), ...messages('g')].filter((text) => text === '')).toHaveLength(kept)
+    const each = (50_000 - kept) / 2
+    const dropped = `${each} log lines were dropped: more waited to be written than the service keeps`
+    expect(messages('f')).toContain(dropped)
+    expect(messages('f')).toContain('5000000000 log lines were dropped: the function logs too fast')
+    expect(messages('g')[0]).toBe(dropped)
+    expect(lost).toEqual([50_000 - kept])
+    // And by their size.
+    const large = entry({ message: 'x'.repeat(2 ** 20) })
+    const admitted = Array.from({ length: 40 }, () => store.add(large)).filter(Boolean)
+    expect(admitted).toHaveLength(32)
     store.close()
   })
 })
@@ -102,7 +150,7 @@ describe('metrics', () => {
     for (let life = 0; life < 2; life++) {
       const book = new MetricsRegistry()
       const counters = book.of('f', 'v1')
-      const store = new MetricStore(path, book, RETENTION, fails)
+      const store = new MetricStore(path, book, RETENTION, fails, fails)
       counters.record('ok', 3, 500)
       store.flush()
       counters.record('TIMEOUT', 40_000, 100)
@@ -159,6 +207,7 @@ describe('metrics', () => {
     expect(text).toContain('_bucket{function="f",version="v1",le="0.0025"} 0\n')
     expect(text).toContain('_bucket{function="f",version="v1",le="0.005"} 1\n')
     expect(text).toContain('_bucket{function="f",version="v1",le="+Inf"} 2\n')
+    expect(text).toContain('functions_log_lines_dropped_total{function="f",version="v1"} 0\n')
     expect(text).toContain('functions_workers{state="ready"} 2\n')
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]+\})? [\d.e+-]+)$/)

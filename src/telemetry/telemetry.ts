@@ -6,6 +6,7 @@ import type { Retention } from './database.ts'
 import { type LogLevel, LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
 import type { ServiceLog } from './service-log.ts'
+import type { SetAsideReport } from './telemetry-file.ts'
 
 /** The function version that an entry is about. */
 export interface Subject {
@@ -33,11 +34,25 @@ export class Telemetry {
 
   constructor({ dataDir, limits, serviceLog }: TelemetryOptions) {
     this.#serviceLog = serviceLog
-    const lost = (what: string) => (error: unknown) =>
-      serviceLog.error(`${what} could not be written and were lost`, error)
-    this.logs = new LogStore(join(dataDir, 'logs.db'), limits.logs, lost('log entries'))
+    const setAside: SetAsideReport = (file, aside, reason) => {
+      const remedy = `sqlite3 ${aside} .recover, or delete it`
+      const message = 'a database could not be used: it was set aside, and a new one begins'
+      serviceLog.warn(message, { file, setAside: aside, reason, remedy })
+    }
+    const failed = (file: string) => (error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      const remedy = 'free space on its disk, or correct its permissions'
+      const message = 'a database cannot be written: its entries are kept and tried again'
+      serviceLog.warn(message, { file, reason, remedy })
+    }
+    const logsPath = join(dataDir, 'logs.db')
+    this.logs = new LogStore(logsPath, limits.logs, {
+      failed: failed(logsPath),
+      lost: (count) => serviceLog.warn('log entries of functions were lost', { count }),
+      setAside,
+    })
     const path = join(dataDir, 'metrics.db')
-    this.#metrics = new MetricStore(path, this.counters, limits.metrics, lost('metrics'))
+    this.#metrics = new MetricStore(path, this.counters, limits.metrics, failed(path), setAside)
   }
 
   /** Applies other limits; each database is pruned by them when it is written next. */
@@ -49,7 +64,21 @@ export class Telemetry {
   /** Records console output of a function. */
   log(about: Subject, level: LogLevel, requestId: string | undefined, message: string): void {
     const { functionName, version } = about
-    this.logs.add({ time: Date.now(), function: functionName, version, level, requestId, message })
+    const kept = this.logs.add({
+      time: Date.now(),
+      function: functionName,
+      version,
+      level,
+      requestId,
+      message,
+    })
+    if (!kept) this.counters.of(functionName, version).logLinesDropped++
+  }
+
+  /** Records that lines of a function's console output were dropped before they got here. */
+  logLinesDropped({ functionName, version }: Subject, lines: number, reason: string): void {
+    this.counters.of(functionName, version).logLinesDropped += lines
+    this.logs.countLost(functionName, version, lines, reason)
   }
 
   /**
