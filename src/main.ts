@@ -1,3 +1,4 @@
+import './cli/early-signals.ts'
 import { runCli } from './cli/cli.ts'
 import { stderr, stdout } from './lib/output.ts'
 import { removeProxyVariables } from './lib/proxy-variables.ts'

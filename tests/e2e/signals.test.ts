@@ -27,6 +27,7 @@ const upstream = Bun.serve({
   fetch: () => new Response('upstream'),
 })
 let service: Service
+const receivers: Bun.Subprocess[] = []
 
 /** Replaces the file in one step, as an editor or a configuration tool does. */
 function write(text: string): void {
@@ -43,21 +44,19 @@ interface Line {
   line?: number
 }
 
-const lines = (of: Service): Line[] =>
-  of.log
+/** The whole lines of the log. */
+const lines = (): Line[] =>
+  service.log
     .split('\n')
-    .filter(Boolean)
+    .slice(0, -1)
     .map((text) => JSON.parse(text) as Line)
 
-/** Sends SIGHUP and returns the lines that it caused. */
-async function hangUp(of: Service = service): Promise<Line[]> {
-  const before = lines(of).length
-  of.process.kill('SIGHUP')
-  const after = () => lines(of).slice(before)
-  await eventually('the service answers SIGHUP', () =>
-    after().some(({ message }) => /^settings (not )?reloaded/.test(message)),
-  )
-  return after()
+/** Sends SIGHUP and returns the lines that it causes. */
+async function hangUp(count = 1): Promise<Line[]> {
+  const before = lines().length
+  service.process.kill('SIGHUP')
+  await eventually('the service logs', () => lines().length >= before + count)
+  return lines().slice(before)
 }
 
 beforeAll(async () => {
@@ -70,10 +69,22 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.stop('SIGKILL')
   upstream.stop(true)
+  for (const child of receivers) child.kill('SIGKILL')
   space.remove()
 })
 
-/** The process group: the third field behind the name in /proc/PID/stat. */
+/** The children that share the process group of the service: its launchers. */
+function launchers(pid: number): number[] {
+  return descendants(pid).filter((child) => {
+    try {
+      return parentOf(child) === pid && groupOf(child) === groupOf(pid)
+    } catch {
+      return false
+    }
+  })
+}
+
+/** The third field behind the name in /proc/PID/stat. */
 function groupOf(pid: number): string | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]
@@ -111,7 +122,7 @@ allow_private = ["127.0.0.1:${upstream.port}"]
 
   test('names settings that need a restart, and keeps their values', async () => {
     write('[server]\ntimeout = "400ms"\nport = 1\nhost = "0.0.0.0"\n[sandbox]\nuid = 70000\n')
-    const [reloaded, warning] = await hangUp()
+    const [reloaded, warning] = await hangUp(2)
     // The flag --port of this service overrides the file.
     expect(reloaded?.changed).toBe('server.max_body, server.timeout')
     expect(warning?.message).toContain('need a restart')
@@ -148,49 +159,70 @@ allow_private = ["127.0.0.1:${upstream.port}"]
 
   test('in a flood, to the whole process group, fails no request', async () => {
     write('[server]\ntimeout = "20s"\n')
-    const { pid } = service.process
-    const processes = descendants(pid)
+    const group = launchers(service.process.pid)
+    expect(group.length).toBeGreaterThan(0)
     const open = Array.from({ length: 20 }, () => service.fetch('/functions/f/slow?ms=300'))
     for (let i = 0; i < 500; i++) {
       service.process.kill('SIGHUP')
       if (i % 50 === 0) await (await service.fetch('/functions/f')).text()
     }
     // As a terminal does when it is closed: to every process of the group.
-    const group = processes.filter((child) => groupOf(child) === groupOf(pid))
-    expect(group.length).toBeGreaterThan(0)
     for (const child of group) process.kill(child, 'SIGHUP')
     for (const response of await Promise.all(open)) expect(await response.text()).toBe('slow')
-    expect(processes.every(alive)).toBe(true)
+    expect(group.every(alive)).toBe(true)
   }, 20_000)
 })
 
 /**
- * Starts a service that gets SIGHUP from its first line of log to the last moment of its start. The
- * process has no handler before: while Bun itself starts, the kernel would end it.
+ * Starts a service that gets SIGHUP all the time until it is ready. It has no handler only while Bun
+ * itself starts: the kernel would end it then.
  */
 async function startUnderFire(other: Workspace): Promise<Service> {
   const lock = join(other.dataDir, 'service.lock')
   rmSync(lock, { force: true })
-  let fired = 0
+  let changed = false
   const starting = other.serve()
   const fire = setInterval(() => {
-    if (!existsSync(lock)) return
-    if (fired++ === 0)
-      writeFileSync(join(other.dir, 'functions.toml'), '[server]\ntimeout = "250ms"\n')
-    for (const pid of descendants(process.pid))
-      if (isServiceOf(other, pid)) process.kill(pid, 'SIGHUP')
+    // The configuration is read before the lock is taken.
+    if (!changed && existsSync(lock)) {
+      changed = true
+      writeFileSync(join(other.dir, 'functions.toml'), '[server]\nmax_body = "1KB"\n')
+    }
+    for (const pid of descendants(process.pid)) if (handles(other, pid)) process.kill(pid, 'SIGHUP')
   }, 1)
-  const late = await starting
+  const started = await starting
   clearInterval(fire)
-  expect(fired).toBeGreaterThan(1)
-  await eventually('the file of the start is applied', () => late.log.includes('server.timeout'))
-  return late
+  await eventually('the change is applied', () => started.log.includes('server.max_body'))
+  return started
 }
 
-function isServiceOf(other: Workspace, pid: number): boolean {
+/** Receives what the services of a workspace report to systemd. */
+async function receiveReports(other: Workspace): Promise<{ text: string }> {
+  const path = join(other.dir, 'notify')
+  other.environment.NOTIFY_SOCKET = path
+  const program = `
+import socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+while True: print(receiver.recv(4096).decode() + '\\n', flush=True)
+`
+  const child = Bun.spawn(['python3', '-c', program, path], { stdout: 'pipe' })
+  receivers.push(child)
+  const reports = { text: '' }
+  void (async () => {
+    for await (const chunk of child.stdout) reports.text += new TextDecoder().decode(chunk)
+  })()
+  await eventually('the receiver is bound', () => existsSync(path))
+  return reports
+}
+
+/** Is this the service of the workspace, with a handler for SIGHUP? */
+function handles(other: Workspace, pid: number): boolean {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    return parentOf(pid) === process.pid && words.includes(other.dataDir)
+    const caught = /^SigCgt:\s+(\w+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    const handled = (Number.parseInt(caught?.at(-1) ?? '0', 16) & 1) === 1
+    return handled && parentOf(pid) === process.pid && words.includes(other.dataDir)
   } catch {
     return false
   }
@@ -201,9 +233,12 @@ describe('a service of its own', () => {
     const other = new Workspace()
     writeFileSync(join(other.dir, 'functions.toml'), '[server]\ntimeout = "20s"\n')
     await other.deploy('f', SOURCE)
+    const reports = await receiveReports(other)
     const late = await startUnderFire(other)
-    const never = await problem(await late.fetch('/functions/f/never'))
-    expect(never.detail).toContain('250 ms')
+    const reload = /READY=1[\s\S]*RELOADING=1\nMONOTONIC_USEC=\d+\n\nREADY=1/
+    await eventually('systemd learns of the reload', () => reload.test(reports.text))
+    const large = await late.fetch('/functions/f', { method: 'POST', body: 'x'.repeat(2_000) })
+    expect(large.status).toBe(413)
     const open = late.fetch('/functions/f/slow?ms=200')
     await eventually('the request runs', async () =>
       (await (await late.fetch('/metrics')).text()).includes('functions_in_flight 1'),
