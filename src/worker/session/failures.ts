@@ -72,7 +72,9 @@ export function explainExit(
   const when = WHEN[stage]
   const why = explainProcess(exit, cpuLifeMs, when)
   if (stage === 'serving') return why
-  const code = stage === 'loading' ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
+  // A bundle cannot send SIGKILL to its process: the next start may well succeed.
+  const innocent = exit === undefined || (exit.signal === SIGKILL && why.code !== 'CPU_LIMIT')
+  const code = stage === 'loading' && !innocent ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
   return new FunctionError(code, why.message, { cause: why })
 }
 

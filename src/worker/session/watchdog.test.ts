@@ -106,18 +106,19 @@ describe('how a process ended', () => {
   const exit = { status: 0, signal: 0, cpu: false, cpuUs: 0 }
 
   test.each([
-    ['by the CPU watch', { ...exit, signal: 9, cpu: true }, 'CPU_LIMIT'],
-    ['by RLIMIT_CPU', { ...exit, signal: 24 }, 'CPU_LIMIT'],
-    ['by the hard RLIMIT_CPU', { ...exit, signal: 9, cpuUs: 70_000_000 }, 'CPU_LIMIT'],
-    ['by the oom killer', { ...exit, signal: 9, oom: true }, 'MEMORY_LIMIT'],
-    ['by somebody else', { ...exit, signal: 9, oom: false }, 'WORKER_CRASHED'],
-    ['by a crash', { ...exit, signal: 11 }, 'WORKER_CRASHED'],
-    ['by its seccomp filter', { ...exit, signal: 31 }, 'SANDBOX_VIOLATION'],
-    ['by itself', { ...exit, status: 1 }, 'WORKER_CRASHED'],
-    ['unknown', undefined, 'WORKER_CRASHED'],
-  ] as const)('%s', (_how, how, code) => {
+    ['by the CPU watch', { ...exit, signal: 9, cpu: true }, 'CPU_LIMIT', 'BUNDLE'],
+    ['by RLIMIT_CPU', { ...exit, signal: 24 }, 'CPU_LIMIT', 'BUNDLE'],
+    ['by the hard RLIMIT_CPU', { ...exit, signal: 9, cpuUs: 70_000_000 }, 'CPU_LIMIT', 'BUNDLE'],
+    ['by the oom killer', { ...exit, signal: 9, oom: true }, 'MEMORY_LIMIT', 'START'],
+    ['by somebody else', { ...exit, signal: 9, oom: false }, 'WORKER_CRASHED', 'START'],
+    ['by a crash', { ...exit, signal: 11 }, 'WORKER_CRASHED', 'BUNDLE'],
+    ['by its seccomp filter', { ...exit, signal: 31 }, 'SANDBOX_VIOLATION', 'BUNDLE'],
+    ['by itself', { ...exit, status: 1 }, 'WORKER_CRASHED', 'BUNDLE'],
+    ['unknown', undefined, 'WORKER_CRASHED', 'START'],
+  ] as const)('%s', (_how, how, code, loading) => {
     expect(explainExit(how, 70_000, 'serving').code).toBe(code)
-    expect(explainExit(how, 70_000, 'loading').code).toBe('BUNDLE_LOAD_ERROR')
+    const fault = loading === 'BUNDLE' ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
+    expect(explainExit(how, 70_000, 'loading').code).toBe(fault)
     expect(explainExit(how, 70_000, 'launching').code).toBe('WORKER_START_FAILED')
   })
 })
