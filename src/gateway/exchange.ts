@@ -6,6 +6,7 @@ import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { connectionHeaders, responseHeaders, serverTiming } from './headers.ts'
 import { clientProblem } from './problem.ts'
+import { repeatObstacle } from './repeatable.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
 
@@ -66,7 +67,6 @@ export class Exchange implements PendingRequest, BodyObserver {
   request: InvocationRequest
   route: Route
   requestBody: RequestBody | undefined
-  replayable = true
   readonly #host: ExchangeHost
   readonly #client: Request
   #resolve!: (response: Response) => void
@@ -120,9 +120,19 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#waited = waited
     this.#dispatchedAt = this.#host.now()
     const body = this.requestBody
-    if (body === undefined || this.request.end) return
-    this.replayable = false
-    void body.pump(invocation)
+    if (body !== undefined && !this.request.end) void body.pump(invocation)
+  }
+
+  retryObstacle(begun: boolean): string | undefined {
+    if (this.#phase !== 'head') return 'a part of its response had left'
+    return (
+      (begun ? repeatObstacle(this.request, this.route) : undefined) ??
+      (this.request.end ? undefined : this.requestBody?.obstacle)
+    )
+  }
+
+  requeued(): void {
+    this.requestBody?.rewind()
   }
 
   began(initMs: number): void {
@@ -252,6 +262,7 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   #answer(response: Response, complete: boolean): void {
     const now = this.#host.now()
+    this.requestBody?.forget()
     if (complete) {
       this.#responseOver()
     } else {

@@ -17,9 +17,16 @@ export interface PendingRequest extends ResponseSink, Completion {
   readonly requestId: string
   /** When the request arrived (ms, performance.now()). */
   readonly arrivedAt: number
-  /** No part of its body was written yet, so another worker can run it from the start. */
-  readonly replayable: boolean
-  /** A worker has it. Called again, with another invocation, when the first one was lost unsent. */
+  /**
+   * Why no other worker may run it from the start, after a worker lost it: as the end of a sentence
+   * ("because ..."); undefined if another worker may.
+   *
+   * @param begun the worker may have run a part of it
+   */
+  retryObstacle(begun: boolean): string | undefined
+  /** It waits for a worker again. Its body is written to the next one from the start. */
+  requeued(): void
+  /** A worker has it. Called again, with another invocation, when the first one was lost. */
   dispatched(invocation: Invocation, waited: Waited): void
   /** The worker, which took it while starting, is ready. Loading the bundle took `initMs`. */
   began(initMs: number): void
@@ -35,6 +42,8 @@ export interface Waited {
 /** What a pool reports about its workers. */
 export interface PoolEvents {
   log(entry: WorkerLog, requestId: string | undefined): void
+  /** A request that a worker lost goes to another worker, after `error`. */
+  retried?(requestId: string, error: FunctionError): void
   /** A worker ended although the pool had not asked it to. */
   onCrash?(error: FunctionError): void
 }

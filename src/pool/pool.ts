@@ -1,16 +1,32 @@
 import { FunctionError } from '../errors.ts'
-import type { Completion, Invocation, Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
+import type {
+  Completion,
+  Ended,
+  Invocation,
+  Loss,
+  Worker,
+  WorkerFactory,
+  WorkerSpec,
+} from '../worker/worker.ts'
 import type { PoolLimits } from './limits.ts'
 import type { PendingRequest, PoolEvents } from './pending-request.ts'
 import { PooledWorker } from './pooled-worker.ts'
+import { RequestQueue } from './request-queue.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import { leastLoaded, wantsWorker } from './scaling.ts'
 import type { BudgetMember, WorkerBudget } from './worker-budget.ts'
 
 /** Attempts to start a worker, where the bundle is not to blame, before the waiting requests fail. */
 const START_TRIES = 3
-/** Workers that may lose one request before its caller gets the error. */
-const MAX_ATTEMPTS = 3
+/** Workers that may lose one request before they read it, until its caller gets the error. */
+const MAX_UNSENT = 3
+/** Workers that may lose one request after they read it. The last of them may be the request's fault. */
+const MAX_LOSSES = 2
+/**
+ * Time, ms, that a request which a worker lost waits for a worker that runs no other such request.
+ * One of them may end each worker that runs it, and the others should survive that.
+ */
+const APART_MS = 500
 
 /**
  * The workers of one function version. A pool starts with no worker: a request that finds no free
@@ -25,12 +41,13 @@ export class Pool implements BudgetMember {
   readonly #budget: WorkerBudget
   readonly #events: PoolEvents
   readonly #backoff: RestartBackoff
-  readonly #queue = new Set<Dispatch>()
+  readonly #queue = new RequestQueue<Dispatch>()
   #workers: PooledWorker[] = []
   #warming: PromiseWithResolvers<void>[] = []
   #closed: PromiseWithResolvers<void> | undefined
   #graceMs: number
   #stopRetry: (() => void) | undefined
+  #killed = false
 
   constructor(
     spec: WorkerSpec,
@@ -71,7 +88,7 @@ export class Pool implements BudgetMember {
   /** Gives a request to a worker, now or as soon as one is free. A refusal calls its `fail`. */
   submit(pending: PendingRequest): Dispatch {
     const dispatch = new Dispatch(pending, this)
-    const pooled = this.#queue.size === 0 ? this.#leastLoaded() : undefined
+    const pooled = this.#queue.fresh === 0 ? this.#leastLoaded() : undefined
     if (pooled !== undefined) this.#send(dispatch, pooled)
     else this.#enqueue(dispatch)
     return dispatch
@@ -113,6 +130,7 @@ export class Pool implements BudgetMember {
 
   /** Ends every worker now; waiting requests fail with `reason`. */
   kill(reason: FunctionError): void {
+    this.#killed = true
     this.#failQueue(reason)
     for (const pooled of [...this.#workers]) pooled.worker.kill(reason)
   }
@@ -137,7 +155,7 @@ export class Pool implements BudgetMember {
   sweep(now: number): void {
     const { queueTimeoutMs, idleTimeoutMs, minWorkers } = this.limits
     for (const dispatch of this.#queue) {
-      if (now - dispatch.pending.arrivedAt < queueTimeoutMs) continue
+      if (now - dispatch.queuedAt < queueTimeoutMs) continue
       this.#queue.delete(dispatch)
       dispatch.refuse(this.#overloaded(`no worker became free within ${queueTimeoutMs} ms`))
     }
@@ -158,10 +176,16 @@ export class Pool implements BudgetMember {
 
   /** Queues a dispatch that a worker lost; false when the pool accepts no more. */
   requeue(dispatch: Dispatch): boolean {
-    if (this.#closed !== undefined && this.#workers.length === 0) return false
-    this.#queue.add(dispatch)
+    if (this.#killed || (this.#closed !== undefined && this.#workers.length === 0)) return false
+    dispatch.queuedAt = this.#budget.clock.now()
+    this.#queue.addAgain(dispatch)
     this.#budget.sweepQueues()
     return true
+  }
+
+  /** A request that a worker had begun goes to another worker. */
+  retried(requestId: string, error: FunctionError): void {
+    this.#events.retried?.(requestId, error)
   }
 
   /** A worker has finished or lost a request. */
@@ -181,13 +205,15 @@ export class Pool implements BudgetMember {
       dispatch.refuse(this.#overloaded(`${queue} requests already wait for a worker`))
       return
     }
-    const { error } = this.#backoff
+    const now = this.#budget.clock.now()
+    const { refusal } = this.#backoff
     const cold = this.#workers.every((pooled) => pooled.draining)
-    const notRetrying = error !== undefined && this.#stopRetry === undefined
-    if (cold && notRetrying && this.#backoff.waitMs(this.#budget.clock.now()) > 0) {
-      dispatch.refuse(error)
+    const notRetrying = refusal !== undefined && this.#stopRetry === undefined
+    if (cold && notRetrying && this.#backoff.waitMs(now) > 0) {
+      dispatch.refuse(refusal)
       return
     }
+    dispatch.queuedAt = now
     this.#queue.add(dispatch)
     this.#budget.sweepQueues()
     this.scale()
@@ -201,7 +227,9 @@ export class Pool implements BudgetMember {
   /** Gives waiting requests to free workers, then starts workers for the rest. */
   #flush(): void {
     for (const dispatch of this.#queue) {
-      const pooled = this.#leastLoaded()
+      const apart = dispatch.suspect && this.#budget.clock.now() - dispatch.queuedAt < APART_MS
+      const pooled = this.#leastLoaded(apart)
+      if (pooled === undefined && apart) continue
       if (pooled === undefined) break
       this.#queue.delete(dispatch)
       this.#send(dispatch, pooled)
@@ -210,8 +238,8 @@ export class Pool implements BudgetMember {
     if (this.#closed !== undefined) this.#closeWorkers()
   }
 
-  #leastLoaded(): PooledWorker | undefined {
-    return leastLoaded(this.#workers, this.limits.concurrency)
+  #leastLoaded(apart = false): PooledWorker | undefined {
+    return leastLoaded(this.#workers, this.limits.concurrency, apart)
   }
 
   #wantsWorker(): boolean {
@@ -285,7 +313,7 @@ export class Pool implements BudgetMember {
     if (pooled.readyAt === Number.POSITIVE_INFINITY || pooled.draining) return
     const now = this.#budget.clock.now()
     const lifetime = { ms: now - pooled.readyAt, invocations: pooled.worker.invocations }
-    this.#backoff.crashed(error, lifetime, now)
+    this.#backoff.crashed(error, lifetime, now, pooled.endedWithSuspect)
   }
 
   #startFailed(error: FunctionError): void {
@@ -346,36 +374,45 @@ export class Pool implements BudgetMember {
 /**
  * The course of one request through a pool: queued, then with a worker, then over. The worker passes
  * the response directly to the request's sink. The end comes here, because a request that a worker
- * lost before it was sent may be dispatched again.
+ * lost may be dispatched again: always if the worker had read nothing of it; else once, if the request
+ * may run twice and nothing of its response has left.
  */
 export class Dispatch implements Completion {
   readonly pending: PendingRequest
+  /** Since when it is in the queue (ms, performance.now()). */
+  queuedAt = 0
   readonly #pool: Pool
   #pooled: PooledWorker | undefined
   #invocation: Invocation | undefined
-  /** Workers that were ready and lost the request. The pool counts failed starts itself. */
-  #attempts = 0
+  /** Workers that were ready and lost the request unread. The pool counts failed starts itself. */
+  #unsent = 0
+  /** Workers that lost the request after they had read it. */
+  #losses = 0
+  /** Of all its workers. */
+  #cpuUs = 0
   #over = false
   #cancelled: string | undefined
-  /** Held back until `done` says whether the request was lost or can be dispatched again. */
-  #crash: FunctionError | undefined
 
   constructor(pending: PendingRequest, pool: Pool) {
     this.pending = pending
     this.#pool = pool
   }
 
+  /** A worker ended while it ran the request, which may be the request's fault. */
+  get suspect(): boolean {
+    return this.#losses > 0
+  }
+
   /** Gives the request to a worker that is ready, or that takes one request while it starts. */
   send(pooled: PooledWorker, now: number): void {
     const { pending } = this
     this.#pooled = pooled
-    this.#crash = undefined
     const waitedMs = now - pending.arrivedAt
     const initMs = Math.min(
       waitedMs,
       Math.max(0, pooled.readyAt - Math.max(pending.arrivedAt, pooled.startedAt)),
     )
-    const invocation = pooled.invoke(pending, this)
+    const invocation = pooled.invoke(pending, this, this.suspect)
     this.#invocation = invocation
     const waited = { queueMs: waitedMs - initMs, initMs }
     pending.dispatched(invocation, pooled.open ? waited : { queueMs: waitedMs, initMs: 0 })
@@ -389,7 +426,7 @@ export class Dispatch implements Completion {
       this.#invocation.cancel(reason)
     } else if (this.#pooled === undefined) {
       this.#pool.withdraw(this)
-      this.#finish(0)
+      this.#finish()
     }
   }
 
@@ -397,44 +434,67 @@ export class Dispatch implements Completion {
   refuse(error: FunctionError): void {
     if (this.#over) return
     this.pending.fail(error)
-    this.#finish(0)
+    this.#finish()
   }
 
   fail(error: FunctionError): void {
-    if (error.code === 'WORKER_CRASHED') this.#crash = error
-    else this.pending.fail(error)
+    this.pending.fail(error)
   }
 
-  done(result: { cpuUs: number; unsent: boolean }): void {
+  done({ cpuUs, loss }: Ended): void {
     const pooled = this.#pooled
     const invocation = this.#invocation
     if (pooled === undefined) return
     this.#pooled = undefined
     this.#invocation = undefined
-    pooled.release(invocation)
-    if (pooled.readyAt < Number.POSITIVE_INFINITY) this.#attempts++
-    if (!(result.unsent && this.#tryAgain())) {
-      const lost = result.unsent && this.#cancelled === undefined
-      const crash = this.#crash ?? (lost ? this.#lost() : undefined)
-      if (crash !== undefined) this.pending.fail(crash)
-      this.#finish(result.cpuUs)
-    }
+    this.#cpuUs += cpuUs
+    pooled.release(invocation, this.suspect)
+    if (loss === undefined || this.#cancelled !== undefined) this.#finish()
+    else this.#lost(loss, pooled)
     this.#pool.released(pooled)
   }
 
-  #tryAgain(): boolean {
-    if (this.#cancelled !== undefined || !this.pending.replayable) return false
-    return this.#attempts < MAX_ATTEMPTS && this.#pool.requeue(this)
+  #lost(loss: Loss, pooled: PooledWorker): void {
+    const why = loss.unsent ? this.#againUnsent(pooled) : this.#againLost(pooled)
+    if (why === undefined && this.#pool.requeue(this)) {
+      this.pending.requeued()
+      if (!loss.unsent) this.#pool.retried(this.pending.requestId, loss.error)
+      return
+    }
+    this.pending.fail(loss.unsent ? this.#unread() : withReason(loss.error, why))
+    this.#finish()
   }
 
-  #finish(cpuUs: number): void {
+  /** @returns why the request, which its worker had not read, is not sent again */
+  #againUnsent(pooled: PooledWorker): string | undefined {
+    if (pooled.readyAt < Number.POSITIVE_INFINITY) this.#unsent++
+    if (this.#unsent < MAX_UNSENT) return this.pending.retryObstacle(false)
+    return `${MAX_UNSENT} workers ended before they had read it`
+  }
+
+  /** @returns why the request, which its worker had read, is not tried again */
+  #againLost(pooled: PooledWorker): string | undefined {
+    if (this.suspect) pooled.endedWithSuspect = true
+    this.#losses++
+    if (this.#losses < MAX_LOSSES) return this.pending.retryObstacle(true)
+    return `${MAX_LOSSES} workers ended while they ran it`
+  }
+
+  #finish(): void {
     this.#over = true
-    this.pending.done({ cpuUs, unsent: false })
+    this.pending.done({ cpuUs: this.#cpuUs, loss: undefined })
   }
 
-  #lost(): FunctionError {
+  #unread(): FunctionError {
     const { functionName } = this.#pool.spec
     const message = `A worker of function '${functionName}' ended before the request reached it. Send the request again.`
     return new FunctionError('WORKER_CRASHED', message)
   }
+}
+
+/** The error of a worker that ended, for the request that it lost. */
+function withReason(error: FunctionError, why: string | undefined): FunctionError {
+  if (why === undefined) return error
+  const message = `${error.message} The request was not tried again, because ${why}.`
+  return new FunctionError(error.code, message, { cause: error })
 }

@@ -12,6 +12,10 @@ export class PooledWorker {
   readyAt = Number.POSITIVE_INFINITY
   idleSince = Number.POSITIVE_INFINITY
   inFlight = 0
+  /** Those in flight that another worker had and did not survive. */
+  suspects = 0
+  /** It ended with a suspect in flight. */
+  endedWithSuspect = false
   /** Takes no more requests: it was asked to shut down. */
   draining = false
   /** It is shut down to make room for a worker of another function. */
@@ -35,15 +39,17 @@ export class PooledWorker {
   }
 
   /** Starts an invocation; `pending` receives the response, `completion` the end. */
-  invoke(pending: PendingRequest, completion: Completion): Invocation {
+  invoke(pending: PendingRequest, completion: Completion, suspect: boolean): Invocation {
     this.inFlight++
+    if (suspect) this.suspects++
     const invocation = this.worker.invoke(pending.request, pending, completion)
     this.#running.set(invocation.id, pending)
     return invocation
   }
 
-  release(invocation: Invocation | undefined): void {
+  release(invocation: Invocation | undefined, suspect: boolean): void {
     this.inFlight--
+    if (suspect) this.suspects--
     if (invocation !== undefined) this.#running.delete(invocation.id)
   }
 

@@ -13,9 +13,9 @@ const CRASH = new FunctionError('WORKER_CRASHED', 'gone')
 const LOAD = new FunctionError('BUNDLE_LOAD_ERROR', 'no luck')
 
 describe('a worker that dies', () => {
-  test('fails what it ran; what was unsent goes to another worker', () => {
+  test('fails what it ran and may not run twice; what was unsent goes to another worker', () => {
     const pool = fixture.pool()
-    const [sent, unsent] = fixture.submit(pool, 2)
+    const [sent, unsent] = fixture.submit(pool, 2, 'it is a POST')
     const worker = fixture.at(0)
     worker.becomeReady()
     worker.exit(CRASH, [worker.last])
@@ -45,7 +45,7 @@ describe('a worker that dies', () => {
   test('a request whose body was already written is not dispatched again', () => {
     const pool = fixture.pool()
     const note = fixture.note()
-    note.replayable = false
+    note.unsentObstacle = 'a part of its body was sent'
     pool.submit(note)
     const worker = fixture.at(0)
     worker.becomeReady()

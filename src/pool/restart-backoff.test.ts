@@ -26,6 +26,15 @@ test('after breaches it doubles up to the longest wait', () => {
   expect(waits(BREACH, 15).at(-1)).toBe(30_000)
 })
 
+test('a crash that ends a second attempt as well is not counted, but never two in a row', () => {
+  const backoff = new RestartBackoff(30_000)
+  const after = Array.from({ length: 10 }, (_, i) => {
+    backoff.crashed(CRASH, SHORT, 0, i > 0)
+    return backoff.waitMs(0)
+  })
+  expect(after).toEqual([0, 0, 0, 0, 0, 0, 0, 0, 100, 100])
+})
+
 test('a worker that served a while, or many, was no failure', () => {
   expect(waits(BREACH, 10, { ms: 10_000, invocations: 1 })).toEqual(Array(10).fill(0))
   expect(waits(BREACH, 10, { ms: 5, invocations: 100 })).toEqual(Array(10).fill(0))
@@ -35,7 +44,7 @@ test('a function whose workers break the protocol one by one is answered at once
   const fixture = new PoolFixture()
   const pool = fixture.pool()
   for (let i = 0; i < 5; i++) {
-    fixture.submit(pool)
+    fixture.submit(pool, 1, 'it is a POST')
     fixture.at(i).becomeReady()
     fixture.at(i).exit(BREACH)
   }
@@ -51,7 +60,7 @@ test('a function whose workers break the protocol one by one is answered at once
 test('workers that get ready in the meantime do not end the wait after crashes', () => {
   const fixture = new PoolFixture()
   const pool = fixture.pool({ concurrency: 1, queue: 50, maxWorkers: 50 })
-  fixture.submit(pool, 20)
+  fixture.submit(pool, 20, 'it is a POST')
   const started = fixture.started.length
   for (let i = 0; i < 6; i++) fixture.at(i).becomeReady()
   for (let i = 0; i < 5; i++) fixture.at(i).exit(BREACH)

@@ -30,8 +30,12 @@ export class RestartBackoff {
   /** In a row. */
   #failedStarts = 0
   #crashes = 0
+  /** The last crash was not counted. */
+  #forgave = false
   #afterStarts: Wait | undefined
   #afterCrashes: Wait | undefined
+  /** The wait after crashes is for one that only hostile code causes. */
+  #hostile = false
 
   constructor(maxMs: number) {
     this.maxMs = maxMs
@@ -42,9 +46,13 @@ export class RestartBackoff {
     return this.#failedStarts
   }
 
-  /** The error that caused the current wait. */
-  get error(): FunctionError | undefined {
-    return this.#longest?.error
+  /**
+   * Why a new request is refused during the current wait. Undefined: it should wait, since the wait
+   * after crashes that any request can cause is short.
+   */
+  get refusal(): FunctionError | undefined {
+    const wait = this.#longest
+    return wait === this.#afterCrashes && !this.#hostile ? undefined : wait?.error
   }
 
   startFailed(error: FunctionError, now: number): void {
@@ -58,12 +66,19 @@ export class RestartBackoff {
     this.#afterStarts = undefined
   }
 
-  /** A worker that had become ready ended although the pool had not asked it to. */
-  crashed(error: FunctionError, lifetime: Lifetime, now: number): void {
+  /**
+   * A worker that had become ready ended although the pool had not asked it to.
+   *
+   * @param again it ran a request that had ended another worker, so that both may be one request's
+   *   fault: every other crash of this kind is not counted
+   */
+  crashed(error: FunctionError, lifetime: Lifetime, now: number, again = false): void {
     const healthy = lifetime.ms >= HEALTHY_MS || lifetime.invocations >= HEALTHY_INVOCATIONS
     if (healthy) this.#crashes = 0
-    if (++this.#crashes <= FREE_CRASHES) return
-    const longest = HOSTILE.has(error.code) ? this.maxMs : Math.min(this.maxMs, MAX_CRASH_MS)
+    this.#forgave = again && !this.#forgave
+    if (this.#forgave || ++this.#crashes <= FREE_CRASHES) return
+    this.#hostile = HOSTILE.has(error.code)
+    const longest = this.#hostile ? this.maxMs : Math.min(this.maxMs, MAX_CRASH_MS)
     const ms = doubled(this.#crashes - FREE_CRASHES - 1, longest)
     this.#afterCrashes = { until: now + ms, error }
   }

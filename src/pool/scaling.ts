@@ -12,14 +12,20 @@ export interface Demand {
   warming: boolean
 }
 
-/** The worker with the fewest requests among those that accept requests and answer pings. */
+/**
+ * The worker with the fewest requests among those that accept requests and answer pings.
+ *
+ * @param apart only a worker that runs no suspect
+ */
 export function leastLoaded(
   workers: readonly PooledWorker[],
   concurrency: number,
+  apart = false,
 ): PooledWorker | undefined {
   let best: PooledWorker | undefined
   for (const pooled of workers) {
     if (pooled.inFlight >= concurrency || !pooled.open || pooled.worker.silent) continue
+    if (apart && pooled.suspects > 0) continue
     if (best === undefined || pooled.inFlight < best.inFlight) best = pooled
   }
   return best

@@ -11,6 +11,8 @@ export interface Route {
   timeoutMs: number
   /** CPU budget of one invocation. */
   readonly cpuMs: number
+  /** An idempotent request that a worker lost is tried once on another. */
+  readonly retry: boolean
   /** Clients see the errors of the function's own code. */
   readonly exposeErrors: boolean
 }

@@ -13,7 +13,13 @@ let router: Router
 
 function version(name: string, versionName: string): ActiveVersion {
   const spec = { ...anySpec(name), version: versionName }
-  const settings = { timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+  const settings = {
+    timeoutMs: 5_000,
+    maxWorkers: 2,
+    concurrency: 4,
+    retry: true,
+    exposeErrors: false,
+  }
   return { spec, settings: () => settings }
 }
 
@@ -44,6 +50,7 @@ beforeEach(() => {
     },
     startTimeoutMs: 200,
     log: () => {},
+    retried: () => {},
   })
 })
 
@@ -62,7 +69,8 @@ function submit(name: string): { ended: string | undefined } {
     },
     requestId: 'r',
     arrivedAt: 0,
-    replayable: true,
+    retryObstacle: () => 'a reason',
+    requeued() {},
     dispatched() {},
     began() {},
     response() {},
@@ -197,7 +205,13 @@ test('close waits for the last worker of every version, kill does not', async ()
 })
 
 test('new settings apply to the next requests, and to what finishes an old version', async () => {
-  const settings = { timeoutMs: 5_000, maxWorkers: 2, concurrency: 4, exposeErrors: false }
+  const settings = {
+    timeoutMs: 5_000,
+    maxWorkers: 2,
+    concurrency: 4,
+    retry: true,
+    exposeErrors: false,
+  }
   functions.set('f', { spec: anySpec('f'), settings: () => settings })
   submit('f')
   const route = router.route('f')

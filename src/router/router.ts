@@ -20,6 +20,7 @@ export interface VersionSettings {
   timeoutMs: number
   maxWorkers: number
   concurrency: number
+  retry: boolean
   exposeErrors: boolean
 }
 
@@ -39,6 +40,8 @@ export interface RouterOptions {
   /** Longest time that `prepare` waits for a worker, including the wait for room in the budget. */
   startTimeoutMs: number
   log(spec: WorkerSpec, entry: WorkerLog, requestId: string | undefined): void
+  /** A worker was lost with a request, which goes to another worker. */
+  retried(spec: WorkerSpec, requestId: string, error: FunctionError): void
 }
 
 /** A version that has a ready worker and receives no requests yet. */
@@ -161,10 +164,14 @@ export class Router {
 
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
-    const { launcher, budget, counters, log } = this.#options
+    const { launcher, budget, counters, log, retried } = this.#options
     const versionCounters = counters.of(spec.functionName, spec.version)
     const events: PoolEvents = {
       log: (entry, requestId) => log(spec, entry, requestId),
+      retried(requestId, error) {
+        versionCounters.retries++
+        retried(spec, requestId, error)
+      },
       onCrash(error) {
         const violation = sandboxViolation(error)
         if (violation === undefined) return
@@ -186,6 +193,7 @@ export class Router {
       counters: versionCounters,
       timeoutMs: settings.timeoutMs,
       cpuMs: spec.capabilities.maxCpu,
+      retry: settings.retry,
       exposeErrors: settings.exposeErrors,
     }
     this.#configure.set(pool, () => {

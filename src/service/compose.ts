@@ -160,6 +160,7 @@ function newRouter(
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
     log: (spec, entry, requestId) => telemetry.log(spec, entry.level, requestId, entry.message),
+    retried: (spec, requestId, error) => telemetry.retried(spec, requestId, error),
   })
 }
 

@@ -36,6 +36,7 @@ export class VersionSource implements FunctionSource {
         timeoutMs: config.timeoutMs ?? server.timeout,
         maxWorkers: config.maxWorkers ?? pool.maxWorkersPerFunction,
         concurrency: config.concurrency ?? concurrency,
+        retry: true,
         exposeErrors: config.exposeErrors,
       }
     }

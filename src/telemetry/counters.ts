@@ -15,6 +15,8 @@ export class FunctionCounters {
   invocations = 0
   durationMsSum = 0
   cpuUsSum = 0
+  /** Requests that were tried on a second worker, because one ended while it ran them. */
+  retries = 0
   /** Workers that the kernel killed for a forbidden system call. */
   sandboxKills = 0
   /** Lines of console output that are not in the log because there were too many. */

@@ -35,6 +35,12 @@ export function prometheusText(registry: MetricsRegistry, gauges: Gauges): strin
     }
   }
   family(
+    'functions_retries_total',
+    'counter',
+    'Requests tried on a second worker, because one ended while it ran them.',
+  )
+  for (const one of all) lines.push(`functions_retries_total{${labels(one)}} ${one.retries}`)
+  family(
     'functions_sandbox_kills_total',
     'counter',
     'Workers that the kernel killed for a forbidden system call.',

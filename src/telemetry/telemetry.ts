@@ -95,6 +95,17 @@ export class Telemetry {
     this.#serviceLog.warn('a request failed', fields)
   }
 
+  /** Records that a worker ended while it ran a request, which goes to another worker. */
+  retried(about: Subject, requestId: string, error: FunctionError): void {
+    const lost = `${error.code}: ${error.message}`
+    const next =
+      'The request is tried on another worker. What it gave to waitUntil in this one is lost.'
+    this.log(about, 'warn', requestId, `${lost} ${next}`)
+    const { functionName, version } = about
+    const fields = { function: functionName, version, code: error.code, requestId }
+    this.#serviceLog.warn('a request is tried on another worker', fields)
+  }
+
   /** Schedules the changed counters to be written. */
   counted(): void {
     this.#metrics.wake()

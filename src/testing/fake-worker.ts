@@ -161,19 +161,20 @@ export class FakeWorker implements Worker {
     this.events.silent(silent)
   }
 
-  finish(invocation: FakeInvocation, unsent = false): void {
+  finish(invocation: FakeInvocation): void {
     this.#running.delete(invocation)
-    invocation.completion.done({ cpuUs: 10, unsent })
+    invocation.completion.done({ cpuUs: 10, loss: undefined })
     if (this.state === 'draining' && this.#running.size === 0) this.exit()
   }
 
-  /** Ends the worker. Invocations in `unsent` were not written; the others fail. */
+  /** Ends the worker. Invocations in `unsent` were not written; the others were begun. */
   exit(error?: FunctionError, unsent: readonly FakeInvocation[] = []): void {
     if (this.state === 'gone') return
     this.state = 'gone'
     for (const invocation of this.#running) {
-      if (error !== undefined && !unsent.includes(invocation)) invocation.completion.fail(error)
-      invocation.completion.done({ cpuUs: 0, unsent: unsent.includes(invocation) })
+      const cancelled = error === undefined || invocation.cancelled !== undefined
+      const loss = cancelled ? undefined : { error, unsent: unsent.includes(invocation) }
+      invocation.completion.done({ cpuUs: 5, loss })
     }
     this.#running.clear()
     this.events.exit(error)

@@ -5,7 +5,7 @@ import type { PoolLimits } from '../pool/limits.ts'
 import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
-import type { Invocation, ResponseHead } from '../worker/worker.ts'
+import type { Ended, Invocation, ResponseHead } from '../worker/worker.ts'
 import { anySpec, type FakeWorker, FakeWorkerFactory, TestClock } from './fake-worker.ts'
 
 export const LIMITS: PoolLimits = {
@@ -33,7 +33,11 @@ export class Note implements PendingRequest {
   }
   readonly requestId: string
   readonly arrivedAt: number
-  replayable = true
+  /** What `retryObstacle` answers for a request that was begun, and for one that was not. */
+  obstacle: string | undefined
+  unsentObstacle: string | undefined
+  requeues = 0
+  cpuUs = 0
   waited: Waited[] = []
   failure: FunctionError | undefined
   status: number | undefined
@@ -51,6 +55,12 @@ export class Note implements PendingRequest {
     const waited = this.waited.at(-1)
     if (waited !== undefined) waited.initMs = initMs
   }
+  retryObstacle(begun: boolean): string | undefined {
+    return begun ? this.obstacle : this.unsentObstacle
+  }
+  requeued(): void {
+    this.requeues++
+  }
   response(head: ResponseHead): void {
     this.status = head.status
   }
@@ -62,8 +72,9 @@ export class Note implements PendingRequest {
     expect(this.failure).toBeUndefined()
     this.failure = error
   }
-  done(): void {
+  done({ cpuUs }: Ended): void {
     this.dones++
+    this.cpuUs += cpuUs
   }
 }
 
@@ -72,6 +83,7 @@ export class PoolFixture {
   readonly clock = new TestClock()
   readonly factory = new FakeWorkerFactory()
   readonly budget: WorkerBudget
+  readonly retries: [requestId: string, code: string][] = []
   readonly logged: [message: string, requestId: string | undefined][] = []
 
   constructor(maxWorkers = 1_000, startsAtOnce?: number) {
@@ -81,6 +93,7 @@ export class PoolFixture {
   pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
     return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.budget, {
       log: (entry, requestId) => this.logged.push([entry.message, requestId]),
+      retried: (requestId, error) => this.retries.push([requestId, error.code]),
     })
   }
 
@@ -97,9 +110,11 @@ export class PoolFixture {
     return new Note(requestId, this.clock.now())
   }
 
-  submit(pool: Pool, count = 1): Note[] {
+  /** @param obstacle why no worker may run them again after another was lost */
+  submit(pool: Pool, count = 1, obstacle?: string): Note[] {
     return Array.from({ length: count }, (_, i) => {
       const note = this.note(`r${i}`)
+      note.obstacle = obstacle
       pool.submit(note)
       return note
     })

@@ -30,8 +30,6 @@ export interface InvocationRequest {
   /** Absolute, mount path stripped. */
   url: string
   headers: HeaderList
-  /** The client's address, canonical; undefined if it is not known. */
-  clientAddress?: string | undefined
   /**
    * The response head must arrive by this time (ms, performance.now()). The worker gets the time that
    * is left, and stops the invocation then; the caller answers the client and cancels.
@@ -70,16 +68,29 @@ export interface ResponseSink {
   bodyUnwanted(): void
 }
 
+/** The worker ended before the response was complete, and not at a limit of this invocation. */
+export interface Loss {
+  /** Why the worker ended. */
+  error: FunctionError
+  /** Nothing of the invocation was written to the worker, or the worker read none of it. */
+  unsent: boolean
+}
+
+/** How an invocation ended. */
+export interface Ended {
+  cpuUs: number
+  loss: Loss | undefined
+}
+
 /**
  * Is notified how one invocation ends: `fail` at most once, at any point before the response is
  * complete; `done` last, exactly once, when the invocation occupies no slot of its worker any more.
- * After `cancel` only `done` follows. Every worker calls `done`, even if it crashed or was killed;
- * `unsent` comes without a `fail`. No method is called before `invoke` has returned.
+ * After `cancel` only `done` follows. Every worker calls `done`, even if it crashed or was killed:
+ * what it lost has a `loss` then, and no `fail`. No method is called before `invoke` has returned.
  */
 export interface Completion {
   fail(error: FunctionError): void
-  /** `unsent`: nothing of this invocation was written to the worker, so it may be dispatched again. */
-  done(result: { cpuUs: number; unsent: boolean }): void
+  done(end: Ended): void
 }
 
 /** The host's hold on one running invocation. */

@@ -8,6 +8,7 @@ import type { Capabilities } from '../../src/capabilities/schema.ts'
 import { FunctionError } from '../../src/errors.ts'
 import type {
   Completion,
+  Ended,
   HeaderList,
   Invocation,
   ResponseHead,
@@ -141,7 +142,6 @@ export interface CallOptions {
   method?: string
   url?: string
   headers?: HeaderList
-  clientAddress?: string
   body?: Uint8Array | string
   deadlineMs?: number
   cpuMs?: number
@@ -230,7 +230,9 @@ class Recorder implements ResponseSink, Completion {
     this.#settle()
   }
 
-  done({ cpuUs, unsent }: { cpuUs: number; unsent: boolean }): void {
+  done({ cpuUs, loss }: Ended): void {
+    const unsent = loss?.unsent === true
+    if (loss !== undefined && !unsent) this.fail(loss.error)
     const doneAfter = performance.now() - this.#begun
     const body = Buffer.concat(this.#parts)
     this.finished.resolve({ ...this.#answer, cpuUs, unsent, doneAfter, body })
@@ -270,7 +272,6 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
       method: options.method ?? 'GET',
       url: options.url ?? 'http://probe.test/',
       headers: options.headers ?? [],
-      clientAddress: options.clientAddress,
       deadline: performance.now() + deadlineMs,
       cpuMs: options.cpuMs ?? 5000,
       body: small ? body : undefined,

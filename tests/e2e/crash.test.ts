@@ -41,12 +41,12 @@ async function oneWorker(running: Service): Promise<number> {
 }
 
 describe('a worker', () => {
-  test('that dies by a signal fails what was in flight, and only that', async () => {
+  test('that dies by a signal fails what was in flight and may not run twice, and only that', async () => {
     await space.deploy('app', HANDLER)
     service = await space.serve()
     for (const signal of ['SIGSEGV', 'SIGABRT', 'SIGKILL'] as const) {
       const pid = await oneWorker(service)
-      const waiting = service.fetch('/functions/app/wait')
+      const waiting = service.fetch('/functions/app/wait', { method: 'POST' })
       await eventually('it is in flight', async () => {
         const rows = await (service as Service).workers()
         return rows.some((row) => row.pid === pid && row.state === 'busy')

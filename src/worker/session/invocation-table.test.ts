@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { FunctionError } from '../../errors.ts'
 import { Channel } from '../protocol/channel.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
-import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
+import type { Completion, Ended, InvocationRequest, ResponseSink } from '../worker.ts'
 import type { RunningInvocation } from './invocation.ts'
 import { InvocationTable } from './invocation-table.ts'
 
@@ -32,8 +32,9 @@ class Sink implements ResponseSink, Completion {
   fail(error: FunctionError) {
     this.heard.push(`fail ${error.code}`)
   }
-  done(result: { unsent: boolean }) {
-    this.heard.push(result.unsent ? 'unsent' : 'done')
+  done({ loss }: Ended) {
+    if (loss === undefined) this.heard.push('done')
+    else this.heard.push(loss.unsent ? 'unsent' : `lost ${loss.error.code}`)
   }
 }
 
@@ -230,7 +231,7 @@ describe('the end of a worker', () => {
     const { invocation, sink } = begin({ method: 'POST', end: false })
     invocation.write(Buffer.alloc(10))
     invocations.abandonAll(crash)
-    expect(sink.heard).toEqual(['fail WORKER_CRASHED', 'done'])
+    expect(sink.heard).toEqual(['lost WORKER_CRASHED'])
   })
 
   test('what was answered is only done', () => {
@@ -241,16 +242,28 @@ describe('the end of a worker', () => {
     expect(sink.heard).toEqual(['response 200', 'done'])
   })
 
-  test('the guilty one gets its error, its neighbours WORKER_CRASHED', () => {
+  test('the guilty one fails with its error, its neighbours are lost with WORKER_CRASHED', () => {
     const { invocations, begin } = setUp()
     const all = [begin(), begin(), begin()]
     for (const id of [1, 2, 3]) invocations.dispatch(response(id, false), undefined)
     const error = new FunctionError('MEMORY_LIMIT', 'too much')
     invocations.abandonAll(error, { guilty: invocations.newest() })
     expect(all.map(({ sink }) => sink.heard[1])).toEqual([
-      'fail WORKER_CRASHED',
-      'fail WORKER_CRASHED',
+      'lost WORKER_CRASHED',
+      'lost WORKER_CRASHED',
       'fail MEMORY_LIMIT',
+    ])
+  })
+
+  test('one that is only suspected is lost as well, with its own error', () => {
+    const { invocations, begin } = setUp()
+    const all = [begin(), begin()]
+    for (const id of [1, 2]) invocations.dispatch(response(id, false), undefined)
+    const error = new FunctionError('MEMORY_LIMIT', 'the kernel had none left')
+    invocations.abandonAll(error, { guilty: invocations.newest(), suspected: true })
+    expect(all.map(({ sink }) => sink.heard[1])).toEqual([
+      'lost WORKER_CRASHED',
+      'lost MEMORY_LIMIT',
     ])
   })
 

@@ -162,14 +162,17 @@ export class InvocationTable {
   }
 
   /**
-   * Ends all invocations: the guilty one with `error`, the others with WORKER_CRASHED.
+   * Ends all invocations. The guilty one fails with `error`; the others are lost, with WORKER_CRASHED
+   * where one was guilty.
    *
-   * @param how.unbegun the worker never became ready: what it was sent can be dispatched again
+   * @param how.suspected the guilty one reached no limit of its own, and is only suspected: it is lost
+   * @param how.unbegun the worker never became ready, so it ran nothing of what it was sent
    */
   abandonAll(
     error: FunctionError,
-    how: { guilty?: RunningInvocation | undefined; unbegun?: boolean } = {},
+    how: { guilty?: RunningInvocation | undefined; suspected?: boolean; unbegun?: boolean } = {},
   ): void {
+    const unbegun = how.unbegun === true
     const all = [...this.#running.values()]
     this.#running.clear()
     const others =
@@ -183,7 +186,9 @@ export class InvocationTable {
             },
           )
     for (const invocation of all) {
-      invocation.abandon(invocation === how.guilty ? error : others, how.unbegun === true)
+      const blamed = invocation === how.guilty
+      const guilty = blamed && how.suspected !== true
+      invocation.abandon(blamed ? error : others, { guilty, unbegun })
     }
   }
 }

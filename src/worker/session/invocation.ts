@@ -75,12 +75,10 @@ export class RunningInvocation implements Invocation {
     const { body } = request
     const inline = body !== undefined && body.length > 0 && body.length <= MAX_PAYLOAD_BYTES
     const late = body !== undefined && body.length > MAX_PAYLOAD_BYTES
-    const { clientAddress } = request
-    const client = clientAddress === undefined ? '' : `"client":${asciiJson(clientAddress)},`
     const left = Math.max(0, Math.round(request.deadline - this.startedAt))
     const line =
       `{"type":"invoke","id":${this.id},"method":${asciiJson(request.method)},` +
-      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},${client}` +
+      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},` +
       `"deadline_ms":${left},"cpu_ms":${Math.max(1, Math.round(request.cpuMs))},` +
       `${inline ? `"bytes":${body.length},` : ''}"end":${request.end && !late}}\n`
     if (line.length > MAX_LINE_BYTES) {
@@ -186,26 +184,27 @@ export class RunningInvocation implements Invocation {
   onDone(cpuUs: number): void {
     this.#dropBody()
     this.#owner.fetches.endOf(this.id)
-    this.completion.done({ cpuUs, unsent: false })
+    this.completion.done({ cpuUs, loss: undefined })
   }
 
   /** Fails an invocation that was not sent, because `begin` returned false. */
   refuse(): void {
     const message = `The URL and the headers of the request are too large: together they may have ${MAX_LINE_BYTES} bytes, escaped as JSON.`
     this.completion.fail(new FunctionError('HEADERS_TOO_LARGE', message))
-    this.completion.done({ cpuUs: 0, unsent: false })
+    this.completion.done({ cpuUs: 0, loss: undefined })
   }
 
-  /** The worker ended. What was never sent to it is not failed, but returned as `unsent`. */
-  abandon(error: FunctionError, unbegun: boolean): void {
+  /** The worker ended. `guilty`: because this invocation reached a limit; else it is lost. */
+  abandon(error: FunctionError, how: { guilty: boolean; unbegun: boolean }): void {
     const answered = this.phase === 'background' || this.phase === 'cancelled'
-    const unread = unbegun || this.#owner.channel.acceptedBytes <= this.#offset
+    const unread = how.unbegun || this.#owner.channel.acceptedBytes <= this.#offset
     const unsent = this.phase === 'head' && !this.#bodyWritten && unread
     this.phase = 'cancelled'
     this.#dropBody()
     this.#owner.fetches.endOf(this.id)
-    if (!answered && !unsent) this.completion.fail(error)
-    this.completion.done({ cpuUs: 0, unsent })
+    if (how.guilty && !answered) this.completion.fail(error)
+    const loss = how.guilty || answered ? undefined : { error, unsent }
+    this.completion.done({ cpuUs: 0, loss })
   }
 
   #dropBody(): void {

@@ -364,7 +364,10 @@ export abstract class ProtocolWorker<A extends Announcement>
     const lifeMs = cpuLifeMs(this.spec.capabilities.maxCpu)
     const why = explainExit(this.#exit, lifeMs, this.#stage)
     if (this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0) this.#leave()
-    else this.#finish(why, this.invocationTable.guilty(why.code, performance.now()))
+    else {
+      const guilty = this.invocationTable.guilty(why.code, performance.now())
+      this.#finish(why, guilty, this.#exit?.oom === true)
+    }
   }
 
   /** The worker was asked to shut down, and its grace is over. */
@@ -377,8 +380,12 @@ export abstract class ProtocolWorker<A extends Announcement>
     )
   }
 
-  /** Ends the worker, once. Every invocation and everybody who waits for the worker gets an answer. */
-  #finish(error: FunctionError | undefined, guilty?: RunningInvocation): void {
+  /**
+   * Ends the worker, once. Every invocation and everybody who waits for the worker gets an answer.
+   *
+   * @param suspected the guilty invocation may be innocent: the kernel had no memory left
+   */
+  #finish(error: FunctionError | undefined, guilty?: RunningInvocation, suspected = false): void {
     if (this.#reported) return
     this.#reported = true
     this.#state = 'gone'
@@ -386,7 +393,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     const cause = error ?? new FunctionError('WORKER_CRASHED', WORKER_ENDED)
     const crashed = cause.code === 'WORKER_START_FAILED' || cause.code === 'WORKER_CRASHED'
     const unbegun = crashed && this.#stage !== 'serving'
-    this.invocationTable.abandonAll(cause, { guilty, unbegun })
+    this.invocationTable.abandonAll(cause, { guilty, suspected, unbegun })
     this.logs.close()
     this.channel.close()
     this.terminate()
