@@ -4,7 +4,8 @@
  * A deployment arrives as a bundle: the client reads and bundles the tenant's directory with its own
  * rights. So the service never opens a path that a client names, and never runs the bundler.
  */
-import { OpenAPIHono } from '@hono/zod-openapi'
+import { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
@@ -13,12 +14,15 @@ import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
 import type { ServiceControl } from './control.ts'
-import { functionDetails, functionDocument, versionDocument } from './documents.ts'
+import { functionDocument, versionDocument } from './documents.ts'
 import type { Operations } from './operations.ts'
 import { adminProblem } from './problem.ts'
+import { type RetentionPolicy, withDefaults } from './retention.ts'
 import {
+  collectRoute,
   deleteRoute,
   deployRoute,
+  holdRoute,
   listRoute,
   rollbackRoute,
   showRoute,
@@ -31,11 +35,18 @@ import {
   deploySettingsSchema,
   functionNameSchema,
 } from './settings.ts'
+import { showFunction } from './show.ts'
+
+const listCursor = z.string()
+const versionCursor = z.object({ createdAt: z.string(), id: z.string() })
 
 interface ApiDeps {
   store: MetadataStore
   operations: Operations
   control: ServiceControl
+  retention(): RetentionPolicy
+  /** Keeps the bundles while the response is open. */
+  hold(request: Request): Response
   /** Reports an internal error. */
   onBug(error: unknown): void
 }
@@ -57,6 +68,8 @@ export function createApi(deps: ApiDeps): (request: Request) => Response | Promi
   })
   addReads(app, deps)
   addChanges(app, deps)
+  app.openAPIRegistry.registerPath(holdRoute)
+  app.post(holdRoute.path, (c) => deps.hold(c.req.raw))
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },
@@ -79,16 +92,26 @@ export function createApi(deps: ApiDeps): (request: Request) => Response | Promi
 }
 
 function addReads(app: OpenAPIHono, { store, control }: ApiDeps): void {
-  app.openapi(listRoute, (c) => c.json(store.list().map(functionDocument), 200))
-  app.openapi(showRoute, (c) => {
-    const name = nameOf(c.req.valid('param'))
-    return c.json(functionDetails(store.show(name), store.versions(name)), 200)
+  app.openapi(listRoute, (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const after = cursor === undefined ? undefined : readCursor(listCursor, cursor)
+    const rows = store.list(undefined, { after, limit })
+    addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
+    return c.json(rows.map(functionDocument), 200)
   })
+  app.openapi(showRoute, (c) => c.json(showFunction(store, nameOf(c.req.valid('param'))), 200))
   app.openapi(versionsRoute, (c) => {
     const name = nameOf(c.req.valid('param'))
+    const { limit, cursor } = c.req.valid('query')
+    const before = cursor === undefined ? undefined : readCursor(versionCursor, cursor)
     const active = store.show(name).version
-    const rows = store.versions(name).map((record) => versionDocument(record, active))
-    return c.json(rows, 200)
+    const rows = store.versions(name, undefined, { before, limit })
+    const last = rows.length === limit ? rows.at(-1) : undefined
+    addNext(c, last && { createdAt: last.createdAt, id: last.id })
+    return c.json(
+      rows.map((record) => versionDocument(record, active)),
+      200,
+    )
   })
   app.openapi(workersRoute, (c) => {
     const rows = control.workers().map((row) => ({ ...row, layers: [...row.layers] }))
@@ -96,7 +119,30 @@ function addReads(app: OpenAPIHono, { store, control }: ApiDeps): void {
   })
 }
 
-function addChanges(app: OpenAPIHono, { operations }: ApiDeps): void {
+/** Names the next page, unless the place of its beginning is undefined. */
+function addNext(c: Context, place: unknown): void {
+  if (place === undefined) return
+  const next = new URL(c.req.url)
+  next.searchParams.set('cursor', Buffer.from(JSON.stringify(place)).toString('base64url'))
+  c.header('link', `<${next.pathname}${next.search}>; rel="next"`)
+}
+
+function readCursor<T>(schema: z.ZodType<T>, cursor: string): T {
+  try {
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()))
+  } catch (cause) {
+    const message = 'The cursor is not one of this list: take it from the link to the next page.'
+    throw new FunctionError('BAD_REQUEST', message, { cause })
+  }
+}
+
+function addChanges(app: OpenAPIHono, { operations, retention }: ApiDeps): void {
+  app.openapi(collectRoute, async (c) => {
+    const { keep, olderThanMs, function: given, dryRun } = c.req.valid('json')
+    const only = given === undefined ? undefined : nameOf({ name: given })
+    const policy = withDefaults(retention(), { keep, olderThanMs })
+    return c.json({ dryRun, ...(await operations.collect(policy, { dryRun, only })) }, 200)
+  })
   app.openapi(deployRoute, async (c) => {
     const name = nameOf(c.req.valid('param'))
     const form = c.req.valid('form')

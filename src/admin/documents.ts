@@ -7,6 +7,11 @@ import type { FunctionSummary, VersionRecord } from '../metadata/records.ts'
 const runtime = z.enum(RUNTIMES)
 const time = z.iso.datetime()
 
+/** Maximum rows of a page of a list. */
+export const MAX_PAGE = 1000
+/** Versions that the document of a function lists; `versions` pages through all. */
+export const RECENT_VERSIONS = 100
+
 export const deployDocumentSchema = z
   .object({
     function: z.string(),
@@ -68,10 +73,47 @@ export const workerDocumentSchema = z
   })
   .openapi('Worker')
 
+export const collectRequestSchema = z
+  .strictObject({
+    /** As the settings `versions.keep` and `versions.older_than`, which apply unless set. */
+    keep: z.int().min(0).max(1_000_000).optional(),
+    olderThanMs: z.int().min(0).optional(),
+    /** One function; all unless set. */
+    function: z.string().optional(),
+    dryRun: z.boolean().default(false),
+  })
+  .openapi('CollectRequest')
+
+export const garbageDocumentSchema = z
+  .object({
+    dryRun: z.boolean(),
+    versions: z.int(),
+    bytes: z.int(),
+    /** Bundle folders that no version refers to. */
+    orphans: z.int(),
+    /** The first 1000 versions. */
+    removed: z.array(
+      z.object({ function: z.string(), version: z.string(), size: z.int(), createdAt: time }),
+    ),
+  })
+  .openapi('Garbage')
+
+/** What a backup needs to know of the service that holds the bundles for it. */
+export const holdDocumentSchema = z
+  .object({
+    dataDir: z.string(),
+    /** The value of every setting, by its key. */
+    settings: z.record(z.string(), z.unknown()),
+  })
+  .openapi('Hold')
+
+export type CollectRequest = z.input<typeof collectRequestSchema>
+export type GarbageDocument = z.infer<typeof garbageDocumentSchema>
+export type HoldDocument = z.infer<typeof holdDocumentSchema>
 export type DeployDocument = z.infer<typeof deployDocumentSchema>
 type FunctionDocument = z.infer<typeof functionDocumentSchema>
 export type FunctionDetails = z.infer<typeof functionDetailsSchema>
-type VersionDocument = z.infer<typeof versionDocumentSchema>
+export type VersionDocument = z.infer<typeof versionDocumentSchema>
 export type WorkerDocument = z.infer<typeof workerDocumentSchema>
 
 export function deployDocument(name: string, record: VersionRecord, live: boolean): DeployDocument {
@@ -101,8 +143,12 @@ export function versionDocument(
   return { version, active: version === active, sha256, size, createdAt }
 }
 
-export function functionDetails(row: FunctionSummary, versions: VersionRecord[]): FunctionDetails {
-  const active = versions.find((record) => record.version === row.version)
+/** @param versions the newest */
+export function functionDetails(
+  row: FunctionSummary,
+  active: VersionRecord | undefined,
+  versions: VersionRecord[],
+): FunctionDetails {
   return {
     ...functionDocument(row),
     id: row.id,

@@ -1,8 +1,17 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildBundle } from '../bundles/build.ts'
+import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { type Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { findProject } from '../bundles/project.ts'
 import { NAMED_PROFILES } from '../capabilities/profiles.ts'
@@ -13,6 +22,7 @@ import { startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { OfflineControl } from './offline-control.ts'
 import { Operations } from './operations.ts'
+import type { RetentionPolicy } from './retention.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'functions-operations-'))
 const { config } = loadConfig({ flags: { 'data-dir': join(home, 'programs') }, env: {} })
@@ -22,17 +32,21 @@ const control = new OfflineControl(() => startLauncher(config, new ServiceLog(()
 let dir: string
 let store: MetadataStore
 let operations: Operations
+let policy: RetentionPolicy
 
 beforeEach(() => {
   dir = mkdtempSync(join(home, 'data-'))
   store = MetadataStore.open(dir)
+  policy = { keep: 0, olderThanMs: 0 }
   operations = new Operations({
     store,
     bundles: new BundleStore(dir),
+    remover: new BundleRemover(dir, (...bundle) => store.refersTo(...bundle)),
     control,
     serving: false,
     defaultRuntime: 'bun',
     engine: async (runtime) => `${runtime}/1`,
+    retention: () => policy,
   })
 })
 
@@ -79,7 +93,14 @@ describe('deploy', () => {
     await operations.deploy('app', named, await answer('7'))
     expect((await operations.deploy('app', QUICKJS, await answer('8'))).version).toBe('v8')
     expect(store.show('app').version).toBe('v8')
-    expect(readdirSync(join(dir, 'bundles/func-app'))).toHaveLength(4)
+    expect(readdirSync(join(dir, 'bundles/func-app')).toSorted()).toEqual([
+      '.active',
+      'v1',
+      'v2',
+      'v7',
+      'v8',
+    ])
+    expect(readFileSync(join(dir, 'bundles/func-app/.active'), 'utf8')).toBe('v8')
   })
 
   test('of the same version with the same content and settings is no change', async () => {
@@ -133,7 +154,8 @@ describe('deploy', () => {
         expect(error.message).toContain('handler')
       }
       expect(store.list()).toEqual([])
-      expect(readdirSync(join(dir, 'bundles'))).toEqual([])
+      expect(readdirSync(join(dir, 'bundles'))).toEqual(['.staging'])
+      expect(readdirSync(join(dir, 'bundles/.staging'))).toEqual([])
     }, 20_000)
   }
 
@@ -180,5 +202,60 @@ describe('delete', () => {
     expect(existsSync(join(dir, 'bundles/func-app'))).toBe(false)
     expect((await failure(operations.remove('app'))).code).toBe('FUNCTION_NOT_FOUND')
     expect((await operations.deploy('app', QUICKJS, await answer('1'))).version).toBe('v1')
+  })
+})
+
+describe('garbage collection', () => {
+  const versionsOf = (name: string) => store.versions(name).map(({ version }) => version)
+  const folders = (name: string) =>
+    readdirSync(join(dir, `bundles/func-${name}`)).filter((entry) => entry !== '.active')
+
+  async function deployed(name: string, count: number): Promise<void> {
+    for (let n = 1; n <= count; n++) {
+      await operations.deploy(name, QUICKJS, await answer(`${name} ${n}`))
+    }
+  }
+
+  test('keeps the newest versions and what rollbacks return to; bundles go with their rows', async () => {
+    await deployed('app', 6)
+    await operations.rollback('app', 'v2')
+    const dry = await operations.collect({ keep: 2, olderThanMs: 0 }, { dryRun: true })
+    expect(dry).toMatchObject({ versions: 2, orphans: 0 })
+    expect(versionsOf('app')).toHaveLength(6)
+    const done = await operations.collect({ keep: 2, olderThanMs: 0 })
+    expect(done.removed.map(({ version }) => version)).toEqual(['v3', 'v4'])
+    expect(versionsOf('app')).toEqual(['v6', 'v5', 'v2', 'v1'])
+    expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v5', 'v6'])
+    expect(readdirSync(join(dir, 'bundles/.staging'))).toEqual([])
+    expect((await operations.rollback('app')).version).toBe('v1')
+    expect((await operations.deploy('app', QUICKJS, await answer('next'))).version).toBe('v7')
+    expect((await operations.collect({ keep: 0, olderThanMs: 0 })).versions).toBe(0)
+  }, 20_000)
+
+  test('follows each deployment where the settings say so', async () => {
+    policy = { keep: 2, olderThanMs: 0 }
+    await deployed('app', 5)
+    await operations.settled()
+    expect(versionsOf('app')).toEqual(['v5', 'v4', 'v3'])
+    expect(folders('app').toSorted()).toEqual(['v3', 'v4', 'v5'])
+  }, 20_000)
+
+  test('deletes bundles without a row, and keeps everything while a backup runs', async () => {
+    await deployed('app', 3)
+    mkdirSync(join(dir, 'bundles/func-app/v9'))
+    mkdirSync(join(dir, 'bundles/func-none/v1'), { recursive: true })
+    const release = operations.holdBundles()
+    await operations.collect({ keep: 1, olderThanMs: 0 })
+    expect(versionsOf('app')).toEqual(['v3', 'v2'])
+    expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v3', 'v9'])
+    await release()
+    expect((await operations.collect({ keep: 1, olderThanMs: 0 })).orphans).toBe(2)
+    expect(folders('app').toSorted()).toEqual(['v2', 'v3'])
+    expect(existsSync(join(dir, 'bundles/func-none'))).toBe(false)
+  }, 20_000)
+
+  test('of an unknown function is an error', async () => {
+    const collecting = operations.collect({ keep: 1, olderThanMs: 0 }, { only: 'none' })
+    expect((await failure(collecting)).code).toBe('FUNCTION_NOT_FOUND')
   })
 })

@@ -1,13 +1,21 @@
-/** Deploy, rollback and delete: the same code with a running service and without one. */
+/** Deploy, rollback, delete and garbage collection: the same code with a running service and without one. */
 
-import type { Bundle, BundleStore, StagedBundle } from '../bundles/bundle-store.ts'
-import { sha256 } from '../bundles/bundle-store.ts'
+import { dirname } from 'node:path'
+import type { BundleRemover } from '../bundles/bundle-remover.ts'
+import {
+  type Bundle,
+  type BundleStore,
+  type StagedBundle,
+  sha256,
+  type UnstoredVersion,
+} from '../bundles/bundle-store.ts'
+import { BUNDLES, namesOf } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import {
   DEFAULT_PROJECT,
   functionId,
-  type NewVersion,
+  type VersionAge,
   type VersionRecord,
   type VersionSettings,
 } from '../metadata/records.ts'
@@ -15,12 +23,14 @@ import type { MetadataStore } from '../metadata/store.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { ServiceControl } from './control.ts'
 import { type DeployDocument, deployDocument } from './documents.ts'
+import { expired, type RetentionPolicy, rollbacksKept, versionNumber } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
 
 interface OperationsDeps {
   store: MetadataStore
   bundles: BundleStore
+  remover: BundleRemover
   control: ServiceControl
   /** A service is running, so an active version is live. */
   serving: boolean
@@ -28,12 +38,33 @@ interface OperationsDeps {
   defaultRuntime: Runtime
   /** Name and version of a runtime's engine. */
   engine(runtime: Runtime): Promise<string>
+  /** Which versions to keep after a deployment. */
+  retention(): RetentionPolicy
 }
+
+/** What a garbage collection removed, or would remove. */
+export interface Garbage {
+  versions: number
+  /** Bytes of their bundles. */
+  bytes: number
+  /** Bundle directories that no version referred to. */
+  orphans: number
+  /** The first of the versions. */
+  removed: { function: string; version: string; size: number; createdAt: string }[]
+}
+
+/** Functions of one query, and versions of one transaction: the thread also serves requests. */
+const FUNCTIONS_AT_ONCE = 100
+const VERSIONS_AT_ONCE = 50
+/** Maximum length of `Garbage.removed`. */
+const LISTED = 1000
 
 export class Operations {
   readonly #deps: OperationsDeps
   /** The last change of each function. The next change waits for it. */
   readonly #running = new Map<string, Promise<unknown>>()
+  /** The collection that follows the last deployment. */
+  #collecting: Promise<unknown> = Promise.resolve()
 
   constructor(deps: OperationsDeps) {
     this.#deps = deps
@@ -77,6 +108,7 @@ export class Operations {
           throw error
         }
         prepared.activate()
+        await bundles.noteActive(target.functionId, target.version)
       }
       return this.#document(name, target)
     })
@@ -88,16 +120,112 @@ export class Operations {
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
   remove(name: string): Promise<void> {
-    const { store, bundles, control } = this.#deps
+    const { store, remover, control } = this.#deps
     return this.#oneAtATime(name, async () => {
-      const versions = store.versions(name)
-      store.remove(name)
-      control.forget(name)
-      const known = store.bundlePaths()
-      for (const { bundle } of versions.filter((row) => !known.has(row.bundle.path))) {
-        await bundles.removeVersion(bundle)
+      const { id } = store.show(name)
+      const removal = await remover.plan([`${BUNDLES}/${id}`])
+      try {
+        store.remove(name)
+      } catch (error) {
+        await removal.cancel()
+        throw error
       }
+      control.forget(name)
+      await removal.finish()
     })
+  }
+
+  /**
+   * Deletes the versions that the policy does not keep, and bundles without a version, a few at a time.
+   *
+   * @param only one function; all unless set
+   * @throws {FunctionError} FUNCTION_NOT_FOUND
+   */
+  async collect(
+    policy: RetentionPolicy,
+    { dryRun = false, only }: { dryRun?: boolean; only?: string | undefined } = {},
+  ): Promise<Garbage> {
+    const { store, remover } = this.#deps
+    const garbage: Garbage = { versions: 0, bytes: 0, orphans: 0, removed: [] }
+    if (only !== undefined) {
+      await this.#collectVersions(only, store.show(only).id, policy, dryRun, garbage)
+      return garbage
+    }
+    let after = ''
+    for (;;) {
+      const page = store.functionsAfter(after, FUNCTIONS_AT_ONCE)
+      for (const { name, id } of page) {
+        await this.#collectVersions(name, id, policy, dryRun, garbage)
+        await nextTurn()
+      }
+      const last = page.at(-1)
+      if (last === undefined) break
+      after = last.id
+    }
+    for (const id of await remover.functionIds()) {
+      const sweep = () => remover.sweepFunction(id, dryRun)
+      garbage.orphans += await this.#oneAtATime(namesOf(id).name, sweep)
+    }
+    if (!dryRun) await remover.sweepOldStaged()
+    return garbage
+  }
+
+  /** Resolves when the collection after the last deployment is done. */
+  async settled(): Promise<void> {
+    await this.#collecting
+  }
+
+  /**
+   * Keeps the bundles of all versions, whatever is deleted, until the returned function is called: for a
+   * backup that copies them.
+   */
+  holdBundles(): () => Promise<void> {
+    return this.#deps.remover.hold()
+  }
+
+  async #collectVersions(
+    name: string,
+    id: string,
+    policy: RetentionPolicy,
+    dryRun: boolean,
+    garbage: Garbage,
+  ): Promise<void> {
+    if (policy.keep === 0 && policy.olderThanMs === 0) return
+    const { store } = this.#deps
+    const kept = rollbacksKept(policy)
+    const candidates = expired(store.versionAges(id), store.inUse(id, kept), policy, Date.now())
+    for (let at = 0; at < candidates.length; at += VERSIONS_AT_ONCE) {
+      const some = candidates.slice(at, at + VERSIONS_AT_ONCE)
+      const removed = dryRun
+        ? some
+        : await this.#oneAtATime(name, () => this.#removeVersions(id, some, kept))
+      for (const { version, size, createdAt } of removed) {
+        garbage.versions++
+        garbage.bytes += size
+        if (garbage.removed.length < LISTED) {
+          garbage.removed.push({ function: name, version, size, createdAt })
+        }
+      }
+    }
+  }
+
+  async #removeVersions(
+    id: string,
+    versions: readonly VersionAge[],
+    kept: number,
+  ): Promise<VersionAge[]> {
+    const { store, remover } = this.#deps
+    const removal = await remover.plan(versions.map(({ bundlePath }) => dirname(bundlePath)))
+    let removed: Set<string>
+    try {
+      const ids = versions.map((row) => row.id)
+      removed = store.removeVersions(id, ids, kept)
+    } catch (error) {
+      await removal.cancel()
+      throw error
+    }
+    await removal.finish()
+    return versions.filter((row) => removed.has(row.id))
   }
 
   async #deployNew(
@@ -106,33 +234,30 @@ export class Operations {
     settings: VersionSettings,
     bundle: Bundle,
   ): Promise<DeployDocument> {
-    const { bundles } = this.#deps
+    const { bundles, retention } = this.#deps
     const engine = await this.#deps.engine(settings.runtime)
-    const staged = await bundles.stage(functionId(name, DEFAULT_PROJECT), version, bundle)
-    const next: NewVersion = {
-      ...settings,
-      project: DEFAULT_PROJECT,
-      name,
-      version,
-      engine,
-      bundle: staged.record,
-    }
+    const next: UnstoredVersion = { ...settings, project: DEFAULT_PROJECT, name, version, engine }
+    const staged = await bundles.stage(next, bundle)
     const held: HeldBundle = { bundle }
     let prepared: PreparedVersion
     try {
-      prepared = await this.#prepare(this.#candidate(next, held))
+      prepared = await this.#prepare(this.#candidate(staged.version, held))
     } catch (error) {
       await staged.discard()
       throw error
     }
-    const record = await this.#record(next, staged, prepared)
+    const record = await this.#record(staged, prepared)
     held.bundle = undefined
     prepared.activate()
+    await bundles.noteActive(record.functionId, version)
+    // Not awaited: the deployment is done. The collection waits for its turn of this function. What
+    // fails here is tried again after the next deployment.
+    this.#collecting = this.collect(retention(), { only: name }).catch(() => {})
     return this.#document(name, record)
   }
 
   /** The version as it will be recorded, for the worker that loads its bundle first. */
-  #candidate(next: NewVersion, held: HeldBundle) {
+  #candidate(next: StagedBundle['version'], held: HeldBundle) {
     const { store, bundles } = this.#deps
     const id = functionId(next.name, next.project)
     const candidate = { ...next, id: '', functionId: id, createdAt: '' }
@@ -156,30 +281,27 @@ export class Operations {
   }
 
   /**
-   * The bundle gets its final name before a row refers to it. After a crash in between, the sweep
-   * deletes it.
+   * The bundle gets its final name before a row refers to it. After a crash in between, the intent of
+   * the staged bundle makes the next start delete it.
    */
-  async #record(
-    next: NewVersion,
-    staged: StagedBundle,
-    prepared: PreparedVersion,
-  ): Promise<VersionRecord> {
+  async #record(staged: StagedBundle, prepared: PreparedVersion): Promise<VersionRecord> {
+    let record: VersionRecord
     try {
       await staged.commit()
-      return this.#deps.store.addVersion(next)
+      record = this.#deps.store.addVersion(staged.version)
     } catch (error) {
       prepared.discard()
       await staged.discard()
-      await this.#deps.bundles.removeVersion(staged.record)
       throw error
     }
+    // What stays of the intent does no harm: the row protects the bundle.
+    await staged.settle().catch(() => {})
+    return record
   }
 
   #nextVersion(name: string): string {
-    const { store } = this.#deps
-    const known = store.resolve(name).found === 'nothing' ? [] : store.versions(name)
-    const numbers = known.map(({ version }) => Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0))
-    return `v${Math.max(0, ...numbers) + 1}`
+    const names = this.#deps.store.versionNames(functionId(name, DEFAULT_PROJECT))
+    return `v${names.reduce((highest, version) => Math.max(highest, versionNumber(version)), 0) + 1}`
   }
 
   #document(name: string, record: VersionRecord): DeployDocument {
@@ -201,6 +323,10 @@ export class Operations {
       }
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((next) => setImmediate(next))
 }
 
 function checkSame(

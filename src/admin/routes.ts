@@ -1,9 +1,13 @@
 /** The routes of the management API, as OpenAPI describes them. */
 import { createRoute, z } from '@hono/zod-openapi'
 import {
+  collectRequestSchema,
   deployDocumentSchema,
   functionDetailsSchema,
   functionDocumentSchema,
+  garbageDocumentSchema,
+  holdDocumentSchema,
+  MAX_PAGE,
   versionDocumentSchema,
   workerDocumentSchema,
 } from './documents.ts'
@@ -22,6 +26,20 @@ const problem = {
 /** The handlers check the names, so that the error is one sentence. */
 const params = z.object({ name: z.string() })
 
+/** Paging: `link: <...>; rel="next"` (RFC 8288) names the next page, if there is one. */
+const page = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(MAX_PAGE),
+  cursor: z
+    .string()
+    .max(1000)
+    .optional()
+    .openapi({ description: 'from the link to the next page' }),
+})
+
+const nextPage = {
+  link: { description: 'the next page: <path>; rel="next"', schema: { type: 'string' } },
+} as const
+
 const file = z.instanceof(Blob).openapi({ type: 'string', format: 'binary' })
 
 const deployForm = z
@@ -35,14 +53,18 @@ const deployForm = z
 export const listRoute = createRoute({
   method: 'get',
   path: '/v1/functions',
-  summary: 'Every function, by name',
-  responses: { 200: json(z.array(functionDocumentSchema), 'Functions.'), default: problem },
+  summary: 'Functions, by name',
+  request: { query: page },
+  responses: {
+    200: { ...json(z.array(functionDocumentSchema), 'Functions.'), headers: nextPage },
+    default: problem,
+  },
 })
 
 export const showRoute = createRoute({
   method: 'get',
   path: '/v1/functions/{name}',
-  summary: 'One function with its versions',
+  summary: 'One function with its newest versions',
   request: { params },
   responses: { 200: json(functionDetailsSchema, 'The function.'), default: problem },
 })
@@ -51,8 +73,11 @@ export const versionsRoute = createRoute({
   method: 'get',
   path: '/v1/functions/{name}/versions',
   summary: 'The versions of a function, newest first',
-  request: { params },
-  responses: { 200: json(z.array(versionDocumentSchema), 'Versions.'), default: problem },
+  request: { params, query: page },
+  responses: {
+    200: { ...json(z.array(versionDocumentSchema), 'Versions.'), headers: nextPage },
+    default: problem,
+  },
 })
 
 export const deployRoute = createRoute({
@@ -86,6 +111,29 @@ export const deleteRoute = createRoute({
   summary: 'Deletes a function with all its versions',
   request: { params },
   responses: { 204: { description: 'The function was deleted.' }, default: problem },
+})
+
+export const collectRoute = createRoute({
+  method: 'post',
+  path: '/v1/gc',
+  summary: 'Deletes versions that are not kept, and bundles without a version',
+  request: {
+    body: {
+      required: true,
+      content: { 'application/json': { schema: collectRequestSchema } },
+    },
+  },
+  responses: { 200: json(garbageDocumentSchema, 'What was deleted.'), default: problem },
+})
+
+export const holdRoute = createRoute({
+  method: 'post',
+  path: '/v1/hold',
+  summary: 'Keeps every bundle, whatever is deleted, while this response is open: for a backup',
+  responses: {
+    200: json(holdDocumentSchema, 'One line; then nothing until the client disconnects.'),
+    default: problem,
+  },
 })
 
 export const workersRoute = createRoute({

@@ -1,18 +1,31 @@
 /** The directory of bundles: each version's bundle and source map, written once and atomically. */
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
-import type { BundleRecord } from '../metadata/records.ts'
+import { type BundleRecord, functionId, type NewVersion } from '../metadata/records.ts'
+import {
+  ACTIVE_FILE,
+  BUNDLE_FILE,
+  BUNDLES,
+  bundlePathOf,
+  MANIFEST_FILE,
+  MAP_FILE,
+  makeDirectory,
+  replaceFile,
+  STAGING,
+  syncDirectory,
+  unwritable,
+  writeSynced,
+} from './files.ts'
+import { INTENT_FILE, intentText } from './intents.ts'
+import { manifestText } from './version-manifest.ts'
 
-const BUNDLES = 'bundles'
-const BUNDLE_FILE = 'bundle.js'
-const MAP_FILE = 'bundle.js.map'
 /** Files up to this size are read synchronously: a cold start would wait longer for a thread. */
 const READ_AT_ONCE_BYTES = 256 * 1024
-/** No function id starts with a dot. */
-const STAGED_PREFIX = '.new-'
+/** The bundle in the directory of its intent. */
+const PAYLOAD = 'bundle'
 
 /** A bundle as it is built and stored. */
 export interface Bundle {
@@ -21,11 +34,18 @@ export interface Bundle {
   map: Uint8Array
 }
 
+/** A version before its bundle is stored. */
+export type UnstoredVersion = Omit<NewVersion, 'bundle' | 'createdAt'>
+
 /** A bundle that is on the disk under a temporary name. */
 export interface StagedBundle {
-  readonly record: BundleRecord
+  /** The version with its bundle, for the database. */
+  readonly version: NewVersion
   /** Renames it to its version. After that it is never written again. */
   commit(): Promise<void>
+  /** The database has the version: the bundle is not deleted after a crash any more. */
+  settle(): Promise<void>
+  /** Deletes the bundle, committed or not. The database must not have the version. */
   discard(): Promise<void>
 }
 
@@ -69,120 +89,73 @@ export class BundleStore {
     return join(this.#dataDir, dirname(record.path), MAP_FILE)
   }
 
-  /** Writes a bundle under a temporary name and syncs it to the disk. */
-  async stage(functionId: string, version: string, bundle: Bundle): Promise<StagedBundle> {
-    const root = join(this.#dataDir, BUNDLES)
-    const staged = join(root, `${STAGED_PREFIX}${crypto.randomUUID()}`)
-    const record = {
-      path: join(BUNDLES, functionId, version, BUNDLE_FILE),
-      sha256: sha256(bundle.code),
-      size: bundle.code.byteLength,
-    }
-    const discard = () => rm(staged, { recursive: true, force: true })
+  /** Writes a bundle under a temporary name, with an intent that names its directory, and syncs both. */
+  async stage(version: UnstoredVersion, bundle: Bundle): Promise<StagedBundle> {
+    const id = functionId(version.name, version.project)
+    const intent = join(this.#dataDir, STAGING, crypto.randomUUID())
+    // A directory of this name is left over, or a backup still reads it: it must not be replaced.
+    const taken = existsSync(join(this.#dataDir, BUNDLES, id, version.version))
+    const path = bundlePathOf(id, version.version, taken)
+    const record = { path, sha256: sha256(bundle.code), size: bundle.code.byteLength }
+    const next = { ...version, bundle: record, createdAt: new Date().toISOString() }
+    const directory = join(this.#dataDir, dirname(path))
+    const remove = (what: string) => rm(what, { recursive: true, force: true })
+    const payload = join(intent, PAYLOAD)
     try {
-      await mkdir(staged, { recursive: true })
-      await writeSynced(join(staged, BUNDLE_FILE), bundle.code)
-      await writeSynced(join(staged, MAP_FILE), bundle.map)
-      await syncDirectory(staged)
+      await makeDirectory(payload)
+      await writeSynced(join(intent, INTENT_FILE), intentText([dirname(path)]))
+      await writeSynced(join(payload, BUNDLE_FILE), bundle.code)
+      await writeSynced(join(payload, MAP_FILE), bundle.map)
+      await writeSynced(join(payload, MANIFEST_FILE), manifestText(next))
+      await syncDirectory(payload)
+      await syncDirectory(intent)
     } catch (cause) {
       // If the directory cannot be written, deleting from it may fail too.
-      await discard().catch(() => {})
-      throw unwritable(staged, cause)
+      await remove(intent).catch(() => {})
+      throw unwritable(payload, cause)
     }
-    const directory = join(this.#dataDir, dirname(record.path))
-    return { record, discard, commit: () => this.#commit(staged, directory) }
-  }
-
-  /** Deletes a version's directory, and the function's directory with its last version. */
-  async removeVersion(record: BundleRecord): Promise<void> {
-    const directory = join(this.#dataDir, dirname(record.path))
-    await rm(directory, { recursive: true, force: true })
-    await rmdir(dirname(directory)).catch(ignoreNotEmpty)
+    return {
+      version: next,
+      commit: () => commit(payload, directory),
+      settle: () => remove(intent),
+      async discard() {
+        await remove(directory)
+        await remove(intent)
+      },
+    }
   }
 
   /**
-   * Deletes files that no version refers to: leftovers of interrupted deployments. The caller must hold
-   * the lock of the data directory and must not have begun a deployment.
-   *
-   * @param known bundle paths of all versions
+   * Notes a function's active version beside its bundles. The database decides; this is for a rebuild
+   * without it, so a failure is not an error of the change that it follows.
    */
-  async sweep(known: ReadonlySet<string>): Promise<void> {
-    const root = join(this.#dataDir, BUNDLES)
-    if (!existsSync(root)) {
-      return
-    }
-    for (const name of await readdir(root)) {
-      const directory = join(root, name)
-      if (name.startsWith(STAGED_PREFIX)) {
-        await rm(directory, { recursive: true, force: true })
-      } else if (name.startsWith('func-')) {
-        await this.#sweepFunction(name, known)
-      }
-    }
-  }
-
-  async #sweepFunction(functionId: string, known: ReadonlySet<string>): Promise<void> {
-    const directory = join(this.#dataDir, BUNDLES, functionId)
-    for (const version of readdirSync(directory)) {
-      if (!known.has(join(BUNDLES, functionId, version, BUNDLE_FILE))) {
-        await rm(join(directory, version), { recursive: true, force: true })
-      }
-    }
-    await rmdir(directory).catch(ignoreNotEmpty)
-  }
-
-  async #commit(staged: string, directory: string): Promise<void> {
-    const parent = dirname(directory)
-    try {
-      await mkdir(parent, { recursive: true })
-      // An interrupted deployment may have left a directory that no version refers to.
-      await rm(directory, { recursive: true, force: true })
-      await rename(staged, directory)
-      await syncDirectory(parent)
-      await syncDirectory(dirname(parent))
-    } catch (cause) {
-      throw unwritable(directory, cause)
-    }
+  async noteActive(id: string, version: string): Promise<void> {
+    const path = join(this.#dataDir, BUNDLES, id, ACTIVE_FILE)
+    await replaceFile(path, version).catch(() => {})
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
+async function commit(payload: string, directory: string): Promise<void> {
   try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-/** A rename survives a power cut only if the directory is synced too. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
-function ignoreNotEmpty(cause: NodeJS.ErrnoException): void {
-  if (cause.code !== 'ENOTEMPTY' && cause.code !== 'ENOENT') {
-    throw cause
+    await makeDirectory(dirname(directory))
+    await rename(payload, directory)
+    await syncDirectory(dirname(directory))
+  } catch (cause) {
+    throw unwritable(directory, cause)
   }
 }
 
 function checked(record: BundleRecord, code: Uint8Array): Uint8Array {
   if (sha256(code) === record.sha256) return code
   throw damaged(
-    `${record.path} was changed after it was deployed: its SHA-256 differs. Restore it from a backup, or deploy again.`,
+    `${record.path} was changed after it was deployed: its SHA-256 differs. 'functions check --repair' looks for an intact copy; else restore it from a backup, or deploy again.`,
   )
 }
 
 function unreadable(record: BundleRecord, cause: unknown): FunctionError {
   const why = (cause as NodeJS.ErrnoException).code
   return damaged(
-    `${record.path} cannot be read (${why}). Restore it from a backup, or deploy again.`,
+    `${record.path} cannot be read (${why}). 'functions check --repair' looks for an intact copy; else restore it from a backup, or deploy again.`,
     cause,
   )
 }
@@ -191,15 +164,4 @@ function unreadable(record: BundleRecord, cause: unknown): FunctionError {
 function damaged(message: string, cause?: unknown): FunctionError {
   const storage = new FunctionError('STORAGE_UNUSABLE', message, { cause })
   return new FunctionError('BUNDLE_LOAD_ERROR', message, { cause: storage })
-}
-
-function unwritable(path: string, cause: unknown): FunctionError {
-  const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-  return new FunctionError(
-    'STORAGE_UNUSABLE',
-    `${path} cannot be written (${why}): check the permissions of the data directory and the free space.`,
-    {
-      cause,
-    },
-  )
 }

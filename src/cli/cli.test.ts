@@ -128,6 +128,7 @@ describe('help and version', () => {
     'delete',
     'invoke',
     'workers',
+    'gc',
     'doctor',
     'config',
     'version',

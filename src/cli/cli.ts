@@ -8,6 +8,7 @@ import { config } from './config.ts'
 import { deploy } from './deploy.ts'
 import { doctor } from './doctor.ts'
 import { describeError, errorDocument } from './errors.ts'
+import { gc } from './gc.ts'
 import { invoke } from './invoke.ts'
 import { list } from './list.ts'
 import { remove } from './remove.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly Command[] = [
   remove,
   invoke,
   workers,
+  gc,
   doctor,
   types,
   config,

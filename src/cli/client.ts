@@ -1,5 +1,5 @@
 /** The client of a running service's management API, for the commands. */
-import type { z } from 'zod'
+import { z } from 'zod'
 import { errorOf } from '../admin/problem.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
@@ -19,7 +19,25 @@ export class ServiceClient {
    * @throws {FunctionError} the error that the service returns, or NOT_RUNNING
    */
   async request<T>(schema: z.ZodType<T>, path: string, init: RequestInit = {}): Promise<T> {
-    const response = await this.#fetch(path, init)
+    return await this.#read(schema, await this.open(path, init))
+  }
+
+  /**
+   * All rows of a list, page by page.
+   *
+   * @throws {FunctionError} as `request`
+   */
+  async pages<T>(schema: z.ZodType<T>, path: string): Promise<T[]> {
+    const rows: T[] = []
+    for (let next: string | undefined = path; next !== undefined; ) {
+      const response: Response = await this.open(next)
+      for (const row of await this.#read(z.array(schema), response)) rows.push(row)
+      next = /^<([^>]+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1]
+    }
+    return rows
+  }
+
+  async #read<T>(schema: z.ZodType<T>, response: Response): Promise<T> {
     const text = await response.text()
     if (!response.ok) {
       const message = `The service at ${this.#socket} responded with HTTP status ${response.status} and no error document: check that the service and this command are of the same release.`
@@ -28,7 +46,8 @@ export class ServiceClient {
     return schema.parse(text === '' ? undefined : JSON.parse(text))
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
+  /** Sends a request to the service and returns the response as it is. */
+  async open(path: string, init: RequestInit = {}): Promise<Response> {
     try {
       // A deployment may take minutes: no timeout.
       const options = { ...init, unix: this.#socket, timeout: false } as RequestInit

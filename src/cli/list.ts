@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { functionDocument, functionDocumentSchema } from '../admin/documents.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
@@ -14,7 +13,7 @@ export const list: Command = {
     const rows =
       client === undefined
         ? (readStore(loaded, (store) => store.list().map(functionDocument)) ?? [])
-        : await client.request(z.array(functionDocumentSchema), '/v1/functions')
+        : await client.pages(functionDocumentSchema, '/v1/functions')
     await print(rows, () =>
       table(
         ['NAME', 'RUNTIME', 'VERSION', 'STATUS', 'PROFILE', 'UPDATED'],

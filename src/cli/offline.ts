@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { OfflineControl } from '../admin/offline-control.ts'
 import { Operations } from '../admin/operations.ts'
+import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
@@ -86,16 +87,25 @@ async function changeOffline<T>(
     refuseFoundPrograms(loaded)
     store = MetadataStore.open(config.server.dataDir)
     const bundles = new BundleStore(config.server.dataDir)
-    await bundles.sweep(store.bundlePaths())
+    const opened = store
+    const refersTo = (...bundle: Parameters<MetadataStore['refersTo']>) =>
+      opened.refersTo(...bundle)
+    const remover = new BundleRemover(config.server.dataDir, refersTo)
+    await remover.recover()
+    const { keep, olderThan } = config.versions
     const operations = new Operations({
       store,
       bundles,
+      remover,
       control,
       serving: false,
       defaultRuntime: config.worker.runtime,
       engine: engineReader(config),
+      retention: () => ({ keep, olderThanMs: olderThan }),
     })
-    return await offline(operations)
+    const result = await offline(operations)
+    await operations.settled()
+    return result
   } finally {
     await control.close()
     store?.close()

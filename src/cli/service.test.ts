@@ -1,11 +1,12 @@
 /** Commands and the management API with a real service. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../config/load.ts'
 import { Service } from '../service/service.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { eventually } from '../testing/eventually.ts'
 import { runCli } from './cli.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'functions-managed-'))
@@ -161,6 +162,28 @@ describe('commands', () => {
     expect((await command('delete', 'gone')).status).toBe(1)
   })
 
+  test('gc deletes old versions through the service, and waits for a backup', async () => {
+    for (const text of ['1', '2', '3', '4']) await deploy('old', answer(text))
+    const dry = JSON.parse(
+      (await command('gc', 'old', '--keep', '1', '--dry-run', '--json')).stdout,
+    )
+    expect(dry).toMatchObject({ dryRun: true, versions: 2 })
+    const hold = await api('/v1/hold', { method: 'POST' })
+    const reader = hold.body?.getReader()
+    const line = new TextDecoder().decode((await reader?.read())?.value)
+    expect(JSON.parse(line)).toMatchObject({ dataDir, settings: { 'versions.keep': 0 } })
+    const result = await command('gc', 'old', '--keep', '1')
+    expect(result.stdout).toMatch(/^old +v1 [\s\S]*^2 versions .* deleted$/m)
+    const folder = join(dataDir, 'bundles/func-old')
+    expect(readdirSync(folder)).toContain('v1')
+    await reader?.cancel()
+    await eventually('the bundles are gone', () => !readdirSync(folder).includes('v1'))
+    const rows = JSON.parse((await command('versions', 'old', '--json')).stdout)
+    expect(rows.map((row: { version: string }) => row.version)).toEqual(['v4', 'v3'])
+    expect((await command('gc', '--older-than', 'long')).status).toBe(2)
+    expect((await command('gc', '--keep', '-1')).status).toBe(2)
+  })
+
   test('a service on the same data directory is found by it alone, a second one refused', async () => {
     const second = await command('serve', '--port', '0')
     expect(second.status).toBe(1)
@@ -176,8 +199,28 @@ describe('the management API', () => {
       '/v1/functions/{name}',
       '/v1/functions/{name}/rollback',
       '/v1/functions/{name}/versions',
+      '/v1/gc',
+      '/v1/hold',
       '/v1/workers',
     ])
+  })
+
+  test('lists pages that link to the next', async () => {
+    const seen: string[] = []
+    let path: string | undefined = '/v1/functions?limit=2'
+    while (path !== undefined) {
+      const response: Response = await api(path)
+      const rows = (await response.json()) as { name: string }[]
+      expect(rows.length).toBeLessThanOrEqual(2)
+      seen.push(...rows.map(({ name }) => name))
+      path = /<(.+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+    }
+    const all = (await (await api('/v1/functions')).json()) as { name: string }[]
+    expect(seen).toEqual(all.map(({ name }) => name))
+    expect(seen.length).toBeGreaterThan(2)
+    for (const cursor of ['x', 'e30', '']) {
+      expect((await api(`/v1/functions?cursor=${cursor}`)).status).toBe(400)
+    }
   })
 
   test('registers a function without a runtime with that of the service', async () => {

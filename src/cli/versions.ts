@@ -1,5 +1,5 @@
 import type { Command } from './command.ts'
-import { readDetails } from './details.ts'
+import { readVersions } from './details.ts'
 import { shortTime, table } from './table.ts'
 
 export const versions: Command = {
@@ -8,7 +8,7 @@ export const versions: Command = {
   summary: 'List the versions of a function, newest first',
   examples: ['versions hello-world', 'versions hello-world --json'],
   async run({ loaded, print }, [name = '']) {
-    const { versions: rows } = await readDetails(loaded, name)
+    const rows = await readVersions(loaded, name)
     await print(rows, () =>
       table(
         ['VERSION', 'ACTIVE', 'SHA256', 'SIZE', 'CREATED'],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { configSchema } from './schema.ts'
+import { type Config, configSchema } from './schema.ts'
 
 /** One setting with its key, environment variable and flag. */
 export interface ConfigKey {
@@ -30,6 +30,13 @@ export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.sha
   ([section, { shape }]) =>
     Object.entries<z.ZodType>(shape).map(([name, schema]) => describeKey(section, name, schema)),
 )
+
+/** The value of every setting that has one, by its key. */
+export function settingsOf(config: Config): Record<string, unknown> {
+  const values = config as unknown as Record<string, Record<string, unknown>>
+  const rows = CONFIG_KEYS.map(({ key, section, name }) => [key, values[section]?.[name]] as const)
+  return Object.fromEntries(rows.filter(([, value]) => value !== undefined))
+}
 
 function describeKey(section: string, name: string, schema: z.ZodType): ConfigKey {
   const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

@@ -153,6 +153,19 @@ const egress = z.strictObject({
     .meta(reloadable),
 })
 
+const versions = z.strictObject({
+  keep: integer(0, 1_000_000)
+    .default(0)
+    .describe(
+      'newest versions of each function to keep; older ones are deleted. 0 = every version, unless versions.older_than is set',
+    )
+    .meta(reloadable),
+  olderThan: duration(0)
+    .default(0)
+    .describe('only versions older than this are deleted; 0 = age does not matter')
+    .meta(reloadable),
+})
+
 const retained = (days: number, bytes: number) =>
   z.strictObject({
     retention: duration(1000)
@@ -172,6 +185,7 @@ export const configSchema = z.strictObject({
   pool,
   sandbox,
   egress,
+  versions,
   logs: retained(7, 256 * 2 ** 20),
   metrics: retained(30, 256 * 2 ** 20),
 })

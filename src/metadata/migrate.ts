@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { createHash } from 'node:crypto'
 import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
+import versionIndexes from './migrations/0001_version_indexes.sql' with { type: 'text' }
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
 /**
@@ -10,6 +11,7 @@ import journal from './migrations/meta/_journal.json' with { type: 'json' }
  */
 const SQL: Readonly<Record<string, string>> = {
   '0000_tables': tables,
+  '0001_version_indexes': versionIndexes,
 }
 
 const STATEMENT_END = '--> statement-breakpoint'

@@ -78,6 +78,25 @@ export interface NewVersion extends VersionSettings {
   version: string
   engine: string
   bundle: BundleRecord
+  /** ISO 8601, UTC; now unless set. */
+  createdAt?: string
+}
+
+/** What retention needs to know of a version. */
+export interface VersionAge {
+  id: string
+  version: string
+  bundlePath: string
+  /** Bytes. */
+  size: number
+  createdAt: string
+}
+
+/** A function and its project. */
+export interface FunctionName {
+  id: string
+  name: string
+  project: string
 }
 
 /** `func-<name>` in the default project, else `func-<project>.<name>`. */

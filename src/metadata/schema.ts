@@ -33,7 +33,11 @@ export const functions = sqliteTable(
     createdAt: text('created_at').notNull(),
     updatedAt: text('updated_at').notNull(),
   },
-  (table) => [unique('functions_project_name').on(table.project, table.name)],
+  (table) => [
+    unique('functions_project_name').on(table.project, table.name),
+    // Without it, the deletion of a version would read the whole table to check the reference.
+    index('functions_active_version').on(table.activeVersionId),
+  ],
 )
 
 /** Everything that a version runs with. Immutable, so that a rollback restores it. */
@@ -58,7 +62,11 @@ export const functionVersions = sqliteTable(
     size: integer('size').notNull(),
     createdAt: text('created_at').notNull(),
   },
-  (table) => [unique('function_versions_version').on(table.functionId, table.version)],
+  (table) => [
+    unique('function_versions_version').on(table.functionId, table.version),
+    // A page of a function's versions, newest first, without sorting all of them.
+    index('function_versions_newest').on(table.functionId, table.createdAt, table.id),
+  ],
 )
 
 /** Every time that a version went live: a stack, whose top is `active`. A rollback pops it. */
@@ -76,7 +84,11 @@ export const functionDeployments = sqliteTable(
     status: text('status').notNull(),
     createdAt: text('created_at').notNull(),
   },
-  (table) => [index('function_deployments_function').on(table.functionId, table.status)],
+  (table) => [
+    index('function_deployments_function').on(table.functionId, table.status),
+    // The deletion of a version deletes its deployments.
+    index('function_deployments_version').on(table.versionId),
+  ],
 )
 
 /** Variables that a function's handler gets as `env`. */

@@ -4,12 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getTableColumns, getTableName, is } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { namedProfile } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { tryLockDataDir } from './lock.ts'
 import { migrations } from './migrate.ts'
-import type { NewVersion } from './records.ts'
+import { prepareQueries } from './queries.ts'
+import type { NewVersion, VersionRecord } from './records.ts'
 import * as schema from './schema.ts'
 import { MetadataStore } from './store.ts'
 
@@ -175,12 +177,83 @@ describe('list, versions, remove', () => {
       ['b', 'v1'],
     ])
     expect(store.versions('a').map((row) => row.version)).toEqual(['v2', 'v1'])
-    expect(store.bundlePaths().size).toBe(3)
+    expect(store.versionNames('func-a').toSorted()).toEqual(['v1', 'v2'])
+    expect(store.refersTo('func-a', 'v1', 'bundles/func-a/v1/bundle.js')).toBe(true)
+    expect(store.refersTo('func-a', 'v1', 'bundles/func-a/v1~0/bundle.js')).toBe(false)
     store.remove('a')
     expect(store.list().map((row) => row.name)).toEqual(['b'])
     expect(raw('SELECT id FROM function_versions')).toHaveLength(1)
     expect(raw('SELECT id FROM function_deployments')).toHaveLength(1)
     expect(codeOf(() => store.versions('a'))).toBe('FUNCTION_NOT_FOUND')
+  })
+})
+
+describe('pages', () => {
+  test('give every row once, in order', () => {
+    for (let n = 1; n <= 7; n++) store.addVersion(version('a', `v${n}`))
+    for (const name of ['b', 'c', 'd', 'e']) store.addVersion(version(name, 'v1'))
+    const names: string[] = []
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const page: string[] = store.list(undefined, { after, limit: 2 }).map(({ name }) => name)
+      names.push(...page)
+      after = page.at(-1)
+    }
+    expect(names).toEqual(['a', 'b', 'c', 'd', 'e'])
+    const versions: string[] = []
+    for (
+      let page: VersionRecord[] = store.versions('a', undefined, { limit: 3 });
+      page.length > 0;
+    ) {
+      versions.push(...page.map((row) => row.version))
+      page = store.versions('a', undefined, { limit: 3, before: page.at(-1) })
+    }
+    expect(versions).toEqual(['v7', 'v6', 'v5', 'v4', 'v3', 'v2', 'v1'])
+    expect(store.functionsAfter('func-c', 10).map(({ name }) => name)).toEqual(['d', 'e'])
+    const all = store.versionsAfter('', 100)
+    expect(all).toHaveLength(11)
+    expect(store.versionsAfter(all[9]?.id ?? '', 100)).toEqual(all.slice(10))
+  })
+
+  test('and the queries of a start and of retention read no whole table', () => {
+    const db = new Database(join(dir, 'metadata.db'))
+    const { deployed, ...searches } = prepareQueries(drizzle({ client: db }))
+    const plan = (query: { getQuery(): { sql: string; params: unknown[] } }) => {
+      const { sql, params } = query.getQuery()
+      const rows = db.query(`EXPLAIN QUERY PLAN ${sql}`).all(...params.map(() => 'x'))
+      return rows.map((row) => (row as { detail: string }).detail)
+    }
+    for (const [name, query] of Object.entries(searches)) {
+      expect([name, plan(query).filter((step) => step.startsWith('SCAN'))]).toEqual([name, []])
+    }
+    // The start reads the active versions ahead: it scans functions, bounded, and no version.
+    expect(plan(deployed).filter((step) => /^SCAN(?! functions\b)/.test(step))).toEqual([])
+    // A page begins at its place in the index.
+    expect(plan(searches.versions).join()).toContain('function_versions_newest (function_id=? AND ')
+    expect(plan(searches.versions).join()).not.toContain('TEMP B-TREE')
+    db.close()
+  })
+})
+
+describe('removing versions', () => {
+  test('leaves the active one and those that rollbacks return to', () => {
+    for (const name of ['v1', 'v2', 'v3', 'v4']) store.addVersion(version('a', name))
+    const ids = store.versionAges('func-a').map(({ id }) => id)
+    const removed = store.removeVersions('func-a', ids, 2)
+    expect([...removed]).toEqual([ids[3] ?? ''])
+    expect(store.versions('a').map((row) => row.version)).toEqual(['v4', 'v3', 'v2'])
+    expect(rollback('a').version).toBe('v3')
+    expect(rollback('a').version).toBe('v2')
+    expect(codeOf(() => store.rollbackTarget('a'))).toBe('VERSION_NOT_FOUND')
+    expect(raw('PRAGMA foreign_key_check')).toEqual([])
+  })
+
+  test('leaves the order of rollbacks as it was', () => {
+    for (const name of ['v1', 'v2', 'v3', 'v4']) store.addVersion(version('a', name))
+    rollback('a', 'v1')
+    store.addVersion(version('a', 'v5'))
+    const id = store.versionAges('func-a').find((row) => row.version === 'v3')?.id ?? ''
+    expect(store.removeVersions('func-a', [id], 1).size).toBe(1)
+    expect(rollback('a').version).toBe('v1')
   })
 })
 

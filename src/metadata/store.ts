@@ -1,5 +1,5 @@
 import type { Database } from 'bun:sqlite'
-import { and, desc, eq, getTableColumns, sql } from 'drizzle-orm'
+import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
 import { openDatabase } from './database.ts'
@@ -7,11 +7,13 @@ import { KnownVersions } from './known-versions.ts'
 import { prepareQueries } from './queries.ts'
 import {
   DEFAULT_PROJECT,
+  type FunctionName,
   type FunctionSummary,
   functionId,
   type NewVersion,
   type Resolution,
   type ResolvedVersion,
+  type VersionAge,
   type VersionRecord,
   type VersionSettings,
 } from './records.ts'
@@ -20,7 +22,14 @@ import { functionDeployments, functions, functionVersions } from './schema.ts'
 
 /** The columns of a version in the order of the table. */
 const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
+/** More rows than there can be. */
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
+/** Above every time and id. */
+const AFTER_ALL: VersionPlace = { createdAt: '~', id: '~' }
 const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
+
+/** The place of a version in the order of creation. */
+export type VersionPlace = Pick<VersionRecord, 'createdAt' | 'id'>
 
 /** The persistent record of functions and their versions: `<data-dir>/metadata.db`. */
 export class MetadataStore {
@@ -66,9 +75,22 @@ export class MetadataStore {
     return { found: 'version', version }
   }
 
-  /** Every function of the project, by name. */
-  list(project: string = DEFAULT_PROJECT): FunctionSummary[] {
-    return this.#queries.list.all({ project }).map((row) => toSummary(row.function, row.version))
+  /**
+   * Functions of the project, by name.
+   *
+   * @param page `after`: the name that the page before ended with; everything unless set
+   */
+  list(
+    project: string = DEFAULT_PROJECT,
+    { after = '', limit = NO_LIMIT }: { after?: string | undefined; limit?: number } = {},
+  ): FunctionSummary[] {
+    const rows = this.#queries.list.all({ project, after, limit })
+    return rows.map((row) => toSummary(row.function, row.version))
+  }
+
+  /** Functions of all projects, by id, beginning after an id. */
+  functionsAfter(after: string, limit: number): FunctionName[] {
+    return this.#queries.functionsAfter.all({ after, limit })
   }
 
   /** @throws {FunctionError} FUNCTION_NOT_FOUND */
@@ -81,13 +103,74 @@ export class MetadataStore {
   }
 
   /**
-   * The versions of a function, newest first.
+   * Versions of a function, newest first.
    *
+   * @param page `before`: the last version of the page before; everything unless set
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
-  versions(name: string, project: string = DEFAULT_PROJECT): VersionRecord[] {
+  versions(
+    name: string,
+    project: string = DEFAULT_PROJECT,
+    {
+      before = AFTER_ALL,
+      limit = NO_LIMIT,
+    }: { before?: VersionPlace | undefined; limit?: number } = {},
+  ): VersionRecord[] {
     const { id } = this.show(name, project)
-    return this.#queries.versions.all({ id }).map(toVersion)
+    const { createdAt, id: last } = before
+    return this.#queries.versions.all({ id, createdAt, before: last, limit }).map(toVersion)
+  }
+
+  /** Versions of all functions, by id, beginning after an id. */
+  versionsAfter(
+    after: string,
+    limit: number,
+  ): (VersionRecord & { name: string; project: string })[] {
+    const rows = this.#queries.versionsAfter.all({ after, limit })
+    return rows.map(({ name, project, version }) => ({ ...toVersion(version), name, project }))
+  }
+
+  /** The names of a function's versions, in no order. */
+  versionNames(functionId: string): string[] {
+    return this.#queries.versionNames.all({ functionId }).map(({ version }) => version)
+  }
+
+  /** All versions of a function, newest first, without their settings. */
+  versionAges(functionId: string): VersionAge[] {
+    return this.#queries.ages.all({ functionId })
+  }
+
+  /**
+   * Ids of the versions that retention never deletes: the active one, and those that the next `count`
+   * rollbacks return to.
+   */
+  inUse(functionId: string, count: number): Set<string> {
+    const active = this.#queries.activeId.get({ functionId })?.id
+    const below = this.#queries.superseded.all({ functionId, limit: count + 1 })
+    const earlier = below.map(({ versionId }) => versionId).filter((id) => id !== active)
+    return new Set([...(active ? [active] : []), ...earlier.slice(0, count)])
+  }
+
+  /**
+   * Deletes versions with their deployments. What remains of the stack of deployments keeps its order.
+   *
+   * @returns the versions that were deleted: not the active one, nor those that `count` rollbacks
+   * return to
+   */
+  removeVersions(functionId: string, ids: readonly string[], count: number): Set<string> {
+    return this.#db.transaction(
+      (tx) => {
+        const kept = this.inUse(functionId, count)
+        const removed = ids.filter((id) => !kept.has(id))
+        tx.delete(functionVersions)
+          .where(
+            and(eq(functionVersions.functionId, functionId), inArray(functionVersions.id, removed)),
+          )
+          .run()
+        return new Set(removed)
+      },
+      { behavior: 'immediate' },
+    )
   }
 
   findVersion(functionId: string, version: string): VersionRecord | undefined {
@@ -104,10 +187,9 @@ export class MetadataStore {
     return { ...version, functionName: name, project, env: this.#env(version.functionId) }
   }
 
-  /** The bundle paths of all versions. Other files in the directory of bundles are leftovers. */
-  bundlePaths(): Set<string> {
-    const rows = this.#db.select({ path: functionVersions.bundlePath }).from(functionVersions).all()
-    return new Set(rows.map((row) => row.path))
+  /** Does the version refer to the bundle? */
+  refersTo(functionId: string, version: string, bundlePath: string): boolean {
+    return this.#queries.bundlePath.get({ functionId, version })?.path === bundlePath
   }
 
   /** Records a new version and makes it active. The function is registered if it is new. */
@@ -124,7 +206,7 @@ export class MetadataStore {
       bundlePath: next.bundle.path,
       bundleSha256: next.bundle.sha256,
       size: next.bundle.size,
-      createdAt: now,
+      createdAt: next.createdAt ?? now,
     }
     this.#db.transaction(
       (tx) => {

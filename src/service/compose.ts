@@ -4,7 +4,9 @@ import type { Server } from 'bun'
 import { createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
 import { Operations } from '../admin/operations.ts'
+import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
+import { settingsOf } from '../config/keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
@@ -21,7 +23,14 @@ import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
-import { gatewayLimits, poolLimits, telemetryLimits, WAIT_UNTIL_MS } from './limits.ts'
+import { Housekeeping } from './housekeeping.ts'
+import {
+  gatewayLimits,
+  poolLimits,
+  retentionPolicy,
+  telemetryLimits,
+  WAIT_UNTIL_MS,
+} from './limits.ts'
 import { onPort, onSocket } from './listen.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import { writeServiceFile } from './service-file.ts'
@@ -60,6 +69,7 @@ export interface Components {
   gateway: Gateway
   control: ServiceControl
   management: Server<undefined>
+  housekeeping: Housekeeping
 }
 
 /** Releases what was acquired, in the order of acquisition; a start that fails runs it backwards. */
@@ -88,8 +98,9 @@ export async function compose(
   warm.catch(() => {})
   store.readAhead()
   const bundles = new BundleStore(dataDir)
-  const swept = bundles.sweep(store.bundlePaths())
-  swept.catch(() => {})
+  const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))
+  const recovered = remover.recover()
+  recovered.catch(() => {})
   const versions = new VersionSource(store, bundles, config)
   const budget = new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE)
   const router = newRouter(config, versions, launcher, budget, telemetry)
@@ -99,24 +110,38 @@ export async function compose(
     gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
   )
   const control = serviceControl(router, versions)
+  const policy = () => retentionPolicy(config)
   const operations = new Operations({
     store,
     bundles,
+    remover,
     control,
     serving: true,
     defaultRuntime: config.worker.runtime,
     engine: engineReader(config),
+    retention: policy,
   })
   const onBug = (error: unknown) =>
     log.error('internal error while handling a management request', error)
-  const answer = createApi({ store, operations, control, onBug })
-  // A deployment must not begin before the sweep ends, which would delete its bundle.
-  await swept
+  const housekeeping = new Housekeeping({ dataDir, store, remover, operations, log, policy })
+  rollback.push(() => housekeeping.stop())
+  const answer = createApi({
+    store,
+    operations,
+    control,
+    retention: policy,
+    hold: (request) =>
+      housekeeping.hold(request, { dataDir: resolve(dataDir), settings: settingsOf(config) }),
+    onBug,
+  })
+  // A deployment must not begin before this ends, which would delete its bundle.
+  await recovered
   const management = await onSocket(socket, (unix) => listen(unix, answer))
   rollback.push(() => management.stop(true))
   await warm
   writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
   gateway.ready()
+  housekeeping.start()
   return {
     config,
     log,
@@ -130,6 +155,7 @@ export async function compose(
     gateway,
     control,
     management,
+    housekeeping,
   }
 }
 

@@ -1,4 +1,5 @@
 /** The limits of the components, derived from the settings at start and at each reload. */
+import type { RetentionPolicy } from '../admin/retention.ts'
 import type { Config } from '../config/schema.ts'
 import type { GatewayLimits } from '../gateway/gateway.ts'
 import type { PoolLimits } from '../pool/limits.ts'
@@ -43,4 +44,9 @@ export function telemetryLimits({ logs, metrics }: Config): TelemetryLimits {
     logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
     metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
   }
+}
+
+/** Which versions are kept. */
+export function retentionPolicy({ versions }: Config): RetentionPolicy {
+  return { keep: versions.keep, olderThanMs: versions.olderThan }
 }

@@ -78,6 +78,8 @@ export class Service {
   async #stop(): Promise<void> {
     const { config, log, gateway, management, router, launcher, egress } = this.#components
     log.info('stopping', { inFlight: gateway.inFlight })
+    // Ends the holds of backups too: their connections would delay the stop.
+    const stopped = this.#components.housekeeping.stop()
     const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     const open = Promise.all([gateway.drain(), management.stop()])
     await withTimeout(config.server.shutdownTimeout, open)
@@ -88,6 +90,7 @@ export class Service {
     await launcher.close()
     egress.close()
     this.telemetry.close()
+    await stopped
     this.store.close()
     removeServiceFile(config.server.dataDir)
     this.#components.lock.release()

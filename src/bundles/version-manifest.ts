@@ -1,0 +1,56 @@
+/** `version.json` beside each bundle: enough to record the version again if the database is lost. */
+import { z } from 'zod'
+import { RUNTIMES } from '../capabilities/runtime.ts'
+import { capabilitiesSchema } from '../capabilities/schema.ts'
+import { functionConfigSchema, type NewVersion } from '../metadata/records.ts'
+
+/** A reader refuses a higher number. Keys may be added without a new one. */
+const FORMAT = 1
+
+const manifestSchema = z.object({
+  format: z.literal(FORMAT),
+  project: z.string(),
+  function: z.string(),
+  version: z.string(),
+  runtime: z.enum(RUNTIMES),
+  handler: z.string(),
+  capabilities: capabilitiesSchema,
+  config: functionConfigSchema,
+  engine: z.string(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Bytes of the bundle. */
+  size: z.int().nonnegative(),
+  createdAt: z.iso.datetime(),
+})
+
+export type VersionManifest = z.infer<typeof manifestSchema>
+
+export function manifestText(version: NewVersion & { createdAt: string }): string {
+  const { project, name, runtime, handler, capabilities, config, engine, bundle, createdAt } =
+    version
+  const { sha256, size } = bundle
+  const manifest: VersionManifest = {
+    format: FORMAT,
+    project,
+    function: name,
+    version: version.version,
+    runtime,
+    handler,
+    capabilities,
+    config,
+    engine,
+    sha256,
+    size,
+    createdAt,
+  }
+  return `${JSON.stringify(manifest, null, 2)}\n`
+}
+
+/** Undefined for a text that is not a manifest of this format. */
+export function parseManifest(text: string): VersionManifest | undefined {
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,72 @@
+import { type GarbageDocument, garbageDocumentSchema } from '../admin/documents.ts'
+import { withDefaults } from '../admin/retention.ts'
+import { checked, functionNameSchema } from '../admin/settings.ts'
+import { FunctionError } from '../errors.ts'
+import { parseDuration } from '../units.ts'
+import type { Command } from './command.ts'
+import { change } from './offline.ts'
+import { table } from './table.ts'
+
+/** Rows that people are shown; `--json` has more. */
+const SHOWN = 20
+
+export const gc: Command = {
+  name: 'gc',
+  args: '[name]',
+  summary: 'Delete old versions that are not kept, and bundles without a version',
+  examples: ['gc --dry-run', 'gc --keep 10', 'gc --older-than 30d', 'gc hello-world --keep 3'],
+  options: [
+    { flags: '--keep <n>', help: 'keep the newest <n> versions of a function (versions.keep)' },
+    {
+      flags: '--older-than <duration>',
+      help: 'delete only versions older than this, such as 30d (versions.older_than)',
+    },
+    { flags: '--dry-run', help: 'only say what would be deleted' },
+  ],
+  async run({ loaded, print }, [given], options) {
+    const only = given === undefined ? undefined : checked(functionNameSchema, given, 'name')
+    const keep = options.keep === undefined ? undefined : readKeep(String(options.keep))
+    const age = options.olderThan
+    const olderThanMs = age === undefined ? undefined : readAge(String(age))
+    const dryRun = options.dryRun === true
+    const { versions } = loaded.config
+    const policy = withDefaults(
+      { keep: versions.keep, olderThanMs: versions.olderThan },
+      { keep, olderThanMs },
+    )
+    const document = await change<GarbageDocument>(
+      loaded,
+      (client) =>
+        client.request(garbageDocumentSchema, '/v1/gc', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ keep, olderThanMs, function: only, dryRun }),
+        }),
+      async (operations) => ({ dryRun, ...(await operations.collect(policy, { dryRun, only })) }),
+    )
+    await print(document, () => describe(document))
+  },
+}
+
+function describe({ dryRun, versions, bytes, orphans, removed }: GarbageDocument): string {
+  const verb = dryRun ? 'would be deleted' : 'deleted'
+  const size = `${(bytes / 2 ** 20).toFixed(1)} MB`
+  const total = `${versions} versions (bundles: ${size}) and ${orphans} bundles without a version: ${verb}\n`
+  if (removed.length === 0) return total
+  const shown = removed.slice(0, SHOWN)
+  const rows = shown.map((row) => [row.function, row.version, String(row.size), row.createdAt])
+  const more = versions > shown.length ? `and ${versions - shown.length} more\n` : ''
+  return `${table(['FUNCTION', 'VERSION', 'SIZE', 'CREATED'], rows)}${more}${total}`
+}
+
+function readKeep(text: string): number {
+  if (/^\d{1,6}$/.test(text)) return Number(text)
+  throw new FunctionError('BAD_REQUEST', `--keep: must be a whole number (got '${text}').`)
+}
+
+function readAge(text: string): number {
+  const age = parseDuration(text)
+  if (age !== undefined) return age
+  const message = `--older-than: must be a duration such as "30d" or "12h" (got '${text}').`
+  throw new FunctionError('BAD_REQUEST', message)
+}

@@ -1,0 +1,118 @@
+/** What a running service does beside requests and changes: old versions, manifests, holds of backups. */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { HoldDocument } from '../admin/documents.ts'
+import type { Operations } from '../admin/operations.ts'
+import type { RetentionPolicy } from '../admin/retention.ts'
+import type { BundleRemover } from '../bundles/bundle-remover.ts'
+import { BUNDLES, MANIFEST_FILE, makeDirectory, replaceFile } from '../bundles/files.ts'
+import { manifestText } from '../bundles/version-manifest.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import type { ServiceLog } from '../telemetry/service-log.ts'
+
+/** The first garbage collection, after the rush of a start, and the time between two, ms. */
+const FIRST_MS = 60_000
+const EVERY_MS = 24 * 3_600_000
+/** Rows of one query. */
+const ROWS_AT_ONCE = 100
+/** Says that every version has a manifest: those of releases before 0.3 had none. */
+const MARKER = '.manifests'
+
+interface HousekeepingDeps {
+  dataDir: string
+  store: MetadataStore
+  remover: BundleRemover
+  operations: Operations
+  log: ServiceLog
+  policy(): RetentionPolicy
+}
+
+export class Housekeeping {
+  readonly #deps: HousekeepingDeps
+  readonly #holds = new Set<() => Promise<void>>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #running: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(deps: HousekeepingDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#running = this.#run(() => this.#writeManifests())
+    this.#schedule(FIRST_MS)
+  }
+
+  /** Ends the holds, and resolves when nothing runs any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    await Promise.all([...this.#holds].map((end) => end()))
+    await this.#running
+    await this.#deps.operations.settled()
+  }
+
+  /** Answers the request of a backup: bundles are kept until the client disconnects. */
+  hold(request: Request, document: HoldDocument): Response {
+    const release = this.#deps.operations.holdBundles()
+    const body = new TransformStream<Uint8Array, Uint8Array>()
+    const writer = body.writable.getWriter()
+    const end = async () => {
+      if (!this.#holds.delete(end)) return
+      await writer.close().catch(() => {})
+      await release()
+    }
+    this.#holds.add(end)
+    request.signal.addEventListener('abort', end)
+    writer.closed.catch(end)
+    // The head leaves with the first bytes.
+    writer.write(new TextEncoder().encode(`${JSON.stringify(document)}\n`)).catch(end)
+    return new Response(body.readable, { headers: { 'content-type': 'application/x-ndjson' } })
+  }
+
+  #schedule(afterMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#running = this.#run(() => this.#collect()).then(() => {
+        if (!this.#stopped) this.#schedule(EVERY_MS)
+      })
+    }, afterMs)
+    this.#timer.unref()
+  }
+
+  async #run(work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (!this.#stopped) this.#deps.log.error('housekeeping failed; it is tried again', error)
+    }
+  }
+
+  async #collect(): Promise<void> {
+    const { versions, orphans } = await this.#deps.operations.collect(this.#deps.policy())
+    if (versions + orphans > 0) this.#deps.log.info('collected garbage', { versions, orphans })
+  }
+
+  /** Gives the versions of earlier releases their manifests, a few at a time. */
+  async #writeManifests(): Promise<void> {
+    const { dataDir, store, remover } = this.#deps
+    const marker = join(dataDir, BUNDLES, MARKER)
+    if (existsSync(marker)) return
+    let after = ''
+    for (;;) {
+      const rows = store.versionsAfter(after, ROWS_AT_ONCE)
+      for (const row of rows) {
+        if (this.#stopped) return
+        const path = join(dataDir, dirname(row.bundle.path), MANIFEST_FILE)
+        if (existsSync(dirname(path)) && !existsSync(path))
+          await replaceFile(path, manifestText(row))
+      }
+      const last = rows.at(-1)
+      if (last === undefined) break
+      after = last.id
+      await new Promise((next) => setImmediate(next))
+    }
+    await remover.sweepOldStaged()
+    await makeDirectory(dirname(marker))
+    await replaceFile(marker, '')
+  }
+}
