@@ -18,9 +18,34 @@ export interface Running {
   readonly only: { readonly id: number; readonly done: boolean } | undefined
 }
 
+/** Maximum bytes that the host has not read; beyond it, log lines are dropped and counted. */
+const MAX_QUEUED = 1024 * 1024
+/** Time between two looks whether the host has caught up. */
+const REPORT_MS = 10
+
+/** Lines dropped since the last report. */
+let dropped = 0
+
 export function sendLog(channel: Channel, level: LogLevel, text: string, id?: number): void {
+  if (channel.pendingBytes > MAX_QUEUED) {
+    if (dropped === 0) setTimeout(reportWhenDrained, REPORT_MS, channel)
+    dropped++
+    return
+  }
   const message = text.length > MAX_LOG_MESSAGE ? `${text.slice(0, MAX_LOG_MESSAGE)}…` : text
   channel.sendLine(encodeLine({ type: 'log', ...(id !== undefined && { id }), level, message }))
+}
+
+/** Tells the host how many lines were dropped. */
+export function reportDropped(channel: Channel): void {
+  if (dropped === 0) return
+  channel.sendLine(encodeLine({ type: 'logs-dropped', count: dropped }))
+  dropped = 0
+}
+
+function reportWhenDrained(channel: Channel): void {
+  if (channel.pendingBytes <= MAX_QUEUED) reportDropped(channel)
+  else setTimeout(reportWhenDrained, REPORT_MS, channel)
 }
 
 /** Redirects `console`, `process.stdout` and `process.stderr`. */

@@ -15,7 +15,7 @@ import {
   PROTOCOL_VERSION,
 } from '../../src/worker/protocol/limits.ts'
 import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
-import { captureConsole, captureFailures } from './capture.ts'
+import { captureConsole, captureFailures, reportDropped } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
 import { FetchTable } from './fetch-table.ts'
 import { type Handler, loadHandler } from './load.ts'
@@ -109,6 +109,7 @@ async function start(payload: Buffer): Promise<void> {
 }
 
 function exitWhenWritten(status: number): void {
+  reportDropped(channel)
   channel.flush()
   if (channel.pendingBytes === 0) process.exit(status)
   setTimeout(() => exitWhenWritten(status), 2)

@@ -185,7 +185,10 @@ function newRouter(
     counters: telemetry.counters,
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
-    log: (spec, entry, requestId) => telemetry.log(spec, entry.level, requestId, entry.message),
+    log(spec, { level, message, dropped }, requestId) {
+      if (dropped === undefined) telemetry.log(spec, level, requestId, message)
+      else telemetry.logLinesDropped(spec, dropped, 'the function logs too fast')
+    },
     retried: (spec, requestId, error) => telemetry.retried(spec, requestId, error),
   })
 }

@@ -114,6 +114,8 @@ export interface WorkerLog {
   invocation: number | undefined
   level: LogLevel
   message: string
+  /** The entry only reports that this many lines were dropped. */
+  dropped?: number
 }
 
 /** What a worker reports to the pool that owns it. */

@@ -40,11 +40,13 @@ async function say(text: string): Promise<void> {
   expect(await (await service.fetch(`/functions/say?${text}`)).text()).toBe('said')
 }
 
-/** The log of the function; empty while there is no usable database. */
-function said(): string[] {
+const said = () => messages('say')
+
+/** The log of a function; empty while there is no usable database. */
+function messages(name: string): string[] {
   const db = openTestDatabase(logs)
   try {
-    const rows = db.query("SELECT message FROM logs WHERE function = 'say' ORDER BY id").values()
+    const rows = db.query('SELECT message FROM logs WHERE function = ? ORDER BY id').values(name)
     return rows.flat() as string[]
   } catch {
     return []
@@ -79,6 +81,46 @@ test('a logs.db that is no database is set aside, and the log of the service say
   })
 })
 
+const MANY = 12_000
+const ALL = MANY + 3
+
+test.each(['quickjs-ng', 'bun'])(
+  'every line that %s drops is counted',
+  async (runtime) => {
+    const name = `flood-${runtime}`
+    const profile = workspace.source('eval.json', '{"allowEval":true,"maxMemory":"512MB"}')
+    // More than the channel and the rate hold. Only a few lines follow, then nothing.
+    await workspace.deploy(
+      name,
+      `const line = 'x'.repeat(300)
+    export default (r: Request) => {
+      const lines = Number(new URL(r.url).search.slice(1))
+      for (let i = 0; i < lines; i++) console.log(line)
+      return new Response('done')
+    }`,
+      ...['--profile', profile, '--runtime', runtime],
+    )
+    for (const lines of [MANY, 3]) {
+      expect(await (await service.fetch(`/functions/${name}?${lines}`)).text()).toBe('done')
+    }
+    const counted = () => {
+      const rows = messages(name)
+      const lost = rows.map((text) => /^(\d+) log lines were dropped: /.exec(text)?.[1])
+      return rows.filter((text) => text.startsWith('xxx')).length + lost.reduce(add, 0)
+    }
+    await eventually('all lines are counted', () => counted() === ALL)
+    const metrics = await (await service.fetch('/metrics')).text()
+    const total = new RegExp(`functions_log_lines_dropped_total{function="${name}".*} (\\d+)`)
+    const kept = messages(name).filter((text) => text.startsWith('xxx')).length
+    expect(Number(total.exec(metrics)?.[1])).toBe(ALL - kept)
+  },
+  20_000,
+)
+
+function add(sum: number, next: string | undefined): number {
+  return sum + Number(next ?? 0)
+}
+
 test('a logs.db that is damaged while the service runs is replaced, and its next line is kept', async () => {
   for (let i = 0; i < 40; i++) await say(`${i}${'x'.repeat(1000)}`)
   await eventually('they are written', () => said().length > 40)
@@ -97,8 +139,9 @@ test('a logs.db that is damaged while the service runs is replaced, and its next
 test('a metrics.db that is no database is set aside, too', async () => {
   expect(await service.stop()).toBe(0)
   expect(setAside('metrics.db')).toHaveLength(1)
-  expect(setAsideLines().at(-1)).toMatchObject({ file: join(workspace.dataDir, 'metrics.db') })
+  const files = setAsideLines().map(({ file }) => file)
+  expect(files).toEqual(expect.arrayContaining([logs, join(workspace.dataDir, 'metrics.db')]))
   const db = openTestDatabase(join(workspace.dataDir, 'metrics.db'))
-  expect(db.query('SELECT sum(invocations) FROM function_metrics').values()).toEqual([[42]])
+  expect(db.query('SELECT sum(invocations) FROM function_metrics').values()).toEqual([[46]])
   db.close()
 })

@@ -2,13 +2,17 @@
  * and everything else continues. */
 #include "core/worker.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdint.h>
 #include "core/json_out.h"
 
 #define MAX_QUEUED (1024 * 1024) /* bytes unread by the host; beyond it, logs are dropped */
 #define TRUNCATED " [truncated]"
+
+static void count_dropped(fn_worker *worker) {
+    if (worker->logs_dropped < UINT32_MAX) {
+        worker->logs_dropped++;
+    }
+}
 
 static void send_log(fn_worker *worker, const fn_invocation *invocation, const char *level,
                      const char *message, size_t len) {
@@ -30,7 +34,19 @@ static void send_log(fn_worker *worker, const fn_invocation *invocation, const c
         fn_buffer_text(out, TRUNCATED "\"");
     }
     if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
-        worker->logs_dropped++;
+        count_dropped(worker);
+    }
+}
+
+void fn_log_report_dropped(fn_worker *worker) {
+    if (worker->logs_dropped == 0) {
+        return;
+    }
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "logs-dropped");
+    fn_buffer_text(out, ",\"count\":");
+    fn_json_uint(out, worker->logs_dropped);
+    if (fn_ipc_end(&worker->ipc, NULL, 0) == 0) {
+        worker->logs_dropped = 0;
     }
 }
 
@@ -38,14 +54,9 @@ void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level lev
             const char *message, size_t len) {
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     if (fn_ipc_queued(&worker->ipc) > MAX_QUEUED) {
-        worker->logs_dropped++;
+        count_dropped(worker);
         return;
     }
-    if (worker->logs_dropped > 0) {
-        char text[64];
-        int count = snprintf(text, sizeof(text), "%u log lines were dropped", worker->logs_dropped);
-        worker->logs_dropped = 0;
-        send_log(worker, NULL, "warn", text, (size_t)count);
-    }
+    fn_log_report_dropped(worker);
     send_log(worker, invocation, levels[level], message, len);
 }

@@ -128,7 +128,7 @@ struct fn_worker {
     unsigned child_process_count;
     bool rejections_reported; /* a listener was notified, so it has to be notified of late handlers
                                  too */
-    unsigned logs_dropped;
+    uint32_t logs_dropped; /* since the last logs-dropped message */
     JSClassID async_class;
     JSClassID async_frame_class;
     JSClassID context_class;
@@ -173,6 +173,8 @@ void fn_jobs_run(fn_worker *worker);
 /* log.c */
 void fn_log(fn_worker *worker, const fn_invocation *invocation, fn_log_level level,
             const char *message, size_t len);
+/* Tells the host how many lines were dropped, if any. */
+void fn_log_report_dropped(fn_worker *worker);
 /* limits.c */
 int fn_paths_add(fn_paths *paths, const char *path);
 void fn_paths_free(fn_paths *paths);

@@ -13,6 +13,7 @@
 _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush) {
     worker->hooks->end_processes(worker, NULL);
     struct pollfd writable = {.fd = worker->ipc.fd, .events = POLLOUT};
+    fn_log_report_dropped(worker);
     while (flush && fn_ipc_flush(&worker->ipc) == 1) {
         flush = poll(&writable, 1, FLUSH_AT_EXIT_MS) == 1;
     }
@@ -41,6 +42,10 @@ static void flush(fn_worker *worker) {
         return;
     }
     int rest = fn_ipc_flush(&worker->ipc);
+    if (rest == 0 && worker->logs_dropped > 0) {
+        fn_log_report_dropped(worker);
+        rest = fn_ipc_flush(&worker->ipc);
+    }
     if (rest < 0) {
         fn_worker_exit(worker, 0, false); /* the host is gone */
     }

@@ -80,6 +80,11 @@ export interface LogMessage {
   message: string
 }
 
+export interface LogsDroppedMessage {
+  type: 'logs-dropped'
+  count: number
+}
+
 /** The messages about a body: an invocation's, or that of a fetch. */
 export type BodyMessage = ChunkMessage | EndMessage | CreditMessage | CancelMessage
 
@@ -111,6 +116,7 @@ export type WorkerMessage =
   | ErrorMessage
   | DoneMessage
   | LogMessage
+  | LogsDroppedMessage
   | FetchMessage
   | PongMessage
 

@@ -24,6 +24,8 @@ const ERROR_CODES = new Set<unknown>([
   'TIMEOUT',
   'BUNDLE_LOAD_ERROR',
 ])
+/** The worker's counter has 32 bits. */
+const MAX_LOGS_DROPPED = 2 ** 32 - 1
 const LOG_LEVELS = new Set<unknown>(['debug', 'info', 'warn', 'error'])
 
 /** RFC 9110 tokens: names end up in the head of an HTTP response. */
@@ -55,6 +57,7 @@ const CHECKS: Record<string, Check> = {
     'end',
   ),
   log: check(validateLog, 'id', 'level', 'message'),
+  'logs-dropped': check(validateLogsDropped, 'count'),
   pong: check((m) => validateCount(m.n, 'n', Number.MAX_SAFE_INTEGER), 'n'),
   error: check(validateError, 'id', 'code', 'message', 'stack'),
   cancel: check(validateCancel, 'id', 'reason'),
@@ -127,6 +130,11 @@ function validateFetch(m: Fields): void {
   if (m.bytes !== undefined) validateCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (typeof m.end !== 'boolean') bad('end')
   validateHeaders(m.headers)
+}
+
+function validateLogsDropped(m: Fields): void {
+  if (m.count === 0) bad('count')
+  validateCount(m.count, 'count', MAX_LOGS_DROPPED)
 }
 
 function validateDone(m: Fields): void {

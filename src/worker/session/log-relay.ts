@@ -30,6 +30,11 @@ export class LogLimiter {
     return false
   }
 
+  /** Counts lines that the worker dropped itself. */
+  addDropped(lines: number): void {
+    this.#dropped += lines
+  }
+
   /** The number of lines dropped in a window that is over, once; else 0. */
   takeDropped(now: number): number {
     if (this.#dropped === 0 || now < this.#windowEnds) return 0
@@ -65,6 +70,11 @@ export class LogRelay {
     this.#events.log({ invocation, level, message: mapped })
   }
 
+  /** The worker did not send these lines. */
+  dropped(lines: number): void {
+    this.#limiter.addDropped(lines)
+  }
+
   /** Logs how many lines a finished window lost. */
   report(now: number): void {
     this.#report(this.#limiter.takeDropped(now))
@@ -82,6 +92,6 @@ export class LogRelay {
   #report(dropped: number): void {
     if (dropped === 0) return
     const message = `${dropped} log lines were dropped: the function logs too fast`
-    this.#events.log({ invocation: undefined, level: 'warn', message })
+    this.#events.log({ invocation: undefined, level: 'warn', message, dropped })
   }
 }

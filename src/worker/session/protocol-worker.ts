@@ -248,6 +248,9 @@ export abstract class ProtocolWorker<A extends Announcement>
         if (message.id !== undefined) invocations.knows(message.id)
         this.logs.pass(message.id, message.level, message.message, performance.now())
         return
+      case 'logs-dropped':
+        this.logs.dropped(message.count)
+        return
       case 'pong':
         this.#watchdog.pong(message.n)
         return
