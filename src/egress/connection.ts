@@ -1,12 +1,14 @@
 /**
  * One connection to a checked address, which carries one request at a time.
  *
- * Two things here depend on the inside of the library. The import of undici/lib/dispatcher/client.js
- * breaks when undici moves that file; the build and every test in tests/egress notice. `contain` breaks
- * when undici no longer listens to the socket's events through `emit`; connection.test.ts notices.
+ * Three things here depend on the inside of the library. The imports of undici/lib break when undici
+ * moves these files; the build and every test in tests/egress notice. `contain` breaks when undici no
+ * longer listens to the socket's events through `emit`, `skipContinue` when its parser changes;
+ * connection.test.ts notices.
  */
 import type { Socket } from 'node:net'
 import type { buildConnector, Client, Dispatcher } from 'undici'
+import { kParser } from 'undici/lib/core/symbols.js'
 import UndiciClient from 'undici/lib/dispatcher/client.js'
 import type { Connected } from './connect.ts'
 import type { Target } from './target.ts'
@@ -49,6 +51,7 @@ export class Connection {
       keepAliveTimeout: limits.keepAliveMs,
       keepAliveMaxTimeout: limits.keepAliveMs,
     })
+    this.#client.on('connect', () => skipContinue(socket))
     this.#client.on('disconnect', () => this.close())
   }
 
@@ -87,6 +90,27 @@ function contain(socket: Socket): void {
       socket.destroy(cause as Error)
       return true
     }
+  }
+}
+
+const CONTINUE = 100
+const PROCESSING = 102
+
+interface Parser {
+  onHeadersComplete(status: number, upgrade: boolean, keepAlive: boolean): number
+}
+
+/**
+ * The library closes a connection on which `100 Continue` comes, because it never asks for one. A client
+ * must skip it all the same (RFC 9110, 15.2), as it does every other 1xx: it is shown as one of those.
+ */
+function skipContinue(socket: Socket & { [kParser]?: Parser }): void {
+  const parser = socket[kParser]
+  if (parser === undefined) return
+  const { onHeadersComplete } = parser
+  parser.onHeadersComplete = (status, upgrade, keepAlive) => {
+    const shown = status === CONTINUE ? PROCESSING : status
+    return onHeadersComplete.call(parser, shown, upgrade, keepAlive)
   }
 }
 
