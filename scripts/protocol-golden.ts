@@ -470,7 +470,17 @@ export class GoldenFrames {
         [
           [[{ message: invoke('/fetch') }], [fetch]],
           [
-            [{ message: { type: 'fetch-error', id: 'f1', code: 'REFUSED', message: 'no' } }],
+            [
+              {
+                message: {
+                  type: 'fetch-error',
+                  id: 'f1',
+                  code: 'REFUSED',
+                  reason: 'ERR_POLICY',
+                  message: 'no',
+                },
+              },
+            ],
             answer('TypeError'),
           ],
         ],

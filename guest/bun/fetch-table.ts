@@ -15,6 +15,21 @@ import { OutboundFetch } from './outbound-fetch.ts'
 const LOCAL = /^(?:data|blob|file):/
 const native = globalThis.fetch
 
+/** Bun's own `fetch` has the code on the error; libraries for Node read it from the cause. */
+export function addCauses(): void {
+  const fetch = async (...args: Parameters<typeof native>) => {
+    try {
+      return await native(...args)
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.cause === undefined) {
+        error.cause = Object.assign(new Error(error.message), { code: error.code })
+      }
+      throw error
+    }
+  }
+  globalThis.fetch = Object.assign(fetch, { preconnect: native.preconnect })
+}
+
 export class FetchTable {
   readonly #channel: Channel
   readonly #running = new Map<FetchId, OutboundFetch>()
@@ -38,8 +53,10 @@ export class FetchTable {
     this.#running.get(message.id)?.onResponse(message)
   }
 
-  onError({ id, message }: FetchErrorMessage): void {
-    this.#running.get(id)?.fail(new TypeError(`fetch: ${message}`))
+  onError({ id, reason, message }: FetchErrorMessage): void {
+    const cause = Object.assign(new Error(message), { code: reason })
+    const error = new TypeError(`fetch: ${message}`, { cause })
+    this.#running.get(id)?.fail(Object.assign(error, { code: reason }))
   }
 
   /** The invocation ended: its fetches fail. */

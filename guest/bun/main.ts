@@ -17,7 +17,7 @@ import {
 import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/protocol/messages.ts'
 import { captureConsole, captureFailures, reportDropped } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
-import { FetchTable } from './fetch-table.ts'
+import { addCauses, FetchTable } from './fetch-table.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
@@ -89,6 +89,7 @@ async function start(payload: Buffer): Promise<void> {
   captureConsole(channel)
   captureFailures(channel, runs)
   if (process.argv.includes(BROKERED)) fetches.install()
+  else addCauses()
   let handler: Handler
   try {
     handler = await loadHandler(payload.toString('utf8', newline + 1), details)

@@ -1,6 +1,6 @@
 /** One request and its response on one connection. */
 import type { Dispatcher } from 'undici'
-import { EgressError, failed } from './errors.ts'
+import { aborted, EgressError, failed } from './errors.ts'
 import type { HeaderLines } from './request-headers.ts'
 
 /** Limit of 1xx heads before the final one: each of them restarts the head timeout. */
@@ -65,7 +65,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.read({
       data: (bytes) => {
         left -= bytes.length
-        if (left < 0) this.abort(failed('The rest of the body was discarded.'))
+        if (left < 0) this.abort(aborted())
         return true
       },
       end: () => {},
@@ -96,6 +96,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (this.#informational > MAX_INFORMATIONAL) {
         this.abort(
           failed(
+            'ERR_PROTOCOL',
             `${this.#host} sent more than ${MAX_INFORMATIONAL} informational (1xx) responses.`,
           ),
         )
@@ -149,36 +150,50 @@ function toLines(raw: readonly (Buffer | string)[]): HeaderLines {
 const asText = (value: unknown): string =>
   Buffer.isBuffer(value) ? value.toString('latin1') : String(value)
 
+/** The parser refused the bytes, or the library what they say: a 101 that nobody asked for. */
+function isInvalid({ name, message }: Error): boolean {
+  return name === 'HTTPParserError' || message === 'bad upgrade' || message === 'bad response'
+}
+
 function explain(host: string, cause: Error & { code?: string }): EgressError {
-  switch (cause.code) {
+  const { code } = cause
+  switch (code) {
     case 'UND_ERR_HEADERS_TIMEOUT':
-      return new EgressError('TIMEOUT', `${host} did not send a response in time.`, cause)
+      return new EgressError('TIMEOUT', code, `${host} did not send a response in time.`, cause)
     case 'UND_ERR_BODY_TIMEOUT':
       return new EgressError(
         'TIMEOUT',
+        code,
         `${host} stopped sending in the middle of its response.`,
         cause,
       )
     case 'UND_ERR_HEADERS_OVERFLOW':
       return failed(
+        code,
         `The response headers of ${host} are larger than egress.max_headers allows.`,
         cause,
       )
     case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
       return failed(
+        code,
         `The response of ${host} does not have the length that its headers declare.`,
         cause,
       )
     case 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH':
       return failed(
+        code,
         `The request body for ${host} does not have the length that its Content-Length header declares.`,
         cause,
       )
     case 'UND_ERR_INVALID_ARG':
-      return failed(`The request to ${host} is not valid: ${cause.message}.`, cause)
+      return failed(code, `The request to ${host} is not valid: ${cause.message}.`, cause)
     default:
-      return cause.name === 'HTTPParserError'
-        ? failed(`${host} sent an invalid HTTP response.`, cause)
-        : failed(`The connection to ${host} was closed before the response was complete.`, cause)
+      return isInvalid(cause)
+        ? failed('ERR_PROTOCOL', `${host} sent an invalid HTTP response.`, cause)
+        : failed(
+            'ECONNRESET',
+            `The connection to ${host} was closed before the response was complete.`,
+            cause,
+          )
   }
 }

@@ -1,9 +1,20 @@
 /** Opens a connection to an address that was checked. No name is resolved here. */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { EgressError, failed } from './errors.ts'
+import { aborted, EgressError, failed } from './errors.ts'
 import type { Target } from './target.ts'
 
+/** Codes of the system that describe the network. Its other codes describe this machine. */
+const OF_NETWORK = new Set([
+  'ECONNABORTED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'EPIPE',
+  'ETIMEDOUT',
+])
 /** Addresses of one host that are tried, one after the other. */
 const MAX_TRIES = 4
 
@@ -36,7 +47,7 @@ export async function connectTo(
       last = cause
     }
   }
-  throw last ?? new EgressError('TIMEOUT', `${target.host} did not accept the connection in time.`)
+  throw last ?? late(target)
 }
 
 function open(
@@ -59,12 +70,13 @@ function open(
       socket.destroy()
       reject(error)
     }
-    const abort = () => settle(new EgressError('ABORTED', 'The fetch was aborted.'))
+    const abort = () => settle(aborted())
     const fail = (cause: Error) => settle(explain(target, cause))
     const close = () =>
-      settle(failed(`${target.host} closed the connection before it was established.`))
-    const late = `${target.host} did not accept the connection in time.`
-    const timer = setTimeout(() => settle(new EgressError('TIMEOUT', late)), timeoutMs)
+      settle(
+        failed('ECONNRESET', `${target.host} closed the connection before it was established.`),
+      )
+    const timer = setTimeout(() => settle(late(target)), timeoutMs)
     socket.on('error', fail).on('close', close)
     socket.once(target.secure ? 'secureConnect' : 'connect', () => settle())
     if (signal.aborted) abort()
@@ -84,10 +96,18 @@ function start({ host, port, secure, literal }: Target, address: string): Socket
 }
 
 function explain({ host, secure }: Target, cause: Error & { code?: string }): EgressError {
-  const { code } = cause
-  if (code === 'ECONNREFUSED') return failed(`${host} refused the connection.`, cause)
-  if (secure && code !== undefined && /CERT|SSL|TLS|ALTNAME|SELF_SIGNED|VERIFY/.test(code)) {
-    return failed(`The TLS certificate of ${host} was rejected (${code}).`, cause)
+  const { code = 'ECONNRESET' } = cause
+  if (code === 'ECONNREFUSED') return failed(code, `${host} refused the connection.`, cause)
+  if (secure && /CERT|ALTNAME|SELF_SIGNED|VERIFY|ISSUER|CRL|SIGNATURE/.test(code)) {
+    return failed(code, `The TLS certificate of ${host} was rejected (${code}).`, cause)
   }
-  return failed(`${host} could not be reached.`, cause)
+  if (OF_NETWORK.has(code)) return failed(code, `${host} could not be reached (${code}).`, cause)
+  if (secure && (code === 'EPROTO' || code.includes('_'))) {
+    return failed(code, `The TLS handshake with ${host} failed (${code}).`, cause)
+  }
+  return failed('ERR_INTERNAL', `${host} could not be reached.`, cause)
+}
+
+function late({ host }: Target): EgressError {
+  return new EgressError('TIMEOUT', 'ETIMEDOUT', `${host} did not accept the connection in time.`)
 }

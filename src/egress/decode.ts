@@ -42,7 +42,7 @@ export function codingsOf(headers: HeaderLines): string[] {
     .filter((coding) => coding !== '' && coding !== 'identity')
   if (codings.some((coding) => DECODERS[coding] === undefined)) return []
   if (codings.length > MAX_CODINGS)
-    throw failed(`The response has more than ${MAX_CODINGS} content codings.`)
+    throw failed('ERR_PROTOCOL', `The response has more than ${MAX_CODINGS} content codings.`)
   return codings.reverse()
 }
 
@@ -98,7 +98,13 @@ export class Decoder implements AttemptReader {
     for (const [index, stream] of this.#chain.entries()) {
       stream.on('error', (cause) => {
         if (!this.#over)
-          this.fail(failed('The response body does not match its Content-Encoding header.', cause))
+          this.fail(
+            failed(
+              'ERR_PROTOCOL',
+              'The response body does not match its Content-Encoding header.',
+              cause,
+            ),
+          )
       })
       const next = this.#chain[index + 1]
       if (next !== undefined) stream.pipe(next)

@@ -5,7 +5,7 @@ import { Attempt, type AttemptHead, type AttemptReader } from './attempt.ts'
 import type { Connection } from './connection.ts'
 import type { EgressContext, EgressOutcome, EgressSubject } from './context.ts'
 import { codingsOf, Decoder, decodedHeaders } from './decode.ts'
-import { EgressError, failed, refused } from './errors.ts'
+import { aborted, EgressError, failed, refused } from './errors.ts'
 import type { EgressQuota } from './quota.ts'
 import { type AttemptPlan, locationOf, MAX_REDIRECTS, redirected } from './redirect.ts'
 import { declaredLength, type HeaderLines, requestHeaders } from './request-headers.ts'
@@ -130,7 +130,7 @@ export class OutboundRequest implements EgressCall {
   }
 
   abort(): void {
-    this.#stop(new EgressError('ABORTED', 'The fetch was aborted.'))
+    this.#stop(aborted())
   }
 
   fail(error: EgressError): void {
@@ -150,7 +150,7 @@ export class OutboundRequest implements EgressCall {
 
   #parse(): URL {
     const { url } = this.#request
-    if (!URL.canParse(url)) throw refused('The URL is not valid.')
+    if (!URL.canParse(url)) throw refused('The URL is not valid.', 'ERR_INVALID_URL')
     return new URL(url)
   }
 
@@ -173,10 +173,14 @@ export class OutboundRequest implements EgressCall {
       attempt.discard()
       const { hostname } = plan.url
       if (redirect === 'error') {
-        throw failed(`${hostname} sent a redirect, and the request's redirect mode is "error".`)
+        throw failed(
+          'ERR_REDIRECT',
+          `${hostname} sent a redirect, and the request's redirect mode is "error".`,
+        )
       }
       if (redirects === MAX_REDIRECTS) {
         throw failed(
+          'ERR_REDIRECT',
           `${hostname} sent a redirect after ${MAX_REDIRECTS} others, which is the limit.`,
         )
       }
@@ -296,12 +300,16 @@ function withoutFragment(url: URL): string {
 }
 
 function tooLarge(limitBytes: number): EgressError {
-  return failed(`The body is larger than ${limitBytes} bytes (egress.max_body).`)
+  return failed('ERR_LIMIT', `The body is larger than ${limitBytes} bytes (egress.max_body).`)
 }
 
 /** Any other error is a bug of the broker; the tenant's code gets no details of it. */
 function asEgressError(error: unknown): EgressError {
   return error instanceof EgressError
     ? error
-    : failed('The request failed because of an internal error of the service.', error)
+    : failed(
+        'ERR_INTERNAL',
+        'The request failed because of an internal error of the service.',
+        error,
+      )
 }

@@ -76,5 +76,6 @@ export class EgressQuota {
 function tooMany(maxSubrequests: number): EgressError {
   return refused(
     `One invocation may make at most ${maxSubrequests} outbound requests, including redirects (egress.max_subrequests).`,
+    'ERR_LIMIT',
   )
 }

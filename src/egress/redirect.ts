@@ -29,10 +29,10 @@ export function locationOf(head: AttemptHead, from: URL): URL | undefined {
   // Bytes beyond ASCII are UTF-8 nearly everywhere.
   const text = Buffer.from(location, 'latin1').toString('utf8')
   if (locations.length > 1 && locations.some(([, value]) => value !== location)) {
-    throw failed(`${from.hostname} sent a redirect with several Location headers.`)
+    throw failed('ERR_PROTOCOL', `${from.hostname} sent a redirect with several Location headers.`)
   }
   if (!URL.canParse(text, from.href)) {
-    throw failed(`${from.hostname} sent a redirect whose Location is not a URL.`)
+    throw failed('ERR_PROTOCOL', `${from.hostname} sent a redirect whose Location is not a URL.`)
   }
   const url = new URL(text, from)
   if (url.hash === '') url.hash = from.hash
@@ -59,6 +59,7 @@ export function redirected(
   }
   if (body && !repeatable) {
     throw failed(
+      'ERR_REDIRECT',
       `${plan.url.hostname} redirected with status ${status}, which sends the body again, but the body was a stream and is used up.`,
     )
   }

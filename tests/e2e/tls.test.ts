@@ -129,7 +129,9 @@ describe('an upstream that does not finish the handshake', () => {
         socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n')
       }),
     )
-    expect(await ask(`https://good.test:${port}/`)).toMatch(/^TypeError: fetch: .*good\.test/)
+    expect(await ask(`https://good.test:${port}/`)).toMatch(
+      /^TypeError: fetch: The TLS handshake with good\.test failed \(\w+\)\.$/,
+    )
   })
 
   test('closes at once', async () => {

@@ -10,8 +10,13 @@ const HEADER_BYTES = 12
 /** TTL of an answer, s: long enough that a cache would be noticed. */
 const TTL_SECONDS = 60
 
+/** Reply codes: RFC 1035, 4.1.1. */
+const FAILURES = { servfail: 2, refused: 5 }
+const NXDOMAIN = 3
+const RECURSIVE_REPLY = 0x8180
+
 /** Answers to the questions for one name, in turn; the last one holds for all that follow. */
-export type Zone = Record<string, (string[] | 'silent')[]>
+export type Zone = Record<string, (string[] | 'silent' | keyof typeof FAILURES)[]>
 
 export class DnsServer {
   readonly questions: string[] = []
@@ -58,10 +63,12 @@ export class DnsServer {
     const answer = turns?.[Math.min(current, turns.length - 1)]
     if (answer === 'silent') return undefined
     const question = query.subarray(HEADER_BYTES, end)
-    const records = (answer ?? []).flatMap((value) => record(value, type))
+    const failure = typeof answer === 'string' ? FAILURES[answer] : 0
+    const found = typeof answer === 'string' ? [] : (answer ?? [])
+    const records = found.flatMap((value) => record(value, type))
     const header = Buffer.alloc(HEADER_BYTES)
     query.copy(header, 0, 0, 2)
-    header.writeUInt16BE(turns === undefined ? 0x8183 : 0x8180, 2)
+    header.writeUInt16BE(RECURSIVE_REPLY | (turns === undefined ? NXDOMAIN : failure), 2)
     header.writeUInt16BE(1, 4)
     header.writeUInt16BE(records.length, 6)
     return Buffer.concat([header, question, ...records])

@@ -128,6 +128,14 @@ const CASES: Record<string, string> = {
     delete Response.prototype.then
     return [seen, response instanceof Response ? 'response' : response]
   }`,
+  abortInTrace: `async () => {
+    const controller = new AbortController()
+    let seen = false
+    Error.prepareStackTrace = () => { seen = true; controller.abort('in the trace'); return 'none' }
+    const error = await fetch('http://10.0.0.1/', { signal: controller.signal }).catch((e) => e)
+    Error.prepareStackTrace = undefined
+    return [seen, error]
+  }`,
   cancelBody: `async (_, upstream) => {
     const response = await fetch(upstream + '/trickle')
     await response.body.cancel('enough')
@@ -369,6 +377,10 @@ describe('aborting', () => {
 
   test('from within the resolution of its promise', async () => {
     expect(await run('abortInThen')).toEqual([true, 'response'])
+  })
+
+  test('from within the making of its error', async () => {
+    expect(await run('abortInTrace')).toEqual([true, 'in the trace'])
   })
 
   test('a body that is not wanted', async () => {

@@ -143,7 +143,7 @@ describe('an invalid response fails its fetch', () => {
     ['/cut-chunk', '127.0.0.1'],
     ['/bare-newline', 'sent an invalid HTTP response'],
     ['/header-with-nul', 'sent an invalid HTTP response'],
-    ['/upgrade', 'was closed before the response was complete'],
+    ['/upgrade', 'sent an invalid HTTP response'],
     ['/silent', 'did not send a response in time'],
     ['/stalls', 'stopped sending in the middle'],
     ['/dripping-head', 'did not send a response in time'],

@@ -144,7 +144,7 @@ describe('hosts that are a name', () => {
 
   test('a name that does not exist', async () => {
     const { error } = await fetchOnce(makeSession(egress), 'http://nobody.test/')
-    expect(error?.message).toBe('nobody.test could not be resolved.')
+    expect(error?.message).toBe('nobody.test could not be resolved: the name does not exist.')
   })
 
   test('a DNS server that does not answer', async () => {

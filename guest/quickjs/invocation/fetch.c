@@ -6,6 +6,9 @@
 #include <string.h>
 #include "core/json_out.h"
 
+/* Length of an error's message. A longer one is cut. */
+#define MAX_MESSAGE_BYTES 1024
+
 fn_fetch *fn_fetch_find(fn_worker *worker, fn_body_id id) {
     fn_fetch *fetch = worker->fetches;
     while (fetch != NULL && fetch->out.id != id) {
@@ -72,9 +75,38 @@ static void call_back(fn_worker *worker, JSValue callback, JSValueConst response
     JS_FreeValue(worker->ctx, callback);
 }
 
+static int shown_len(size_t len) {
+    return (int)(len < MAX_MESSAGE_BYTES ? len : MAX_MESSAGE_BYTES);
+}
+
+/* May run scripts, through Error.prepareStackTrace: find the fetch again after it. */
 static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
-    JS_ThrowTypeError(ctx, "fetch: %.*s", (int)(len < 1024 ? len : 1024), message);
+    JS_ThrowTypeError(ctx, "fetch: %.*s", shown_len(len), message);
     return JS_GetException(ctx);
+}
+
+static int define(JSContext *ctx, JSValueConst object, const char *name, JSValue value) {
+    if (JS_IsException(value)) {
+        return -1;
+    }
+    return JS_DefinePropertyValueStr(ctx, object, name, value,
+                                     JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+}
+
+/* May run scripts, as above. `code` on the error, and `cause`, an Error with the same code: libraries for Node read either. */
+static int add_reason(JSContext *ctx, JSValueConst error, const char *message, size_t message_len,
+                      const char *reason, size_t reason_len) {
+    if (define(ctx, error, "code", JS_NewStringLen(ctx, reason, reason_len)) < 0) {
+        return -1;
+    }
+    JS_ThrowPlainError(ctx, "%.*s", shown_len(message_len), message);
+    JSValue cause = JS_GetException(ctx);
+    if (JS_IsObject(cause) &&
+        define(ctx, cause, "code", JS_NewStringLen(ctx, reason, reason_len)) < 0) {
+        JS_FreeValue(ctx, cause);
+        return -1;
+    }
+    return define(ctx, error, "cause", cause);
 }
 
 /* The fetch failed: rejects its promise, or errors the response body that has begun. The fetch is
@@ -221,11 +253,13 @@ void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause
     fn_send_cancel(worker, fetch->out.id, "aborted");
     JSValue error = new_type_error(worker->ctx, message, sizeof(message) - 1);
     if (JS_IsObject(error) &&
-        JS_DefinePropertyValueStr(worker->ctx, error, "cause", JS_DupValue(worker->ctx, cause),
-                                  JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+        define(worker->ctx, error, "cause", JS_DupValue(worker->ctx, cause)) < 0) {
         forget_exception(worker->ctx);
     }
-    fail(worker, fetch, error);
+    fetch = fn_fetch_find(worker, id);
+    if (fetch != NULL) {
+        fail(worker, fetch, error);
+    }
     JS_FreeValue(worker->ctx, error);
 }
 
@@ -269,11 +303,20 @@ void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame
 }
 
 void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
-    size_t len;
+    size_t len, reason_len;
     const char *message = fn_frame_text(frame, "message", &len);
+    const char *reason = fn_frame_text(frame, "reason", &reason_len);
+    fn_body_id id = fetch->out.id;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
     JSValue error = new_type_error(worker->ctx, message, len);
-    fail(worker, fetch, error);
+    if (JS_IsObject(error) &&
+        add_reason(worker->ctx, error, message, len, reason, reason_len) < 0) {
+        forget_exception(worker->ctx);
+    }
+    fetch = fn_fetch_find(worker, id);
+    if (fetch != NULL) {
+        fail(worker, fetch, error);
+    }
     JS_FreeValue(worker->ctx, error);
     fn_leave(worker, scope);
     fn_jobs_run(worker);
@@ -316,12 +359,15 @@ void fn_fetch_credit(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) 
 void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     static const char message[] = "the upstream closed the request body early";
     (void)frame;
+    fn_body_id id = fetch->out.id;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
     JSValue reason = new_type_error(worker->ctx, message, sizeof(message) - 1);
-    fn_body_id id = fetch->out.id;
-    cancel_upload(worker, fetch, reason);
-    JS_FreeValue(worker->ctx, reason);
     fetch = fn_fetch_find(worker, id);
+    if (fetch != NULL) {
+        cancel_upload(worker, fetch, reason);
+        fetch = fn_fetch_find(worker, id);
+    }
+    JS_FreeValue(worker->ctx, reason);
     if (fetch != NULL) {
         end_if_over(worker, fetch);
     }

@@ -166,6 +166,8 @@ export interface FetchErrorMessage {
   type: 'fetch-error'
   id: FetchId
   code: string
+  /** The `code` of the error and of its cause. */
+  reason: string
   message: string
 }
 

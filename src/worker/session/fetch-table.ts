@@ -3,7 +3,7 @@
  * ends with it. Both bodies of a fetch have flow control.
  */
 import type { Egress } from '../../egress/egress.ts'
-import { EgressError } from '../../egress/errors.ts'
+import { EgressError, failed } from '../../egress/errors.ts'
 import type { EgressCall, EgressResponse, EgressSink } from '../../egress/outbound-request.ts'
 import type { EgressSession } from '../../egress/session.ts'
 import type { Channel } from '../protocol/channel.ts'
@@ -130,6 +130,7 @@ function tooMuchHeld(): EgressError {
   const limit = `${MAX_HELD_BYTES / 2 ** 20} MiB`
   return new EgressError(
     'REFUSED',
+    'ERR_LIMIT',
     `More than ${limit} of request bodies of this worker's fetches are not sent yet. Wait for earlier fetches first.`,
   )
 }
@@ -192,7 +193,7 @@ export class BrokeredFetch implements EgressSink {
     const line = encodeLine(head)
     if (line.length > MAX_LINE_BYTES) {
       this.#call?.abort()
-      this.#sendError('FAILED', 'The headers of the response are too large.')
+      this.#sendError(failed('ERR_LIMIT', 'The headers of the response are too large.'))
       return
     }
     this.#table.channel.sendLine(line)
@@ -216,7 +217,7 @@ export class BrokeredFetch implements EgressSink {
   }
 
   fail(error: EgressError): void {
-    this.#sendError(error.code, error.message)
+    this.#sendError(error)
   }
 
   taken(bytes: number): void {
@@ -229,8 +230,8 @@ export class BrokeredFetch implements EgressSink {
     if (!this.#uploadEnded) this.#send({ type: 'cancel', id: this.id, reason: 'body' })
   }
 
-  #sendError(code: string, message: string): void {
-    this.#send({ type: 'fetch-error', id: this.id, code, message })
+  #sendError({ code, reason, message }: EgressError): void {
+    this.#send({ type: 'fetch-error', id: this.id, code, reason, message })
     this.#finish()
   }
 

@@ -82,7 +82,7 @@ test('fetch-response', () => {
 
 test('fetch-error', () => {
   const { fetch, written } = runningFetch()
-  const { code, message } = fieldsOf('fetch-error')
-  fetch.fail(new EgressError(code, message))
+  const { code, reason, message } = fieldsOf('fetch-error')
+  fetch.fail(new EgressError(code, reason, message))
   expect(written()).toBe(golden('fetch-error'))
 })

@@ -74,7 +74,7 @@ function setUp() {
     retire: () => heard.push('retire'),
   }
   // Every fetch is refused, as if its quota were used up: real upstreams are tested elsewhere.
-  const session = { ask: () => new EgressError('REFUSED', 'no'), close: () => {} }
+  const session = { ask: () => new EgressError('REFUSED', 'ERR_POLICY', 'no'), close: () => {} }
   const context = {
     ticker: { add() {} },
     egress: { session: () => session },
