@@ -88,7 +88,7 @@ export class GoldenFrames {
   #example(field: Field): unknown {
     switch (field.type) {
       case 'integer':
-        return field.name === 'status' ? 200 : (field.min ?? 0) + (field.max === 1 ? 0 : 1)
+        return field.name === 'status' ? 200 : (field.min ?? 0) + (field.max === field.min ? 0 : 1)
       case 'boolean':
         return false
       case 'enum':

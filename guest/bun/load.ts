@@ -6,6 +6,7 @@ export interface InvocationContext {
   env: Readonly<Record<string, string>>
   waitUntil(promise: unknown): void
   requestId: string
+  clientAddress: string | undefined
   functionName: string
   version: string
   project: string

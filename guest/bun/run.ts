@@ -103,6 +103,7 @@ export class Run {
       env: details.env,
       waitUntil: (promise) => this.#waitUntil(promise),
       requestId: message.headers.find(([name]) => name === 'x-request-id')?.[1] ?? '',
+      clientAddress: message.client,
       functionName: details.function,
       version: details.version,
       project: details.project,

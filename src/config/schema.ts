@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   list,
+  proxyAddress,
   size,
   socketAddress,
   text,
@@ -47,6 +48,12 @@ const server = z.strictObject({
   maxDuration: duration(0)
     .default(900_000)
     .describe('maximum time that a response may stream; 0 = no limit')
+    .meta(reloadable),
+  trustedProxies: list(proxyAddress)
+    .default([])
+    .describe(
+      'proxies whose X-Forwarded-* and Forwarded headers are believed: addresses, CIDRs, unix',
+    )
     .meta(reloadable),
   shutdownTimeout: duration(0)
     .default(30_000)

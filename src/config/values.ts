@@ -63,6 +63,14 @@ export const addressOrCidr = z
     'must be an address and a port, such as "10.0.0.1:80", or a CIDR, such as "10.0.0.0/8"',
   )
 
+/** An address, a CIDR, or `unix`: a proxy whose word counts. */
+export const proxyAddress = z
+  .string()
+  .refine(
+    (value) => value === 'unix' || (!value.includes('%') && (isIP(value) !== 0 || isCidr(value))),
+    'must be an address, such as "10.0.0.1", a CIDR, such as "10.0.0.0/8", or "unix"',
+  )
+
 function measure(parse: (text: string) => number | undefined, min: number, message: string) {
   return z
     .union([z.number(), z.string()], message)

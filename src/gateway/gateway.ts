@@ -7,13 +7,14 @@ import { type Tickable, Ticker } from '../lib/ticker.ts'
 import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
+import type { TrustedProxies } from './client-origin.ts'
 import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
 import { ReplayMemory } from './replay-buffer.ts'
 import { RequestBody } from './request-body.ts'
-import { absoluteUrl, mountedUrl } from './target.ts'
+import { absoluteUrl, mountedUrl, rebased } from './target.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
@@ -32,6 +33,7 @@ const FUNCTION_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 /** Limits of public requests, which may change while the gateway runs. */
 export interface GatewayLimits {
   maxBodyBytes: number
+  trustedProxies: TrustedProxies
   exchange: ExchangeLimits
 }
 
@@ -58,6 +60,7 @@ type FunctionRequest = Request & { params: { name: string } }
 export class Gateway implements ExchangeHost, Tickable {
   limits: ExchangeLimits
   #maxBodyBytes: number
+  #trustedProxies: TrustedProxies
   readonly #options: GatewayOptions
   readonly #server: Server<undefined>
   readonly #ticker: Ticker
@@ -73,6 +76,7 @@ export class Gateway implements ExchangeHost, Tickable {
     this.#options = options
     this.limits = options.limits.exchange
     this.#maxBodyBytes = options.limits.maxBodyBytes
+    this.#trustedProxies = options.limits.trustedProxies
     this.#ticker = new Ticker(TICK_MS, options.clock)
     const pages = this.#pages()
     this.#server = Bun.serve({
@@ -108,8 +112,9 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /** Applies other limits, to open exchanges too. */
-  configure({ maxBodyBytes, exchange }: GatewayLimits): void {
+  configure({ maxBodyBytes, trustedProxies, exchange }: GatewayLimits): void {
     this.#maxBodyBytes = maxBodyBytes
+    this.#trustedProxies = trustedProxies
     this.limits = exchange
   }
 
@@ -181,7 +186,9 @@ export class Gateway implements ExchangeHost, Tickable {
     const arrivedAt = this.#options.clock.now()
     const { name } = client.params
     const { method } = client
-    const url = this.#target(raw, client.url, name, method)
+    const peer = this.#peerOf(client)
+    const origin = this.#trustedProxies.originOf(peer, raw, this.#ownHost)
+    const url = this.#target(raw, client.url, name, method, origin.base)
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
@@ -189,7 +196,11 @@ export class Gateway implements ExchangeHost, Tickable {
     const request: InvocationRequest = {
       method,
       url,
-      headers: requestHeaders(raw, requestId, `/functions/${name}`),
+      headers: requestHeaders(raw, requestId, `/functions/${name}`, {
+        address: peer,
+        trusted: origin.trusted,
+      }),
+      clientAddress: origin.address,
       deadline: arrivedAt + route.timeoutMs,
       cpuMs: route.cpuMs,
       body: undefined,
@@ -201,8 +212,18 @@ export class Gateway implements ExchangeHost, Tickable {
     return exchange.answered
   }
 
-  /** Checks the request line and Host; returns the URL that the handler sees. */
-  #target(raw: RawHeaders, url: string, name: string, method: string): string {
+  #peerOf(client: Request): string | undefined {
+    const address = this.#server.requestIP(client)?.address
+    // A listener on `::` shows IPv4 peers as mapped addresses.
+    return address?.startsWith(MAPPED) ? address.slice(MAPPED.length) : address
+  }
+
+  /**
+   * Checks the request line and Host; returns the URL that the handler sees.
+   *
+   * @param base the client's scheme and host, where a trusted proxy named others
+   */
+  #target(raw: RawHeaders, url: string, name: string, method: string, base?: string): string {
     if (this.#draining)
       throw new FunctionError(
         'SHUTTING_DOWN',
@@ -213,7 +234,7 @@ export class Gateway implements ExchangeHost, Tickable {
     if (absolute === undefined) throw new FunctionError('BAD_REQUEST', HOST)
     const target = mountedUrl(absolute, name)
     if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
-    return target
+    return base === undefined ? target : rebased(target, base)
   }
 
   /** The value of Content-Length; undefined for a chunked body. */
@@ -314,6 +335,8 @@ export class Gateway implements ExchangeHost, Tickable {
 const HOST = 'The request must have exactly one valid Host header.'
 const PATH = 'The path must start with /functions/<name>, without dot segments that leave it.'
 
+/** IPv4 in IPv6, as the system writes it. */
+const MAPPED = '::ffff:'
 /** Addresses to listen on that are no address to reach the service. */
 const ANY_ADDRESS = new Set(['0.0.0.0', '::'])
 

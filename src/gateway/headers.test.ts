@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { requestHeaders, requestIdOf, responseHeaders } from './headers.ts'
 
+const PEER = { address: '192.0.2.1', trusted: false }
+
 describe('request headers', () => {
   test('of the connection stay behind, all others pass', () => {
     const raw = {
@@ -18,13 +20,14 @@ describe('request headers', () => {
       'set-cookie': ['a', 'b'],
       ['__proto__']: 'p',
     }
-    expect(requestHeaders(raw, 'id', '/functions/f')).toEqual([
+    expect(requestHeaders(raw, 'id', '/functions/f', PEER)).toEqual([
       ['host', 'h'],
       ['traceparent', '00-0-0-00'],
       ['cookie', 'a=1; b=2'],
       ['set-cookie', 'a'],
       ['set-cookie', 'b'],
       ['__proto__', 'p'],
+      ['x-forwarded-for', '192.0.2.1'],
       ['x-request-id', 'id'],
       ['x-forwarded-prefix', '/functions/f'],
     ])
@@ -32,10 +35,37 @@ describe('request headers', () => {
 
   test('cannot claim a prefix, nor take the Host off', () => {
     const raw = { host: 'h', connection: 'host', 'x-forwarded-prefix': '/functions/other' }
-    expect(requestHeaders(raw, 'id', '/functions/f')).toEqual([
+    expect(requestHeaders(raw, 'id', '/functions/f', PEER)).toEqual([
       ['host', 'h'],
+      ['x-forwarded-for', '192.0.2.1'],
       ['x-request-id', 'id'],
       ['x-forwarded-prefix', '/functions/f'],
+    ])
+  })
+
+  test('of a proxy pass when it is trusted; the peer is appended in any case', () => {
+    const claims = {
+      forwarded: 'for=198.51.100.1',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'outer',
+      'x-forwarded-port': '443',
+    }
+    const raw = { host: 'h', 'x-forwarded-for': '198.51.100.1', ...claims }
+    const own: [string, string][] = [
+      ['x-request-id', 'id'],
+      ['x-forwarded-prefix', '/functions/f'],
+    ]
+    expect(requestHeaders(raw, 'id', '/functions/f', PEER)).toEqual([
+      ['host', 'h'],
+      ['x-forwarded-for', '198.51.100.1, 192.0.2.1'],
+      ...own,
+    ])
+    const trusted = { address: undefined, trusted: true }
+    expect(requestHeaders(raw, 'id', '/functions/f', trusted)).toEqual([
+      ['host', 'h'],
+      ...Object.entries(claims),
+      ['x-forwarded-for', '198.51.100.1'],
+      ...own,
     ])
   })
 

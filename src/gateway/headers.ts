@@ -16,6 +16,18 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ])
 
+/** What proxies say of the client. It passes only from a trusted one. */
+const FORWARDED = ['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto']
+
+/** Request headers that do not pass as they are: one look-up for each header. */
+const HELD_BACK = new Map<string, 'always' | 'untrusted'>([
+  ...[...HOP_BY_HOP].map((name) => [name, 'always'] as const),
+  ...FORWARDED.map((name) => [name, 'untrusted'] as const),
+  ['x-forwarded-for', 'always'],
+  ['x-forwarded-prefix', 'always'],
+  ['x-request-id', 'always'],
+])
+
 /** RFC 9110, 5.5: Fetch allows these in values, but a client may reject a message that has them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for control characters
 const CONTROL_CHARACTER = /[\x00-\x08\x0a-\x1f\x7f]/
@@ -25,20 +37,42 @@ const REQUEST_ID = /^[\w.:@=+/-]{1,128}$/
 /** Bun's Headers as a plain object: names in lower case; `set-cookie` alone may be a list. */
 export type RawHeaders = Record<string, string | string[]>
 
+/** Where a request's connection comes from. */
+export interface Peer {
+  /** Undefined: a Unix socket. */
+  address: string | undefined
+  /** It is a trusted proxy. */
+  trusted: boolean
+}
+
 /** The request headers that a handler sees. */
-export function requestHeaders(raw: RawHeaders, requestId: string, prefix: string): HeaderList {
+export function requestHeaders(
+  raw: RawHeaders,
+  requestId: string,
+  prefix: string,
+  peer: Peer,
+): HeaderList {
   const connection = raw.connection as string | undefined
   const named = connection === undefined ? undefined : connectionNames(connection)
   const list: HeaderList = []
   for (const name in raw) {
-    if (HOP_BY_HOP.has(name) || name === 'x-forwarded-prefix' || name === 'x-request-id') continue
+    const held = HELD_BACK.get(name)
+    if (held !== undefined && (held === 'always' || !peer.trusted)) continue
     if (named?.has(name) === true && name !== 'host') continue
     const value = raw[name] as string | string[]
     if (typeof value === 'string') list.push([name, value])
     else for (const one of value) list.push([name, one])
   }
+  const hops = raw['x-forwarded-for'] as string | undefined
+  const forwardedFor =
+    hops === undefined || hops === '' ? peer.address : appended(hops, peer.address)
+  if (forwardedFor !== undefined) list.push(['x-forwarded-for', forwardedFor])
   list.push(['x-request-id', requestId], ['x-forwarded-prefix', prefix])
   return list
+}
+
+function appended(hops: string, address: string | undefined): string {
+  return address === undefined ? hops : `${hops}, ${address}`
 }
 
 /** Names of the headers that a Connection header declares as hop-by-hop. */

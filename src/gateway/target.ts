@@ -52,6 +52,11 @@ export function mountedUrl(url: string, name: string): string | undefined {
   return url.slice(0, pathAt) + url.slice(restAt)
 }
 
+/** The same path and query under another scheme and host. */
+export function rebased(url: string, base: string): string {
+  return base + url.slice(url.indexOf('/', HOST_AT))
+}
+
 const SLASH = 47
 const QUESTION_MARK = 63
 

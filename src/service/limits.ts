@@ -1,6 +1,7 @@
 /** The limits of the components, derived from the settings at start and at each reload. */
 import type { RetentionPolicy } from '../admin/retention.ts'
 import type { Config } from '../config/schema.ts'
+import { TrustedProxies } from '../gateway/client-origin.ts'
 import type { GatewayLimits } from '../gateway/gateway.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { TelemetryLimits } from '../telemetry/telemetry.ts'
@@ -15,6 +16,7 @@ const LONGEST_DRAIN_MS = 3_600_000
 export function gatewayLimits({ server }: Config): GatewayLimits {
   return {
     maxBodyBytes: server.maxBody,
+    trustedProxies: new TrustedProxies(server.trustedProxies),
     exchange: {
       streamIdleMs: server.streamIdleTimeout,
       maxDurationMs: server.maxDuration,

@@ -16,6 +16,8 @@ interface FunctionContext {
   /** Lets the promise run on after the response, for up to 30 s. */
   waitUntil(promise: PromiseLike<unknown>): void
   readonly requestId: string
+  /** IPv4 or IPv6. Undefined if a trusted proxy did not say it. Unlike `x-forwarded-for`, it is never a client's own claim. */
+  readonly clientAddress: string | undefined
   readonly functionName: string
   readonly version: string
   readonly project: string

@@ -30,6 +30,8 @@ export interface InvocationRequest {
   /** Absolute, mount path stripped. */
   url: string
   headers: HeaderList
+  /** The client's address, canonical; undefined if it is not known. */
+  clientAddress?: string | undefined
   /**
    * The response head must arrive by this time (ms, performance.now()). The worker gets the time that
    * is left, and stops the invocation then; the caller answers the client and cancels.

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { WorkerFactoryOptions } from '../../src/worker/worker-factory.ts'
 import { type FactoryFixture, openFactory } from './harness.ts'
 
-export const READY = `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 });`
+export const READY = `send({ type: 'ready', protocol: 2, engine: 'fake', init_us: 1 });`
 
 /** A worker that runs `code` as soon as it has an invocation. */
 export const onInvoke = (code: string) =>

@@ -114,7 +114,7 @@ describe('no breach:', () => {
     const { worker } = await start(
       fixture.factory,
       'bun',
-      `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 })
+      `send({ type: 'ready', protocol: 2, engine: 'fake', init_us: 1 })
       on((m) => { if (m.type === 'cancel') { ${ask('', '/hold')} ${DONE} } })`,
       { capabilities },
     )

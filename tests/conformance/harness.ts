@@ -142,6 +142,7 @@ export interface CallOptions {
   method?: string
   url?: string
   headers?: HeaderList
+  clientAddress?: string
   body?: Uint8Array | string
   deadlineMs?: number
   cpuMs?: number
@@ -272,6 +273,7 @@ export function open(worker: Worker, options: CallOptions = {}): Call {
       method: options.method ?? 'GET',
       url: options.url ?? 'http://probe.test/',
       headers: options.headers ?? [],
+      clientAddress: options.clientAddress,
       deadline: performance.now() + deadlineMs,
       cpuMs: options.cpuMs ?? 5000,
       body: small ? body : undefined,

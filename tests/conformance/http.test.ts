@@ -66,6 +66,17 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     expect(got.deadline).toBeLessThan(Date.now() + 5001)
   })
 
+  test('the context has the address of the client, or undefined', async () => {
+    const source = `export default (req, ctx) =>
+      Response.json({ address: ctx.clientAddress, there: 'clientAddress' in ctx })`
+    for (const clientAddress of ['203.0.113.9', '2001:db8:ffff:ffff:ffff:ffff:255.255.255.255']) {
+      const answer = await run(source, { clientAddress })
+      expect(JSON.parse(answer.body.toString()).address).toBe(clientAddress)
+    }
+    const claimed = await run(source, { headers: [['x-forwarded-for', '203.0.113.9']] })
+    expect(JSON.parse(claimed.body.toString())).toEqual({ there: true })
+  })
+
   test('an object with fetch gets the request, its env and the context, and is `this`', async () => {
     const answer = await run(
       `export default {

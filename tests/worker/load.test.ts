@@ -69,7 +69,7 @@ describe('loading', () => {
   test('says ready with the engine and the time it took', async () => {
     const worker = await zygote.worker({ bundle: 'export default () => new Response()' })
     const ready = await worker.ready()
-    expect(ready).toMatchObject({ protocol: 1, engine: 'quickjs-ng/0.17.0' })
+    expect(ready).toMatchObject({ protocol: 2, engine: 'quickjs-ng/0.17.0' })
     expect(ready.init_us as number).toBeGreaterThan(0)
   })
 

@@ -88,7 +88,7 @@ describe('frames', () => {
     ['bytes over 64 KiB', '{"type":"chunk","id":1,"bytes":65537}\n'],
     ['negative bytes', '{"type":"chunk","id":1,"bytes":-1}\n'],
     ['no type', '{"n":1}\n'],
-    ['an unknown type', '{"type":"start","protocol":1}\n'],
+    ['an unknown type', '{"type":"start","protocol":2}\n'],
     ['a ping without a number', '{"type":"ping"}\n'],
     ['an id never used', '{"type":"cancel","id":7,"reason":"x"}\n'],
     [
@@ -98,6 +98,14 @@ describe('frames', () => {
     [
       'a header beyond a byte',
       '{"type":"invoke","id":1,"method":"GET","url":"http://x/","headers":[["a","\\u0100"]],"deadline_ms":1,"cpu_ms":1,"end":true}\n',
+    ],
+    [
+      'a client that is longer than an address',
+      `{"type":"invoke","id":1,"method":"GET","url":"http://x/","headers":[],"client":"${'a'.repeat(46)}","deadline_ms":1,"cpu_ms":1,"end":true}\n`,
+    ],
+    [
+      'a client that is no string',
+      '{"type":"invoke","id":1,"method":"GET","url":"http://x/","headers":[],"client":7,"deadline_ms":1,"cpu_ms":1,"end":true}\n',
     ],
     ['nesting', `${'['.repeat(100_000)}\n`],
   ]

@@ -157,6 +157,6 @@ function startMessage(
     load_cpu_ms: 5_000,
     ...options.limits,
   }
-  const message = { type: 'start', protocol: 1, worker, limits, capabilities, bytes: bytes.length }
+  const message = { type: 'start', protocol: 2, worker, limits, capabilities, bytes: bytes.length }
   return { message, bytes }
 }

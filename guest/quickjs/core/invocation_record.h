@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "core/buffer.h"
 #include "core/host.h"
+#include "core/protocol_limits.h"
 #include "quickjs.h"
 
 typedef struct fn_invocation fn_invocation;
@@ -58,6 +59,8 @@ struct fn_invocation {
     JSValue request;      /* the Request object; owned until GONE */
     char *request_id;
     size_t request_id_len;
+    char client[FN_MAX_CLIENT_ADDRESS]; /* the client's address, for ctx.clientAddress */
+    size_t client_len;                  /* 0: it is not known */
     fn_body_in in;
     fn_body_out out;
     unsigned waiting; /* pending promises of waitUntil */

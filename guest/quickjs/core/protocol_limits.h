@@ -8,7 +8,7 @@
  * The version that `start` offers and `ready` confirms. A worker ends itself when `start` has
  * another version. A `ready` with another version is a breach.
  */
-#define FN_PROTOCOL_VERSION 1
+#define FN_PROTOCOL_VERSION 2
 
 /*
  * One line of either side, its newline not counted. Unit: bytes. A longer line is a breach. A
@@ -62,6 +62,11 @@
  * this much is owed, or when nothing is left to read.
  */
 #define FN_CREDIT_BATCH_BYTES 32768
+
+/*
+ * The text of an IPv4 or IPv6 address. Unit: characters. More is a breach.
+ */
+#define FN_MAX_CLIENT_ADDRESS 45
 
 /*
  * The message of one `log` before it is escaped. Escaped, it has at most six times as many bytes.

@@ -4,7 +4,7 @@
 
 #include "core/check.h"
 
-enum { REQUEST_ID, DEADLINE, ENV, FUNCTION_NAME, VERSION, PROJECT };
+enum { REQUEST_ID, CLIENT_ADDRESS, DEADLINE, ENV, FUNCTION_NAME, VERSION, PROJECT };
 
 static fn_invocation *of(JSContext *ctx, JSValueConst this_value) {
     return JS_GetOpaque2(ctx, this_value, fn_worker_of(ctx)->context_class);
@@ -20,6 +20,10 @@ static JSValue get(JSContext *ctx, JSValueConst this_value, int which) {
     case REQUEST_ID:
         return JS_NewStringLen(ctx, invocation->request_id_len > 0 ? invocation->request_id : "",
                                invocation->request_id_len);
+    case CLIENT_ADDRESS:
+        return invocation->client_len == 0
+                   ? JS_UNDEFINED
+                   : JS_NewStringLen(ctx, invocation->client, invocation->client_len);
     case DEADLINE:
         return JS_NewInt64(ctx, invocation->deadline_ms);
     case ENV:
@@ -93,6 +97,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
 
 static const JSCFunctionListEntry members[] = {
     JS_CGETSET_MAGIC_DEF("requestId", get, NULL, REQUEST_ID),
+    JS_CGETSET_MAGIC_DEF("clientAddress", get, NULL, CLIENT_ADDRESS),
     JS_CGETSET_MAGIC_DEF("deadline", get, NULL, DEADLINE),
     JS_CGETSET_MAGIC_DEF("env", get, NULL, ENV),
     JS_CGETSET_MAGIC_DEF("functionName", get, NULL, FUNCTION_NAME),

@@ -90,11 +90,26 @@ static int keep_request_id(fn_invocation *invocation, const fn_headers *headers)
     return 0;
 }
 
+/* Without the field the address is not known. */
+static void keep_client(fn_invocation *invocation, const fn_frame *frame) {
+    yyjson_val *client = yyjson_obj_get(frame->root, "client");
+    if (client == NULL) {
+        return;
+    }
+    size_t len = yyjson_get_len(client);
+    if (!yyjson_is_str(client) || len > sizeof(invocation->client)) {
+        fn_worker_breach("the client of a request is not an address");
+    }
+    memcpy(invocation->client, yyjson_get_str(client), len);
+    invocation->client_len = len;
+}
+
 static JSValue make_request(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame,
                             bool end) {
     fn_request_init init = {.id = invocation->id, .body_end = end};
     init.method = fn_frame_text(frame, "method", &init.method_len);
     init.url = fn_frame_text(frame, "url", &init.url_len);
+    keep_client(invocation, frame);
     init.headers = fn_headers_read(yyjson_obj_get(frame->root, "headers"));
     if (init.headers == NULL || keep_request_id(invocation, init.headers) != 0) {
         fn_headers_free(init.headers);

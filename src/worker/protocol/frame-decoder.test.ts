@@ -20,7 +20,7 @@ function collect(): { frames: Frame[]; decoder: FrameDecoder<WorkerMessage> } {
 
 /** Every message that a worker may send, with payloads that look like lines. */
 const STREAM = Buffer.concat([
-  encode({ type: 'ready', protocol: 1, engine: 'quickjs-ng/0.17.0', init_us: 812 }),
+  encode({ type: 'ready', protocol: 2, engine: 'quickjs-ng/0.17.0', init_us: 812 }),
   encode({ type: 'log', level: 'info', message: 'h\u00e4 \ud800 \0 \ud83d\ude00' }),
   encode({ type: 'response', id: 1, status: 204, headers: [], end: true }),
   encode({ type: 'response', id: 2, status: 200, headers: [['a', 'b']], end: false }, '\n{}\n'),

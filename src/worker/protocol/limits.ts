@@ -7,7 +7,7 @@
  * The version that `start` offers and `ready` confirms. A worker ends itself when `start` has
  * another version. A `ready` with another version is a breach.
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /**
  * One line of either side, its newline not counted. Unit: bytes. A longer line is a breach. A
@@ -61,6 +61,11 @@ export const CREDIT_WINDOW_BYTES = 262_144
  * this much is owed, or when nothing is left to read.
  */
 export const CREDIT_BATCH_BYTES = 32_768
+
+/**
+ * The text of an IPv4 or IPv6 address. Unit: characters. More is a breach.
+ */
+export const MAX_CLIENT_ADDRESS = 45
 
 /**
  * The message of one `log` before it is escaped. Escaped, it has at most six times as many bytes.

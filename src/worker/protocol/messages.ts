@@ -145,6 +145,7 @@ export interface InvokeMessage {
   method: string
   url: string
   headers: HeaderList
+  client?: string
   deadline_ms: number
   cpu_ms: number
   bytes?: number

@@ -54,8 +54,8 @@ describe('a message of a worker', () => {
     ['a code every object has', { type: 'error', id: 1, code: 'toString', message: '' }],
     ['a load error of an id', { type: 'error', id: 1, code: 'BUNDLE_LOAD_ERROR', message: '' }],
     ['a stack as an array', { type: 'error', id: 1, code: 'TIMEOUT', message: '', stack: [] }],
-    ['another protocol', { type: 'ready', protocol: 2, engine: 'x', init_us: 1 }],
-    ['an engine without end', { type: 'ready', protocol: 1, engine: 'x'.repeat(101), init_us: 1 }],
+    ['another protocol', { type: 'ready', protocol: 1, engine: 'x', init_us: 1 }],
+    ['an engine without end', { type: 'ready', protocol: 2, engine: 'x'.repeat(101), init_us: 1 }],
   ])('with %s is a breach', (_what, message) => {
     expect(() => validateWorkerMessage(message)).toThrow(ProtocolBreach)
   })

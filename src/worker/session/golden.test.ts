@@ -26,10 +26,13 @@ const fieldsOf = (name: string) => JSON.parse(golden(name).split('\n')[0] as str
 const HELLO = Buffer.from('hello')
 
 function invocation(name: string, body: Uint8Array | undefined) {
-  const { id, method, url, headers, deadline_ms, cpu_ms, end } = fieldsOf(name)
+  const { id, method, url, headers, client, deadline_ms, cpu_ms, end } = fieldsOf(name)
   const { channel, written } = record()
   const deadline = performance.now() + deadline_ms
-  const request = { method, url, headers, deadline, cpuMs: cpu_ms, body, end }
+  const request = {
+    ...{ method, url, headers, clientAddress: client },
+    ...{ deadline, cpuMs: cpu_ms, body, end },
+  }
   const owner = { channel, fetches: { endOf() {} }, watch() {}, overdue() {} }
   const running = new RunningInvocation(id, request, {} as never, {} as never, owner)
   // The line holds what is left at the start, which must not depend on the speed of this test.

@@ -75,10 +75,12 @@ export class RunningInvocation implements Invocation {
     const { body } = request
     const inline = body !== undefined && body.length > 0 && body.length <= MAX_PAYLOAD_BYTES
     const late = body !== undefined && body.length > MAX_PAYLOAD_BYTES
+    const { clientAddress } = request
+    const client = clientAddress === undefined ? '' : `"client":${asciiJson(clientAddress)},`
     const left = Math.max(0, Math.round(request.deadline - this.startedAt))
     const line =
       `{"type":"invoke","id":${this.id},"method":${asciiJson(request.method)},` +
-      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},` +
+      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},${client}` +
       `"deadline_ms":${left},"cpu_ms":${Math.max(1, Math.round(request.cpuMs))},` +
       `${inline ? `"bytes":${body.length},` : ''}"end":${request.end && !late}}\n`
     if (line.length > MAX_LINE_BYTES) {

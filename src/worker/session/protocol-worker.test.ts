@@ -13,7 +13,7 @@ import type { WorkerContext } from './worker-context.ts'
 const IDS = [0, 1, 2, 3, -1, 1e99, '"f1"', '"f2"', '"1"', 'null', '[]']
 const FIELDS: Record<string, string> = {
   accepted: '"worker":1',
-  ready: '"protocol":1,"engine":"quickjs-ng/0.17.0","init_us":1',
+  ready: '"protocol":2,"engine":"quickjs-ng/0.17.0","init_us":1',
   response: '"id":ID,"status":200,"headers":[["a","b"]],"end":END',
   chunk: '"id":ID',
   end: '"id":ID',

@@ -14,7 +14,7 @@ static void say(const char *line) {
 }
 
 static void ready(void) {
-    say("{\"type\":\"ready\",\"protocol\":1,\"engine\":\"evil\",\"init_us\":1}\n");
+    say("{\"type\":\"ready\",\"protocol\":2,\"engine\":\"evil\",\"init_us\":1}\n");
 }
 
 /* Waits until the host has sent a message of this type; -1 if the channel closes first. A message
