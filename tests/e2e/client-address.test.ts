@@ -1,5 +1,6 @@
 /** ctx.clientAddress, and the scheme and host of req.url: what trusted proxies say, and nobody else. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { eventually } from '../../src/testing/eventually.ts'
 import { problem, type Service, Workspace } from './harness.ts'
 
 const SHOW = `
@@ -93,6 +94,19 @@ describe('behind a trusted proxy', () => {
     expect((await problem(response)).code).toBe('BAD_REQUEST')
   })
 })
+
+test('SIGHUP takes the trust back', async () => {
+  await trusting.stop()
+  space.source('functions.toml', '[server]\ntrusted_proxies = ["127.0.0.1"]\n')
+  trusting = await space.serve()
+  expect((await seen(trusting, CLAIMS)).address).toBe('203.0.113.9')
+  space.source('functions.toml', '')
+  trusting.process.kill('SIGHUP')
+  await eventually('the settings are reloaded', () => {
+    return trusting.log.includes('"changed":"server.trusted_proxies"')
+  })
+  expect((await seen(trusting, CLAIMS)).address).toBe('127.0.0.1')
+}, 20_000)
 
 test('an IPv4 client of a listener for IPv6 has its IPv4 address', async () => {
   await trusting.stop()
