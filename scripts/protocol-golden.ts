@@ -499,6 +499,23 @@ export class GoldenFrames {
         ],
       ],
       [
+        'disconnect',
+        'a request whose client is gone, and whose handler goes on',
+        [
+          [[{ message: invoke('/slow') }, { message: { type: 'ping', n: 1 } }], [pong(1)]],
+          [
+            [{ message: { type: 'disconnect', id: 1, reason: 'client' } }],
+            [
+              { message: { ...log, message: 'AbortError' } },
+              {
+                message: { type: 'response', id: 1, status: 200, headers: [], end: true },
+              },
+              done(1),
+            ],
+          ],
+        ],
+      ],
+      [
         'shutdown',
         'a worker that is asked to go',
         [[[{ message: { type: 'shutdown', grace_ms: 1000 } }], []]],

@@ -62,6 +62,9 @@ function deliver(message: HostMessage, payload: Buffer | undefined): void {
     case 'cancel':
       deliverBody(message, payload)
       break
+    case 'disconnect':
+      runs.disconnect(message.id, message.reason)
+      break
     case 'fetch-response':
       fetches.onResponse(message)
       break

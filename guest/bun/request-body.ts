@@ -48,6 +48,11 @@ export class RequestBody {
     this.#release()
   }
 
+  /** All of it has arrived. */
+  get complete(): boolean {
+    return this.#ended
+  }
+
   /** Nobody reads the rest, so the host need not send it. */
   unwanted(): void {
     if (this.#dropped) return

@@ -14,6 +14,10 @@ export interface Sender {
   readonly id: number
   readonly outgoing: FlowControlledSender
   readonly done: boolean
+  /** The client is gone: of the response only its head and its end are sent. */
+  readonly disconnected: boolean
+  /** Keeps the invocation open until the promise has settled. */
+  hold(promise: Promise<unknown>): void
   /** The source of the body, which is cancelled with the invocation. */
   source: ReadableStreamDefaultReader<unknown> | undefined
 }
@@ -31,6 +35,11 @@ export async function sendResponse(run: Sender, channel: Channel, response: unkn
   if (response.bodyUsed || body?.locked) {
     throw new InvalidResponse('The body of the Response was already read, or its stream is locked.')
   }
+  if (run.disconnected) {
+    if (body !== null) run.hold(body.cancel())
+    sendEmpty(run, channel, status)
+    return
+  }
   const head = checkedHead(run.id, status, [...response.headers] as HeaderList)
   if (body === null) {
     channel.sendLine(`${head},"end":true}\n`)
@@ -39,7 +48,12 @@ export async function sendResponse(run: Sender, channel: Channel, response: unkn
   const reader = body.getReader() as ReadableStreamDefaultReader<unknown>
   run.source = reader
   const next = await sendStartOfBody(run, channel, head, reader)
-  if (next !== undefined) await sendRest(run, reader, next)
+  if (next !== undefined) await sendRest(run, channel, reader, next)
+}
+
+/** Nobody reads the response; the host learns from its head that the handler has ended. */
+function sendEmpty(run: Sender, channel: Channel, status: number): void {
+  channel.sendLine(encodeLine({ type: 'response', id: run.id, status, headers: [], end: true }))
 }
 
 /**
@@ -57,6 +71,10 @@ async function sendStartOfBody(
   const pending = read(reader)
   const first = await soon(pending)
   if (run.done) return undefined
+  if (run.disconnected) {
+    channel.sendLine(`${head},"end":true}\n`)
+    return undefined
+  }
   if (first === undefined) {
     channel.sendLine(`${head},"end":false}\n`)
     return pending
@@ -73,6 +91,10 @@ async function sendStartOfBody(
   const next = read(reader)
   const whole = (await soon(next))?.done === true
   if (run.done) return undefined
+  if (run.disconnected) {
+    channel.sendLine(`${head},"end":true}\n`)
+    return undefined
+  }
   run.outgoing.spend(bytes.length)
   channel.sendLine(`${head},"bytes":${bytes.length},"end":${whole}}\n`)
   channel.sendBytes(bytes)
@@ -81,17 +103,19 @@ async function sendStartOfBody(
 
 async function sendRest(
   run: Sender,
+  channel: Channel,
   reader: ReadableStreamDefaultReader<unknown>,
   next: Read,
 ): Promise<void> {
   let part = next
-  while (!part.done && !run.done) {
+  while (!part.done && !run.done && !run.disconnected) {
     run.outgoing.write(toBytes(part.value))
     await run.outgoing.drained()
     if (run.done) return
     part = await read(reader)
   }
-  run.outgoing.end()
+  if (!run.disconnected) run.outgoing.end()
+  else if (!run.done) channel.sendLine(`{"type":"end","id":${run.id}}\n`)
 }
 
 /** The line of the head, without `bytes`, `end` and its closing brace. */

@@ -27,6 +27,8 @@ export class Run {
   /** The response body. */
   readonly outgoing: FlowControlledSender
   done = false
+  /** The client is gone: nobody reads the response. */
+  disconnected = false
   source: ReadableStreamDefaultReader<unknown> | undefined
   readonly #channel: Channel
   readonly #onDone: (id: number) => void
@@ -64,6 +66,22 @@ export class Run {
       await Promise.all(waiting)
     }
     this.#finish()
+  }
+
+  /** The client is gone. The handler and `waitUntil` go on; the host drops what comes of the response. */
+  disconnect(reason: string): void {
+    if (this.done || this.disconnected) return
+    this.disconnected = true
+    const error = new DOMException(`The client disconnected: ${reason}`, 'AbortError')
+    if (!this.body.complete) this.body.abort(error)
+    this.outgoing.close()
+    if (this.source !== undefined) this.hold(this.source.cancel(error))
+    this.#abort.abort(error)
+  }
+
+  /** `done` waits for the promise, whose rejection is ignored. */
+  hold(promise: Promise<unknown>): void {
+    this.#waiting.push(promise.catch(() => {}))
   }
 
   /** The host cancelled the invocation. Its code cannot be stopped here, but its messages are dropped. */

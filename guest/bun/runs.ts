@@ -46,6 +46,11 @@ export class Runs {
     if (run !== undefined) current.run(run, () => run.cancel(reason))
   }
 
+  disconnect(id: number, reason: string): void {
+    const run = this.#running.get(id)
+    if (run !== undefined) current.run(run, () => run.disconnect(reason))
+  }
+
   /** Ends this process when no invocation runs, or after the grace. */
   shutdown(graceMs: number, exit: (status: number) => void): void {
     this.#whenEmpty = () => exit(0)

@@ -14,6 +14,12 @@ const handlers = {
   '/throw': () => { throw new Error('broken') },
   '/nothing': () => 5,
   '/log': () => { console.warn('hi'); return text('ok') },
+  '/slow': async ({ signal }) => {
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    console.warn(signal.reason.name)
+    return text('unread')
+  },
   '/never': () => new Promise(() => {}),
   '/fetch': async () => {
     try { return text(await (await fetch('http://upstream.test/')).text()) }

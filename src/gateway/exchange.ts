@@ -33,10 +33,10 @@ export interface ExchangeHost {
   closed(exchange: Exchange): void
   /** Disables or enables the idle timeout of the request's connection. */
   keepOpen(client: Request, open: boolean): void
-  /** Reports a failure to the tenant's logs. */
+  /** Reports a failure of the function to the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
-  /** `waitUntil` of this request was cancelled, for the tenant's logs. */
-  backgroundCancelled(route: Route, requestId: string): void
+  /** Something that is no failure of the function, for the tenant's logs. */
+  noted(route: Route, requestId: string, level: 'info' | 'warn', message: string): void
 }
 
 /**
@@ -48,7 +48,8 @@ const WATCH_AFTER_MS = 25
 /**
  * The phases of a request. `head`: the response head is awaited, until the deadline. `body`: the head
  * is out and the body follows, bounded by `streamIdleMs` and `maxDurationMs`. `after`: the client has
- * the whole response; what `waitUntil` holds runs on, for `waitUntilMs`.
+ * the whole response; what `waitUntil` holds runs on, for `waitUntilMs`. A client that disconnects
+ * changes neither: its handler has until the deadline, and `waitUntil` its time after that.
  */
 type Phase = 'head' | 'body' | 'after'
 
@@ -82,6 +83,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   #touchedAt = 0
   #watched = false
   #over = false
+  /** Nobody waits for the response any more. */
+  #gone = false
   #outcome = 'ok'
 
   constructor(
@@ -105,9 +108,9 @@ export class Exchange implements PendingRequest, BodyObserver {
     host.opened(this)
   }
 
-  /** The response head was not sent, and the exchange was not ended. */
+  /** The response head was not sent, and somebody waits for it. */
   get waiting(): boolean {
-    return this.#phase === 'head'
+    return this.#phase === 'head' && !this.#gone
   }
 
   submit(): void {
@@ -144,6 +147,10 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   response(head: ResponseHead): void {
     if (this.#phase !== 'head') return
+    if (this.#gone) {
+      this.#responseOver()
+      return
+    }
     this.#discards = this.request.method === 'HEAD' || NULL_BODY_STATUSES.has(head.status)
     try {
       this.#answer(this.#toResponse(head), head.end || this.#discards)
@@ -157,6 +164,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   chunk(bytes: Uint8Array): void {
+    if (this.#gone) return
     if (this.#body !== undefined) this.#body.push(bytes)
     else this.#invocation?.credit(bytes.length)
   }
@@ -176,6 +184,10 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** Reports a failure to the client if the response head was not sent, else breaks the response. */
   fail(error: FunctionError): void {
     if (this.#phase === 'after') return
+    if (this.#gone) {
+      this.#failUnheard(error)
+      return
+    }
     // The worker enforces the deadline too, by its own clock; the client gets one text for both.
     if (error.code === 'TIMEOUT' && this.#phase === 'head') error = this.#deadlineError()
     this.#outcome = error.code
@@ -189,10 +201,11 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#answer(clientProblem(error, { ...options, serverTiming: this.#timing() }), true)
   }
 
-  done(result: { cpuUs: number }): void {
+  done(result: { cpuUs: number; cut?: FunctionError | undefined }): void {
     if (this.#over) return
     this.#over = true
     if (this.#phase === 'head') this.#leave()
+    if (result.cut !== undefined) this.#noteCut(result.cut)
     this.requestBody?.stop()
     this.route.counters.record(this.#outcome, this.#host.now() - this.arrivedAt, result.cpuUs)
     if (this.#phase === 'after') this.#host.closed(this)
@@ -211,24 +224,23 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   /** Ends the exchange before its limits, because the service stops. */
   abandon(error: FunctionError): void {
+    const cut = this.#phase === 'after' ? error : undefined
     this.fail(error)
     this.#stop('the service stops')
-    if (!this.#over) this.done({ cpuUs: 0 })
+    if (!this.#over) this.done({ cpuUs: 0, cut })
   }
 
   /** The request body is longer than allowed. */
   tooLarge(limitBytes: number): void {
     const message = `The request body is larger than ${limitBytes} bytes (server.max_body).`
-    this.fail(new FunctionError('PAYLOAD_TOO_LARGE', message))
-    this.#stop('request body too large')
+    this.#refuse(new FunctionError('PAYLOAD_TOO_LARGE', message))
   }
 
   /** The client disconnected. */
   gone(): void {
-    if (this.#phase === 'after') return
+    if (this.#gone || this.#phase === 'after') return
     this.#outcome = CLIENT_GONE
-    this.#leave()
-    this.#stop('client gone')
+    this.#lose('client disconnected', new Response(null, { status: 499 }))
   }
 
   moved(): void {
@@ -283,9 +295,63 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   /** The client gets no response; the promise of the response still has to be settled. */
   #leave(): void {
-    const head = this.#phase === 'head'
     this.#responseOver()
-    if (head) this.#resolve(new Response(null, { status: 499 }))
+    this.#resolve(new Response(null, { status: 499 }))
+  }
+
+  /** The client is at fault: it gets the error, and the function does what it would without a client. */
+  #refuse(error: FunctionError): void {
+    if (this.#gone || this.#phase === 'after') return
+    this.#outcome = error.code
+    const options = { requestId: this.requestId, serverTiming: this.#timing() }
+    this.#lose(error.message, clientProblem(error, options))
+  }
+
+  /**
+   * Nobody waits for the response any more. What the function does goes on; without a body to send, only
+   * `waitUntil` is left of it.
+   */
+  #lose(reason: string, answer: Response): void {
+    this.#gone = true
+    this.requestBody?.stop()
+    if (this.#phase === 'head') {
+      this.#resolve(answer)
+      if (this.#watched) this.#host.keepOpen(this.#client, false)
+    } else {
+      this.#body?.break()
+      this.#responseOver()
+    }
+    this.#dispatch?.disconnect(reason)
+  }
+
+  /** The function failed after its client had gone: for its log, but not as an answer to a request. */
+  #failUnheard(error: FunctionError): void {
+    this.#responseOver()
+    if (error.code === 'TIMEOUT') {
+      this.#noteLate()
+    } else if (error.code === 'HANDLER_ERROR' || error.code === 'INVALID_RESPONSE') {
+      // An aborted signal, or a body that broke off, makes most handlers fail.
+      if (!error.message.startsWith('AbortError')) {
+        const message = `The client had disconnected when the function failed: ${error.message}`
+        this.#note('info', message)
+      }
+    } else {
+      this.#host.failed(this.route, this.requestId, error)
+    }
+  }
+
+  #note(level: 'info' | 'warn', message: string): void {
+    this.#host.noted(this.route, this.requestId, level, message)
+  }
+
+  #noteCut(error: FunctionError): void {
+    this.#note('warn', `What ran after the response was cut off: ${error.message}`)
+  }
+
+  #noteLate(): void {
+    const ms = Math.round(this.request.deadline - this.arrivedAt)
+    const message = `The client had disconnected, and the handler was stopped: it did not end within ${ms} ms.`
+    this.#note('warn', message)
   }
 
   #timeOut(): void {
@@ -302,7 +368,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   #cancelBackground(): void {
-    this.#host.backgroundCancelled(this.route, this.requestId)
+    const seconds = this.#host.limits.waitUntilMs / 1000
+    this.#note('warn', `waitUntil did not settle within ${seconds} s and was cancelled`)
     this.#stop('waitUntil took too long')
   }
 

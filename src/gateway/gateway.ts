@@ -49,8 +49,8 @@ export interface GatewayOptions {
   onFinished(): void
   /** A failed invocation, for the tenant's logs. */
   failed(route: Route, requestId: string, error: FunctionError): void
-  /** `waitUntil` of a request was cancelled, for the tenant's logs. */
-  backgroundCancelled(route: Route, requestId: string): void
+  /** Something that is no failure, for the tenant's logs. */
+  noted(route: Route, requestId: string, level: 'info' | 'warn', message: string): void
   /** An internal error. */
   onBug(error: unknown): void
 }
@@ -167,8 +167,8 @@ export class Gateway implements ExchangeHost, Tickable {
     this.#options.failed(route, requestId, error)
   }
 
-  backgroundCancelled(route: Route, requestId: string): void {
-    this.#options.backgroundCancelled(route, requestId)
+  noted(route: Route, requestId: string, level: 'info' | 'warn', message: string): void {
+    this.#options.noted(route, requestId, level, message)
   }
 
   readonly #handle = (request: FunctionRequest): Promise<Response> => {

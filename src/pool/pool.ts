@@ -392,6 +392,7 @@ export class Dispatch implements Completion {
   #cpuUs = 0
   #over = false
   #cancelled: string | undefined
+  #disconnected = false
 
   constructor(pending: PendingRequest, pool: Pool) {
     this.pending = pending
@@ -430,6 +431,18 @@ export class Dispatch implements Completion {
     }
   }
 
+  /** The client is gone. What a worker has begun goes on; a request that still waits is over. */
+  disconnect(reason: string): void {
+    if (this.#over || this.#disconnected || this.#cancelled !== undefined) return
+    this.#disconnected = true
+    if (this.#invocation !== undefined) {
+      this.#invocation.disconnect(reason)
+    } else if (this.#pooled === undefined) {
+      this.#pool.withdraw(this)
+      this.#finish()
+    }
+  }
+
   /** Ends a request that no worker has. */
   refuse(error: FunctionError): void {
     if (this.#over) return
@@ -441,7 +454,7 @@ export class Dispatch implements Completion {
     this.pending.fail(error)
   }
 
-  done({ cpuUs, loss }: Ended): void {
+  done({ cpuUs, loss, cut }: Ended): void {
     const pooled = this.#pooled
     const invocation = this.#invocation
     if (pooled === undefined) return
@@ -449,7 +462,8 @@ export class Dispatch implements Completion {
     this.#invocation = undefined
     this.#cpuUs += cpuUs
     pooled.release(invocation, this.suspect)
-    if (loss === undefined || this.#cancelled !== undefined) this.#finish()
+    if (loss === undefined || this.#cancelled !== undefined) this.#finish(cut)
+    else if (this.#disconnected) this.#lostUnheard(loss)
     else this.#lost(loss, pooled)
     this.#pool.released(pooled)
   }
@@ -462,6 +476,12 @@ export class Dispatch implements Completion {
       return
     }
     this.pending.fail(loss.unsent ? this.#unread() : withReason(loss.error, why))
+    this.#finish()
+  }
+
+  /** Nobody waits for the response, so nobody would get that of another worker. */
+  #lostUnheard(loss: Loss): void {
+    if (!loss.unsent) this.pending.fail(loss.error)
     this.#finish()
   }
 
@@ -480,9 +500,9 @@ export class Dispatch implements Completion {
     return `${MAX_LOSSES} workers ended while they ran it`
   }
 
-  #finish(): void {
+  #finish(cut?: FunctionError): void {
     this.#over = true
-    this.pending.done({ cpuUs: this.#cpuUs, loss: undefined })
+    this.pending.done({ cpuUs: this.#cpuUs, loss: undefined, cut })
   }
 
   #unread(): FunctionError {

@@ -24,13 +24,7 @@ import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { newEgress } from './egress.ts'
 import { Housekeeping } from './housekeeping.ts'
-import {
-  gatewayLimits,
-  poolLimits,
-  retentionPolicy,
-  telemetryLimits,
-  WAIT_UNTIL_MS,
-} from './limits.ts'
+import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
 import { onPort, onSocket } from './listen.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import { writeServiceFile } from './service-file.ts'
@@ -215,11 +209,7 @@ function newGateway(
       }),
     onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
-    backgroundCancelled: (route, requestId) => {
-      const seconds = WAIT_UNTIL_MS / 1000
-      const message = `waitUntil did not settle within ${seconds} s and was cancelled`
-      telemetry.log(route, 'warn', requestId, message)
-    },
+    noted: (route, requestId, level, message) => telemetry.log(route, level, requestId, message),
     onBug: (error) => log.error('internal error while handling a request', error),
   })
   return gateway

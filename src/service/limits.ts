@@ -7,7 +7,7 @@ import type { PoolLimits } from '../pool/limits.ts'
 import type { TelemetryLimits } from '../telemetry/telemetry.ts'
 
 /** How long promises passed to `waitUntil` may run after the end of the response, ms. */
-export const WAIT_UNTIL_MS = 30_000
+const WAIT_UNTIL_MS = 30_000
 /** Time that a retiring worker has after its longest response, for `waitUntil`, ms. */
 const AFTER_RESPONSE_MS = 60_000
 /** How long a retiring worker waits for its responses when `server.max_duration` is unlimited, ms. */

@@ -60,6 +60,7 @@ export class FakeInvocation implements Invocation {
   ended = false
   credited = 0
   cancelled: string | undefined
+  disconnected: string | undefined
   /** What `write` answers. */
   takes = true
 
@@ -85,6 +86,10 @@ export class FakeInvocation implements Invocation {
 
   cancel(reason: string): void {
     this.cancelled = reason
+  }
+
+  disconnect(reason: string): void {
+    this.disconnected = reason
   }
 }
 

@@ -82,6 +82,8 @@ export interface Loss {
 export interface Ended {
   cpuUs: number
   loss: Loss | undefined
+  /** The response was complete, and what ran on was cut off for this reason. */
+  cut?: FunctionError | undefined
 }
 
 /**
@@ -104,8 +106,13 @@ export interface Invocation {
   end(): void
   /** The reader of the response took `bytes`. */
   credit(bytes: number): void
-  /** The client is gone or the deadline has passed. Later messages are dropped; `done` follows. */
+  /** Stops all of it: a limit is reached. Later messages are dropped; `done` follows. */
   cancel(reason: string): void
+  /**
+   * The client is gone. `request.signal` aborts and the bodies end; what runs goes on, and its messages
+   * come as before, for a reader that drops them. Without effect once the response is complete.
+   */
+  disconnect(reason: string): void
 }
 
 export type WorkerState = 'starting' | 'ready' | 'draining' | 'gone'

@@ -89,7 +89,7 @@ describe('said of an invocation, it is a breach:', () => {
 describe('said while it loads, it is a breach:', () => {
   test.each([
     ['no JSON', `raw('hello\\n')`],
-    ['another protocol', `send({ type: 'ready', protocol: 2, engine: 'fake', init_us: 1 })`],
+    ['another protocol', `send({ type: 'ready', protocol: 1, engine: 'fake', init_us: 1 })`],
     ['a response', `send(${WHOLE})`],
     ['an error of an invocation', `send({ type: 'error', id: 1, code: 'TIMEOUT', message: '' })`],
     ['a log of an invocation', `send({ type: 'log', id: 1, level: 'info', message: '' })`],

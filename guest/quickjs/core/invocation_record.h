@@ -49,6 +49,7 @@ struct fn_invocation {
     uint32_t id;
     unsigned references;
     bool load;
+    bool disconnected; /* the client is gone: nobody wants the response */
     fn_state state;
     fn_stop stop;
     uint64_t cpu_ns;

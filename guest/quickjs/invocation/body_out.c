@@ -75,6 +75,26 @@ static void send_end(fn_worker *worker, fn_body_out *out) {
     finish(worker, out);
 }
 
+void fn_body_out_end(fn_worker *worker, fn_body_out *out) {
+    out->ended = true;
+    send_end(worker, out);
+}
+
+void fn_body_out_unwanted(fn_worker *worker, fn_body_out *out, JSValueConst reason) {
+    JSContext *ctx = worker->ctx;
+    if (JS_IsUndefined(out->pump)) {
+        return;
+    }
+    JSValue pump = JS_DupValue(ctx, out->pump);
+    JSValue cancelled = fn_web_stream_source_cancel(ctx, pump, reason);
+    if (JS_IsException(cancelled) ||
+        (JS_IsObject(cancelled) && fn_context_hold(worker, out->invocation, cancelled) != 0)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, cancelled);
+    JS_FreeValue(ctx, pump);
+}
+
 /* Sends as much of `bytes` as credit allows; returns how much. */
 static size_t send_chunks(fn_worker *worker, fn_body_out *out, const uint8_t *bytes, size_t len) {
     size_t sent = 0;

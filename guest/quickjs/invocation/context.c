@@ -37,12 +37,14 @@ static JSValue get(JSContext *ctx, JSValueConst this_value, int which) {
     }
 }
 
+enum { FULFILLED, REJECTED, REJECTED_QUIETLY };
+
 static JSValue on_waited(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv,
-                         int rejected, JSValueConst *data) {
+                         int outcome, JSValueConst *data) {
     (void)this_value;
     fn_worker *worker = fn_worker_of(ctx);
     fn_invocation *invocation = fn_async_invocation(worker, data[0]);
-    if (rejected) {
+    if (outcome == REJECTED) {
         fn_log_error(worker, invocation, "waitUntil: ", argc > 0 ? argv[0] : JS_UNDEFINED);
     }
     FN_CHECK(invocation->waiting > 0);
@@ -53,11 +55,11 @@ static JSValue on_waited(JSContext *ctx, JSValueConst this_value, int argc, JSVa
 }
 
 /* Attaches to the promise of `value`, so that `done` waits for it. */
-static int wait_for(JSContext *ctx, fn_invocation *invocation, JSValueConst value) {
+static int wait_for(JSContext *ctx, fn_invocation *invocation, JSValueConst value, int rejected) {
     JSValueConst data[] = {invocation->async};
     JSValue promise = JS_NewSettledPromise(ctx, false, value);
-    JSValue done = JS_NewCFunctionData(ctx, on_waited, 1, false, 1, data);
-    JSValue failed = JS_NewCFunctionData(ctx, on_waited, 1, true, 1, data);
+    JSValue done = JS_NewCFunctionData(ctx, on_waited, 1, FULFILLED, 1, data);
+    JSValue failed = JS_NewCFunctionData(ctx, on_waited, 1, rejected, 1, data);
     JSValue chained = JS_EXCEPTION;
     if (!JS_IsException(promise) && !JS_IsException(done) && !JS_IsException(failed)) {
         chained = JS_PromiseThen(ctx, promise, done, failed);
@@ -66,7 +68,15 @@ static int wait_for(JSContext *ctx, fn_invocation *invocation, JSValueConst valu
     JS_FreeValue(ctx, done);
     JS_FreeValue(ctx, failed);
     JS_FreeValue(ctx, chained);
-    return JS_IsException(chained) ? -1 : 0;
+    if (JS_IsException(chained)) {
+        return -1;
+    }
+    invocation->waiting++;
+    return 0;
+}
+
+int fn_context_hold(fn_worker *worker, fn_invocation *invocation, JSValueConst promise) {
+    return wait_for(worker->ctx, invocation, promise, REJECTED_QUIETLY);
 }
 
 static JSValue wait_until(JSContext *ctx, JSValueConst this_value, int argc, JSValueConst *argv) {
@@ -80,11 +90,7 @@ static JSValue wait_until(JSContext *ctx, JSValueConst this_value, int argc, JSV
     if (!fn_invocation_live(invocation)) {
         return JS_ThrowTypeError(ctx, "waitUntil: the invocation has ended");
     }
-    if (wait_for(ctx, invocation, argv[0]) != 0) {
-        return JS_EXCEPTION;
-    }
-    invocation->waiting++;
-    return JS_UNDEFINED;
+    return wait_for(ctx, invocation, argv[0], REJECTED) != 0 ? JS_EXCEPTION : JS_UNDEFINED;
 }
 
 static void finalize(JSRuntime *rt, JSValueConst value) {

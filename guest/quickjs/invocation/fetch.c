@@ -50,6 +50,17 @@ static void forget_exception(JSContext *ctx) {
     JS_FreeValue(ctx, JS_GetException(ctx));
 }
 
+static void cancel_stream(JSContext *ctx, JSValueConst pump, JSValueConst reason) {
+    if (JS_IsUndefined(pump)) {
+        return;
+    }
+    JSValue cancelled = fn_web_stream_source_cancel(ctx, pump, reason);
+    if (JS_IsException(cancelled)) {
+        forget_exception(ctx);
+    }
+    JS_FreeValue(ctx, cancelled);
+}
+
 /* Cancels the stream of the request's body because nobody reads it any more. May run scripts. */
 static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reason) {
     if (!fetch->out.open) {
@@ -57,9 +68,7 @@ static void cancel_upload(fn_worker *worker, fn_fetch *fetch, JSValueConst reaso
     }
     fetch->out.open = false;
     JSValue pump = JS_DupValue(worker->ctx, fetch->out.pump);
-    if (!JS_IsUndefined(pump) && fn_web_stream_source_cancel(worker->ctx, pump, reason) < 0) {
-        forget_exception(worker->ctx);
-    }
+    cancel_stream(worker->ctx, pump, reason);
     JS_FreeValue(worker->ctx, pump);
 }
 
@@ -123,9 +132,7 @@ static void fail(fn_worker *worker, fn_fetch *fetch, JSValueConst error) {
     } else if (!JS_IsUndefined(feed) && fn_host_body_fail(ctx, feed, error) < 0) {
         forget_exception(ctx);
     }
-    if (!JS_IsUndefined(pump) && fn_web_stream_source_cancel(ctx, pump, error) < 0) {
-        forget_exception(ctx);
-    }
+    cancel_stream(ctx, pump, error);
     JS_FreeValue(ctx, feed);
     JS_FreeValue(ctx, pump);
 }

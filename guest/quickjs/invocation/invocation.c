@@ -160,6 +160,14 @@ static void load_stopped(fn_worker *worker, const char *message) {
     fn_log(worker, &worker->load, FN_LOG_ERROR, text, (size_t)len);
 }
 
+/* The response was complete, so that the host would not hear of it otherwise. */
+static void rest_stopped(fn_worker *worker, fn_invocation *invocation, const char *message) {
+    static const char what[] = "What ran after the response was stopped: ";
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%s%s", what, message);
+    fn_log(worker, invocation, FN_LOG_ERROR, text, (size_t)len);
+}
+
 void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
     JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
     fn_stop stop = invocation->stop;
@@ -169,6 +177,8 @@ void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
         unlink_finished(worker, invocation);
         if (stop != FN_STOP_CANCEL && invocation->state < FN_WAITING) {
             send_error(worker, invocation, stop_code(stop), stop_message(stop), NULL);
+        } else if (stop != FN_STOP_CANCEL) {
+            rest_stopped(worker, invocation, stop_message(stop));
         }
         finish_now(worker, invocation);
     }

@@ -61,6 +61,7 @@ void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_fra
 void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
+void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const char *reason);
 
 /* response.c */
 void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value);
@@ -93,6 +94,10 @@ void fn_body_out_set(fn_body_out *out, const fn_body_view *view);
  * with the head. */
 size_t fn_body_out_sendable(const fn_body_out *out, size_t len);
 void fn_body_out_sent(fn_body_out *out, size_t len);
+/* Nobody reads the body any more: cancels its stream, for which the invocation waits. */
+void fn_body_out_unwanted(fn_worker *worker, fn_body_out *out, JSValueConst reason);
+/* Sends `end` although bytes may be missing: the host knows that nobody reads them. */
+void fn_body_out_end(fn_worker *worker, fn_body_out *out);
 /* Starts or continues to send the body. */
 void fn_body_out_pump(fn_worker *worker, fn_body_out *out);
 void fn_body_out_credit(fn_worker *worker, fn_body_out *out, uint64_t bytes);
@@ -115,6 +120,9 @@ void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame
 /* context.c: `ctx`, the second or third argument of a handler. */
 int fn_context_init(fn_worker *worker);
 JSValue fn_context_new(fn_worker *worker, fn_invocation *invocation);
+/* `done` waits for the promise, as for one that the tenant gave to waitUntil. What it rejects with
+ * is not logged. 0, or -1 with an exception. */
+int fn_context_hold(fn_worker *worker, fn_invocation *invocation, JSValueConst promise);
 
 /* messages.c: handles a message from the host. */
 void fn_message(fn_worker *worker, const fn_frame *frame);

@@ -23,6 +23,13 @@ static void on_cancel(fn_worker *worker, fn_invocation *invocation, const fn_fra
     }
 }
 
+static void on_disconnect(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
+    const char *reason = yyjson_get_str(yyjson_obj_get(frame->root, "reason"));
+    if (invocation != NULL) {
+        fn_request_disconnect(worker, invocation, reason == NULL ? "disconnected" : reason);
+    }
+}
+
 static void on_credit(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame) {
     uint64_t bytes = fn_frame_uint(frame, "bytes");
     if (invocation != NULL) {
@@ -49,6 +56,7 @@ static const fn_message_type types[] = {
     {"end", .on_invocation = fn_request_end, .on_fetch = fn_fetch_end},
     {"credit", .on_invocation = on_credit, .on_fetch = fn_fetch_credit},
     {"cancel", .on_invocation = on_cancel, .on_fetch = fn_fetch_unwanted},
+    {"disconnect", .on_invocation = on_disconnect},
     {"fetch-response", .on_fetch = fn_fetch_response},
     {"fetch-error", .on_fetch = fn_fetch_error},
     {"ping", .on_worker = on_ping},

@@ -228,11 +228,18 @@ void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
 
 static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char *reason) {
     JSValue text = JS_NewString(worker->ctx, reason);
-    if (JS_IsException(text) ||
-        fn_web_stream_source_cancel(worker->ctx, invocation->out.pump, text) < 0) {
+    if (JS_IsException(text)) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    } else {
+        fn_body_out_unwanted(worker, &invocation->out, text);
     }
     JS_FreeValue(worker->ctx, text);
+}
+
+static void abort_request(fn_worker *worker, fn_invocation *invocation, const char *reason) {
+    if (fn_web_request_abort(worker->ctx, invocation->request, reason) < 0) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    }
 }
 
 /* The host cancelled the invocation: request.signal notifies the tenant, which gets a short time;
@@ -242,13 +249,30 @@ void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char 
     invocation->cpu_limit_ns = invocation->cpu_ns + CANCEL_CPU_NS;
     invocation->in.ended = true; /* no more of the body arrives or is requested */
     fn_scope scope = fn_enter(worker, invocation);
-    if (fn_web_request_abort(worker->ctx, invocation->request, reason) < 0) {
-        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
-    }
-    if (!JS_IsUndefined(invocation->out.pump) && invocation->stop == FN_STOP_NONE) {
+    abort_request(worker, invocation, reason);
+    if (invocation->stop == FN_STOP_NONE) {
         cancel_body(worker, invocation, reason);
     }
     invocation->stop = FN_STOP_CANCEL;
+    fn_leave(worker, scope);
+    fn_jobs_run(worker);
+}
+
+/* The client is gone. request.signal notifies the tenant, and what runs goes on within the limits
+ * that it had: the handler until its deadline, then the promises of waitUntil. A response body that
+ * was being sent is over; the host drops a head that comes later. */
+void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const char *reason) {
+    if (invocation->disconnected || !fn_invocation_live(invocation)) {
+        return;
+    }
+    invocation->disconnected = true;
+    invocation->in.ended = true; /* no more of the body arrives or is requested */
+    fn_scope scope = fn_enter(worker, invocation);
+    abort_request(worker, invocation, reason);
+    if (invocation->state == FN_BODY && invocation->stop == FN_STOP_NONE) {
+        cancel_body(worker, invocation, reason);
+        fn_body_out_end(worker, &invocation->out);
+    }
     fn_leave(worker, scope);
     fn_jobs_run(worker);
 }

@@ -80,6 +80,30 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     }
 }
 
+/* Nobody reads this response: cancels its stream and sends a head without headers and body, so that
+ * the host learns that the handler has ended. */
+static void discard(fn_worker *worker, fn_invocation *invocation, int status) {
+    JSValue reason = JS_NewString(worker->ctx, "client disconnected");
+    if (JS_IsException(reason)) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    } else {
+        fn_body_out_unwanted(worker, &invocation->out, reason);
+    }
+    JS_FreeValue(worker->ctx, reason);
+    fn_buffer *out = fn_ipc_begin(&worker->ipc, "response");
+    fn_buffer_text(out, ",\"id\":");
+    fn_json_uint(out, invocation->id);
+    fn_buffer_text(out, ",\"status\":");
+    fn_json_uint(out, (uint64_t)status);
+    fn_buffer_text(out, ",\"headers\":[],\"end\":true");
+    if (fn_ipc_end(&worker->ipc, NULL, 0) != 0) {
+        out_of_memory(worker, invocation);
+        return;
+    }
+    invocation->deadline_ns = 0;
+    fn_invocation_responded(worker, invocation);
+}
+
 void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueConst value) {
     if (invocation->state != FN_RUNNING || invocation->stop != FN_STOP_NONE) {
         return;
@@ -92,5 +116,9 @@ void fn_response_start(fn_worker *worker, fn_invocation *invocation, JSValueCons
         return;
     }
     fn_body_out_set(&invocation->out, &view.body);
-    send_head(worker, invocation, &view);
+    if (invocation->disconnected) {
+        discard(worker, invocation, view.status);
+    } else {
+        send_head(worker, invocation, &view);
+    }
 }

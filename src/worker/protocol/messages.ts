@@ -58,6 +58,13 @@ export interface CancelMessage {
   reason: string
 }
 
+/** The client of an invocation is gone. */
+export interface DisconnectMessage {
+  type: 'disconnect'
+  id: number
+  reason: string
+}
+
 export interface ErrorMessage {
   type: 'error'
   id?: number
@@ -180,6 +187,7 @@ export type HostMessage =
   | EndMessage
   | CreditMessage
   | CancelMessage
+  | DisconnectMessage
   | FetchResponseMessage
   | FetchErrorMessage
   | { type: 'ping'; n: number }

@@ -48,6 +48,7 @@ export class RunningInvocation implements Invocation {
   /** The request body. */
   readonly #body: FlowControlledSender
   #writerWaits = false
+  #disconnected = false
   /** The response body, until the sink's reader has taken it. */
   readonly #responseBody: FlowControlledReceiver
 
@@ -115,6 +116,15 @@ export class RunningInvocation implements Invocation {
 
   credit(bytes: number): void {
     this.#responseBody.consumed(bytes, this.phase === 'streaming')
+  }
+
+  disconnect(reason: string): void {
+    if (this.#disconnected || (this.phase !== 'head' && this.phase !== 'streaming')) return
+    this.#disconnected = true
+    this.#dropBody()
+    this.#owner.channel.sendLine(
+      `{"type":"disconnect","id":${this.id},"reason":${asciiJson(reason)}}\n`,
+    )
   }
 
   cancel(reason: string): void {
@@ -198,7 +208,8 @@ export class RunningInvocation implements Invocation {
 
   /** The worker ended. `guilty`: because this invocation reached a limit; else it is lost. */
   abandon(error: FunctionError, how: { guilty: boolean; unbegun: boolean }): void {
-    const answered = this.phase === 'background' || this.phase === 'cancelled'
+    const background = this.phase === 'background'
+    const answered = background || this.phase === 'cancelled'
     const unread = how.unbegun || this.#owner.channel.acceptedBytes <= this.#offset
     const unsent = this.phase === 'head' && !this.#bodyWritten && unread
     this.phase = 'cancelled'
@@ -206,7 +217,7 @@ export class RunningInvocation implements Invocation {
     this.#owner.fetches.endOf(this.id)
     if (how.guilty && !answered) this.completion.fail(error)
     const loss = how.guilty || answered ? undefined : { error, unsent }
-    this.completion.done({ cpuUs: 0, loss })
+    this.completion.done({ cpuUs: 0, loss, cut: background ? error : undefined })
   }
 
   #dropBody(): void {

@@ -96,8 +96,9 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
 /* Asks the source for its next chunk. The answer is exactly one call of stream_chunk, stream_end or
  * stream_error of fn_web_host with `id`, possibly later. */
 int fn_web_stream_source_next(JSContext *ctx, JSValueConst stream_source, fn_body_id id);
-/* Cancels the stream, because nothing will read it any more. */
-int fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source, JSValueConst reason);
+/* Cancels the stream, because nothing will read it any more. Returns the promise for the end of its
+ * cancel algorithm, undefined, or JS_EXCEPTION. */
+JSValue fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source, JSValueConst reason);
 
 /* The result of a fetch. */
 typedef struct {

@@ -90,16 +90,14 @@ int fn_web_stream_source_next(JSContext *ctx, JSValueConst value, fn_body_id id)
     return 0;
 }
 
-int fn_web_stream_source_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
+JSValue fn_web_stream_source_cancel(JSContext *ctx, JSValueConst value, JSValueConst reason) {
     stream_source *p = JS_GetOpaque(value, class_id);
     if (p == NULL) {
-        return 0;
+        return JS_UNDEFINED;
     }
     p->waiting = false;
     JSValueConst args[] = {JS_IsUndefined(p->reader) ? p->stream : p->reader, reason};
-    JSValue result = fn_hook(ctx, "cancelStream", 2, args);
-    JS_FreeValue(ctx, result);
-    return JS_IsException(result) ? -1 : 0;
+    return fn_hook(ctx, "cancelStream", 2, args);
 }
 
 static stream_source *waiting_source(JSContext *ctx, int argc, JSValueConst *argv) {

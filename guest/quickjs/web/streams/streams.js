@@ -272,4 +272,5 @@ function forwardHostBody(source, reader, stream) {
 export function cancelStream(target, reason) {
   const done = isStream(target) ? cancelReadable(target, reason) : cancelReader(target, reason)
   then(done, undefined, () => {})
+  return done
 }
