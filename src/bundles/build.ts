@@ -23,13 +23,15 @@ import {
   CODE_FILE,
   MAP_FILE,
   META_FILE,
+  TSCONFIG_FILE,
 } from './bundler/task.ts'
 import { globalDefines, MADE_GLOBALS, watchedGlobals } from './globals.ts'
 import { checkAssets, checkImports, type Metafile, metafileSchema } from './imports.ts'
 import { NODE_MODULES } from './node-modules.ts'
-import type { Project } from './project.ts'
+import { type Project, rootRemedy } from './project.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-globals.ts'
+import { unresolved } from './unresolved.ts'
 
 const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const BUILD_TIMEOUT_MS = 60_000
@@ -84,6 +86,7 @@ async function buildIn(
   const sources = join(out, SOURCES_FILE)
   const task: BuildTask = {
     entry: project.entry,
+    root: project.root,
     out,
     runtime,
     define: quickjs ? globalDefines(watched) : {},
@@ -122,7 +125,7 @@ async function runOnce(
   await runBundler(project, task)
   const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
   checkImports(project, capabilities, meta)
-  const expected = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE]
+  const expected = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE, TSCONFIG_FILE]
   checkAssets(
     project,
     meta,
@@ -166,6 +169,7 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
 
 const failureSchema = z.object({
   message: z.string(),
+  specifier: z.string().optional(),
   file: z.string().optional(),
   line: z.int().optional(),
   column: z.int().optional(),
@@ -180,10 +184,11 @@ function readFailure(text: string): z.infer<typeof failureSchema> | undefined {
 }
 
 function buildError(
-  { root, entry }: Project,
+  project: Project,
   failure: z.infer<typeof failureSchema> | undefined,
   status: number,
 ): FunctionError {
+  const { root, entry } = project
   if (failure === undefined) {
     const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
     const why = status > 128 ? `was killed; ${limits}` : `failed with exit status ${status}`
@@ -193,13 +198,17 @@ function buildError(
   const file = relative(root, resolve(root, path))
   if (file.startsWith('..')) {
     // The message could quote that file, so it is not shown.
-    const outside = `An import leads to ${file}, outside the project root: move that file into the project.`
+    const remedy = rootRemedy(project, resolve(root, path))
+    const outside = `An import leads to ${file}, outside ${remedy}.`
     return new FunctionError('BUNDLE_REFUSED', outside, {
       position: { file: relative(root, entry), line: 1, column: 1 },
     })
   }
+  if (failure.specifier !== undefined) {
+    return unresolved(project, { specifier: failure.specifier, file: path, line, column })
+  }
   return new FunctionError('BUNDLE_REFUSED', named(failure.message), {
-    position: { file, line, column },
+    position: { file, line: Math.max(1, line), column: Math.max(1, column) },
   })
 }
 

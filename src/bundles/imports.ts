@@ -3,11 +3,11 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { basename, extname, relative, resolve } from 'node:path'
 import { z } from 'zod'
-import { isInside } from '../capabilities/match.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { isInside } from '../lib/is-inside.ts'
 import { nodeNameOf, nodeRefusal } from './node-modules.ts'
-import type { Project } from './project.ts'
+import { type Project, rootRemedy } from './project.ts'
 
 const importSchema = z.looseObject({
   path: z.string(),
@@ -54,7 +54,8 @@ export function checkImports(project: Project, capabilities: Capabilities, meta:
   // Every input comes from an import that was checked above, unless the bundler's list is incomplete.
   for (const path of Object.keys(meta.inputs)) {
     if (isFile(project, path) && !liesInside(project, path)) {
-      throw new FunctionError('BUNDLE_REFUSED', `${path} lies outside the project root.`)
+      const remedy = rootRemedy(project, realPath(resolve(project.root, path)))
+      throw new FunctionError('BUNDLE_REFUSED', `${path} lies outside ${remedy}.`)
     }
   }
 }
@@ -112,9 +113,8 @@ function refusal(
       ? 'was not bundled, and a worker can load nothing outside its bundle'
       : undefined
   }
-  return isFile(project, edge.path) && !liesInside(project, edge.path)
-    ? 'lies outside the project root'
-    : undefined
+  if (!isFile(project, edge.path) || liesInside(project, edge.path)) return undefined
+  return `lies outside ${rootRemedy(project, realPath(resolve(project.root, edge.path)))}`
 }
 
 /** False for the bundler's modules and data: URLs. */
@@ -143,7 +143,7 @@ function refuse(project: Project, importer: string, edge: Import, why: string): 
   })
 }
 
-function readSource(path: string): string {
+export function readSource(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch {

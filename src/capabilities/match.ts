@@ -1,4 +1,4 @@
-import { normalize, sep } from 'node:path'
+import { normalize } from 'node:path'
 import { type Capabilities, normaliseHost } from './schema.ts'
 
 /** One entry of `allowedPaths`. */
@@ -29,11 +29,6 @@ export function isDomainAllowed(capabilities: Capabilities, host: string): boole
   }
   const { allowedDomains } = capabilities
   return allowedDomains.length === 0 || allowedDomains.some((rule) => matchesDomain(rule, name))
-}
-
-/** Whether `path` is `root` or below it. Both must be absolute and free of symbolic links. */
-export function isInside(root: string, path: string): boolean {
-  return path === root || path.startsWith(root.endsWith(sep) ? root : root + sep)
 }
 
 function matchesDomain(rule: string, name: string): boolean {

@@ -34,6 +34,7 @@ export const deploy: Command = {
     'deploy hello-world examples/hello-world.ts',
     'deploy api ./api.ts --version v2 --memory 64MB --timeout 5s --cpu 500ms',
     'deploy trusted ./job.ts --profile permissive --runtime bun',
+    'deploy api packages/api/src/index.ts --root .',
   ],
   options: [
     {
@@ -45,6 +46,10 @@ export const deploy: Command = {
       help: 'strict, permissive, or the path of a JSON file (default: strict)',
     },
     { flags: '--runtime <runtime>', help: 'quickjs-ng or bun (default: quickjs-ng)' },
+    {
+      flags: '--root <dir>',
+      help: 'folder that no import may leave (default: the workspace of npm, pnpm, yarn or bun; else the repository; else the folder of the nearest package.json)',
+    },
     {
       flags: '--handler <export>',
       help: 'name of the export that handles requests (default: default)',
@@ -72,7 +77,8 @@ export const deploy: Command = {
     const name = checked(functionNameSchema, given, 'name')
     const settings = readSettings(options)
     const { runtime, capabilities } = resolveSettings(settings, DEFAULT_RUNTIME).settings
-    const project = findProject(file)
+    const { root } = options
+    const project = findProject(file, typeof root === 'string' ? root : undefined)
     try {
       const { warnings, ...bundle } = await buildBundle(project, runtime, capabilities)
       if (!json) {

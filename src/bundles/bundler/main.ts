@@ -2,19 +2,39 @@
  * The bundler process: reads a task from standard input, writes files, prints a failure on standard
  * output.
  */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stdout } from '../../lib/output.ts'
 import { nodePlugin } from './plugin.ts'
-import { type BuildFailure, type BuildTask, META_FILE } from './task.ts'
+import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './task.ts'
+import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
+import { tsconfigPlugin } from './tsconfig-plugin.ts'
 
 const task: BuildTask = await Bun.stdin.json()
-const failure = await build(task)
+const failure = await buildOrFault(task)
 if (failure !== undefined) {
   await stdout.write(JSON.stringify(failure))
   process.exitCode = 1
 }
 
+async function buildOrFault(task: BuildTask): Promise<BuildFailure | undefined> {
+  try {
+    return await build(task)
+  } catch (error) {
+    if (error instanceof TsconfigFault) return await faultOf(error)
+    throw error
+  }
+}
+
 async function build(task: BuildTask): Promise<BuildFailure | undefined> {
+  const reader = new TsconfigReader(task.root)
+  const compilerOptions = reader.of(task.entry)?.options ?? {}
+  const tsconfig = join(task.out, TSCONFIG_FILE)
+  writeFileSync(tsconfig, JSON.stringify({ compilerOptions }))
+  let fault: TsconfigFault | undefined
+  const own = tsconfigPlugin(reader, compilerOptions, (found) => {
+    fault ??= found
+  })
   const quickjs = task.runtime === 'quickjs-ng'
   const wrapped = Object.keys(task.globals).length > 0
   const options: Bun.BuildConfig & { macros: boolean } = {
@@ -28,6 +48,8 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
     // A macro is tenant code and would run in this process.
     macros: false,
     throw: false,
+    // In place of every tsconfig.json on the disk: Bun follows few forms of "extends".
+    tsconfig,
     define: { 'process.env.NODE_ENV': '"production"', ...task.define },
     ...(quickjs
       ? {
@@ -35,11 +57,12 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
           // As on edge platforms. Not workerd: packages' code for it imports Cloudflare's modules.
           conditions: ['worker', 'edge-light'],
           external: ['fn:*'],
-          plugins: [nodePlugin(task)],
+          plugins: [own, nodePlugin(task)],
         }
-      : { target: 'bun' }),
+      : { target: 'bun', plugins: [own] }),
   }
   const result = await Bun.build(options)
+  if (fault !== undefined) throw fault
   if (!result.success) {
     return describe(result.logs)
   }
@@ -66,6 +89,30 @@ function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure {
   const position = log?.position
   return {
     message: log?.message ?? 'The bundler failed without a message.',
+    ...(log !== undefined && 'specifier' in log && { specifier: log.specifier }),
     ...(position && { file: position.file, line: position.line, column: position.column }),
   }
+}
+
+/** The failure with its place, which Bun's parser of JSON does not give. */
+async function faultOf({ message, file, text, at }: TsconfigFault): Promise<BuildFailure> {
+  const failure = { message: `${message}.`, file }
+  if (text === undefined) return failure
+  if (at !== undefined) return { ...failure, ...placeOf(text, at) }
+  const name = 'tsconfig.jsonc'
+  const { logs } = await Bun.build({ entrypoints: [name], files: { [name]: text }, throw: false })
+  const { position, message: why } = logs[0] ?? {}
+  return {
+    message: `It is not valid JSON: ${why ?? message}.`,
+    file,
+    ...(position && { line: position.line, column: position.column }),
+  }
+}
+
+/** Where a JSON string stands in a text, after `extends` if it stands there. */
+function placeOf(text: string, value: string): { line: number; column: number } {
+  const from = Math.max(0, text.search(/["']extends["']\s*:/))
+  const found = text.indexOf(JSON.stringify(value), value === 'extends' ? 0 : from)
+  const before = text.slice(0, Math.max(0, found))
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n') }
 }

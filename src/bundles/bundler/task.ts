@@ -3,6 +3,8 @@ import type { Runtime } from '../../capabilities/runtime.ts'
 
 export interface BuildTask {
   entry: string
+  /** The project's. No tsconfig.json outside of it is read. */
+  root: string
   out: string
   runtime: Runtime
   /** Replacements for identifiers that no module declares. */
@@ -19,6 +21,8 @@ export interface BuildTask {
 
 export interface BuildFailure {
   message: string
+  /** What an import names that was not found. */
+  specifier?: string
   file?: string
   line?: number
   column?: number
@@ -27,3 +31,5 @@ export interface BuildFailure {
 export const CODE_FILE = 'bundle.js'
 export const MAP_FILE = 'bundle.js.map'
 export const META_FILE = 'meta.json'
+/** The compiler options of the project. */
+export const TSCONFIG_FILE = 'tsconfig.json'
