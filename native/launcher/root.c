@@ -178,28 +178,24 @@ static int change_root(int root) {
     return 0;
 }
 
-/* Creates an empty directory, or an empty file that nobody may open, to mount over an existing
- * path. */
+/* Creates what is mounted over an existing path: an empty directory, or a file that nobody may
+ * open. Before Linux 6.15 a file of a new tmpfs cannot be cloned, because that is in no mount
+ * namespace yet. So the file is a device, on a mount that allows none. */
 static int new_cover(bool directory) {
-    int root = new_tmpfs(1 << 16, "0555", NOTHING_SPECIAL);
-    if (root < 0) {
-        return root;
+    if (directory) {
+        return new_tmpfs(1 << 16, "0555", NOTHING_SPECIAL | MOUNT_ATTR_RDONLY);
     }
-    int tree = root;
-    if (!directory) {
-        int fd = openat(root, "covered", O_CREAT | O_RDONLY | O_CLOEXEC, 0);
-        if (fd >= 0) {
-            close(fd);
-        }
-        tree = (int)syscall(SYS_open_tree, root, "covered", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        int error = -errno;
-        close(root);
-        if (tree < 0) {
-            return error;
-        }
+    int tree =
+        (int)syscall(SYS_open_tree, AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0) {
+        return -errno;
     }
     int result = restrict_mount(tree, "", EMPTY_PATH, MOUNT_ATTR_RDONLY | NOTHING_SPECIAL);
-    return result != 0 ? result : tree;
+    if (result != 0) {
+        close(tree);
+        return result;
+    }
+    return tree;
 }
 
 static int cover(const char *path) {
