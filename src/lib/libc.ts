@@ -19,6 +19,7 @@ const SYMBOLS = {
   sendmsg: { args: ['i32', 'ptr', 'i32'], returns: 'i64' },
   setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
   socket: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
+  syscall: { args: ['i64', 'ptr', 'u64', 'u64'], returns: 'i64' },
 } as const
 
 /** The functions of the C library. Each returns a negative number on failure, and its errno is lost. */

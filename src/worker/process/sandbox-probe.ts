@@ -3,6 +3,7 @@
 import { validateLaunchMessage } from '../protocol/announcements.ts'
 import { connectFd } from '../protocol/connect-fd.ts'
 import { Cgroups } from '../sandbox/cgroups.ts'
+import { describeLandlock, landlockAbi } from '../sandbox/landlock-abi.ts'
 import { remedy } from '../sandbox/sandbox.ts'
 import { launch, readLines } from './spawn.ts'
 
@@ -23,7 +24,7 @@ export interface ProbeOptions {
 
 const PROBE_MS = 10_000
 
-const LAYERS: readonly { layer: string; what: string; flags: string[] }[] = [
+const LAYERS: readonly { layer: string; what: string | (() => string); flags: string[] }[] = [
   { layer: 'rlimits', what: 'limits the resources of each process', flags: [] },
   { layer: 'no_new_privs', what: 'no program can give a worker more rights', flags: [] },
   {
@@ -53,7 +54,7 @@ const LAYERS: readonly { layer: string; what: string; flags: string[] }[] = [
   },
   {
     layer: 'landlock',
-    what: 'limits files by path; no ports; signals and sockets stay inside',
+    what: () => describeLandlock(landlockAbi()),
     flags: ['--landlock', 'required', '--mount-read', '/nowhere'],
   },
   {
@@ -68,7 +69,8 @@ export async function probeLayers(options: ProbeOptions): Promise<LayerReport[]>
   const probed = LAYERS.map(async ({ layer, what, flags }): Promise<LayerReport> => {
     const why = await probe(options, layer, flags)
     const available = why === undefined
-    return { layer, available, detail: available ? what : `${why}; ${remedy(layer)}` }
+    if (!available) return { layer, available, detail: `${why}; ${remedy(layer)}` }
+    return { layer, available, detail: typeof what === 'string' ? what : what() }
   })
   return [user(options), ...(await Promise.all(probed)), cgroup()]
 }
