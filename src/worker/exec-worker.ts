@@ -66,7 +66,7 @@ export abstract class ExecWorker
   }
 
   get layers(): readonly string[] {
-    return this.#layers.length === 0 ? [] : [...this.#layers, this.context.resourceLayerOf(this)]
+    return this.#layers.length === 0 ? [] : [...this.#layers, this.context.resources.layerOf(this)]
   }
 
   protected abstract plan(): Promise<LaunchPlan>
@@ -106,6 +106,7 @@ export abstract class ExecWorker
       this.kill(error as FunctionError)
       return
     }
+    this.context.resources.placeNow(this, this.spec, message.pid)
     this.#options.processWatch.add(this)
     this.beginLoading()
     this.sendStart(1)

@@ -46,7 +46,7 @@ export class ForkedQuickJSWorker extends ProtocolWorker<Accepted> {
   }
 
   get layers(): readonly string[] {
-    return this.#layers.length === 0 ? [] : [...this.#layers, this.context.resourceLayerOf(this)]
+    return this.#layers.length === 0 ? [] : [...this.#layers, this.context.resources.layerOf(this)]
   }
 
   /** `start` waits in the socket until the fork: the zygote itself never reads from it. */

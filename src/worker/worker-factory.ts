@@ -8,7 +8,6 @@ import { Ticker } from '../lib/ticker.ts'
 import { BunWorker } from './bun-worker.ts'
 import type { ExecOptions } from './exec-worker.ts'
 import { findProgram } from './process/bun-program.ts'
-import { OomKills } from './process/oom-kills.ts'
 import { ProcessWatch } from './process/process-watch.ts'
 import { Zygote } from './process/zygote.ts'
 import { type ExecQuickJSOptions, ExecQuickJSWorker } from './quickjs-exec.ts'
@@ -85,16 +84,15 @@ export function createWorkerFactory(options: WorkerFactoryOptions): WorkerFactor
   mkdirSync(emptyDir, { recursive: true, mode: 0o700 })
   const resources = new ResourceControl(options.log, options.cgroups)
   const context: WorkerContext = {
-    resourceLayerOf: (worker) => resources.layerOf(worker),
+    resources,
     ticker: new Ticker(WATCH_INTERVAL_MS),
-    oomKills: new OomKills(),
     egress: options.egress,
     log: options.log,
     processStartMs: options.processStartMs ?? DEFAULT_PROCESS_START_MS,
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,
     loadCpuMs: options.loadCpuMs ?? DEFAULT_LOAD_CPU_MS,
   }
-  return new Factory(context, options, emptyDir, resources)
+  return new Factory(context, options, emptyDir)
 }
 
 class Factory implements WorkerFactory {
@@ -108,20 +106,13 @@ class Factory implements WorkerFactory {
   readonly #execOptions: ExecOptions
   readonly #execQuickJSOptions: ExecQuickJSOptions
   #program: Program | undefined
-  readonly #resources: ResourceControl
   readonly #live = new Set<Worker>()
   /** Launched processes that have not exited yet, even if their worker has ended. */
   readonly #processes = new Set<Promise<void>>()
   #lastId = 0
   #closed = false
 
-  constructor(
-    context: WorkerContext,
-    options: WorkerFactoryOptions,
-    emptyDir: string,
-    resources: ResourceControl,
-  ) {
-    this.#resources = resources
+  constructor(context: WorkerContext, options: WorkerFactoryOptions, emptyDir: string) {
     this.#context = context
     this.#options = options
     this.#emptyDir = emptyDir
@@ -146,7 +137,7 @@ class Factory implements WorkerFactory {
     const id = this.#lastId
     const watched: WorkerEvents = {
       ready: (initUs) => {
-        this.#resources.place(worker, spec)
+        this.#context.resources.place(worker, spec)
         events.ready(initUs)
       },
       log: (entry) => events.log(entry),
@@ -154,7 +145,7 @@ class Factory implements WorkerFactory {
       retire: (reason) => events.retire(reason),
       exit: (error) => {
         this.#live.delete(worker)
-        this.#resources.remove(worker, spec)
+        this.#context.resources.remove(worker, spec)
         events.exit(error)
       },
     }

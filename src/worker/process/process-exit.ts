@@ -1,3 +1,5 @@
+import type { MemoryKill } from '../sandbox/cgroups.ts'
+
 /** How a worker's process ended, as its parent reports it: the zygote or the launcher. */
 export interface ProcessExit {
   status: number
@@ -7,5 +9,5 @@ export interface ProcessExit {
   cpu: boolean
   cpuUs: number
   /** The kernel killed it for lack of memory. */
-  oom?: boolean
+  memoryKill?: MemoryKill
 }

@@ -10,6 +10,7 @@ import { niceOf } from './resource-control.ts'
 import { maxProcesses } from './sandbox.ts'
 
 const MB = 2 ** 20
+const strict = namedProfile('strict', 'default')
 const root = mkdtempSync(join(tmpdir(), 'functions-cgroups-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
@@ -60,6 +61,16 @@ describe('a delegated subtree', () => {
     expect(read('func-a/memory.max')).toBe(`${132 * MB}`)
   })
 
+  test('sums what each worker may use: those of an older version keep theirs', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    const old = spec('func-a', { capabilities: { ...strict, maxMemory: 500 * MB } })
+    cgroups.add(old, 7)
+    cgroups.add(spec('func-a'), 8)
+    expect(read('func-a/memory.max')).toBe(`${(500 + 32 + 132) * MB}`)
+    cgroups.remove(old, 7)
+    expect(read('func-a/memory.max')).toBe(`${132 * MB}`)
+  })
+
   test('leaves room for threads and programs where there are any', () => {
     const cgroups = Cgroups.take(root, own) as Cgroups
     cgroups.add(spec('func-b', { runtime: 'bun' }), 9)
@@ -72,6 +83,50 @@ describe('a delegated subtree', () => {
     cgroups.add(spec('func-shop.a'), 8)
     expect(read('func-a/cgroup.procs')).toBe('7')
     expect(read('func-shop.a/cgroup.procs')).toBe('8')
+  })
+})
+
+describe('kills for lack of memory', () => {
+  const events = (oom: number, kills: number) =>
+    writeFileSync(
+      join(root, own, 'func-a/memory.events'),
+      `low 0\nhigh 0\nmax 9\noom ${oom}\noom_kill ${kills}\noom_group_kill 0\n`,
+    )
+
+  test('each explains one death of a worker of that function', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    cgroups.add(spec('func-a'), 7)
+    cgroups.add(spec('func-b'), 8)
+    expect(cgroups.memoryKill(spec('func-a'))).toBeUndefined()
+    events(1, 2)
+    expect(cgroups.memoryKill(spec('func-b'))).toBeUndefined()
+    expect(cgroups.memoryKill(spec('func-a'))).toEqual({ limitBytes: 132 * MB })
+    expect(cgroups.memoryKill(spec('func-a'))).toEqual({ limitBytes: 132 * MB })
+    expect(cgroups.memoryKill(spec('func-a'))).toBeUndefined()
+  })
+
+  test('without the limit of the function: the machine had no memory left', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    cgroups.add(spec('func-a'), 7)
+    events(0, 1)
+    expect(cgroups.memoryKill(spec('func-a'))).toEqual({})
+  })
+
+  test('those of child programs explain no later death', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    const programs = spec('func-a', { capabilities: { ...strict, allowChildProcess: true } })
+    cgroups.add(programs, 7)
+    events(3, 3)
+    expect(cgroups.memoryKill(programs)).toBeDefined()
+    expect(cgroups.memoryKill(programs)).toBeUndefined()
+  })
+
+  test('those before the service looked count for nothing', () => {
+    const cgroups = Cgroups.take(root, own) as Cgroups
+    mkdirSync(join(root, own, 'func-a'))
+    events(4, 4)
+    cgroups.add(spec('func-a'), 7)
+    expect(cgroups.memoryKill(spec('func-a'))).toBeUndefined()
   })
 })
 

@@ -29,7 +29,17 @@ const notDelegated = (group: string, code: string | undefined) =>
 
 interface Group {
   path: string
-  pids: Set<number>
+  /** What each process adds to the limits. Workers of two versions may differ. */
+  processes: Map<number, { bytes: number; processes: number }>
+  /** Kills for lack of memory that the death of a worker explained. */
+  explainedKills: number
+  /** How often the group had reached its own limit when that was last looked at. */
+  reachedLimit: number
+}
+
+/** Why the kernel killed a process of a function for lack of memory. `limitBytes`: the function's own limit, if it was that. */
+export interface MemoryKill {
+  limitBytes?: number
 }
 
 export class Cgroups {
@@ -86,9 +96,11 @@ export class Cgroups {
   /** Moves a worker's process into the cgroup of its function. A process that cannot be moved raises no limit. */
   add(spec: WorkerSpec, pid: number): void {
     const group = this.#group(spec.functionId)
-    group.pids.add(pid)
+    const { capabilities, runtime } = spec
+    const processes = runtime === 'bun' || capabilities.allowChildProcess ? maxProcesses() : 1
+    group.processes.set(pid, { bytes: capabilities.maxMemory + OVERHEAD_BYTES, processes })
     try {
-      this.#limit(group, spec)
+      limit(group)
       writeFileSync(join(group.path, 'cgroup.procs'), `${pid}`)
     } catch (error) {
       this.remove(spec, pid)
@@ -99,9 +111,9 @@ export class Cgroups {
   /** The process ended. The cgroup is removed with the last process. */
   remove(spec: WorkerSpec, pid: number): void {
     const group = this.#groups.get(spec.functionId)
-    if (group === undefined || !group.pids.delete(pid)) return
-    if (group.pids.size > 0) {
-      this.#limit(group, spec)
+    if (group === undefined || !group.processes.delete(pid)) return
+    if (group.processes.size > 0) {
+      limit(group)
       return
     }
     this.#groups.delete(spec.functionId)
@@ -112,23 +124,58 @@ export class Cgroups {
     }
   }
 
+  /**
+   * Did the kernel kill a worker of the function for lack of memory? Called once for each worker that
+   * died of SIGKILL, while it still counts. Each kill explains one death. Kills of child programs are
+   * counted too, so where there are such, a worker's death takes all that were counted before it.
+   */
+  memoryKill(spec: WorkerSpec): MemoryKill | undefined {
+    const group = this.#groups.get(spec.functionId)
+    if (group === undefined) return undefined
+    const { oom_kill: kills = 0, oom: reached = 0 } = memoryEvents(group.path)
+    if (kills <= group.explainedKills) return undefined
+    group.explainedKills = spec.capabilities.allowChildProcess ? kills : group.explainedKills + 1
+    const own = reached > group.reachedLimit
+    if (group.explainedKills === kills) group.reachedLimit = reached
+    return own ? { limitBytes: total(group, 'bytes') } : {}
+  }
+
   #group(functionId: string): Group {
     let group = this.#groups.get(functionId)
     if (group === undefined) {
-      group = { path: join(this.#base, functionId), pids: new Set() }
-      mkdirSync(group.path, { recursive: true })
+      const path = join(this.#base, functionId)
+      mkdirSync(path, { recursive: true })
+      const { oom_kill: explainedKills = 0, oom: reachedLimit = 0 } = memoryEvents(path)
+      group = { path, processes: new Map(), explainedKills, reachedLimit }
       forbidSwap(group.path)
       writeFileSync(join(group.path, 'cpu.weight'), `${CPU_WEIGHT}`)
       this.#groups.set(functionId, group)
     }
     return group
   }
+}
 
-  #limit({ path, pids }: Group, { capabilities, runtime }: WorkerSpec): void {
-    const threads = runtime === 'bun' || capabilities.allowChildProcess ? maxProcesses() : 1
-    const bytes = pids.size * (capabilities.maxMemory + OVERHEAD_BYTES)
-    writeFileSync(join(path, 'memory.max'), `${bytes}`)
-    writeFileSync(join(path, 'pids.max'), `${pids.size * threads}`)
+/** The limits of all processes of a group together. */
+function limit(group: Group): void {
+  writeFileSync(join(group.path, 'memory.max'), `${total(group, 'bytes')}`)
+  writeFileSync(join(group.path, 'pids.max'), `${total(group, 'processes')}`)
+}
+
+function total(group: Group, what: 'bytes' | 'processes'): number {
+  let sum = 0
+  for (const process of group.processes.values()) sum += process[what]
+  return sum
+}
+
+/** `memory.events` of a cgroup; empty if it cannot be read. */
+function memoryEvents(path: string): Record<string, number> {
+  try {
+    const text = readFileSync(join(path, 'memory.events'), 'latin1')
+    return Object.fromEntries(
+      [...text.matchAll(/^(\w+) (\d+)$/gm)].map(([, name, count]) => [name, Number(count)]),
+    )
+  } catch {
+    return {}
   }
 }
 

@@ -75,6 +75,17 @@ test('with one: the process is moved, and shown so once it is', async () => {
   expect(getPriority(worker.pid)).toBe(getPriority())
 })
 
+test('a process that may start programs is moved at once', () => {
+  const all = shares(Cgroups.take(root, own) as Cgroups)
+  const worker = begin()
+  all.placeNow(worker, spec, worker.pid)
+  expect(all.layerOf(worker)).toBe('cgroup')
+  expect(readFileSync(join(root, own, 'func-a/cgroup.procs'), 'utf8')).toBe(`${worker.pid}`)
+  expect(all.memoryKill(worker, spec)).toBeUndefined()
+  writeFileSync(join(root, own, 'func-a/memory.events'), 'oom 1\noom_kill 1\n')
+  expect(all.memoryKill(worker, spec)).toEqual({ limitBytes: expect.any(Number) })
+})
+
 test('if the kernel refuses: the nice value is set and shown, and a warning is logged', async () => {
   const all = shares(Cgroups.take(root, own) as Cgroups)
   mkdirSync(join(root, own, 'func-a/memory.max'), { recursive: true })

@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { getPriority, setPriority } from 'node:os'
 import { leadsSession } from '../../lib/procfs.ts'
 import type { LogLevel, Worker, WorkerSpec } from '../worker.ts'
-import type { Cgroups } from './cgroups.ts'
+import type { Cgroups, MemoryKill } from './cgroups.ts'
+import { OomKills } from './oom-kills.ts'
 
 /** Delay before a new worker's process is looked for, ms. No request waits for this. */
 const SETTLE_MS = 25
@@ -22,6 +23,7 @@ export class ResourceControl {
   /** Live processes by function. The more a function has, the lower the priority of each. */
   readonly #counts = new Map<string, number>()
   readonly #placed = new Map<Worker, { pid: number; layer: Layer }>()
+  readonly #oomKills = new OomKills()
 
   /** @param cgroups the delegated subtree, if there is one */
   constructor(log: (level: LogLevel, message: string) => void, cgroups: Cgroups | undefined) {
@@ -34,14 +36,32 @@ export class ResourceControl {
     return this.#placed.get(worker)?.layer ?? 'nice'
   }
 
-  /** Finds the worker's process a little later, and moves it into its cgroup or sets its nice value. */
+  /**
+   * Moves a process into its cgroup, or sets its nice value, before it has read a byte of the tenant:
+   * a child program that it starts is in the cgroup too.
+   */
+  placeNow(worker: Worker, spec: WorkerSpec, pid: number): void {
+    this.#put(worker, spec, pid)
+  }
+
+  /**
+   * Finds the worker's process a little later, and does the same. For workers that cannot start
+   * programs: a cold start does not wait for it.
+   */
   place(worker: Worker, spec: WorkerSpec, tries = TRIES): void {
+    if (this.#placed.has(worker)) return
     setTimeout(() => {
       if (worker.state === 'gone') return
       const { pid } = worker
       if (pid !== undefined) this.#put(worker, spec, pid)
       else if (tries > 1) this.place(worker, spec, tries - 1)
     }, SETTLE_MS).unref()
+  }
+
+  /** Did the kernel kill this worker, which died of SIGKILL, for lack of memory? Asked once, before `remove`. */
+  memoryKill(worker: Worker, spec: WorkerSpec): MemoryKill | undefined {
+    if (this.layerOf(worker) === 'cgroup') return this.#cgroups?.memoryKill(spec)
+    return this.#oomKills.explains() ? {} : undefined
   }
 
   remove(worker: Worker, spec: WorkerSpec): void {

@@ -73,7 +73,8 @@ export function explainExit(
   const why = explainProcess(exit, cpuLifeMs, when)
   if (stage === 'serving') return why
   // A bundle cannot send SIGKILL to its process: the next start may well succeed.
-  const innocent = exit === undefined || (exit.signal === SIGKILL && why.code !== 'CPU_LIMIT')
+  const ownLimit = why.code === 'CPU_LIMIT' || exit?.memoryKill?.limitBytes !== undefined
+  const innocent = exit === undefined || (exit.signal === SIGKILL && !ownLimit)
   const code = stage === 'loading' && !innocent ? 'BUNDLE_LOAD_ERROR' : 'WORKER_START_FAILED'
   return new FunctionError(code, why.message, { cause: why })
 }
@@ -112,11 +113,13 @@ function explainProcess(
       `The worker was killed${when}: it used up its CPU time. Raise maxCpu, or do less work in one request.`,
     )
   }
-  if (exit.oom === true) {
-    return new FunctionError(
-      'MEMORY_LIMIT',
-      `The kernel killed the worker${when}, because memory ran out. Give the machine more memory, or lower maxMemory or the number of workers.`,
-    )
+  if (exit.memoryKill !== undefined) {
+    const { limitBytes } = exit.memoryKill
+    const why =
+      limitBytes === undefined
+        ? 'because memory ran out. Give the machine more memory, or lower maxMemory or the number of workers.'
+        : `because the processes of the function together used more than ${Math.floor(limitBytes / 2 ** 20)} MB. Keep less in memory, in child programs and in files under /tmp, or raise maxMemory.`
+    return new FunctionError('MEMORY_LIMIT', `The kernel killed the worker${when}, ${why}`)
   }
   if (exit.signal === SIGSYS) {
     return new FunctionError(

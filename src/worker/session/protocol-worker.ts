@@ -214,8 +214,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   /** The process ended. What it wrote before that may not have been read yet. */
   processEnded(exit: ProcessExit): void {
     if (this.#reported || this.#exit !== undefined) return
-    const oom = exit.signal === SIGKILL && this.context.oomKills.explains()
-    this.#exit = { ...exit, oom }
+    const killed = exit.signal === SIGKILL && this.context.resources.memoryKill(this, this.spec)
+    this.#exit = killed ? { ...exit, memoryKill: killed } : exit
     if (this.channel.closed) this.#explainEnd()
     else this.#awaitEnd()
   }
@@ -369,7 +369,8 @@ export abstract class ProtocolWorker<A extends Announcement>
     if (this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0) this.#leave()
     else {
       const guilty = this.invocationTable.guilty(why.code, performance.now())
-      this.#finish(why, guilty, this.#exit?.oom === true)
+      const killed = this.#exit?.memoryKill
+      this.#finish(why, guilty, killed !== undefined && killed.limitBytes === undefined)
     }
   }
 

@@ -1,14 +1,13 @@
 /** What the worker factory gives to each of its workers. */
 import type { Egress } from '../../egress/egress.ts'
 import type { Ticker } from '../../lib/ticker.ts'
-import type { OomKills } from '../process/oom-kills.ts'
-import type { LogLevel, Worker } from '../worker.ts'
+import type { ResourceControl } from '../sandbox/resource-control.ts'
+import type { LogLevel } from '../worker.ts'
 
 export interface WorkerContext {
   ticker: Ticker
-  /** The layer that limits the worker's share of the machine: `cgroup` or `nice`. */
-  resourceLayerOf(worker: Worker): string
-  oomKills: OomKills
+  /** Limits each function's share of the machine. */
+  resources: ResourceControl
   /** Makes every outbound request of a worker. */
   egress: Egress
   /** For the operator: what happens to processes, not what tenants print. */
