@@ -47,11 +47,17 @@ export async function openConnection(port: number): Promise<Connection> {
           done.reject(new Error(`answered ${head}: ${body.slice(0, 200)}`))
         }
       },
+      drain: () => flush(),
       close: () => fail(new Error('the server closed the connection')),
       error: (_, error) => fail(error),
     },
   })
   socket.setNoDelay(true)
+  /** What the socket has not taken yet of a long request. */
+  let unsent = Buffer.alloc(0)
+  const flush = () => {
+    unsent = unsent.subarray(Math.max(0, socket.write(unsent)))
+  }
   return {
     send(path, body) {
       waiting = Promise.withResolvers<string>()
@@ -60,7 +66,8 @@ export async function openConnection(port: number): Promise<Connection> {
         body === undefined
           ? ''
           : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
-      socket.write(`${head}${entity}\r\n${body ?? ''}`)
+      unsent = Buffer.from(`${head}${entity}\r\n${body ?? ''}`)
+      flush()
       return waiting.promise
     },
     close: () => socket.end(),

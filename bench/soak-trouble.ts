@@ -1,0 +1,155 @@
+/** What a service meets beside its steady load: deploys, crashes, slow clients, clients that leave. */
+import { createConnection, type Socket } from 'node:net'
+import type { Service } from '../tests/e2e/harness.ts'
+import { changing } from './soak-functions.ts'
+
+const SECOND = 1000
+
+export class Trouble {
+  readonly counts: Record<string, number> = {}
+  readonly #service: Service
+  readonly #signal: AbortSignal
+
+  constructor(service: Service, signal: AbortSignal) {
+    this.#service = service
+    this.#signal = signal
+  }
+
+  /** Resolves when the signal has aborted and everything has ended. */
+  async run(): Promise<void> {
+    const loops: [everyMs: number, name: string, act: (turn: number) => Promise<unknown>][] = [
+      [20 * SECOND, 'deploys', (turn) => this.#deploy(turn + 1)],
+      [35 * SECOND, 'rollbacks', () => this.#command('rollback', 'changing')],
+      [50 * SECOND, 'deploys of a new function, called and deleted', (turn) => this.#passing(turn)],
+      [8 * SECOND, 'workers killed', () => this.#kill()],
+      [6 * SECOND, 'calls that use up their CPU', () => this.#call('spin')],
+      [10 * SECOND, 'calls that use up their memory', () => this.#call('hoard')],
+      [9 * SECOND, 'calls that exit', () => this.#call('exit')],
+      [4 * SECOND, 'calls of a function that changes', () => this.#call('changing')],
+      ...[0, 1, 2, 3].map((i): (typeof loops)[number] => {
+        return [SECOND, 'slow readers', (turn) => this.#slowReader((turn + i) % 3 === 0)]
+      }),
+      ...[0, 1].map((i): (typeof loops)[number] => {
+        return [SECOND, 'slow uploads', (turn) => this.#slowUpload((turn + i) % 3 === 0)]
+      }),
+      ...[0, 1, 2, 3, 4, 5].map((i): (typeof loops)[number] => {
+        const name = i === 5 ? 'events-bun' : 'events'
+        return [SECOND, 'event streams', (turn) => this.#events(name, (turn + i) % 2 === 0)]
+      }),
+    ]
+    await Promise.all(loops.map(([everyMs, name, act]) => this.#loop(everyMs, name, act)))
+  }
+
+  async #loop(everyMs: number, name: string, act: (turn: number) => Promise<unknown>) {
+    for (let turn = 0; !this.#signal.aborted; turn++) {
+      // Different for each loop, so that they do not all start at once.
+      await this.#sleep(turn === 0 ? everyMs * Math.random() : everyMs)
+      if (this.#signal.aborted) return
+      try {
+        await act(turn)
+        this.#count(name)
+      } catch (error) {
+        this.#count(`${name}, failed: ${String((error as Error).message).slice(0, 120)}`)
+      }
+    }
+  }
+
+  #count(name: string): void {
+    this.counts[name] = (this.counts[name] ?? 0) + 1
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const end = performance.now() + ms
+    while (!this.#signal.aborted && performance.now() < end) {
+      await Bun.sleep(Math.min(100, end - performance.now()))
+    }
+  }
+
+  async #deploy(version: number): Promise<void> {
+    await this.#service.workspace.deploy(
+      'changing',
+      changing(version),
+      '--runtime',
+      version % 4 === 0 ? 'bun' : 'quickjs-ng',
+    )
+  }
+
+  async #passing(turn: number): Promise<void> {
+    const name = `passing-${turn}`
+    await this.#service.workspace.deploy(name, changing(turn), '--runtime', 'quickjs-ng')
+    await this.#call(name)
+    await this.#command('delete', name)
+  }
+
+  async #command(...args: string[]): Promise<void> {
+    const { exitCode, stderr } = await this.#service.workspace.command(...args)
+    if (exitCode !== 0) throw new Error(stderr)
+  }
+
+  async #kill(): Promise<void> {
+    const workers = (await this.#service.workers()).filter(({ pid }) => pid !== null)
+    const chosen = workers[Math.floor(Math.random() * workers.length)]
+    if (chosen !== undefined) process.kill(chosen.pid, 'SIGKILL')
+  }
+
+  async #call(name: string): Promise<void> {
+    await (await this.#service.fetch(`/functions/${name}`)).arrayBuffer()
+  }
+
+  /** Reads 64 KiB ten times a second; leaves in the middle if `leaves`. */
+  async #slowReader(leaves: boolean): Promise<void> {
+    const socket = await this.#connect()
+    socket.write('GET /functions/big HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
+    let bytes = 0
+    let open = true
+    socket.on('data', (data) => {
+      bytes += data.length
+      socket.pause()
+      setTimeout(() => socket.resume(), 100)
+    })
+    socket.on('close', () => {
+      open = false
+    })
+    while (open && !this.#signal.aborted && !(leaves && bytes > 500_000)) await Bun.sleep(50)
+    socket.destroy()
+  }
+
+  async #slowUpload(leaves: boolean): Promise<void> {
+    const socket = await this.#connect()
+    // Without a reader the end of the connection would never be seen.
+    socket.resume()
+    socket.write('POST /functions/count HTTP/1.1\r\nhost: a\r\nconnection: close\r\n')
+    socket.write('content-length: 200000\r\n\r\n')
+    for (let part = 0; part < (leaves ? 10 : 20) && !this.#signal.aborted; part++) {
+      socket.write(Buffer.alloc(10_000))
+      await Bun.sleep(100)
+    }
+    if (!leaves && !this.#signal.aborted)
+      await new Promise((resolve) => socket.once('close', resolve))
+    socket.destroy()
+  }
+
+  async #events(name: string, leaves: boolean): Promise<void> {
+    const socket = await this.#connect()
+    let open = true
+    let messages = 0
+    socket.write(`GET /functions/${name} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`)
+    socket.on('data', () => messages++)
+    socket.on('close', () => {
+      open = false
+    })
+    while (open && !this.#signal.aborted && !(leaves && messages > 20)) await Bun.sleep(100)
+    socket.destroy()
+  }
+
+  async #connect(): Promise<Socket> {
+    const socket = createConnection({ host: '127.0.0.1', port: this.#service.port })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', () => resolve())
+      socket.once('error', reject)
+    })
+    // A reset ends it like a close; `close` follows.
+    socket.on('error', () => {})
+    return socket
+  }
+}
