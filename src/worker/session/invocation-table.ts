@@ -167,14 +167,21 @@ export class InvocationTable {
    *
    * @param how.suspected the guilty one reached no limit of its own, and is only suspected: it is lost
    * @param how.unbegun the worker never became ready, so it ran nothing of what it was sent
+   * @param how.cpuUs CPU time of the worker that no `done` has reported: they share it
    */
   abandonAll(
     error: FunctionError,
-    how: { guilty?: RunningInvocation | undefined; suspected?: boolean; unbegun?: boolean } = {},
+    how: {
+      guilty?: RunningInvocation | undefined
+      suspected?: boolean
+      unbegun?: boolean
+      cpuUs?: number
+    } = {},
   ): void {
     const unbegun = how.unbegun === true
     const all = [...this.#running.values()]
     this.#running.clear()
+    const cpuUs = (how.cpuUs ?? 0) / all.length
     const others =
       how.guilty === undefined
         ? error
@@ -188,7 +195,7 @@ export class InvocationTable {
     for (const invocation of all) {
       const blamed = invocation === how.guilty
       const guilty = blamed && how.suspected !== true
-      invocation.abandon(blamed ? error : others, { guilty, unbegun })
+      invocation.abandon(blamed ? error : others, { guilty, unbegun, cpuUs })
     }
   }
 }

@@ -206,8 +206,13 @@ export class RunningInvocation implements Invocation {
     this.completion.done({ cpuUs: 0, loss: undefined })
   }
 
-  /** The worker ended. `guilty`: because this invocation reached a limit; else it is lost. */
-  abandon(error: FunctionError, how: { guilty: boolean; unbegun: boolean }): void {
+  /**
+   * The worker ended.
+   *
+   * @param how.guilty because this invocation reached a limit; else it is lost
+   * @param how.cpuUs this invocation's share of the CPU time that no `done` has reported
+   */
+  abandon(error: FunctionError, how: { guilty: boolean; unbegun: boolean; cpuUs: number }): void {
     const background = this.phase === 'background'
     const answered = background || this.phase === 'cancelled'
     const unread = how.unbegun || this.#owner.channel.acceptedBytes <= this.#offset
@@ -217,7 +222,9 @@ export class RunningInvocation implements Invocation {
     this.#owner.fetches.endOf(this.id)
     if (how.guilty && !answered) this.completion.fail(error)
     const loss = how.guilty || answered ? undefined : { error, unsent }
-    this.completion.done({ cpuUs: 0, loss, cut: background ? error : undefined })
+    const elapsedUs = Math.max(0, performance.now() - this.startedAt) * 1000
+    const cpuUs = Math.round(Math.min(how.cpuUs, elapsedUs))
+    this.completion.done({ cpuUs, loss, cut: background ? error : undefined })
   }
 
   #dropBody(): void {

@@ -78,6 +78,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   #reported = false
   #retired = false
   #exit: ProcessExit | undefined
+  /** CPU time of the invocations that are done. */
+  #doneCpuUs = 0
   /** By this time the worker has to be ready, to be gone, or to have its end explained. */
   #due: number
   #idleSince = 0
@@ -328,6 +330,7 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   #onDone(invocation: RunningInvocation, message: DoneMessage): void {
     this.cpu.ended(invocation.cpuMs)
+    this.#doneCpuUs += message.cpu_us
     const reason = this.#recyclePolicy.add(message.cpu_us, message.heap_bytes)
     if (reason !== undefined) this.retire(reason)
   }
@@ -397,7 +400,8 @@ export abstract class ProtocolWorker<A extends Announcement>
     const cause = error ?? new FunctionError('WORKER_CRASHED', WORKER_ENDED)
     const crashed = cause.code === 'WORKER_START_FAILED' || cause.code === 'WORKER_CRASHED'
     const unbegun = crashed && this.#stage !== 'serving'
-    this.invocationTable.abandonAll(cause, { guilty, suspected, unbegun })
+    const cpuUs = Math.max(0, (this.#exit?.cpuUs ?? 0) - this.#doneCpuUs)
+    this.invocationTable.abandonAll(cause, { guilty, suspected, unbegun, cpuUs })
     this.logs.close()
     this.channel.close()
     this.terminate()
