@@ -132,6 +132,22 @@ install_test_packages() {
   (cd tests/packages && npm ci --ignore-scripts --no-audit --no-fund) && stamp_set test-packages "$want"
 }
 
+# The reverse proxies that docs/http.md has configurations for. Debian's packages start services, which no test wants.
+install_proxies() {
+  local missing=() program
+  for program in nginx haproxy caddy; do
+    PATH=$PATH:/usr/sbin command -v "$program" >/dev/null || missing+=("$program")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  if [ "$(id -u)" -ne 0 ] || ! has_any apt-get; then
+    echo "Not installed: ${missing[*]}. The tests of these proxies are skipped by name."
+    return
+  fi
+  # RUNLEVEL keeps the init scripts of Debian's packages from starting their services.
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" ||
+    { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; }
+}
+
 c_format() {
   install_formatter &&
     git ls-files -z 'guest/*.c' 'guest/*.cpp' 'guest/*.h' 'native/*.c' 'native/*.h' 'fuzz/*.c' 'fuzz/*.h' 'tests/*.c' 'tests/*.h' 'bench/*.c' |
@@ -228,6 +244,7 @@ start_check 'biome' node_modules/.bin/biome check .
 start_check 'clang-format' c_format
 start_check 'tsc' node_modules/.bin/tsc --noEmit
 start_check 'packages for the tests' install_test_packages
+start_check 'reverse proxies for the tests' install_proxies
 finish_checks
 tests 'scripts' ./tests/scripts
 tests 'documents' ./tests/docs
@@ -241,6 +258,7 @@ tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
 tests 'test262' ./tests/test262
 tests 'egress' ./tests/egress
+tests 'HTTP' ./tests/http
 tests 'conformance' ./tests/conformance
 tests 'hostile' ./tests/hostile
 tests 'end to end' ./tests/e2e

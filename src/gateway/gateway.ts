@@ -172,6 +172,11 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   readonly #handle = (request: FunctionRequest): Promise<Response> => {
+    const answered = this.#answer(request)
+    return request.method === 'HEAD' ? answered.then(dated) : answered
+  }
+
+  #answer(request: FunctionRequest): Promise<Response> {
     const raw = request.headers.toJSON() as RawHeaders
     const requestId = requestIdOf(raw)
     try {
@@ -241,8 +246,11 @@ export class Gateway implements ExchangeHost, Tickable {
   #declaredLength(raw: RawHeaders): number | undefined {
     const declared = raw['content-length']
     if (declared === undefined) return undefined
+    // Bun joins equal ones, and refuses others. RFC 9110, 8.6, allows to take them as one.
+    if (declared.includes(',')) raw['content-length'] = String(declared).split(',', 1)[0] as string
     const limit = this.#maxBodyBytes
-    if (Number(declared) <= limit) return Number(declared)
+    const length = Number(raw['content-length'])
+    if (length <= limit) return length
     throw new FunctionError(
       'PAYLOAD_TOO_LARGE',
       `The request body is larger than ${limit} bytes (server.max_body).`,
@@ -288,7 +296,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const absolute = absoluteUrl(url, headers.get('host') ?? undefined, this.#ownHost)
     if (absolute === undefined) return badRequest(request, HOST)
     const page = absolute === url ? request : new Request(absolute, { method, headers })
-    const response = await pages.fetch(page)
+    const response = dated(await pages.fetch(page))
     if (this.#draining) response.headers.set('connection', 'close')
     return response
   }
@@ -343,6 +351,12 @@ const ANY_ADDRESS = new Set(['0.0.0.0', '::'])
 /** A host as it stands in a URL. */
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host
+}
+
+/** Bun leaves Date out of the response to HEAD. */
+function dated(response: Response): Response {
+  if (!response.headers.has('date')) response.headers.set('date', new Date().toUTCString())
+  return response
 }
 
 function methodRefused(method: string): FunctionError {

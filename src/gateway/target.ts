@@ -39,6 +39,9 @@ export function absoluteUrl(url: string, host: string | undefined, ownHost: stri
  * @param url absolute, `http://host/functions/<name>...`
  */
 export function mountedUrl(url: string, name: string): string | undefined {
+  const fragmentAt = url.indexOf('#')
+  // A fragment is for the client alone (RFC 9110, 4.2.5), and no handler expects one.
+  if (fragmentAt >= 0) url = url.slice(0, fragmentAt)
   const pathAt = url.indexOf('/', HOST_AT)
   if (pathAt < 0 || !url.startsWith(PREFIX, pathAt)) return undefined
   const nameAt = pathAt + PREFIX.length

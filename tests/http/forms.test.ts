@@ -1,7 +1,7 @@
 /** Forms of HTTP/1.x that clients and health checks use, with raw sockets against the executable. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { eventually } from '../../src/testing/eventually.ts'
-import { type Service, Workspace } from './harness.ts'
+import { type Service, Workspace } from '../e2e/harness.ts'
 import { type Exchanged, exchange } from './raw-http.ts'
 
 const ECHO = `

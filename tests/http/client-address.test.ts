@@ -1,7 +1,7 @@
 /** ctx.clientAddress, and the scheme and host of req.url: what trusted proxies say, and nobody else. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { eventually } from '../../src/testing/eventually.ts'
-import { problem, type Service, Workspace } from './harness.ts'
+import { problem, type Service, Workspace } from '../e2e/harness.ts'
 
 const SHOW = `
 export default (req: Request, ctx: { clientAddress?: string }) => {
