@@ -7,6 +7,7 @@ export const ERRORS = {
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
   CONFLICT: { status: 409, title: 'Conflict' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload too large' },
+  BACKUP_INVALID: { status: 422, title: 'Backup invalid' },
   BUNDLE_REFUSED: { status: 422, title: 'Bundle refused' },
   HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },
   HANDLER_ERROR: { status: 500, title: 'The handler failed' },

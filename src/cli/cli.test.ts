@@ -129,6 +129,8 @@ describe('help and version', () => {
     'invoke',
     'workers',
     'gc',
+    'backup',
+    'restore',
     'doctor',
     'config',
     'version',

@@ -3,6 +3,7 @@ import { Command as Commander, CommanderError } from 'commander'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { backup } from './backup.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { config } from './config.ts'
 import { deploy } from './deploy.ts'
@@ -12,6 +13,7 @@ import { gc } from './gc.ts'
 import { invoke } from './invoke.ts'
 import { list } from './list.ts'
 import { remove } from './remove.ts'
+import { restore } from './restore.ts'
 import { rollback } from './rollback.ts'
 import { serve } from './serve.ts'
 import { show } from './show.ts'
@@ -31,6 +33,8 @@ const COMMANDS: readonly Command[] = [
   invoke,
   workers,
   gc,
+  backup,
+  restore,
   doctor,
   types,
   config,

@@ -8,7 +8,7 @@ import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../metadata/database.ts'
-import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
+import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
@@ -55,6 +55,19 @@ export async function change<T>(
   online: (client: ServiceClient) => Promise<T>,
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {
+  return await exclusively(loaded, online, () => changeOffline(loaded, offline))
+}
+
+/**
+ * Runs `online` with the service that runs on the data directory, or `locked` under its lock.
+ *
+ * @throws {FunctionError} CONFLICT if another process keeps the lock
+ */
+export async function exclusively<T>(
+  loaded: LoadedConfig,
+  online: (client: ServiceClient) => Promise<T>,
+  locked: () => Promise<T>,
+): Promise<T> {
   const { dataDir } = loaded.config.server
   const end = performance.now() + LOCK_TIMEOUT_MS
   for (;;) {
@@ -64,7 +77,7 @@ export async function change<T>(
     }
     const lock = tryLockDataDir(dataDir)
     if (lock !== undefined) {
-      return await changeOffline(loaded, lock, offline)
+      return await locked().finally(() => lock.release())
     }
     if (performance.now() > end) {
       const seconds = LOCK_TIMEOUT_MS / 1000
@@ -77,7 +90,6 @@ export async function change<T>(
 
 async function changeOffline<T>(
   loaded: LoadedConfig,
-  lock: DataDirLock,
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
@@ -109,6 +121,5 @@ async function changeOffline<T>(
   } finally {
     await control.close()
     store?.close()
-    lock.release()
   }
 }

@@ -1,11 +1,14 @@
 import { Database } from 'bun:sqlite'
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { migrate } from './migrate.ts'
 
 /** How long a statement waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 10_000
+
+/** Where a restore keeps what it has not checked yet, in the data directory. */
+export const RESTORING = '.restore'
 
 /**
  * Creates the data directory if it does not exist. Only its owner may read it: it holds the code and
@@ -30,6 +33,12 @@ export function makeDataDir(dataDir: string): void {
 export function openDatabase(dataDir: string): Database {
   makeDataDir(dataDir)
   const path = join(dataDir, 'metadata.db')
+  if (!existsSync(path) && existsSync(join(dataDir, RESTORING))) {
+    throw new FunctionError(
+      'STORAGE_UNUSABLE',
+      `A restore into the data directory ${dataDir} was interrupted: run 'functions restore' again.`,
+    )
+  }
   let db: Database | undefined
   try {
     db = new Database(path, { create: true, strict: true })

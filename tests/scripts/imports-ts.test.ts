@@ -22,6 +22,7 @@ const LAYERS = [
   ['src/worker/sandbox'],
   ['src/worker/protocol'],
   [BORDER],
+  ['src/maintenance'],
   ['src/egress', 'src/telemetry', 'src/bundles', 'src/config'],
   ['src/bundles/bundler', 'src/metadata'],
   ['src/capabilities'],
