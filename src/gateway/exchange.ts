@@ -198,7 +198,9 @@ export class Exchange implements PendingRequest, BodyObserver {
       return
     }
     const options = { requestId: this.requestId, expose: this.route.exposeErrors }
-    this.#answer(clientProblem(error, { ...options, serverTiming: this.#timing() }), true)
+    const response = clientProblem(error, { ...options, serverTiming: this.#timing() })
+    if (this.#host.draining) response.headers.set('connection', 'close')
+    this.#answer(response, true)
   }
 
   done(result: { cpuUs: number; cut?: FunctionError | undefined }): void {

@@ -10,6 +10,7 @@ import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
 import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
+import { Listener } from './listener.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
 import { ReplayMemory } from './replay-buffer.ts'
@@ -22,6 +23,8 @@ const KEEP_ALIVE_S = 75
 const TICK_MS = 10
 /** Time that the last responses have to be sent when the service stops, ms. */
 const FLUSH_MS = 200
+/** How often open connections are counted while their clients leave, ms. */
+const LEAVE_CHECK_MS = 50
 /** The gateway checks a body's length itself, so that the refusal is a problem document too. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** Memory for request bodies that a second worker may need: 1024 of the largest, 64 MiB. */
@@ -65,11 +68,15 @@ export class Gateway implements ExchangeHost, Tickable {
   readonly #server: Server<undefined>
   readonly #ticker: Ticker
   /** Host and port of a request that names none. */
-  readonly #ownHost: string
+  #ownHost: string
   readonly #open = new Set<Exchange>()
   readonly #replayMemory = new ReplayMemory(REPLAY_MEMORY_BYTES)
   #whenIdle: (() => void)[] = []
+  /** Each response closes its connection. */
   #draining = false
+  /** New requests are refused. */
+  #refusing = false
+  #listener: Listener | undefined
   #ready = false
 
   constructor(options: GatewayOptions) {
@@ -94,12 +101,12 @@ export class Gateway implements ExchangeHost, Tickable {
         return clientProblem(error, { requestId: crypto.randomUUID() })
       },
     })
-    const name = ANY_ADDRESS.has(options.hostname) ? 'localhost' : bracketed(options.hostname)
-    this.#ownHost = `${name}:${this.#server.port}`
+    this.#ownHost = ownHost(options.hostname, this.#server.port)
   }
 
   get url(): string {
-    return `http://${bracketed(this.#options.hostname)}:${this.#server.port}`
+    const port = this.#listener?.port ?? this.#server.port
+    return `http://${bracketed(this.#options.hostname)}:${port}`
   }
 
   get draining(): boolean {
@@ -123,9 +130,36 @@ export class Gateway implements ExchangeHost, Tickable {
     this.#ready = true
   }
 
+  /** The socket that the server listens on. */
+  get listener(): Listener {
+    this.#listener ??= new Listener(this.#server.port ?? 0)
+    return this.#listener
+  }
+
+  /**
+   * Accepts connections from a listening socket of another process, in place of its own.
+   *
+   * @throws {Error} if it cannot
+   */
+  adopt(fd: number): void {
+    this.listener.replace(fd)
+    this.#ownHost = ownHost(this.#options.hostname, this.listener.port)
+  }
+
+  /**
+   * Another process accepts the connections from now on. The requests of the open connections are answered, and
+   * each response closes its connection. Resolves when the last one is closed.
+   */
+  async leave(): Promise<void> {
+    this.listener.pause()
+    this.#draining = true
+    while (this.#open.size > 0 || this.listener.connections() > 0) await Bun.sleep(LEAVE_CHECK_MS)
+  }
+
   /** Refuses new requests; resolves when the open ones are over. */
   drain(): Promise<void> {
     this.#draining = true
+    this.#refusing = true
     if (this.#open.size === 0) return Promise.resolve()
     return new Promise((resolve) => this.#whenIdle.push(resolve))
   }
@@ -183,7 +217,9 @@ export class Gateway implements ExchangeHost, Tickable {
       return this.#begin(request, raw, requestId)
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
-      return Promise.resolve(refusal(error, requestId))
+      const response = refusal(error, requestId)
+      if (this.#draining) response.headers.set('connection', 'close')
+      return Promise.resolve(response)
     }
   }
 
@@ -229,7 +265,7 @@ export class Gateway implements ExchangeHost, Tickable {
    * @param base the client's scheme and host, where a trusted proxy named others
    */
   #target(raw: RawHeaders, url: string, name: string, method: string, base?: string): string {
-    if (this.#draining)
+    if (this.#refusing)
       throw new FunctionError(
         'SHUTTING_DOWN',
         'The service is shutting down. Send the request again later.',
@@ -317,7 +353,7 @@ export class Gateway implements ExchangeHost, Tickable {
     }
     only('/health', (c) => c.json({ status: 'ok' }))
     only('/ready', (c) => {
-      const ready = this.#ready && !this.#draining
+      const ready = this.#ready && !this.#refusing
       return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503)
     })
     only('/metrics', (c) =>
@@ -347,6 +383,11 @@ const PATH = 'The path must start with /functions/<name>, without dot segments t
 const MAPPED = '::ffff:'
 /** Addresses to listen on that are no address to reach the service. */
 const ANY_ADDRESS = new Set(['0.0.0.0', '::'])
+
+/** Host and port of requests that name none. */
+function ownHost(hostname: string, port: number | undefined): string {
+  return `${ANY_ADDRESS.has(hostname) ? 'localhost' : bracketed(hostname)}:${port}`
+}
 
 /** A host as it stands in a URL. */
 function bracketed(host: string): string {
