@@ -10,6 +10,11 @@ import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
 import {
+  descriptorLimit,
+  descriptorWarning,
+  neededDescriptors,
+} from '../service/descriptor-limit.ts'
+import {
   binaryOptions,
   startLauncher,
   workerUser,
@@ -62,6 +67,7 @@ export const doctor: Command = {
       ...(await checkProfiles(config)),
       await attempt('data directory', () => checkDataDir(config)),
       await attempt('port', () => checkPort(loaded)),
+      await attempt('open files', () => checkDescriptors(config)),
     ]
     const failed = checks.some(({ result }) => result === 'fail')
     await print(
@@ -226,6 +232,13 @@ function checkDataDir({ server }: Config): Finding {
     throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
   }
   return { result: 'ok', detail: `${path} will be created` }
+}
+
+function checkDescriptors(config: Config): Finding {
+  const limit = descriptorLimit()
+  const warning = descriptorWarning(config, limit)
+  const enough = `the limit is ${limit}; the settings may need ${neededDescriptors(config)}`
+  return { result: warning === undefined ? 'ok' : 'warn', detail: warning ?? enough }
 }
 
 async function checkPort(loaded: LoadedConfig): Promise<Finding> {

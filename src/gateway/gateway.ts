@@ -8,6 +8,7 @@ import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
+import { DescriptorGuard, type DescriptorGuardOptions } from './descriptor-guard.ts'
 import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
 import { Listener } from './listener.ts'
@@ -77,6 +78,7 @@ export class Gateway implements ExchangeHost, Tickable {
   /** New requests are refused. */
   #refusing = false
   #listener: Listener | undefined
+  #guard: DescriptorGuard | undefined
   #ready = false
 
   constructor(options: GatewayOptions) {
@@ -109,8 +111,9 @@ export class Gateway implements ExchangeHost, Tickable {
     return `http://${bracketed(this.#options.hostname)}:${port}`
   }
 
+  /** Each response closes its connection: the service stops, or needs the descriptors. */
   get draining(): boolean {
-    return this.#draining
+    return this.#draining || this.#guard?.resting === true
   }
 
   /** Exchanges that are open. */
@@ -128,6 +131,17 @@ export class Gateway implements ExchangeHost, Tickable {
   /** From now on /ready reports that the service is ready. */
   ready(): void {
     this.#ready = true
+  }
+
+  /**
+   * Accepts no connections while the process has no descriptors for them.
+   *
+   * @param limit of open files
+   */
+  guardDescriptors(limit: number, warn: DescriptorGuardOptions['warn']): void {
+    const { clock } = this.#options
+    this.#guard = new DescriptorGuard({ limit, listener: this.listener, clock, warn })
+    this.#guard.start()
   }
 
   /** The socket that the server listens on. */
@@ -151,6 +165,7 @@ export class Gateway implements ExchangeHost, Tickable {
    * each response closes its connection. Resolves when the last one is closed.
    */
   async leave(): Promise<void> {
+    this.#guard?.close()
     this.listener.pause()
     this.#draining = true
     while (this.#open.size > 0 || this.listener.connections() > 0) await Bun.sleep(LEAVE_CHECK_MS)
@@ -166,6 +181,7 @@ export class Gateway implements ExchangeHost, Tickable {
 
   /** Ends the open requests and closes every connection. */
   async stop(reason: FunctionError): Promise<void> {
+    this.#guard?.close()
     for (const exchange of [...this.#open]) exchange.abandon(reason)
     // Gives the clients time to receive their responses.
     await Promise.race([this.#server.stop(), Bun.sleep(FLUSH_MS)])
@@ -218,7 +234,7 @@ export class Gateway implements ExchangeHost, Tickable {
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
       const response = refusal(error, requestId)
-      if (this.#draining) response.headers.set('connection', 'close')
+      if (this.draining) response.headers.set('connection', 'close')
       return Promise.resolve(response)
     }
   }
@@ -333,7 +349,7 @@ export class Gateway implements ExchangeHost, Tickable {
     if (absolute === undefined) return badRequest(request, HOST)
     const page = absolute === url ? request : new Request(absolute, { method, headers })
     const response = dated(await pages.fetch(page))
-    if (this.#draining) response.headers.set('connection', 'close')
+    if (this.draining) response.headers.set('connection', 'close')
     return response
   }
 

@@ -22,6 +22,7 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
+import { descriptorLimit, descriptorWarning } from './descriptor-limit.ts'
 import { newEgress } from './egress.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
@@ -134,6 +135,7 @@ export async function compose(
   rollback.push(() => management.stop(true))
   await warm
   writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
+  guardDescriptors(config, log, gateway)
   gateway.ready()
   housekeeping.start()
   return {
@@ -158,6 +160,17 @@ function takeLock(dataDir: string): DataDirLock {
   if (lock !== undefined) return lock
   const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it, or a command is changing it.`
   throw new FunctionError('CONFLICT', message)
+}
+
+function guardDescriptors(config: Config, log: ServiceLog, gateway: Gateway): void {
+  const limit = descriptorLimit()
+  const warning = descriptorWarning(config, limit)
+  if (warning !== undefined) log.warn(warning)
+  try {
+    gateway.guardDescriptors(limit, (message, fields) => log.warn(message, fields))
+  } catch (error) {
+    log.error('the limit of open files is not guarded: at the limit, accepting fails', error)
+  }
 }
 
 function newTelemetry(config: Config, serviceLog: ServiceLog): Telemetry {

@@ -4,6 +4,7 @@ import { applyReloadable } from '../config/reload.ts'
 import { FunctionError } from '../errors.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Components } from './compose.ts'
+import { descriptorWarning } from './descriptor-limit.ts'
 import { egressOptions } from './egress.ts'
 import { gatewayLimits, poolLimits, telemetryLimits } from './limits.ts'
 
@@ -29,6 +30,10 @@ export function reloadSettings(components: Components, load: () => LoadedConfig)
   const { applied, needRestart } = applyReloadable(config, loaded.config)
   if (applied.length > 0) applySettings(components)
   const file = loaded.file?.path
+  const warning = applied.some((key) => key.startsWith('pool.'))
+    ? descriptorWarning(config)
+    : undefined
+  if (warning !== undefined) log.warn(warning)
   log.info('settings reloaded', { file, changed: applied.join(', ') || 'none' })
   if (needRestart.length === 0) return
   log.warn('settings that changed need a restart: the service keeps their old values', {
