@@ -23,6 +23,11 @@ const MAX_UNSENT = 3
 /** Workers that may lose one request after they read it. The last of them may be the request's fault. */
 const MAX_LOSSES = 2
 /**
+ * Time, ms, from the loss of a request to its next attempt in a worker that was ready before. Workers
+ * often end together, and the end of that one may not be known yet.
+ */
+const PAUSE_MS = 25
+/**
  * Time, ms, that a request which a worker lost waits for a worker that runs no other such request.
  * One of them may end each worker that runs it, and the others should survive that.
  */
@@ -179,7 +184,8 @@ export class Pool implements BudgetMember {
     if (this.#killed || (this.#closed !== undefined && this.#workers.length === 0)) return false
     dispatch.queuedAt = this.#budget.clock.now()
     this.#queue.addAgain(dispatch)
-    this.#budget.sweepQueues()
+    if (dispatch.suspect) this.#budget.sweepWithin(PAUSE_MS)
+    else this.#budget.sweepQueues()
     return true
   }
 
@@ -227,9 +233,8 @@ export class Pool implements BudgetMember {
   /** Gives waiting requests to free workers, then starts workers for the rest. */
   #flush(): void {
     for (const dispatch of this.#queue) {
-      const apart = dispatch.suspect && this.#budget.clock.now() - dispatch.queuedAt < APART_MS
-      const pooled = this.#leastLoaded(apart)
-      if (pooled === undefined && apart) continue
+      const pooled = dispatch.suspect ? this.#forSuspect(dispatch) : this.#leastLoaded()
+      if (pooled === undefined && dispatch.suspect) continue
       if (pooled === undefined) break
       this.#queue.delete(dispatch)
       this.#send(dispatch, pooled)
@@ -238,8 +243,17 @@ export class Pool implements BudgetMember {
     if (this.#closed !== undefined) this.#closeWorkers()
   }
 
-  #leastLoaded(apart = false): PooledWorker | undefined {
-    return leastLoaded(this.#workers, this.limits.concurrency, apart)
+  #leastLoaded(): PooledWorker | undefined {
+    return leastLoaded(this.#workers, this.limits.concurrency)
+  }
+
+  /** The worker for a request that may be the reason why another worker ended. */
+  #forSuspect({ queuedAt }: Dispatch): PooledWorker | undefined {
+    const waitedMs = this.#budget.clock.now() - queuedAt
+    return leastLoaded(this.#workers, this.limits.concurrency, (pooled) => {
+      if (waitedMs < PAUSE_MS && pooled.readyAt < queuedAt) return false
+      return waitedMs >= APART_MS || pooled.suspects === 0
+    })
   }
 
   #wantsWorker(): boolean {

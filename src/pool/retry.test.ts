@@ -10,6 +10,8 @@ beforeEach(() => {
 })
 
 const CRASH = new FunctionError('WORKER_CRASHED', 'The worker was killed by signal 9.')
+/** The time until a request that was lost goes to a worker that was ready before, ms. */
+const PAUSE = 25
 const BREACH = new FunctionError('WORKER_PROTOCOL', 'it lied')
 
 describe('a request that a worker lost', () => {
@@ -32,11 +34,33 @@ describe('a request that a worker lost', () => {
     const [note, other] = fixture.submit(pool, 2)
     for (const worker of fixture.started) worker.becomeReady()
     finishOne(fixture.at(1))
+    fixture.clock.advance(1)
     fixture.at(0).exit(CRASH)
+    expect(fixture.at(1).inFlight).toBe(0)
+    fixture.clock.advance(PAUSE)
     expect(fixture.at(1).inFlight).toBe(1)
-    expect(fixture.started).toHaveLength(2)
     finishOne(fixture.at(1))
     expect([note?.dones, other?.dones]).toEqual([1, 1])
+  })
+
+  test('is lost once by workers that end together', () => {
+    const pool = fixture.pool({ concurrency: 2 })
+    const notes = fixture.submit(pool, 4)
+    for (const worker of fixture.started) worker.becomeReady()
+    fixture.clock.advance(1)
+    fixture.at(0).exit(CRASH)
+    fixture.clock.advance(PAUSE - 1)
+    fixture.at(1).exit(CRASH)
+    for (let turn = 0; turn < 20; turn++) {
+      fixture.clock.advance(PAUSE)
+      for (const worker of fixture.started) {
+        if (worker.state === 'starting') worker.becomeReady()
+        while (worker.inFlight > 0) finishOne(worker)
+      }
+    }
+    expect(notes.map(({ failure, dones }) => [failure, dones])).toEqual(
+      notes.map(() => [undefined, 1]),
+    )
   })
 
   test('is not tried a third time, and its error says why', () => {

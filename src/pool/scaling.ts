@@ -15,17 +15,17 @@ export interface Demand {
 /**
  * The worker with the fewest requests among those that accept requests and answer pings.
  *
- * @param apart only a worker that runs no suspect
+ * @param fits refuses workers that would do otherwise
  */
 export function leastLoaded(
   workers: readonly PooledWorker[],
   concurrency: number,
-  apart = false,
+  fits?: (pooled: PooledWorker) => boolean,
 ): PooledWorker | undefined {
   let best: PooledWorker | undefined
   for (const pooled of workers) {
     if (pooled.inFlight >= concurrency || !pooled.open || pooled.worker.silent) continue
-    if (apart && pooled.suspects > 0) continue
+    if (fits?.(pooled) === false) continue
     if (best === undefined || pooled.inFlight < best.inFlight) best = pooled
   }
   return best

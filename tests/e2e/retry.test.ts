@@ -76,11 +76,11 @@ async function untilRuns(id: string, runs = 1): Promise<void> {
   await eventually(`run ${runs} of ${id}`, () => runsOf(id) === runs)
 }
 
-/** Kills every worker of the function that is there now. */
+/** Kills every worker that runs a request of the function now. */
 async function killWorkers(name: string): Promise<void> {
-  const pids = (await service.workers())
-    .filter((row) => row.function === name)
-    .map((row) => row.pid)
+  const rows = await service.workers()
+  const busy = rows.filter((row) => row.function === name && row.state === 'busy')
+  const pids = busy.map((row) => row.pid)
   expect(pids.length).toBeGreaterThan(0)
   for (const pid of pids) process.kill(pid, 'SIGKILL')
 }
