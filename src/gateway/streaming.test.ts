@@ -36,6 +36,9 @@ const acts = {
     if (n++ === 0) return c.enqueue(text.encode('start'))
     await new Promise(() => {})
   } }) },
+  '/fails-first': () => stream({ async pull() { await sleep(50); throw new Error('no first byte') } }),
+  '/silent': () => stream({ pull: () => new Promise(() => {}), cancel() { seen.cancelled++ } }),
+  '/empty': () => stream({ async pull(c) { await sleep(50); c.close() } }),
   '/ticks': () => stream({ async pull(c) { await sleep(100); c.enqueue(text.encode('tick')) } }),
   '/hang': async (req) => {
     req.signal.addEventListener('abort', () => { seen.aborted++ })
@@ -101,6 +104,38 @@ async function client(request: string): Promise<Socket> {
 }
 
 const get = (path: string) => `GET /functions/s${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+
+describe('a stream without a first byte', () => {
+  const code = async (path: string) => {
+    const response = await service.fetch(`/functions/s${path}`)
+    return [response.status, ((await response.json()) as { code: string }).code]
+  }
+
+  test('that fails is a problem document', async () => {
+    expect(await code('/fails-first')).toEqual([500, 'HANDLER_ERROR'])
+  })
+
+  test('that sends nothing for too long is a problem document, and is stopped', async () => {
+    expect(await code('/silent')).toEqual([504, 'TIMEOUT'])
+    await free()
+  })
+
+  test('that ends is an empty response', async () => {
+    const response = await service.fetch('/functions/s/empty')
+    expect([response.status, await response.text()]).toEqual([200, ''])
+  })
+
+  test('whose client goes is cancelled', async () => {
+    const before = (await counts()).cancelled
+    const gone = await client(get('/silent'))
+    await eventually('it runs', () =>
+      service.service.control.workers().some((one) => one.state === 'busy'),
+    )
+    gone.destroy()
+    await free()
+    expect((await counts()).cancelled).toBe(before + 1)
+  })
+})
 
 describe('a response body', () => {
   test('goes out as it is made', async () => {
