@@ -55,6 +55,12 @@ const server = z.strictObject({
       'proxies whose X-Forwarded-* and Forwarded headers are believed: addresses, CIDRs, unix',
     )
     .meta(reloadable),
+  corsErrors: truth()
+    .default(false)
+    .describe(
+      'pages of every origin may read the errors of the service; otherwise those that the function allows',
+    )
+    .meta(reloadable),
   shutdownTimeout: duration(0)
     .default(30_000)
     .describe('time that running requests have to finish after SIGTERM')

@@ -4,6 +4,7 @@ import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
+import type { CorsErrors } from './cors.ts'
 import { connectionHeaders, responseHeaders, serverTiming } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
@@ -28,6 +29,7 @@ export interface ExchangeHost {
   readonly limits: ExchangeLimits
   /** The service stops: connections close after their responses. */
   readonly draining: boolean
+  readonly cors: CorsErrors
   now(): number
   opened(exchange: Exchange): void
   closed(exchange: Exchange): void
@@ -68,6 +70,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   request: InvocationRequest
   route: Route
   requestBody: RequestBody | undefined
+  /** The Origin header of the request. */
+  origin: string | undefined
   readonly #host: ExchangeHost
   readonly #client: Request
   #resolve!: (response: Response) => void
@@ -211,7 +215,8 @@ export class Exchange implements PendingRequest, BodyObserver {
       return
     }
     const options = { requestId: this.requestId, expose: this.route.exposeErrors }
-    const response = clientProblem(error, { ...options, serverTiming: this.#timing() })
+    const cors = this.#host.cors.headersFor(this.route, this.origin)
+    const response = clientProblem(error, { ...options, cors, serverTiming: this.#timing() })
     if (this.#host.draining) response.headers.set('connection', 'close')
     this.#answer(response, true)
   }
@@ -277,6 +282,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     const keepLength = this.#discards && status !== 204 && status !== 205
     const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
     connectionHeaders(headers, head.headers, status, this.#host.draining)
+    if (this.origin !== undefined) this.#host.cors.learn(this.route, this.origin, headers)
     if (head.end || this.#discards) return new Response(wholeBody(head), { status, headers })
     this.#body = new ResponseBody(this)
     try {

@@ -3,11 +3,13 @@ import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { PROBLEM_TYPE } from '../lib/problem.ts'
 import { type Tickable, Ticker } from '../lib/ticker.ts'
 import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
+import { CorsErrors } from './cors.ts'
 import { DescriptorGuard, type DescriptorGuardOptions } from './descriptor-guard.ts'
 import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
@@ -38,6 +40,8 @@ const FUNCTION_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 export interface GatewayLimits {
   maxBodyBytes: number
   trustedProxies: TrustedProxies
+  /** Pages of every origin may read the platform's errors. */
+  corsErrors: boolean
   exchange: ExchangeLimits
 }
 
@@ -63,6 +67,7 @@ type FunctionRequest = Request & { params: { name: string } }
 
 export class Gateway implements ExchangeHost, Tickable {
   limits: ExchangeLimits
+  readonly cors: CorsErrors
   #maxBodyBytes: number
   #trustedProxies: TrustedProxies
   readonly #options: GatewayOptions
@@ -86,6 +91,7 @@ export class Gateway implements ExchangeHost, Tickable {
     this.limits = options.limits.exchange
     this.#maxBodyBytes = options.limits.maxBodyBytes
     this.#trustedProxies = options.limits.trustedProxies
+    this.cors = new CorsErrors(options.limits.corsErrors)
     this.#ticker = new Ticker(TICK_MS, options.clock)
     const pages = this.#pages()
     this.#server = Bun.serve({
@@ -122,8 +128,9 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /** Applies other limits, to open exchanges too. */
-  configure({ maxBodyBytes, trustedProxies, exchange }: GatewayLimits): void {
+  configure({ maxBodyBytes, trustedProxies, corsErrors, exchange }: GatewayLimits): void {
     this.#maxBodyBytes = maxBodyBytes
+    this.cors.always = corsErrors
     this.#trustedProxies = trustedProxies
     this.limits = exchange
   }
@@ -233,9 +240,19 @@ export class Gateway implements ExchangeHost, Tickable {
       return this.#begin(request, raw, requestId)
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
-      const response = refusal(error, requestId)
+      const origin = raw.origin as string | undefined
+      const route = origin === undefined ? undefined : this.#knownRoute(request.params.name)
+      const response = refusal(error, requestId, this.cors.headersFor(route, origin))
       if (this.draining) response.headers.set('connection', 'close')
       return Promise.resolve(response)
+    }
+  }
+
+  #knownRoute(name: string): Route | undefined {
+    try {
+      return this.#options.route(name)
+    } catch {
+      return undefined
     }
   }
 
@@ -264,6 +281,7 @@ export class Gateway implements ExchangeHost, Tickable {
       end: body === null,
     }
     const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
+    exchange.origin = raw.origin as string | undefined
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
     return exchange.answered
@@ -342,6 +360,15 @@ export class Gateway implements ExchangeHost, Tickable {
 
   /** Answers what is not a request to a function. */
   async #page(pages: Hono, request: Request): Promise<Response> {
+    const response = await this.#pageOf(pages, request)
+    const origin = request.headers.get('origin')
+    if (origin === null || response.headers.get('content-type') !== PROBLEM_TYPE) return response
+    const cors = this.cors.headersFor(undefined, origin)
+    for (const [name, value] of Object.entries(cors)) response.headers.set(name, value)
+    return response
+  }
+
+  async #pageOf(pages: Hono, request: Request): Promise<Response> {
     const { method, url, headers } = request
     // The target of CONNECT is a host and a port, and no path.
     if (method === 'CONNECT') return connectRefused(pageRequestId(request))
@@ -424,8 +451,8 @@ function methodRefused(method: string): FunctionError {
   return new FunctionError('METHOD_NOT_ALLOWED', why)
 }
 
-function refusal(error: unknown, requestId: string): Response {
-  const response = clientProblem(error, { requestId })
+function refusal(error: unknown, requestId: string, cors = {}): Response {
+  const response = clientProblem(error, { requestId, cors })
   if (response.status === 405) response.headers.set('allow', FUNCTION_METHODS)
   return response
 }

@@ -14,6 +14,8 @@ export interface ProblemOptions {
   /** The function was deployed with --expose-errors. */
   expose?: boolean
   serverTiming?: string
+  /** Headers that let a browser's page read it. */
+  cors?: Record<string, string>
 }
 
 /** The response for a failure of a request to a function. */
@@ -29,6 +31,7 @@ export function clientProblem(cause: unknown, options: ProblemOptions): Response
   }
   return problemResponse(error, details, {
     'x-request-id': requestId,
+    ...options.cors,
     ...(serverTiming !== undefined && { 'server-timing': serverTiming }),
     ...(error.retryAfter !== undefined && { 'retry-after': String(error.retryAfter) }),
     // Clients with a kept connection would send their next request to a service that is gone.

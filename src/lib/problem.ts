@@ -1,6 +1,8 @@
 /** RFC 9457 problem documents, the form of every error response. */
 import { ERRORS, FunctionError, type SourcePosition } from '../errors.ts'
 
+export const PROBLEM_TYPE = 'application/problem+json'
+
 export interface Problem {
   type: string
   title: string
@@ -34,7 +36,7 @@ export function problemResponse(
   return new Response(JSON.stringify(problem), {
     status,
     headers: {
-      'content-type': 'application/problem+json',
+      'content-type': PROBLEM_TYPE,
       'cache-control': 'no-store',
       ...headers,
     },

@@ -16,6 +16,7 @@ const LONGEST_DRAIN_MS = 3_600_000
 export function gatewayLimits({ server }: Config): GatewayLimits {
   return {
     maxBodyBytes: server.maxBody,
+    corsErrors: server.corsErrors,
     trustedProxies: new TrustedProxies(server.trustedProxies),
     exchange: {
       streamIdleMs: server.streamIdleTimeout,
