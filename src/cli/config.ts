@@ -1,4 +1,4 @@
-import { CONFIG_KEYS, type ConfigKey } from '../config/keys.ts'
+import { CONFIG_KEYS, type ConfigKey, shown } from '../config/keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { formatDuration, formatSize } from '../units.ts'
 import type { Command } from './command.ts'
@@ -15,7 +15,7 @@ export const config: Command = {
     }
     const rows = CONFIG_KEYS.map((key) => ({
       key: key.key,
-      value: currentValue(loaded, key),
+      value: shown(key, currentValue(loaded, key)),
       source: loaded.sources.get(key.key)?.label ?? 'default',
       unit: key.unit,
     }))
@@ -25,7 +25,7 @@ export const config: Command = {
     await print(document, () =>
       table(
         ['KEY', 'VALUE', 'FROM'],
-        rows.map(({ key, value, source, unit }) => [key, show(value, unit), source]),
+        rows.map(({ key, value, source, unit }) => [key, asText(value, unit), source]),
       ),
     )
   },
@@ -36,7 +36,7 @@ function currentValue({ config }: LoadedConfig, { section, name }: ConfigKey): u
   return values[section]?.[name]
 }
 
-function show(value: unknown, unit: ConfigKey['unit']): string {
+function asText(value: unknown, unit: ConfigKey['unit']): string {
   if (value === undefined || (Array.isArray(value) && value.length === 0)) {
     return '-'
   }

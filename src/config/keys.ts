@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Config, configSchema } from './schema.ts'
+import { withoutCredentials } from './values.ts'
 
 /** One setting with its key, environment variable and flag. */
 export interface ConfigKey {
@@ -17,6 +18,8 @@ export interface ConfigKey {
   unit: 'bytes' | 'ms' | undefined
   /** SIGHUP applies a changed value; otherwise it needs a restart. */
   reloadable: boolean
+  /** The value may contain a password, which is never shown. */
+  credentials: boolean
   schema: z.ZodType
 }
 
@@ -31,10 +34,17 @@ export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.sha
     Object.entries<z.ZodType>(shape).map(([name, schema]) => describeKey(section, name, schema)),
 )
 
-/** The value of every setting that has one, by its key. */
+/** The value as people may see it: without credentials. */
+export function shown({ credentials }: ConfigKey, value: unknown): unknown {
+  return credentials && typeof value === 'string' ? withoutCredentials(value) : value
+}
+
+/** The value of every setting that has one, by its key; without credentials. */
 export function settingsOf(config: Config): Record<string, unknown> {
   const values = config as unknown as Record<string, Record<string, unknown>>
-  const rows = CONFIG_KEYS.map(({ key, section, name }) => [key, values[section]?.[name]] as const)
+  const rows = CONFIG_KEYS.map((setting) => {
+    return [setting.key, shown(setting, values[setting.section]?.[setting.name])] as const
+  })
   return Object.fromEntries(rows.filter(([, value]) => value !== undefined))
 }
 
@@ -51,6 +61,7 @@ function describeKey(section: string, name: string, schema: z.ZodType): ConfigKe
     help: schema.description ?? '',
     unit: unitOf(schema),
     reloadable: schema.meta()?.reloadable === true,
+    credentials: schema.meta()?.credentials === true,
     schema,
   }
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
-import { CONFIG_KEYS } from './keys.ts'
+import { CONFIG_KEYS, settingsOf } from './keys.ts'
 import { loadConfig } from './load.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'functions-config-'))
@@ -96,6 +96,30 @@ describe('values', () => {
   })
 })
 
+describe('a password', () => {
+  const proxy = 'http://user:pass%2Fword@proxy.example.com:3128'
+
+  test('is read from the file and from the environment', () => {
+    expect(load(`[egress]\nproxy = "${proxy}"\n`).config.egress.proxy).toBe(proxy)
+    expect(load('', {}, { FUNCTIONS_EGRESS_PROXY: proxy }).config.egress.proxy).toBe(proxy)
+  })
+
+  test('is refused in a flag, where other users can read it', () => {
+    const error = failure(() => load('', { 'egress-proxy': proxy }))
+    expect(error.message).toContain('FUNCTIONS_EGRESS_PROXY')
+    expect(error.message).not.toContain('pass%2Fword')
+    const plain = 'http://proxy.example.com:3128'
+    expect(load('', { 'egress-proxy': plain }).config.egress.proxy).toBe(plain)
+  })
+
+  test('is in no error and in no list of settings', () => {
+    const error = failure(() => load(`[egress]\nproxy = "${proxy}/path"\n`))
+    expect(error.message).not.toContain('pass%2Fword')
+    const settings = settingsOf(load(`[egress]\nproxy = "${proxy}"\n`).config)
+    expect(settings['egress.proxy']).toBe('http://***@proxy.example.com:3128')
+  })
+})
+
 describe('what is wrong stops, with its name and line', () => {
   const rows: [string, RegExp][] = [
     ['[server]\nport = 8080\nprot = 1\n', /functions\.toml:3: server\.prot.*server\.port/],
@@ -113,6 +137,12 @@ describe('what is wrong stops, with its name and line', () => {
     ['[server]\nport = 1\nport = 2\n', /functions\.toml:3/],
     ['[egress]\nallow_private = ["10.0.0.0/33"]\n', /functions\.toml:2: egress\.allow_private/],
     ['[egress]\nresolver = "dns.example:53"\n', /functions\.toml:2: egress\.resolver/],
+    [
+      '[egress]\nproxy = "https://proxy.example.com"\n',
+      /functions\.toml:2: egress\.proxy.*HTTP proxy/,
+    ],
+    ['[egress]\nproxy = "http://proxy.example.com/path"\n', /functions\.toml:2: egress\.proxy/],
+    ['[egress]\nproxy = "proxy.example.com:3128"\n', /functions\.toml:2: egress\.proxy/],
     ['[sandbox]\nuid = 0\n', /functions\.toml:2: sandbox\.uid/],
     ['[server.port]\nx = 1\n', /functions\.toml:2: server\.port\.x/],
   ]

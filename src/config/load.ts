@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { type FileEntry, readConfigFile } from './file.ts'
-import { CONFIG_KEYS, type ConfigKey, nearest } from './keys.ts'
+import { CONFIG_KEYS, type ConfigKey, nearest, shown } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 
 /** Where a value came from, in order of precedence. */
@@ -136,9 +136,11 @@ function unset(key: ConfigKey, values: Record<string, Record<string, unknown>>):
 function check(key: ConfigKey, { value, source }: Setting, path: string): unknown {
   const parsed = key.schema.safeParse(value)
   if (parsed.success) {
+    checkExposure(key, parsed.data, source)
     return parsed.data
   }
-  const what = `${key.key} ${parsed.error.issues[0]?.message}, not ${JSON.stringify(value)}`
+  const given = key.credentials ? '' : `, not ${JSON.stringify(value)}`
+  const what = `${key.key} ${parsed.error.issues[0]?.message}${given}`
   if (source.kind === 'flag') {
     throw new FunctionError('BAD_REQUEST', `${source.label}: ${what}.`)
   }
@@ -146,6 +148,15 @@ function check(key: ConfigKey, { value, source }: Setting, path: string): unknow
   throw new FunctionError('CONFIG_INVALID', `${source.label}: ${what}.`, {
     ...(line !== undefined && { position: { file: path, line, column: 1 } }),
   })
+}
+
+/** Every user of the machine can read the arguments of a process. */
+function checkExposure(key: ConfigKey, value: unknown, source: ConfigSource): void {
+  if (source.kind !== 'flag' || !key.credentials || shown(key, value) === value) return
+  throw new FunctionError(
+    'BAD_REQUEST',
+    `${source.label}: a password on the command line can be read by every user of this machine. Set ${key.env} or ${key.key} in the configuration file instead.`,
+  )
 }
 
 function indexEntries(path: string, entries: FileEntry[]): Map<string, Setting> {

@@ -6,6 +6,7 @@ import {
   integer,
   list,
   proxyAddress,
+  proxyUrl,
   size,
   socketAddress,
   text,
@@ -132,6 +133,10 @@ const egress = z.strictObject({
     .optional()
     .describe('DNS server to use in place of the system’s')
     .meta(reloadable),
+  proxy: proxyUrl
+    .optional()
+    .describe('HTTP proxy (CONNECT) for outbound requests to public addresses')
+    .meta({ ...reloadable, credentials: true }),
   allowPrivate: list(addressOrCidr)
     .default([])
     .describe('private addresses that outbound requests may reach')

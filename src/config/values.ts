@@ -71,6 +71,16 @@ export const proxyAddress = z
     'must be an address, such as "10.0.0.1", a CIDR, such as "10.0.0.0/8", or "unix"',
   )
 
+/** An HTTP proxy, with or without a user and a password. */
+export const proxyUrl = z
+  .string('must be a string')
+  .refine(isProxyUrl, 'must be the URL of an HTTP proxy, such as "http://proxy.example.com:3128"')
+
+/** The value with the user and the password of a URL hidden. */
+export function withoutCredentials(value: string): string {
+  return value.replace(/\/\/[^/]*@/, '//***@')
+}
+
 function measure(parse: (text: string) => number | undefined, min: number, message: string) {
   return z
     .union([z.number(), z.string()], message)
@@ -84,6 +94,17 @@ function isSocketAddress(value: string): boolean {
   const port = Number(match?.[3] ?? 0)
   const fits = match?.[1] === undefined ? isIP(address) === 4 : isIPv6(address)
   return fits && port >= 1 && port <= 65_535
+}
+
+function isProxyUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  if (url?.protocol !== 'http:' || url.hostname === '') return false
+  try {
+    decodeURIComponent(`${url.username}${url.password}`)
+  } catch {
+    return false
+  }
+  return url.pathname === '/' && url.search === '' && url.hash === ''
 }
 
 function isCidr(value: string): boolean {

@@ -1,7 +1,10 @@
 /** Opens a connection to an address that was checked. No name is resolved here. */
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import { aborted, EgressError, failed } from './errors.ts'
+import { specialKind } from './addresses.ts'
+import { EgressError, failed } from './errors.ts'
+import { established } from './established.ts'
+import { type EgressProxy, openTunnel } from './proxy.ts'
 import type { Target } from './target.ts'
 
 /** Codes of the system that describe the network. Its other codes describe this machine. */
@@ -23,25 +26,32 @@ export interface Connected {
   address: string
 }
 
+export interface ConnectOptions {
+  /** Longest time for all addresses together. */
+  connectTimeoutMs: number
+  /** Public addresses are reached through it. */
+  proxy: EgressProxy | undefined
+}
+
 /**
- * Tries the addresses in turn; `timeoutMs` covers all of them.
+ * Tries the addresses in turn.
  *
  * @throws {EgressError} FAILED, TIMEOUT or ABORTED
  */
 export async function connectTo(
   target: Target,
   addresses: readonly string[],
-  timeoutMs: number,
+  { connectTimeoutMs, proxy }: ConnectOptions,
   signal: AbortSignal,
 ): Promise<Connected> {
-  const end = performance.now() + timeoutMs
+  const end = performance.now() + connectTimeoutMs
   const tried = addresses.slice(0, MAX_TRIES)
   let last: unknown
   for (const [index, address] of tried.entries()) {
     const leftMs = (end - performance.now()) / (tried.length - index)
     if (leftMs <= 0) break
     try {
-      return { socket: await open(target, address, leftMs, signal), address }
+      return { socket: await open(target, address, leftMs, signal, proxy), address }
     } catch (cause) {
       if (signal.aborted) throw cause
       last = cause
@@ -50,52 +60,46 @@ export async function connectTo(
   throw last ?? late(target)
 }
 
-function open(
+async function open(
   target: Target,
   address: string,
   timeoutMs: number,
   signal: AbortSignal,
+  proxy: EgressProxy | undefined,
 ): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = start(target, address)
-    const settle = (error?: EgressError): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
-      socket.off('error', fail).off('close', close)
-      if (error === undefined) {
-        resolve(socket)
-        return
-      }
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(error)
-    }
-    const abort = () => settle(aborted())
-    const fail = (cause: Error) => settle(explain(target, cause))
-    const close = () =>
-      settle(
-        failed('ECONNRESET', `${target.host} closed the connection before it was established.`),
-      )
-    const timer = setTimeout(() => settle(late(target)), timeoutMs)
-    socket.on('error', fail).on('close', close)
-    socket.once(target.secure ? 'secureConnect' : 'connect', () => settle())
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort)
-  })
+  const { port, secure } = target
+  const explanations = {
+    failure: (cause: (Error & { code?: string }) | undefined) => explain(target, cause),
+    late: () => late(target),
+  }
+  const connected = (socket: Socket, leftMs: number) =>
+    established(socket, secure ? 'secureConnect' : 'connect', leftMs, signal, explanations)
+  // A private address that the operator allows is this machine's, or this network's: not the proxy's.
+  if (proxy === undefined || specialKind(address) !== undefined) {
+    const to = { host: address, port }
+    return await connected(secure ? startTls(target, to) : connectTcp(to), timeoutMs)
+  }
+  const end = performance.now() + timeoutMs
+  const socket = await openTunnel(proxy, target, address, timeoutMs, signal)
+  return secure ? await connected(startTls(target, { socket }), end - performance.now()) : socket
 }
 
-function start({ host, port, secure, literal }: Target, address: string): Socket {
-  if (!secure) return connectTcp({ host: address, port })
+function startTls(
+  { host, literal }: Target,
+  to: { host: string; port: number } | { socket: Socket },
+) {
   return connectTls({
-    host: address,
-    port,
+    ...to,
     ALPNProtocols: ['http/1.1'],
     // The certificate is checked against the name, or against the address where the URL has no name.
     ...(!literal && { servername: host }),
   })
 }
 
-function explain({ host, secure }: Target, cause: Error & { code?: string }): EgressError {
+function explain({ host, secure }: Target, cause?: Error & { code?: string }): EgressError {
+  if (cause === undefined) {
+    return failed('ECONNRESET', `${host} closed the connection before it was established.`)
+  }
   const { code = 'ECONNRESET' } = cause
   if (code === 'ECONNREFUSED') return failed(code, `${host} refused the connection.`, cause)
   if (secure && /CERT|ALTNAME|SELF_SIGNED|VERIFY|ISSUER|CRL|SIGNATURE/.test(code)) {

@@ -7,10 +7,11 @@
  * connection.test.ts notices.
  */
 import type { Socket } from 'node:net'
-import type { buildConnector, Client, Dispatcher } from 'undici'
+import type { Client, Dispatcher } from 'undici'
 import { kParser } from 'undici/lib/core/symbols.js'
 import UndiciClient from 'undici/lib/dispatcher/client.js'
 import type { Connected } from './connect.ts'
+import { takeOnce } from './take-once.ts'
 import type { Target } from './target.ts'
 
 export interface ConnectionLimits {
@@ -111,22 +112,5 @@ function skipContinue(socket: Socket & { [kParser]?: Parser }): void {
   parser.onHeadersComplete = (status, upgrade, keepAlive) => {
     const shown = status === CONTINUE ? PROCESSING : status
     return onHeadersComplete.call(parser, shown, upgrade, keepAlive)
-  }
-}
-
-/**
- * Hands the socket to the library once. After it is closed the library would reconnect by name, which
- * would bypass the check of the address.
- */
-function takeOnce(socket: Socket) {
-  let taken = false
-  return (_options: unknown, callback: buildConnector.Callback) => {
-    const gone = taken || socket.destroyed
-    taken = true
-    // Called synchronously, the library would not continue with the request.
-    queueMicrotask(() => {
-      if (gone) callback(new Error('the connection is closed'), null)
-      else callback(null, socket)
-    })
   }
 }

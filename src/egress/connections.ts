@@ -1,14 +1,12 @@
 /** Keeps idle connections for the next request, each for one function, host and address. */
-import { connectTo } from './connect.ts'
+import { type ConnectOptions, connectTo } from './connect.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
 import type { Target } from './target.ts'
 
 /** Idle connections of all functions together; above this the oldest one is closed. */
 const MAX_IDLE = 256
 
-export interface ConnectionsOptions extends ConnectionLimits {
-  connectTimeoutMs: number
-}
+export type ConnectionsOptions = ConnectionLimits & ConnectOptions
 
 export class Connections {
   #options: ConnectionsOptions
@@ -43,7 +41,7 @@ export class Connections {
       const kept = this.#takeIdle(keyOf(owner, target, address))
       if (kept !== undefined) return kept
     }
-    const connected = await connectTo(target, addresses, this.#options.connectTimeoutMs, signal)
+    const connected = await connectTo(target, addresses, this.#options, signal)
     return new Connection(connected, target, this.#options)
   }
 

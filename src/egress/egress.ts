@@ -2,6 +2,7 @@
 import { PrivateAllowance } from './addresses.ts'
 import { Connections, type ConnectionsOptions } from './connections.ts'
 import type { EgressContext, EgressLimits, EgressOutcome, EgressSubject } from './context.ts'
+import { parseProxy } from './proxy.ts'
 import { createLookup } from './resolve.ts'
 import { EgressSession } from './session.ts'
 
@@ -11,6 +12,8 @@ export interface EgressSettings extends EgressLimits {
   resolver?: string | undefined
   /** `address:port` or CIDR that functions may reach although it is private. */
   allowPrivate: readonly string[]
+  /** URL of a forward proxy for public addresses, with its credentials. */
+  proxy?: string | undefined
   /** Longest time to resolve a name, and to connect to one of its addresses, ms each. */
   connectTimeoutMs: number
   /** Longest time from the request to the head of its response, ms. */
@@ -74,6 +77,12 @@ function rulesOf(settings: EgressSettings): Pick<EgressContext, 'limits' | 'allo
 
 function connectionsOptions(settings: EgressSettings): ConnectionsOptions {
   const { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs } = settings
-  const keepAliveMs = KEEP_ALIVE_MS
-  return { maxHeaderBytes, headTimeoutMs, bodyTimeoutMs, connectTimeoutMs, keepAliveMs }
+  return {
+    maxHeaderBytes,
+    headTimeoutMs,
+    bodyTimeoutMs,
+    connectTimeoutMs,
+    keepAliveMs: KEEP_ALIVE_MS,
+    proxy: settings.proxy === undefined ? undefined : parseProxy(settings.proxy),
+  }
 }

@@ -14,6 +14,7 @@ export function newEgress(config: Config, counters?: MetricsRegistry): Egress {
 export function egressOptions({ egress }: Config): EgressSettings {
   return {
     resolver: egress.resolver,
+    proxy: egress.proxy,
     allowPrivate: egress.allowPrivate,
     maxSubrequests: egress.maxSubrequests,
     maxOpen: egress.maxOpen,
