@@ -1,9 +1,15 @@
 /** What a service meets beside its steady load: deploys, crashes, slow clients, clients that leave. */
 import { createConnection, type Socket } from 'node:net'
 import type { Service } from '../tests/e2e/harness.ts'
-import { changing } from './soak-functions.ts'
+import { BIG_BYTES, changing } from './soak-functions.ts'
 
 const SECOND = 1000
+
+interface Client {
+  socket: Socket
+  bytes: number
+  open: boolean
+}
 
 export class Trouble {
   readonly counts: Record<string, number> = {}
@@ -98,58 +104,48 @@ export class Trouble {
 
   /** Reads 64 KiB ten times a second; leaves in the middle if `leaves`. */
   async #slowReader(leaves: boolean): Promise<void> {
-    const socket = await this.#connect()
-    socket.write('GET /functions/big HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n')
-    let bytes = 0
-    let open = true
-    socket.on('data', (data) => {
-      bytes += data.length
+    const client = this.#connect('GET /functions/big')
+    const { socket } = client
+    socket.on('data', () => {
       socket.pause()
       setTimeout(() => socket.resume(), 100)
     })
-    socket.on('close', () => {
-      open = false
-    })
-    while (open && !this.#signal.aborted && !(leaves && bytes > 500_000)) await Bun.sleep(50)
-    socket.destroy()
+    await this.#until(client, () => leaves && client.bytes > BIG_BYTES / 4)
   }
 
   async #slowUpload(leaves: boolean): Promise<void> {
-    const socket = await this.#connect()
-    // Without a reader the end of the connection would never be seen.
-    socket.resume()
-    socket.write('POST /functions/count HTTP/1.1\r\nhost: a\r\nconnection: close\r\n')
-    socket.write('content-length: 200000\r\n\r\n')
-    for (let part = 0; part < (leaves ? 10 : 20) && !this.#signal.aborted; part++) {
-      socket.write(Buffer.alloc(10_000))
-      await Bun.sleep(100)
-    }
-    if (!leaves && !this.#signal.aborted)
-      await new Promise((resolve) => socket.once('close', resolve))
-    socket.destroy()
+    const client = this.#connect('POST /functions/count', 'content-length: 200000\r\n')
+    let parts = 0
+    await this.#until(client, () => {
+      if (parts < 20) client.socket.write(Buffer.alloc(10_000))
+      parts++
+      return leaves && parts === 10
+    })
   }
 
   async #events(name: string, leaves: boolean): Promise<void> {
-    const socket = await this.#connect()
-    let open = true
-    let messages = 0
-    socket.write(`GET /functions/${name} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`)
-    socket.on('data', () => messages++)
-    socket.on('close', () => {
-      open = false
-    })
-    while (open && !this.#signal.aborted && !(leaves && messages > 20)) await Bun.sleep(100)
-    socket.destroy()
+    const client = this.#connect(`GET /functions/${name}`)
+    await this.#until(client, () => leaves && client.bytes > 500)
   }
 
-  async #connect(): Promise<Socket> {
+  #connect(request: string, headers = ''): Client {
     const socket = createConnection({ host: '127.0.0.1', port: this.#service.port })
-    await new Promise<void>((resolve, reject) => {
-      socket.once('connect', () => resolve())
-      socket.once('error', reject)
+    const client: Client = { socket, bytes: 0, open: true }
+    socket.on('close', () => {
+      client.open = false
     })
     // A reset ends it like a close; `close` follows.
     socket.on('error', () => {})
-    return socket
+    socket.on('data', (data) => {
+      client.bytes += data.length
+    })
+    socket.write(`${request} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${headers}\r\n`)
+    return client
+  }
+
+  /** Looks ten times a second whether the client should leave, until the server closes. */
+  async #until(client: Client, leave: () => boolean): Promise<void> {
+    while (client.open && !this.#signal.aborted && !leave()) await Bun.sleep(100)
+    client.socket.destroy()
   }
 }
