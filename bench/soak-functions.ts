@@ -42,8 +42,8 @@ const HOARD =
   'const kept = []; export default () => { for (;;) kept.push(new Array(1000).fill(1)) }'
 const EXIT = 'export default () => { process.exit(3) }'
 
-const bun = ['--runtime', 'bun', '--profile', 'permissive', '--max-workers', '2']
-const quickjs = ['--runtime', 'quickjs-ng', '--max-workers', '4']
+export const bun = ['--runtime', 'bun', '--profile', 'permissive', '--max-workers', '2']
+export const quickjs = ['--runtime', 'quickjs-ng', '--max-workers', '4']
 
 /** Source of the function that is deployed again and again. */
 export const changing = (version: number) => `export default () => new Response('${version}')\n`

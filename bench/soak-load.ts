@@ -64,6 +64,7 @@ export class Load {
 
   close(): void {
     for (const connection of this.#free) connection?.close()
+    this.#free.fill(undefined)
   }
 
   async #send(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a service meets beside its steady load: deploys, crashes, slow clients, clients that leave. */
 import { createConnection, type Socket } from 'node:net'
 import type { Service } from '../tests/e2e/harness.ts'
-import { BIG_BYTES, changing } from './soak-functions.ts'
+import { BIG_BYTES, bun, changing, quickjs } from './soak-functions.ts'
 
 const SECOND = 1000
 
@@ -55,7 +55,11 @@ export class Trouble {
         await act(turn)
         this.#count(name)
       } catch (error) {
-        this.#count(`${name}, failed: ${String((error as Error).message).slice(0, 120)}`)
+        this.#count(
+          `${name}, failed: ${String((error as Error).message)
+            .trim()
+            .slice(0, 120)}`,
+        )
       }
     }
   }
@@ -75,8 +79,7 @@ export class Trouble {
     await this.#service.workspace.deploy(
       'changing',
       changing(version),
-      '--runtime',
-      version % 4 === 0 ? 'bun' : 'quickjs-ng',
+      ...(version % 4 === 0 ? bun : quickjs),
     )
   }
 

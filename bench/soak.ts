@@ -77,6 +77,8 @@ async function soak(service: Service, upstream: string): Promise<Soak> {
   const load = new Load(service.port, jobs(upstream))
   const maximum = await load.maximum(MAXIMUM_SECONDS)
   const rate = flags.rate === undefined ? Math.floor(maximum / 2) : Number(flags.rate)
+  // The connections of the load are not what the service needs at rest.
+  load.close()
   say(`maximum ${Math.round(maximum)} requests a second; waiting for the service to rest`)
   const before = await rest(service, start)
   load.counts.sent = load.counts.ok = load.counts.dropped = 0
