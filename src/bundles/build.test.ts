@@ -192,6 +192,40 @@ describe('the project root', () => {
     expect(error.position).toMatchObject({ file: 'lib/a.ts', line: 3 })
   })
 
+  test('an installed package imports no file of the project, nor does anybody one of .git', async () => {
+    const pack = 'node_modules/evil'
+    write('secrets.json', '{"key":"hunter2"}')
+    write('.git/config.json', '{"password":"hunter2"}')
+    write('packages/linked/index.js', 'export const linked = 1')
+    write(
+      `${pack}/package.json`,
+      '{"name":"evil","exports":{".":"./index.js","./self":"./link.json"},"imports":{"#s":"./link.json"}}',
+    )
+    symlinkSync('../../secrets.json', join(project.root(), pack, 'link.json'))
+    symlinkSync('../packages/linked', join(project.root(), 'node_modules/linked'))
+    const imports = [
+      "import s from '../../secrets.json'",
+      "import s from '../../secrets.json' with { type: 'text' }",
+      `import s from '${join(project.root(), 'secrets.json')}'`,
+      "import s from './link.json'",
+      "import s from '#s'",
+      "import s from 'evil/self'",
+      "import s from 'linked/../../secrets.json'",
+      "const s = require('../../packages/linked')",
+    ]
+    for (const line of imports) {
+      write(`${pack}/index.js`, `\n${line}\nexport default s`)
+      const error = await refused("import s from 'evil'\nexport default s")
+      expect(error.message).toMatch(/may not import|not installed|was not found|has nothing at/)
+      expect(error.message).not.toContain('hunter2')
+      expect(error.position).toMatchObject({ file: `${pack}/index.js`, line: 2 })
+    }
+    write(`${pack}/index.js`, "export { linked as default } from 'linked'")
+    expect(await run(await build("import s from 'evil'\nexport default s"))).toBe(1)
+    const git = await refused("import s from './.git/config.json'\nexport default s")
+    expect(git.message).toContain('lies in .git')
+  }, 20_000)
+
   test('keeps what lies outside unread in an error', async () => {
     writeFileSync(join(project.dir(), 'passwords.ts'), 'root hunter2 ;')
     const error = await refused("import '../passwords'\nexport default 1")

@@ -1,12 +1,13 @@
 /** Checks a bundle's imports, with the list that the bundler writes. */
 import { readFileSync, realpathSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { basename, extname, relative, resolve } from 'node:path'
+import { basename, dirname, extname, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { isInside } from '../lib/is-inside.ts'
 import { nodeNameOf, nodeRefusal } from './node-modules.ts'
+import { inNodeModules, installed, packageOf } from './packages.ts'
 import { type Project, rootRemedy } from './project.ts'
 
 const importSchema = z.looseObject({
@@ -45,7 +46,7 @@ export function checkImports(project: Project, capabilities: Capabilities, meta:
       continue
     }
     for (const edge of imports) {
-      const why = refusal(project, capabilities, edge, outside)
+      const why = refusal(project, capabilities, importer, edge, outside)
       if (why !== undefined) {
         throw refuse(project, importer, edge, why)
       }
@@ -93,6 +94,7 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
 function refusal(
   project: Project,
   capabilities: Capabilities,
+  importer: string,
   edge: Import,
   outside: ReadonlySet<string>,
 ): string | undefined {
@@ -113,8 +115,31 @@ function refusal(
       ? 'was not bundled, and a worker can load nothing outside its bundle'
       : undefined
   }
-  if (!isFile(project, edge.path) || liesInside(project, edge.path)) return undefined
-  return `lies outside ${rootRemedy(project, realPath(resolve(project.root, edge.path)))}`
+  return isFile(project, edge.path) ? fileRefusal(project, importer, edge) : undefined
+}
+
+function fileRefusal(project: Project, importer: string, edge: Import): string | undefined {
+  const { root } = project
+  const path = realPath(resolve(root, edge.path))
+  if (path === undefined || !isInside(root, path))
+    return `lies outside ${rootRemedy(project, path)}`
+  if (path.slice(root.length).includes('/.git/')) {
+    return 'lies in .git, which may contain passwords and is not bundled'
+  }
+  return mayReach(root, resolve(root, importer), edge.original ?? edge.path, path)
+    ? undefined
+    : 'is a file of the project, which an installed package may not import'
+}
+
+/**
+ * Whether an import of an installed package stays in packages: its author must not put the project's
+ * own files into the bundle. A linked package of the workspace is reached by its name.
+ */
+function mayReach(root: string, importer: string, specifier: string, path: string): boolean {
+  if (!inNodeModules(importer) || inNodeModules(path)) return true
+  const home = installed(root, packageOf(specifier), dirname(importer))
+  const real = home === undefined ? undefined : realPath(home)
+  return /^[@\w]/.test(specifier) && real !== undefined && isInside(real, path)
 }
 
 /** False for the bundler's modules and data: URLs. */

@@ -109,6 +109,20 @@ describe('extends', () => {
     expect(await value(source)).toBe('oneoneone')
   })
 
+  test('paths lead to text, JSON, folders and require too; jsconfig.json has them as well', async () => {
+    write('packages/api/src/lib/t.txt', 'text')
+    write('packages/api/src/lib/j.json', '{"j":1}')
+    write('packages/api/src/lib/folder/index.ts', 'export const f = 2')
+    write('packages/api/jsconfig.json', paths('./'))
+    const source = `import t from '@lib/t.txt' with { type: 'text' }
+      import { j } from '@lib/j.json'
+      import { f } from '@lib/folder'
+      const { one } = require('@lib/one')
+      const lazy = async () => (await import('@lib/one')).one
+      export default [t, j, f, one, await lazy()].join()`
+    expect(await value(source)).toBe('text,1,2,one,one')
+  })
+
   test('each package of a workspace has its own paths and JSX', async () => {
     const jsx = (name: string) =>
       `export const jsx = (type) => '${name}:' + type\nexport const jsxs = jsx`

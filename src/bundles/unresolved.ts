@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { isInside } from '../lib/is-inside.ts'
 import { findImport, readSource } from './imports.ts'
+import { installed, packageOf } from './packages.ts'
 import type { Project } from './project.ts'
 
 /** The bundler's report; line and column are -1 where it does not know them. */
@@ -54,21 +55,6 @@ function reason(project: Project, specifier: string, file: string): string {
 function jsxReason(specifier: string): string {
   const name = packageOf(specifier)
   return `The JSX of this file needs package '${name}' ('${specifier}'), which is not installed: install it, or name another one by jsxImportSource in tsconfig.json, such as "hono/jsx".`
-}
-
-/** `@scope/name` of `@scope/name/path`. */
-function packageOf(specifier: string): string {
-  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
-}
-
-/** The folder of a package, found as Node does, up to the root. */
-function installed(root: string, name: string, from: string): string | undefined {
-  for (let at = from; isInside(root, at); at = dirname(at)) {
-    const home = join(at, 'node_modules', name)
-    if (existsSync(home)) return home
-    if (at === dirname(at)) break
-  }
-  return undefined
 }
 
 /** The nearest package.json, whether it exists or not. */

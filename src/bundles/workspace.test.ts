@@ -116,6 +116,14 @@ describe('hostile', () => {
     expect(rootOf('shared/mine/a.ts')).toContain('/shared/mine:')
   })
 
+  test('a folder that has all rights because it is mounted so is the root, if it is the user’s own', () => {
+    write('mounted/package.json', '{"workspaces":["**"]}')
+    write('mounted/mine/package.json', '{}')
+    chmodSync(join(dir, 'mounted'), 0o777)
+    chmodSync(join(dir, 'mounted/mine'), 0o777)
+    expect(rootOf('mounted/mine/a.ts')).toBe('/mounted: the root of the workspace')
+  })
+
   test('the home directory is not, with its repository of settings files', () => {
     const before = process.env.HOME
     process.env.HOME = join(dir, 'home')

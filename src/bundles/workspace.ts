@@ -3,7 +3,7 @@
  * bun, else the repository, else the folder of the nearest package.json.
  *
  * Whoever can write into a folder above the source could widen the root by a file there. So a folder
- * that every user may write to, such as /tmp, is never the root, and neither are the home directory
+ * that every user may write to, such as /tmp, is not the root, and neither are the home directory
  * and `/`, where a repository of settings files may lie. `--root` names any of them.
  */
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
@@ -15,6 +15,10 @@ import { FunctionError } from '../errors.ts'
 const MAX_FILE_BYTES = 2 ** 20
 /** Patterns of one workspace; more are an error. */
 const MAX_PATTERNS = 10_000
+
+const OTHERS_WRITE = 0o002
+/** Set on /tmp and its like. */
+const STICKY = 0o1000
 
 export interface Root {
   path: string
@@ -48,11 +52,14 @@ export function findRoot(directory: string): Root {
   return { path: own, reason: 'the folder of the file' }
 }
 
-/** May other users not add files to it, and does it hold no more than a project? */
+/** Does it hold no more than a project, and is it not shared by the users of the machine? */
 export function mayBeRoot(directory: string): boolean {
   if (directory === '/' || isHome(directory)) return false
   const stat = statSync(directory, { throwIfNoEntry: false })
-  return stat !== undefined && (stat.mode & 0o002) === 0
+  if (stat === undefined) return false
+  if ((stat.mode & OTHERS_WRITE) === 0) return true
+  // A mounted folder of another system has all rights.
+  return (stat.mode & STICKY) === 0 && stat.uid === process.geteuid?.()
 }
 
 function isHome(directory: string): boolean {
