@@ -7,15 +7,16 @@
  * configuration of the project but package.json and tsconfig.json.
  */
 
-import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
+import { freeSpace } from '../lib/storage.ts'
+import { withTemporaryFolder } from '../lib/temporary-folder.ts'
 import type { Bundle } from './bundle-store.ts'
 import {
   type BuildFailure,
@@ -34,6 +35,11 @@ import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-glob
 import { unresolved } from './unresolved.ts'
 
 const BUNDLER = programSource('src/bundles/bundler/main.ts')
+const FOLDER_PREFIX = 'functions-bundle-'
+/** What a build of ordinary size writes to the temporary folder, Node's modules included. */
+const FOLDER_BYTES = 16 * 2 ** 20
+/** With less free space the bundler fails, and does not say why. */
+const TOO_FULL_BYTES = 64 * 1024
 const BUILD_TIMEOUT_MS = 60_000
 const MAX_OUTPUT_BYTES = 2 ** 20
 /**
@@ -67,12 +73,9 @@ export async function buildBundle(
   runtime: Runtime,
   capabilities: Capabilities,
 ): Promise<BuiltBundle> {
-  const out = await realpath(await mkdtemp(join(tmpdir(), 'functions-bundle-')))
-  try {
-    return await buildIn(out, project, runtime, capabilities)
-  } finally {
-    await rm(out, { recursive: true, force: true })
-  }
+  return await withTemporaryFolder(FOLDER_PREFIX, FOLDER_BYTES, (out) =>
+    buildIn(out, project, runtime, capabilities),
+  )
 }
 
 async function buildIn(
@@ -146,7 +149,11 @@ function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => 
 
 async function runBundler(project: Project, task: BuildTask): Promise<void> {
   const child = Bun.spawn(
-    [process.execPath, '--no-env-file', '--config=/dev/null', '--no-install', '-e', BUNDLER],
+    [
+      process.execPath,
+      ...['--no-env-file', '--config=/dev/null', '--no-install', '-e', BUNDLER],
+      ...[String(process.pid), dirname(task.out)],
+    ],
     {
       // Names in the bundle are relative to this directory, so the same project gives the same
       // bundle anywhere.
@@ -163,7 +170,11 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
   const stdout = await new Response(child.stdout).text()
   const status = await child.exited
   if (status !== 0) {
-    throw buildError(project, readFailure(stdout), status)
+    const failure = readFailure(stdout)
+    if (failure?.file === undefined && (freeSpace(task.out)?.bytes ?? Infinity) < TOO_FULL_BYTES) {
+      throw Object.assign(new Error('the temporary folder is full'), { code: 'ENOSPC' })
+    }
+    throw buildError(project, failure, status)
   }
 }
 

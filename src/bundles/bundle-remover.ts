@@ -11,6 +11,7 @@
 import { lstatSync } from 'node:fs'
 import { opendir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { unusable } from '../lib/storage.ts'
 import {
   ACTIVE_FILE,
   BUNDLE_FILE,
@@ -21,7 +22,6 @@ import {
   OLD_STAGED_PREFIX,
   STAGING,
   syncDirectory,
-  unwritable,
   writeSynced,
 } from './files.ts'
 import { INTENT_FILE, intentText, isFunctionDirectory, parseIntent } from './intents.ts'
@@ -85,7 +85,7 @@ export class BundleRemover {
       await syncDirectory(intent)
     } catch (cause) {
       await cancel().catch(() => {})
-      throw unwritable(intent, cause)
+      throw unusable(intent, cause)
     }
     return { cancel, finish: () => this.#finish(intent) }
   }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
+import { unusable } from '../lib/storage.ts'
 import { type BundleRecord, functionId, type NewVersion } from '../metadata/records.ts'
 import {
   ACTIVE_FILE,
@@ -16,12 +17,13 @@ import {
   replaceFile,
   STAGING,
   syncDirectory,
-  unwritable,
   writeSynced,
 } from './files.ts'
 import { INTENT_FILE, intentText } from './intents.ts'
 import { manifestText } from './version-manifest.ts'
 
+/** What the files and folders of a bundle need besides their content. */
+const FILES_BYTES = 64 * 1024
 /** Files up to this size are read synchronously: a cold start would wait longer for a thread. */
 const READ_AT_ONCE_BYTES = 256 * 1024
 /** The bundle in the directory of its intent. */
@@ -112,7 +114,8 @@ export class BundleStore {
     } catch (cause) {
       // If the directory cannot be written, deleting from it may fail too.
       await remove(intent).catch(() => {})
-      throw unwritable(payload, cause)
+      const neededBytes = bundle.code.length + bundle.map.length + FILES_BYTES
+      throw unusable(payload, cause, { neededBytes })
     }
     return {
       version: next,
@@ -141,7 +144,7 @@ async function commit(payload: string, directory: string): Promise<void> {
     await rename(payload, directory)
     await syncDirectory(dirname(directory))
   } catch (cause) {
-    throw unwritable(directory, cause)
+    throw unusable(directory, cause)
   }
 }
 

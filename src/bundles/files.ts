@@ -1,7 +1,6 @@
 /** Names in the directory of bundles, and writes that survive a power cut. */
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { FunctionError } from '../errors.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 
 /** The directory of bundles in the data directory: `bundles/<function id>/<version>/`. */
@@ -105,13 +104,4 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     await rm(temporary, { force: true })
     throw cause
   }
-}
-
-export function unwritable(path: string, cause: unknown): FunctionError {
-  const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-  return new FunctionError(
-    'STORAGE_UNUSABLE',
-    `${path} cannot be written (${why}): check the permissions of the data directory and the free space.`,
-    { cause },
-  )
 }

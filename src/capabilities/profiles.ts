@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '../lib/json.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 import { type Capabilities, capabilitiesSchema } from './schema.ts'
 
@@ -76,7 +77,7 @@ export function namedProfile(name: ProfileName, projectId: string): Capabilities
 export function parseCustomProfile(text: string, projectId: string): Capabilities {
   let given: unknown
   try {
-    given = JSON.parse(text)
+    given = parseJson(text)
   } catch (cause) {
     throw new Error(`it is not valid JSON (${(cause as Error).message})`, { cause })
   }

@@ -3,6 +3,7 @@ import { Command as Commander, CommanderError } from 'commander'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { copiedServiceFile } from '../service/service-file.ts'
 import { backup } from './backup.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { config } from './config.ts'
@@ -87,7 +88,9 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
   for (const command of COMMANDS) {
     addCommand(program, command, async (args, options) => {
-      status = (await command.run(makeContext(io, options), args, options)) ?? 0
+      const context = makeContext(io, options)
+      await reportCopy(context)
+      status = (await command.run(context, args, options)) ?? 0
     })
   }
   try {
@@ -145,6 +148,15 @@ function addCommand(
     const args = given.slice(0, -2) as (string | undefined)[]
     await run(args, sub.opts())
   })
+}
+
+/** A copied data directory names the service of the original, which must not be changed by mistake. */
+async function reportCopy({ io, loaded, json }: CommandContext): Promise<void> {
+  const { dataDir } = loaded.config.server
+  const original = copiedServiceFile(dataDir)
+  if (original === undefined || json) return
+  const text = `note: ${dataDir} is a copy: its service.json is that of a service on another directory (process ${original.pid}), and is ignored.\n`
+  await io.stderr(text)
 }
 
 function makeContext(io: Io, options: Record<string, unknown>): CommandContext {

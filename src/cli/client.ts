@@ -63,10 +63,8 @@ export class ServiceClient {
 export async function findService(loaded: LoadedConfig): Promise<ServiceClient | undefined> {
   const { dataDir, socket } = loaded.config.server
   const given = loaded.sources.get('server.socket')?.kind !== 'default'
-  const path = given ? socket : readServiceFile(dataDir)?.socket
-  if (path === undefined) {
-    return undefined
-  }
+  // A service that started on a full disk has no service.json; its socket is at the default path.
+  const path = given ? socket : (readServiceFile(dataDir)?.socket ?? socket)
   return (await isListening(path)) ? new ServiceClient(path) : undefined
 }
 

@@ -14,6 +14,7 @@ import type { BundleWarning } from '../bundles/undeclared-globals.ts'
 import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
+import { JsonError } from '../lib/json.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { parseDuration, parseSize } from '../units.ts'
 import type { ServiceClient } from './client.ts'
@@ -180,10 +181,16 @@ function readProfile(value: unknown): Pick<DeploySettings, 'profile' | 'customPr
   try {
     parseCustomProfile(customProfile, DEFAULT_PROJECT)
   } catch (cause) {
-    const message = `${name} is not a valid profile: ${(cause as Error).message}.`
-    throw new FunctionError('BAD_REQUEST', message, { cause })
+    const { message: what, cause: fault } = cause as Error
+    const message = `${name} is not a valid profile: ${what}.`
+    const position = fault instanceof JsonError && { position: { file: name, ...placeOf(fault) } }
+    throw new FunctionError('BAD_REQUEST', message, { cause, ...position })
   }
   return { profile: 'custom', customProfile }
+}
+
+function placeOf({ line, column }: JsonError) {
+  return { line, column }
 }
 
 function readProfileFile(path: string): string {

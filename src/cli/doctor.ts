@@ -1,5 +1,5 @@
-import { existsSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs'
-import { release, tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { release } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { readyWorker } from '../admin/offline-control.ts'
 import { namedProfile } from '../capabilities/profiles.ts'
@@ -7,6 +7,7 @@ import type { Capabilities } from '../capabilities/schema.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { withTemporaryFolder } from '../lib/temporary-folder.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
 import {
@@ -258,12 +259,12 @@ async function checkPort(loaded: LoadedConfig): Promise<Finding> {
   }
 }
 
+/** The native programs, which are unpacked there, and a little more. */
+const SCRATCH_BYTES = 5 * 2 ** 20
+
 /** Calls `use` with the same settings on a temporary data directory, which is removed afterwards. */
 async function withScratch<T>(config: Config, use: (scratch: Config) => Promise<T>): Promise<T> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'functions-doctor-'))
-  try {
-    return await use({ ...config, server: { ...config.server, dataDir } })
-  } finally {
-    rmSync(dataDir, { recursive: true, force: true })
-  }
+  return await withTemporaryFolder('functions-doctor-', SCRATCH_BYTES, (dataDir) =>
+    use({ ...config, server: { ...config.server, dataDir } }),
+  )
 }

@@ -39,7 +39,8 @@ export const invoke: Command = {
     }
     const service = readServiceFile(loaded.config.server.dataDir)
     if (service === undefined) {
-      throw notRunning(loaded)
+      const message = `The service could not write service.json when it started, so its address is not known: free space in ${loaded.config.server.dataDir} and restart it.`
+      throw new FunctionError('NOT_RUNNING', message)
     }
     const response = await send(functionUrl(service.url, name, path), request)
     const body = await response.bytes()

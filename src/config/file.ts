@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser'
 import { FunctionError } from '../errors.ts'
+import { withoutMark } from '../lib/json.ts'
 
 /** One `key = value` of the file. */
 export interface FileEntry {
@@ -18,7 +19,7 @@ export interface FileEntry {
 export function readConfigFile(path: string): FileEntry[] | undefined {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = withoutMark(readFileSync(path, 'utf8'))
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
     if (code === 'ENOENT') {

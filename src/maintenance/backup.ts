@@ -27,7 +27,7 @@ import {
   syncDirectory,
 } from '../bundles/files.ts'
 import { FunctionError } from '../errors.ts'
-import { unusable } from '../metadata/database.ts'
+import { unusable } from '../lib/storage.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
 import {
   ArchiveWriter,

@@ -1,7 +1,7 @@
 /** What backup, restore and check need of the file system. */
 import { lstatSync, statfsSync, statSync } from 'node:fs'
 import { FunctionError } from '../errors.ts'
-import { unusable } from '../metadata/database.ts'
+import { unusable } from '../lib/storage.ts'
 
 /** Size in bytes of a plain file that no symbolic link leads to; undefined for anything else. */
 export function plainFileSize(path: string): number | undefined {

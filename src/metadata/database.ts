@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite'
 import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
+import { isFull, unusable } from '../lib/storage.ts'
 import { migrate } from './migrate.ts'
 
 /** How long a statement waits for another process's transaction. */
@@ -39,10 +40,25 @@ export function openDatabase(dataDir: string): Database {
       `A restore into the data directory ${dataDir} was interrupted: run 'functions restore' again.`,
     )
   }
-  let db: Database | undefined
   try {
-    db = new Database(path, { create: true, strict: true })
+    return open(path, 'NORMAL')
+  } catch (cause) {
+    if (!isFull(cause)) throw cause instanceof FunctionError ? cause : unusable(path, cause)
+  }
+  // A process that has the database for itself needs no shared memory file, for which there may be no
+  // space, and so it can serve what was deployed.
+  try {
+    return open(path, 'EXCLUSIVE')
+  } catch (cause) {
+    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+  }
+}
+
+function open(path: string, lockingMode: 'NORMAL' | 'EXCLUSIVE'): Database {
+  const db = new Database(path, { create: true, strict: true })
+  try {
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    db.run(`PRAGMA locking_mode = ${lockingMode}`)
     db.run('PRAGMA journal_mode = WAL')
     // A deployment that was acknowledged must survive a power cut.
     db.run('PRAGMA synchronous = FULL')
@@ -50,23 +66,7 @@ export function openDatabase(dataDir: string): Database {
     migrate(db, path)
     return db
   } catch (cause) {
-    db?.close()
-    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+    db.close()
+    throw cause
   }
-}
-
-/** The meaning of system error codes here, and what to do. */
-const REASONS: Record<string, string> = {
-  EACCES: 'permission denied; run as the user that owns it',
-  EEXIST: 'it is not a directory',
-  ENOSPC: 'no space is left on the device',
-  ENOTDIR: 'a part of its path is not a directory',
-  EROFS: 'its file system is mounted read-only',
-}
-
-/** The error for a path that the system or SQLite refused. */
-export function unusable(path: string, cause: unknown): FunctionError {
-  const { code, message } = cause as NodeJS.ErrnoException
-  const why = code?.startsWith('SQLITE') ? message : (REASONS[code ?? ''] ?? code ?? message)
-  return new FunctionError('STORAGE_UNUSABLE', `${path} cannot be used (${why}).`, { cause })
 }

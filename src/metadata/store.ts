@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
+import { isFull, unusable } from '../lib/storage.ts'
 import { openDatabase } from './database.ts'
 import { KnownVersions } from './known-versions.ts'
 import { prepareQueries } from './queries.ts'
@@ -158,19 +159,16 @@ export class MetadataStore {
    * return to
    */
   removeVersions(functionId: string, ids: readonly string[], count: number): Set<string> {
-    return this.#db.transaction(
-      (tx) => {
-        const kept = this.inUse(functionId, count)
-        const removed = ids.filter((id) => !kept.has(id))
-        tx.delete(functionVersions)
-          .where(
-            and(eq(functionVersions.functionId, functionId), inArray(functionVersions.id, removed)),
-          )
-          .run()
-        return new Set(removed)
-      },
-      { behavior: 'immediate' },
-    )
+    return this.#change((tx) => {
+      const kept = this.inUse(functionId, count)
+      const removed = ids.filter((id) => !kept.has(id))
+      tx.delete(functionVersions)
+        .where(
+          and(eq(functionVersions.functionId, functionId), inArray(functionVersions.id, removed)),
+        )
+        .run()
+      return new Set(removed)
+    })
   }
 
   findVersion(functionId: string, version: string): VersionRecord | undefined {
@@ -208,25 +206,22 @@ export class MetadataStore {
       size: next.bundle.size,
       createdAt: next.createdAt ?? now,
     }
-    this.#db.transaction(
-      (tx) => {
-        const registered: FunctionRow = {
-          id,
-          project: next.project,
-          name: next.name,
-          ...settingsColumns(next),
-          status: 'registered',
-          activeVersionId: null,
-          createdAt: now,
-          updatedAt: now,
-        }
-        tx.insert(functions).values(registered).onConflictDoNothing().run()
-        tx.insert(functionVersions).values(row).run()
-        this.#push(id, row.id)
-        this.#setActive(id, row.id, settingsColumns(next))
-      },
-      { behavior: 'immediate' },
-    )
+    this.#change((tx) => {
+      const registered: FunctionRow = {
+        id,
+        project: next.project,
+        name: next.name,
+        ...settingsColumns(next),
+        status: 'registered',
+        activeVersionId: null,
+        createdAt: now,
+        updatedAt: now,
+      }
+      tx.insert(functions).values(registered).onConflictDoNothing().run()
+      tx.insert(functionVersions).values(row).run()
+      this.#push(id, row.id)
+      this.#setActive(id, row.id, settingsColumns(next))
+    })
     return toVersion(row)
   }
 
@@ -252,13 +247,10 @@ export class MetadataStore {
   /** Makes an existing version active. Deployments above it in the stack are rolled back. */
   rollback(target: VersionRecord): void {
     this.#known?.forget(target.functionId)
-    this.#db.transaction(
-      () => {
-        this.#popTo(target.functionId, target.id)
-        this.#setActive(target.functionId, target.id, settingsColumns(target))
-      },
-      { behavior: 'immediate' },
-    )
+    this.#change(() => {
+      this.#popTo(target.functionId, target.id)
+      this.#setActive(target.functionId, target.id, settingsColumns(target))
+    })
   }
 
   /**
@@ -269,13 +261,21 @@ export class MetadataStore {
   remove(name: string, project: string = DEFAULT_PROJECT): void {
     const { id } = this.show(name, project)
     this.#known?.forget(id)
-    this.#db.transaction(
-      (tx) => {
-        tx.update(functions).set({ activeVersionId: null }).where(eq(functions.id, id)).run()
-        tx.delete(functions).where(eq(functions.id, id)).run()
-      },
-      { behavior: 'immediate' },
-    )
+    this.#change((tx) => {
+      tx.update(functions).set({ activeVersionId: null }).where(eq(functions.id, id)).run()
+      tx.delete(functions).where(eq(functions.id, id)).run()
+    })
+  }
+
+  /** Runs a change in one transaction. @throws {FunctionError} STORAGE_UNUSABLE on a full disk */
+  #change<T>(work: Parameters<typeof BunSQLiteDatabase.prototype.transaction<T>>[0]): T {
+    try {
+      return this.#db.transaction(work, { behavior: 'immediate' })
+    } catch (error) {
+      // Drizzle wraps the error of SQLite.
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+      throw isFull(cause) ? unusable(this.#database.filename, cause) : error
+    }
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { access, chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { FunctionError } from '../errors.ts'
+import { unusable } from '../lib/storage.ts'
 
 export type ProgramName = 'quickjs-worker' | 'functions-launcher'
 
@@ -32,6 +33,21 @@ const INSIDE = '/$bunfs/'
  * STORAGE_UNUSABLE if the embedded program cannot be unpacked
  */
 export async function findBinary(name: ProgramName, options: BinaryOptions): Promise<string> {
+  const other = await findOtherBinary(name, options)
+  if (other !== undefined) return other
+  const inside = options.embedded[name]
+  return inside.startsWith(INSIDE) ? await unpack(name, inside, options.dataDir) : resolve(inside)
+}
+
+/**
+ * The path of a program that is used in place of the embedded one; undefined if there is none.
+ *
+ * @throws {FunctionError} CONFIG_INVALID if the configured program cannot be executed
+ */
+export async function findOtherBinary(
+  name: ProgramName,
+  options: BinaryOptions,
+): Promise<string | undefined> {
   const configured = options.configured[name]
   if (configured !== undefined) {
     if (await executable(configured)) return resolve(configured)
@@ -41,9 +57,7 @@ export async function findBinary(name: ProgramName, options: BinaryOptions): Pro
     )
   }
   const beside = join(dirname(options.executablePath), name)
-  if (await executable(beside)) return beside
-  const inside = options.embedded[name]
-  return inside.startsWith(INSIDE) ? await unpack(name, inside, options.dataDir) : resolve(inside)
+  return (await executable(beside)) ? beside : undefined
 }
 
 async function executable(path: string): Promise<boolean> {
@@ -72,9 +86,7 @@ async function unpack(name: ProgramName, inside: string, dataDir: string): Promi
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true })
-    const why = (cause as NodeJS.ErrnoException).code ?? String(cause)
-    const message = `${name} cannot be unpacked to ${path} (${why}): check the permissions of the data directory and the free space.`
-    throw new FunctionError('STORAGE_UNUSABLE', message, { cause })
+    throw unusable(path, cause, { neededBytes: bytes.length })
   }
   return path
 }

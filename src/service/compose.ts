@@ -134,7 +134,12 @@ export async function compose(
   const management = await onSocket(socket, (unix) => listen(unix, answer))
   rollback.push(() => management.stop(true))
   await warm
-  writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
+  try {
+    writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
+  } catch (error) {
+    // On a full disk it serves all the same. Commands find it by its socket's default path.
+    log.warn('commands may not find the service', { reason: (error as Error).message })
+  }
   guardDescriptors(config, log, gateway)
   gateway.ready()
   housekeeping.start()

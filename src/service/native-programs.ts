@@ -1,5 +1,5 @@
 /** Finds the native programs and creates the launcher of workers. */
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import functionsLauncher from '../../.build/bin/functions-launcher' with { type: 'file' }
 import quickjsWorker from '../../.build/bin/quickjs-worker' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
@@ -10,7 +10,7 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { createWorkerFactory } from '../worker/worker-factory.ts'
-import { type BinaryOptions, findBinary, type ProgramName } from './binaries.ts'
+import { type BinaryOptions, findBinary, findOtherBinary, type ProgramName } from './binaries.ts'
 import { newEgress } from './egress.ts'
 
 /** The programs inside this executable. In a source tree these are the files that the build made. */
@@ -89,11 +89,9 @@ export function engineReader(config: Config): (runtime: Runtime) => Promise<stri
   return async (runtime) => {
     if (runtime === 'bun') return `bun/${Bun.version}`
     const options = binaryOptions(config)
-    const path = await findBinary('quickjs-worker', options)
-    const own =
-      options.configured['quickjs-worker'] === undefined &&
-      path !== join(dirname(options.executablePath), 'quickjs-worker')
-    return own ? `quickjs-ng/${libraryVersion('quickjs-ng')}` : await engineOf(path)
+    // The embedded program is not unpacked for this: a command that only reads writes nothing.
+    const path = await findOtherBinary('quickjs-worker', options)
+    return path === undefined ? `quickjs-ng/${libraryVersion('quickjs-ng')}` : await engineOf(path)
   }
 }
 

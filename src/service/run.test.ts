@@ -48,7 +48,11 @@ describe('a service', () => {
   test('is found by its data directory while it runs, and leaves nothing behind', async () => {
     const url = await serve()
     const file = readServiceFile(space.dataDir)
-    expect(file).toEqual({ pid: child.pid, socket: join(space.dataDir, 'functions.sock'), url })
+    expect(file).toMatchObject({
+      pid: child.pid,
+      socket: join(space.dataDir, 'functions.sock'),
+      url,
+    })
     expect(await (await fetch(`${url}/functions/slow?ms=0`)).text()).toBe('slow')
     child.kill('SIGINT')
     expect(await child.exited).toBe(0)

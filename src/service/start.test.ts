@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -13,7 +14,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BinaryOptions, findBinary } from './binaries.ts'
 import { onPort, onSocket } from './listen.ts'
-import { readServiceFile, removeServiceFile, writeServiceFile } from './service-file.ts'
+import {
+  copiedServiceFile,
+  readServiceFile,
+  removeServiceFile,
+  writeServiceFile,
+} from './service-file.ts'
 
 const dir = mkdtempSync(join(tmpdir(), 'functions-start-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
@@ -111,7 +117,13 @@ test('service.json is read back, and nothing else is taken for one', () => {
   const content = { pid: 7, socket: '/s', url: 'http://x' }
   expect(readServiceFile(dir)).toBeUndefined()
   writeServiceFile(dir, content)
-  expect(readServiceFile(dir)).toEqual(content)
+  expect(readServiceFile(dir)).toEqual({ ...content, directory: expect.any(String) })
+  expect(copiedServiceFile(dir)).toBeUndefined()
+  const copy = mkdtempSync(join(tmpdir(), 'functions-copy-'))
+  cpSync(dir, copy, { recursive: true, filter: (path) => statSync(path).isFile() || path === dir })
+  expect(readServiceFile(copy)).toBeUndefined()
+  expect(copiedServiceFile(copy)?.pid).toBe(7)
+  rmSync(copy, { recursive: true })
   for (const text of ['', '{', '{"pid":"7"}', '[]']) {
     writeFileSync(join(dir, 'service.json'), text)
     expect(readServiceFile(dir)).toBeUndefined()

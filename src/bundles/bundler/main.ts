@@ -2,7 +2,7 @@
  * The bundler process: reads a task from standard input, writes files, prints a failure on standard
  * output.
  */
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stdout } from '../../lib/output.ts'
 import { nodePlugin } from './plugin.ts'
@@ -10,12 +10,30 @@ import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './t
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
 import { tsconfigPlugin } from './tsconfig-plugin.ts'
 
-const task: BuildTask = await Bun.stdin.json()
+/** Time between two looks whether the command that started this process still runs, ms. */
+const ORPHAN_MS = 200
+
+/** The process that waits for the bundle, and the folder that it made for it. */
+const [parent, folder = ''] = process.argv.slice(1)
+// A command that was killed cannot delete the folder.
+const endIfOrphan = () => {
+  if (process.ppid === Number(parent)) return
+  rmSync(folder, { recursive: true, force: true })
+  process.exit(1)
+}
+setInterval(endIfOrphan, ORPHAN_MS).unref()
+
+const task: BuildTask = await Bun.stdin.json().catch((error) => {
+  endIfOrphan()
+  throw error
+})
 const failure = await buildOrFault(task)
 if (failure !== undefined) {
   await stdout.write(JSON.stringify(failure))
   process.exitCode = 1
 }
+// It may have written the folder anew.
+endIfOrphan()
 
 async function buildOrFault(task: BuildTask): Promise<BuildFailure | undefined> {
   try {

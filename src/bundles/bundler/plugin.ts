@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
+import { parseJson } from '../../lib/json.ts'
 import type { BuildTask } from './task.ts'
 
 const NAMESPACE = 'functions'
@@ -93,7 +94,9 @@ function isMapped(importer: string, name: string): boolean {
   }
   for (let at = dirname(importer); at !== dirname(at); at = dirname(at)) {
     try {
-      const { browser } = JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))
+      const { browser } = parseJson(readFileSync(join(at, 'package.json'), 'utf8')) as {
+        browser?: unknown
+      }
       return typeof browser === 'object' && browser !== null && Object.hasOwn(browser, name)
     } catch {
       // No readable package.json here: try the parent directory.
