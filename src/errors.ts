@@ -5,6 +5,7 @@ export const ERRORS = {
   FUNCTION_NOT_DEPLOYED: { status: 404, title: 'Function not deployed' },
   VERSION_NOT_FOUND: { status: 404, title: 'Version not found' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'Method not allowed' },
+  CLIENT_TIMEOUT: { status: 408, title: 'The client was too slow' },
   CONFLICT: { status: 409, title: 'Conflict' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload too large' },
   BACKUP_INVALID: { status: 422, title: 'Backup invalid' },

@@ -44,11 +44,29 @@ const server = z.strictObject({
     .meta(reloadable),
   streamIdleTimeout: duration(1)
     .default(60_000)
-    .describe('a body is aborted after this time without a byte')
+    .describe('a response is aborted after its function has sent nothing for this time')
     .meta(reloadable),
   maxDuration: duration(0)
     .default(900_000)
-    .describe('maximum time that a response may stream; 0 = no limit')
+    .describe(
+      'maximum time of a request and its response, without waits for the client; 0 = no limit',
+    )
+    .meta(reloadable),
+  clientIdleTimeout: duration(1)
+    .default(60_000)
+    .describe(
+      'a client is disconnected when it neither sends nor acknowledges a byte for this time',
+    )
+    .meta(reloadable),
+  clientTimeout: duration(0)
+    .default(3_600_000)
+    .describe('maximum time that a request waits for its client in all; 0 = no limit')
+    .meta(reloadable),
+  clientMinRate: size(0)
+    .default(240)
+    .describe(
+      'bytes a second that a client must send or take, while it is waited for; 0 = no limit',
+    )
     .meta(reloadable),
   trustedProxies: list(proxyAddress)
     .default([])

@@ -3,7 +3,9 @@ import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
 import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
+import { AWAITING_BYTES } from '../worker/protocol/limits.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
+import { ClientClock, type ClientLimits } from './client-clock.ts'
 import type { CorsErrors } from './cors.ts'
 import { connectionHeaders, responseHeaders, serverTiming } from './headers.ts'
 import { clientProblem } from './problem.ts'
@@ -13,10 +15,11 @@ import { type BodyObserver, ResponseBody } from './response-body.ts'
 
 /** Limits of an exchange after its response head was sent, ms. */
 export interface ExchangeLimits {
-  /** Longest time without a byte in either direction. */
+  /** Longest time that a function whose response has begun sends nothing. */
   streamIdleMs: number
-  /** Longest time from the request's arrival; 0 = no limit. */
+  /** Longest time from the request's arrival, without the time of the client; 0 = no limit. */
   maxDurationMs: number
+  client: ClientLimits
   /** Time from the end of the response until the promises of `waitUntil` are cancelled. */
   waitUntilMs: number
 }
@@ -51,7 +54,8 @@ const WATCH_AFTER_MS = 25
  * The phases of a request. `head`: the response head is awaited, until the deadline. `body`: the head
  * is out and the body follows, bounded by `streamIdleMs` and `maxDurationMs`. `after`: the client has
  * the whole response; what `waitUntil` holds runs on, for `waitUntilMs`. A client that disconnects
- * changes neither: its handler has until the deadline, and `waitUntil` its time after that.
+ * changes neither: its handler has until the deadline, and `waitUntil` its time after that. Time in
+ * which the exchange waits for its client postpones the limits of the function, and has limits too.
  */
 type Phase = 'head' | 'body' | 'after'
 
@@ -90,7 +94,15 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The response body is not sent: HEAD. */
   #discards = false
   #dueAt: number
+  readonly #clientClock = new ClientClock()
+  #tickedAt: number
+  /** When the function last sent a part of its body, or the exchange last waited for the client. */
   #touchedAt = 0
+  /** The function sent something since the last tick. */
+  #stirred = false
+  /** Bytes of the response body that the client's socket took, and how many the client acknowledged. */
+  #given = 0
+  #acknowledged = 0
   #watched = false
   #over = false
   /** Nobody waits for the response any more. */
@@ -112,6 +124,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.arrivedAt = arrivedAt
     this.#client = client
     this.#dueAt = request.deadline
+    this.#tickedAt = arrivedAt
     this.answered = new Promise((resolve) => {
       this.#resolve = resolve
     })
@@ -180,6 +193,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   chunk(bytes: Uint8Array): void {
     if (this.#gone) return
     this.#sendHeld()
+    this.#stirred = true
     if (this.#body !== undefined) this.#body.push(bytes)
     else this.#invocation?.credit(bytes.length)
   }
@@ -236,6 +250,11 @@ export class Exchange implements PendingRequest, BodyObserver {
     const watch =
       !this.#watched && this.#phase !== 'after' && now >= this.arrivedAt + WATCH_AFTER_MS
     if (watch) this.#watch()
+    const ms = now - this.#tickedAt
+    this.#tickedAt = now
+    if (this.#stirred) this.#touchedAt = now
+    this.#stirred = false
+    if (this.#awaitsClient()) this.#chargeClient(now, ms)
     if (now < this.#dueAt) return
     if (this.#phase === 'after') this.#cancelBackground()
     else if (this.#phase === 'body' || this.#held !== undefined) this.#checkBody(now)
@@ -263,13 +282,32 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#lose('client disconnected', new Response(null, { status: 499 }))
   }
 
-  moved(): void {
-    this.#touchedAt = this.#host.now()
+  /** The client sent a part of its body. */
+  moved(bytes: number): void {
+    this.#clientClock.moved(bytes)
   }
 
   taken(bytes: number): void {
-    this.moved()
+    this.#given += bytes
+    this.#clientClock.moved(bytes)
     this.#invocation?.credit(bytes)
+  }
+
+  /** The response is held up by its client. */
+  get stalled(): boolean {
+    return this.#phase === 'body' && this.#body?.blocked === true
+  }
+
+  /** Bytes that the system holds for the client: it acknowledged the rest of what its socket took. */
+  unacknowledged(bytes: number): void {
+    const acknowledged = this.#given - bytes
+    if (acknowledged <= this.#acknowledged) return
+    this.#clientClock.moved(acknowledged - this.#acknowledged)
+    this.#acknowledged = acknowledged
+  }
+
+  get client(): Request {
+    return this.#client
   }
 
   sent(): void {
@@ -340,12 +378,51 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#resolve(new Response(null, { status: 499 }))
   }
 
+  /**
+   * The function has no bytes to work on, or sends none, because the client is slow: it owes the rest of
+   * its body, of which the worker has read all that came, or it does not take the response.
+   */
+  #awaitsClient(): boolean {
+    if (this.#gone || this.#phase === 'after') return false
+    if (this.#phase === 'body' && this.#body?.blocked === true) return true
+    const invocation = this.#invocation
+    return (
+      this.requestBody?.awaited === true &&
+      invocation !== undefined &&
+      invocation.unread <= AWAITING_BYTES
+    )
+  }
+
+  #chargeClient(now: number, ms: number): void {
+    const why = this.#clientClock.waited(ms, this.#host.limits.client)
+    if (why !== undefined) {
+      this.#disconnect(why)
+      return
+    }
+    this.#touchedAt = now
+    if (this.#phase !== 'head') return
+    this.#dueAt += ms
+    this.request.deadline += ms
+    this.#invocation?.postpone(ms)
+  }
+
+  /** The client reached a limit of its own. */
+  #disconnect(why: string): void {
+    const sending = this.#phase === 'head'
+    const message = `The client ${why}.`
+    this.#note('info', `${sending ? 'The request' : 'The response'} was broken off. ${message}`)
+    this.#refuse(new FunctionError('CLIENT_TIMEOUT', message))
+  }
+
   /** The client is at fault: it gets the error, and the function does what it would without a client. */
   #refuse(error: FunctionError): void {
     if (this.#gone || this.#phase === 'after') return
     this.#outcome = error.code
     const options = { requestId: this.requestId, serverTiming: this.#timing() }
-    this.#lose(error.message, clientProblem(error, options))
+    const response = clientProblem(error, options)
+    // The rest of its body may still come, and is not read as a request.
+    response.headers.set('connection', 'close')
+    this.#lose(error.message, response)
   }
 
   /**
@@ -393,8 +470,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   #noteLate(): void {
-    const ms = Math.round(this.request.deadline - this.arrivedAt)
-    const message = `The client had disconnected, and the handler was stopped: it did not end within ${ms} ms.`
+    const { timeoutMs } = this.route
+    const message = `The client had disconnected, and the handler was stopped: it did not end within ${timeoutMs} ms.`
     this.#note('warn', message)
   }
 
@@ -404,11 +481,9 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   #deadlineError(): FunctionError {
-    const ms = Math.round(this.request.deadline - this.arrivedAt)
-    return new FunctionError(
-      'TIMEOUT',
-      `Function '${this.route.functionName}' did not respond within ${ms} ms.`,
-    )
+    const { functionName, timeoutMs } = this.route
+    const message = `Function '${functionName}' did not respond within ${timeoutMs} ms.`
+    return new FunctionError('TIMEOUT', message)
   }
 
   #cancelBackground(): void {
@@ -423,7 +498,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     const { streamIdleMs, maxDurationMs } = this.#host.limits
     const why =
       now - this.#touchedAt >= streamIdleMs
-        ? `moved no data for ${streamIdleMs} ms (server.stream_idle_timeout)`
+        ? `had no data for ${streamIdleMs} ms (server.stream_idle_timeout)`
         : `took longer than ${maxDurationMs} ms (server.max_duration)`
     const message = `The response of function '${this.route.functionName}' ${why}.`
     this.fail(new FunctionError('TIMEOUT', message))
@@ -432,8 +507,11 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   #bodyDueAt(): number {
     const { streamIdleMs, maxDurationMs } = this.#host.limits
+    const { waitedMs } = this.#clientClock
     const idleAt = this.#touchedAt + streamIdleMs
-    return maxDurationMs === 0 ? idleAt : Math.min(idleAt, this.arrivedAt + maxDurationMs)
+    return maxDurationMs === 0
+      ? idleAt
+      : Math.min(idleAt, this.arrivedAt + maxDurationMs + waitedMs)
   }
 
   #stop(reason: string): void {

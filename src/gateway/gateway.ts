@@ -18,12 +18,16 @@ import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
 import { ReplayMemory } from './replay-buffer.ts'
 import { RequestBody } from './request-body.ts'
+import { queueOf, sendQueues } from './send-queues.ts'
 import { absoluteUrl, mountedUrl, rebased } from './target.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
 /** How often the limits of open requests are checked, and so how late one may be noticed, ms. */
 const TICK_MS = 10
+/** How often the send queues of slow clients are looked at, ms, and how much longer than a look the pause is. */
+const LOOK_EVERY_MS = 1000
+const LOOK_SHARE = 20
 /** Time that the last responses have to be sent when the service stops, ms. */
 const FLUSH_MS = 200
 /** How often open connections are counted while their clients leave, ms. */
@@ -77,6 +81,7 @@ export class Gateway implements ExchangeHost, Tickable {
   #ownHost: string
   readonly #open = new Set<Exchange>()
   readonly #replayMemory = new ReplayMemory(REPLAY_MEMORY_BYTES)
+  #nextLookAt = 0
   #whenIdle: (() => void)[] = []
   /** Each response closes its connection. */
   #draining = false
@@ -212,8 +217,28 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   tick(now: number): boolean {
-    for (const exchange of this.#open) exchange.tick(now)
+    let stalled = false
+    for (const exchange of this.#open) {
+      exchange.tick(now)
+      stalled ||= exchange.stalled
+    }
+    if (stalled && now >= this.#nextLookAt) void this.#lookAtQueues(now)
     return this.#open.size > 0
+  }
+
+  /** Learns how far slow clients have read: see send-queues.ts. */
+  async #lookAtQueues(now: number): Promise<void> {
+    this.#nextLookAt = Number.POSITIVE_INFINITY
+    const queues = await sendQueues(this.#server.port as number)
+    for (const exchange of this.#open) {
+      const peer = exchange.stalled ? this.#server.requestIP(exchange.client) : null
+      const bytes = peer === null ? undefined : queueOf(queues, peer)
+      if (bytes !== undefined) exchange.unacknowledged(bytes)
+    }
+    const end = this.now()
+    // The kernel walks all its connections, so that a look at many of them may take long.
+    const restMs = Math.max(LOOK_EVERY_MS, LOOK_SHARE * (end - now))
+    this.#nextLookAt = end + Math.min(restMs, Math.max(LOOK_SHARE, this.limits.client.idleMs / 4))
   }
 
   keepOpen(client: Request, open: boolean): void {
@@ -336,7 +361,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const owner = {
       tooLarge: () => exchange.tooLarge(limit),
       disconnected: () => exchange.gone(),
-      moved: () => exchange.moved(),
+      moved: (bytes: number) => exchange.moved(bytes),
     }
     const repeatable = repeatObstacle(exchange.request, exchange.route) === undefined
     const memory = repeatable ? this.#replayMemory : undefined

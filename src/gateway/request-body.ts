@@ -41,6 +41,7 @@ export class RequestBody {
   /** Counts the invocations that the body is written to. A pump stops when its invocation was lost. */
   #turn = 0
   #pending: Promise<Part> | undefined
+  #awaited = false
   #complete = false
   #stopped = false
   #resume: (() => void) | undefined
@@ -64,6 +65,11 @@ export class RequestBody {
   /** Why the body cannot be written to another worker, as the end of a sentence; undefined if it can. */
   get obstacle(): string | undefined {
     return this.#obstacle
+  }
+
+  /** The reader waits for bytes of the client. */
+  get awaited(): boolean {
+    return this.#awaited && !this.#stopped
   }
 
   /** No bytes follow what `opening` returned. */
@@ -156,7 +162,9 @@ export class RequestBody {
       return held
     }
     this.#pending ??= this.#reader.read()
+    this.#awaited = true
     const part = await this.#pending
+    this.#awaited = false
     if (!active()) return undefined
     this.#pending = undefined
     const counts = this.#counts(part)

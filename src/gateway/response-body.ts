@@ -41,6 +41,11 @@ export class ResponseBody {
     )
   }
 
+  /** The client's socket does not take what it was given, or does not ask for more. */
+  get blocked(): boolean {
+    return !this.#wanted && !this.#over
+  }
+
   push(bytes: Uint8Array): void {
     if (this.#over || bytes.length === 0) return
     if (this.#wanted) this.#give(bytes)

@@ -21,6 +21,11 @@ export function gatewayLimits({ server }: Config): GatewayLimits {
     exchange: {
       streamIdleMs: server.streamIdleTimeout,
       maxDurationMs: server.maxDuration,
+      client: {
+        idleMs: server.clientIdleTimeout,
+        totalMs: server.clientTimeout,
+        minRate: server.clientMinRate,
+      },
       waitUntilMs: WAIT_UNTIL_MS,
     },
   }

@@ -59,6 +59,8 @@ export class FakeInvocation implements Invocation {
   readonly written: Uint8Array[] = []
   ended = false
   credited = 0
+  unread = 0
+  postponedMs = 0
   cancelled: string | undefined
   disconnected: string | undefined
   /** What `write` answers. */
@@ -78,6 +80,10 @@ export class FakeInvocation implements Invocation {
 
   end(): void {
     this.ended = true
+  }
+
+  postpone(ms: number): void {
+    this.postponedMs += ms
   }
 
   credit(bytes: number): void {

@@ -104,6 +104,10 @@ export interface Invocation {
   write(bytes: Uint8Array): boolean
   /** The request body is complete. */
   end(): void
+  /** Bytes of the request body that were written and for which the worker gave no credit. */
+  readonly unread: number
+  /** Moves the deadline of the response head: the client was waited for. */
+  postpone(ms: number): void
   /** The reader of the response took `bytes`. */
   credit(bytes: number): void
   /** Stops all of it: a limit is reached. Later messages are dropped; `done` follows. */

@@ -82,13 +82,20 @@ describe('CPU', () => {
     expect((await work.result).cpuUs).toBeGreaterThan(10 * (await wait.result).cpuUs)
   })
 
-  test('of waitUntil counts too, and then nothing but done is said', async () => {
+  test('of waitUntil counts too, and its log says what was stopped', async () => {
     const worker = await cases({
       late: '(req, ctx) => { ctx.waitUntil(new Promise(() => setTimeout(() => { for (;;); }, 1))); return new Response("ok") }',
     })
     const result = await worker.invoke({ ...at('late'), cpuMs: 100 })
     expect(result.text).toBe('ok')
-    expect(result.messages.map(({ type }) => type)).toEqual(['response', 'done'])
+    expect(result.messages.map(({ type }) => type)).toEqual(['response', 'log', 'done'])
+    expect(result.logs).toEqual([
+      {
+        level: 'error',
+        message:
+          'What ran after the response was stopped: The invocation exceeded its CPU time limit.',
+      },
+    ])
     expect(result.cpuUs).toBeGreaterThan(95_000)
   })
 

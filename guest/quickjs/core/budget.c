@@ -34,7 +34,8 @@ void fn_budget_switch(fn_worker *worker, fn_invocation *invocation) {
 
 static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
     uint64_t wall = fn_wall_ns();
-    if (invocation->deadline_ns != 0 && wall >= invocation->deadline_ns) {
+    if (invocation->deadline_ns != 0 && invocation->in.awaited_ns == 0 &&
+        wall >= invocation->deadline_ns) {
         return FN_STOP_TIMEOUT;
     }
     /* It cannot have used more CPU than wall-clock time has passed, and that clock needs no system

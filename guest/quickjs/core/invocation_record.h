@@ -40,6 +40,7 @@ typedef struct {
     uint32_t owed;        /* bytes consumed and not yet given as credit */
     bool ended;           /* the end was received */
     bool unwanted;        /* `cancel` was sent: the rest is not wanted */
+    uint64_t awaited_ns;  /* since when the client is waited for; 0: it is not */
 } fn_body_in;
 
 /* One request that is being handled; or, with `load` set, the bundle's own code outside of any

@@ -58,6 +58,13 @@
 #define FN_CREDIT_WINDOW_BYTES 262144
 
 /*
+ * What a worker may have of a request body without having given credit, while its invocation
+ * counts as waiting for the client. Unit: bytes. With more, or with the whole body, the time
+ * until the deadline runs. A body that is collected whole is credited in parts of this size.
+ */
+#define FN_AWAITING_BYTES 65536
+
+/*
  * The amount that a reader collects before it gives credit. Unit: bytes. Credit is given when
  * this much is owed, or when nothing is left to read.
  */

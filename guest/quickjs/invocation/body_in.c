@@ -20,6 +20,9 @@ void fn_host_body_consumed(JSContext *ctx, fn_body_id id, size_t bytes) {
     }
     in->outstanding -= (uint32_t)bytes;
     in->owed += (uint32_t)bytes;
+    if (!fn_body_id_is_fetch(id)) {
+        fn_request_await(fn_invocation_find(worker, (uint32_t)id));
+    }
     if (in->ended || in->unwanted || (in->owed < FN_CREDIT_BATCH_BYTES && in->outstanding > 0)) {
         return;
     }

@@ -59,6 +59,9 @@ void fn_invocations_finish(fn_worker *worker);
 void fn_request_start(fn_worker *worker, const fn_frame *frame);
 void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
 void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame *frame);
+/* After each change of the request body: the time in which the client is waited for does not count
+ * against the deadline. */
+void fn_request_await(fn_invocation *invocation);
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
 void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const char *reason);

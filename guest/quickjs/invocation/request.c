@@ -155,6 +155,20 @@ static fn_invocation *new_invocation(fn_worker *worker, const fn_frame *frame) {
     return invocation;
 }
 
+void fn_request_await(fn_invocation *invocation) {
+    fn_body_in *in = &invocation->in;
+    bool awaited = invocation->state == FN_RUNNING && !in->ended && !in->unwanted &&
+                   in->outstanding <= FN_AWAITING_BYTES;
+    if (awaited && in->awaited_ns == 0) {
+        in->awaited_ns = fn_wall_ns();
+    } else if (!awaited && in->awaited_ns != 0) {
+        uint64_t waited = fn_wall_ns() - in->awaited_ns;
+        in->awaited_ns = 0;
+        invocation->deadline_ns += invocation->deadline_ns == 0 ? 0 : waited;
+        invocation->deadline_ms += (int64_t)(waited / 1000000u);
+    }
+}
+
 void fn_request_start(fn_worker *worker, const fn_frame *frame) {
     fn_invocation *invocation = new_invocation(worker, frame);
     bool end = yyjson_get_bool(yyjson_obj_get(frame->root, "end"));
@@ -165,6 +179,7 @@ void fn_request_start(fn_worker *worker, const fn_frame *frame) {
     if (!JS_IsException(invocation->async)) {
         JS_SetAsyncContext(worker->rt, JS_DupValue(worker->ctx, invocation->async));
         invocation->request = make_request(worker, invocation, frame, end);
+        fn_request_await(invocation);
         if (!JS_IsException(invocation->request)) {
             result = call_handler(worker, invocation);
         }
@@ -192,6 +207,7 @@ void fn_request_chunk(fn_worker *worker, fn_invocation *invocation, const fn_fra
         fn_worker_breach("a body chunk without credit");
     }
     invocation->in.outstanding += (uint32_t)frame->len;
+    fn_request_await(invocation);
     fn_scope scope = fn_enter(worker, invocation);
     if (fn_web_request_push(worker->ctx, invocation->request, frame->bytes, frame->len) < 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
@@ -209,6 +225,7 @@ void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame
         fn_worker_breach("a second end of a body");
     }
     invocation->in.ended = true;
+    fn_request_await(invocation);
     fn_scope scope = fn_enter(worker, invocation);
     if (fn_web_request_end(worker->ctx, invocation->request) < 0) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
@@ -223,6 +240,7 @@ void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
         return;
     }
     invocation->in.unwanted = true;
+    fn_request_await(invocation);
     fn_send_cancel(worker, invocation->id, "body");
 }
 
@@ -267,6 +285,7 @@ void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const c
     }
     invocation->disconnected = true;
     invocation->in.ended = true; /* no more of the body arrives or is requested */
+    fn_request_await(invocation);
     fn_scope scope = fn_enter(worker, invocation);
     abort_request(worker, invocation, reason);
     if (invocation->state == FN_BODY && invocation->stop == FN_STOP_NONE) {

@@ -32,6 +32,12 @@ export class FlowControlledSender {
     return this.#queue !== undefined && this.#queue.length > 0
   }
 
+  /** Bytes that were written and for which no credit came. */
+  get unread(): number {
+    const queued = this.#queue?.reduce((bytes, { length }) => bytes + length, 0) ?? 0
+    return CREDIT_WINDOW_BYTES - this.#credit + queued
+  }
+
   /** Nothing more may be written. */
   get ended(): boolean {
     return this.#ending || this.#closed

@@ -114,6 +114,14 @@ export class RunningInvocation implements Invocation {
     this.#body.end()
   }
 
+  get unread(): number {
+    return this.#body.unread
+  }
+
+  postpone(ms: number): void {
+    if (this.phase === 'head') this.due += ms
+  }
+
   credit(bytes: number): void {
     this.#responseBody.consumed(bytes, this.phase === 'streaming')
   }
