@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
-import { migrate } from './migrate.ts'
+import { migrate, refuseNewer } from './migrate.ts'
 
 /** How long a statement waits for another process's transaction. */
 const BUSY_TIMEOUT_MS = 10_000
@@ -68,5 +68,24 @@ function open(path: string, lockingMode: 'NORMAL' | 'EXCLUSIVE'): Database {
   } catch (cause) {
     db.close()
     throw cause
+  }
+}
+
+/**
+ * Checks that this release can work with a database, without a change of it.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
+export function checkDatabase(dataDir: string): void {
+  const path = join(dataDir, 'metadata.db')
+  let db: Database | undefined
+  try {
+    db = new Database(path, { readonly: true })
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    refuseNewer(db, path)
+  } catch (cause) {
+    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+  } finally {
+    db?.close()
   }
 }

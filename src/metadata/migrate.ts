@@ -14,11 +14,29 @@ const SQL: Readonly<Record<string, string>> = {
   '0001_version_indexes': versionIndexes,
 }
 
+/**
+ * Tags of the migrations that only add: tables, indexes, and columns that may be absent. The release before opens a
+ * database with them, so an upgrade can be undone without a backup. They are recorded in a table of their own, as
+ * releases refuse what they do not know in Drizzle's. A migration within a minor release must be one of these;
+ * migrate.test.ts compares the tables.
+ */
+const ADDITIONS: ReadonlySet<string> = new Set(['0001_version_indexes'])
+const ADDITIONS_TABLE = '__functions_additions'
+const DRIZZLE_TABLE = '__drizzle_migrations'
+
 const STATEMENT_END = '--> statement-breakpoint'
 
 interface Applied {
   hash: string
   created_at: number
+}
+
+export interface Migration {
+  hash: string
+  when: number
+  statements: string[]
+  /** The release before works with the tables too. */
+  adds: boolean
 }
 
 /**
@@ -27,36 +45,55 @@ interface Applied {
  *
  * @throws {FunctionError} STORAGE_UNUSABLE when a newer release has written it
  */
-export function migrate(db: Database, path: string): void {
+export function migrate(db: Database, path: string, known = migrations()): void {
   // Immediate: if two processes open a new data directory at once, one waits for the other.
   db.transaction(() => {
-    db.run(
-      'CREATE TABLE IF NOT EXISTS __drizzle_migrations (id INTEGER PRIMARY KEY, hash TEXT NOT NULL, created_at NUMERIC)',
-    )
-    const applied = db.query<Applied, []>('SELECT hash, created_at FROM __drizzle_migrations').all()
-    const known = migrations()
-    const foreign = applied.find(({ hash }) => !known.some((migration) => migration.hash === hash))
-    if (foreign !== undefined) {
-      throw new FunctionError(
-        'STORAGE_UNUSABLE',
-        `${path} was written by a newer release of functions: use that release, or another data directory.`,
-      )
-    }
-    const insert = db.query('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, ?)')
-    for (const { hash, when, statements } of known) {
+    createRecord(db, DRIZZLE_TABLE)
+    if (known.some(({ adds }) => adds)) createRecord(db, ADDITIONS_TABLE)
+    refuseNewer(db, path, known)
+    const applied = [...appliedIn(db, DRIZZLE_TABLE), ...appliedIn(db, ADDITIONS_TABLE)]
+    for (const { hash, when, statements, adds } of known) {
       if (applied.some((row) => row.hash === hash)) {
         continue
       }
       for (const statement of statements) {
         db.run(statement)
       }
-      insert.run(hash, when)
+      const record = adds ? ADDITIONS_TABLE : DRIZZLE_TABLE
+      db.query(`INSERT INTO ${record} (hash, created_at) VALUES (?, ?)`).run(hash, when)
     }
   }).immediate()
 }
 
+/**
+ * Changes nothing: the database may be another process's.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE when this release cannot work with the database's tables
+ */
+export function refuseNewer(db: Database, path: string, known = migrations()): void {
+  // What a newer release has only added does not matter.
+  const applied = appliedIn(db, DRIZZLE_TABLE)
+  if (applied.every(({ hash }) => known.some((migration) => migration.hash === hash))) return
+  throw new FunctionError(
+    'STORAGE_UNUSABLE',
+    `${path} was written by a newer release of functions: use that release, or another data directory.`,
+  )
+}
+
+function createRecord(db: Database, table: string): void {
+  db.run(
+    `CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY, hash TEXT NOT NULL, created_at NUMERIC)`,
+  )
+}
+
+function appliedIn(db: Database, table: string): Applied[] {
+  const exists = db.query('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== null
+  if (!exists) return []
+  return db.query<Applied, []>(`SELECT hash, created_at FROM ${table}`).all()
+}
+
 /** The migrations of this release, oldest first. */
-export function migrations(): { hash: string; when: number; statements: string[] }[] {
+export function migrations(): Migration[] {
   return journal.entries.map(({ tag, when }) => {
     const text = SQL[tag]
     if (text === undefined) {
@@ -66,6 +103,7 @@ export function migrations(): { hash: string; when: number; statements: string[]
       hash: createHash('sha256').update(text).digest('hex'),
       when,
       statements: text.split(STATEMENT_END),
+      adds: ADDITIONS.has(tag),
     }
   })
 }

@@ -38,6 +38,7 @@ export class MetadataStore {
   readonly #db: BunSQLiteDatabase
   readonly #queries: ReturnType<typeof prepareQueries>
   #known: KnownVersions<unknown[]> | undefined
+  #dataVersion: number | undefined
 
   private constructor(database: Database) {
     this.#database = database
@@ -276,6 +277,14 @@ export class MetadataStore {
       const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
       throw isFull(cause) ? unusable(this.#database.filename, cause) : error
     }
+  }
+
+  /** Whether another process has changed functions since the last call; the first call only looks. */
+  changedElsewhere(): boolean {
+    const row = this.#database.query('PRAGMA data_version').get() as { data_version: number }
+    const before = this.#dataVersion
+    this.#dataVersion = row.data_version
+    return before !== undefined && before !== row.data_version
   }
 
   close(): void {

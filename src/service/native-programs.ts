@@ -5,6 +5,7 @@ import quickjsWorker from '../../.build/bin/quickjs-worker' with { type: 'file' 
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
+import { ownExecutable } from '../lib/executable.ts'
 import { libraryVersion } from '../lib/libraries.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Cgroups } from '../worker/sandbox/cgroups.ts'
@@ -24,7 +25,7 @@ export function binaryOptions(config: Config): BinaryOptions {
   const { quickjsPath, launcherPath } = config.worker
   return {
     dataDir: resolve(config.server.dataDir),
-    executablePath: process.execPath,
+    executablePath: ownExecutable(),
     configured: {
       ...(quickjsPath !== undefined && { 'quickjs-worker': quickjsPath }),
       ...(launcherPath !== undefined && { 'functions-launcher': launcherPath }),
@@ -63,7 +64,7 @@ export async function startLauncher(
   return createWorkerFactory({
     launcherPath,
     workerPath,
-    executablePath: process.execPath,
+    executablePath: ownExecutable,
     runDir: join(options.dataDir, 'run'),
     egress,
     start: config.worker.start,

@@ -37,7 +37,8 @@ export interface WorkerFactoryOptions {
   /** The binaries: functions-launcher, quickjs-worker, and this executable itself (for bun). */
   launcherPath: string
   workerPath: string
-  executablePath: string
+  /** The path is asked for at each start of a Bun worker: an upgrade renames the file. */
+  executablePath: () => string
   /** A directory for sockets (mode 0700 is enough). It is created if it is missing. */
   runDir: string
   /** The unprivileged user that processes become; undefined if the service does not run as root. */
@@ -70,7 +71,7 @@ export interface WorkerFactoryOptions {
  * const factory = createWorkerFactory({
  *   launcherPath: '/usr/lib/functions/functions-launcher',
  *   workerPath: '/usr/lib/functions/quickjs-worker',
- *   executablePath: process.execPath,
+ *   executablePath: () => process.execPath,
  *   runDir: '/run/functions',
  *   sandboxUid: 65534,
  *   egress,
@@ -175,10 +176,10 @@ class Factory implements WorkerFactory {
     return new ForkedQuickJSWorker(id, spec, events, context, this.#zygoteFor(sandbox))
   }
 
-  /** This executable, found when the first Bun worker needs it. */
+  /** This executable, found when the first Bun worker needs it, and again when it was renamed. */
   #bun(): Program {
-    if (this.#program !== undefined) return this.#program
-    const { executablePath } = this.#options
+    const executablePath = this.#options.executablePath()
+    if (this.#program?.path === executablePath) return this.#program
     try {
       this.#program = findProgram(executablePath)
     } catch (error) {

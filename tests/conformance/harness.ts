@@ -41,7 +41,7 @@ export function openFactory(overrides: Partial<WorkerFactoryOptions> = {}): Fact
   const factory = createWorkerFactory({
     launcherPath: LAUNCHER,
     workerPath: WORKER,
-    executablePath: process.execPath,
+    executablePath: () => process.execPath,
     runDir,
     sandboxUid: process.getuid?.() === 0 ? 65534 : undefined,
     log: (level, message) => console.error(`${level}: ${message}`),

@@ -43,7 +43,7 @@ const network = { allowNetwork: true }
 const egress = makeEgress({ allowPrivate: ['127.0.0.0/8'] })
 const fixture = openFactory({
   workerPath: EVIL_WORKER,
-  executablePath: EVIL_WORKER,
+  executablePath: () => EVIL_WORKER,
   log: () => {},
   egress,
 })

@@ -46,7 +46,7 @@ export function stand(
 ): Stand {
   const fixture = openFactory({
     workerPath: EVIL_WORKER,
-    executablePath: EVIL_WORKER,
+    executablePath: () => EVIL_WORKER,
     log: () => {},
     ...overrides,
   })
@@ -104,7 +104,7 @@ export function asOrdinaryUser(userNamespaces: boolean): Partial<WorkerFactoryOp
   return {
     launcherPath: script,
     workerPath: worker,
-    executablePath: worker,
+    executablePath: () => worker,
     runDir,
     sandboxUid: undefined,
   }

@@ -113,7 +113,8 @@ export class Zygote {
     if (this.#closed || this.#process !== undefined) return
     this.#lives++
     let served = false
-    const name = `${this.#kind}-${this.#lives}`
+    // Two services share the directory while one takes over from the other.
+    const name = `${this.#kind}-${globalThis.process.pid}-${this.#lives}`
     const process: ZygoteProcess = new ZygoteProcess(name, this.#options, this.#log, {
       listening: () => {
         served = true

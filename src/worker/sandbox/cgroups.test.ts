@@ -46,6 +46,18 @@ describe('a delegated subtree', () => {
     expect(read('cgroup.subtree_control')).toBe('+cpu +memory +pids')
   })
 
+  test('is shared with a successor, which has cgroups of its own', () => {
+    const before = Cgroups.take(root, own) as Cgroups
+    before.add(spec('func-a'), 7)
+    // Started by the service, so in its leaf.
+    const next = Cgroups.take(root, join(own, 'service'), true) as Cgroups
+    next.add(spec('func-a'), 8)
+    next.add(spec('func-a'), 9)
+    expect(read('func-a/memory.max')).toBe(`${132 * MB}`)
+    expect(read(`func-a@${process.pid}/memory.max`)).toBe(`${264 * MB}`)
+    expect(existsSync(join(root, own, 'service/service'))).toBe(false)
+  })
+
   test('holds a function together: its limits follow the number of its workers', () => {
     const cgroups = Cgroups.take(root, own) as Cgroups
     cgroups.add(spec('func-a'), 7)

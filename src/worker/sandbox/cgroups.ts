@@ -8,7 +8,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { WorkerSpec } from '../worker.ts'
 import { maxProcesses } from './sandbox.ts'
 
@@ -44,20 +44,27 @@ export interface MemoryKill {
 
 export class Cgroups {
   readonly #base: string
+  /** Added to the names of the functions' cgroups. */
+  readonly #suffix: string
   readonly #groups = new Map<string, Group>()
 
-  private constructor(base: string) {
+  private constructor(base: string, suffix: string) {
     this.#base = base
+    this.#suffix = suffix
   }
 
   /**
    * Takes the subtree that was delegated to the service, and moves the service into a leaf of it.
    *
    * @param root where the hierarchy is mounted
-   * @param own this process's place in it; read from /proc unless given
+   * @param place this process's place in it; read from /proc unless given
+   * @param successor this process was started by a service, in that service's leaf, to take over from it. Both have
+   * workers of the same functions for a while, so its cgroups have names of their own
    * @returns the reason, as the start of a sentence, if there is no subtree to take
    */
-  static take(root = ROOT, own = ownGroup()): Cgroups | string {
+  static take(root = ROOT, place = ownGroup(), successor = false): Cgroups | string {
+    const inLeaf = successor && place !== undefined && basename(place) === SERVICE_LEAF
+    const own = inLeaf ? dirname(place) : place
     const why = Cgroups.obstacle(root, own)
     if (why !== undefined) return why
     const base = join(root, own as string)
@@ -68,7 +75,7 @@ export class Cgroups {
       const enabled = NEEDED.map((name) => `+${name}`).join(' ')
       writeFileSync(join(base, 'cgroup.subtree_control'), enabled)
       writeFileSync(join(leaf, 'cpu.weight'), `${SERVICE_WEIGHT}`)
-      return new Cgroups(base)
+      return new Cgroups(base, successor ? `@${process.pid}` : '')
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       return notDelegated(own as string, code)
@@ -143,7 +150,7 @@ export class Cgroups {
   #group(functionId: string): Group {
     let group = this.#groups.get(functionId)
     if (group === undefined) {
-      const path = join(this.#base, functionId)
+      const path = join(this.#base, functionId + this.#suffix)
       mkdirSync(path, { recursive: true })
       const { oom_kill: explainedKills = 0, oom: reachedLimit = 0 } = memoryEvents(path)
       group = { path, processes: new Map(), explainedKills, reachedLimit }
