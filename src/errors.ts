@@ -18,6 +18,7 @@ export const ERRORS = {
   BUNDLE_LOAD_ERROR: { status: 500, title: 'The bundle did not load' },
   CPU_LIMIT: { status: 500, title: 'CPU limit exceeded' },
   MEMORY_LIMIT: { status: 500, title: 'Memory limit exceeded' },
+  RESTART_FAILED: { status: 500, title: 'The restart failed' },
   INTERNAL: { status: 500, title: 'Internal error' },
   WORKER_CRASHED: { status: 502, title: 'The worker crashed' },
   SANDBOX_VIOLATION: { status: 502, title: 'The sandbox stopped the worker' },

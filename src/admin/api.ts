@@ -15,6 +15,7 @@ import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
 import type { ServiceControl } from './control.ts'
 import { functionDocument, versionDocument } from './documents.ts'
+import type { Lifecycle } from './lifecycle.ts'
 import type { Operations } from './operations.ts'
 import { adminProblem } from './problem.ts'
 import { type RetentionPolicy, withDefaults } from './retention.ts'
@@ -24,7 +25,9 @@ import {
   deployRoute,
   holdRoute,
   listRoute,
+  restartRoute,
   rollbackRoute,
+  serviceRoute,
   showRoute,
   versionsRoute,
   workersRoute,
@@ -47,6 +50,7 @@ interface ApiDeps {
   retention(): RetentionPolicy
   /** Keeps the bundles while the response is open. */
   hold(request: Request): Response
+  lifecycle: Lifecycle
   /** Reports an internal error. */
   onBug(error: unknown): void
 }
@@ -91,7 +95,8 @@ export function createApi(deps: ApiDeps): (request: Request) => Response | Promi
   return (request) => app.fetch(request)
 }
 
-function addReads(app: OpenAPIHono, { store, control }: ApiDeps): void {
+function addReads(app: OpenAPIHono, { store, control, lifecycle }: ApiDeps): void {
+  app.openapi(serviceRoute, (c) => c.json(lifecycle.describe(), 200))
   app.openapi(listRoute, (c) => {
     const { limit, cursor } = c.req.valid('query')
     const after = cursor === undefined ? undefined : readCursor(listCursor, cursor)
@@ -136,7 +141,8 @@ function readCursor<T>(schema: z.ZodType<T>, cursor: string): T {
   }
 }
 
-function addChanges(app: OpenAPIHono, { operations, retention }: ApiDeps): void {
+function addChanges(app: OpenAPIHono, { operations, retention, lifecycle }: ApiDeps): void {
+  app.openapi(restartRoute, async (c) => c.json(await lifecycle.restart(c.req.valid('json')), 200))
   app.openapi(collectRoute, async (c) => {
     const { keep, olderThanMs, function: given, dryRun } = c.req.valid('json')
     const only = given === undefined ? undefined : nameOf({ name: given })

@@ -59,6 +59,32 @@ export const functionDetailsSchema = functionDocumentSchema
   })
   .openapi('FunctionDetails')
 
+export const serviceDocumentSchema = z
+  .object({
+    pid: z.int(),
+    release: z.string(),
+    url: z.string(),
+    /** Where the executable is installed. */
+    executable: z.string(),
+  })
+  .openapi('Service')
+
+export const restartDocumentSchema = z
+  .object({ pid: z.int(), release: z.string() })
+  .openapi('Restart')
+
+/** Longest time that a new process may take, ms. */
+const MAX_RESTART_MS = 3_600_000
+
+export const restartRequestSchema = z
+  .object({
+    /** Start the executable that lies beside the installed one, under its name and `.new`. */
+    upgrade: z.boolean(),
+    /** Time until the new process is ready, ms. */
+    timeoutMs: z.int().positive().max(MAX_RESTART_MS),
+  })
+  .openapi('RestartRequest')
+
 export const workerDocumentSchema = z
   .object({
     pid: z.int().nullable(),

@@ -65,6 +65,8 @@ export class Operations {
   readonly #running = new Map<string, Promise<unknown>>()
   /** The collection that follows the last deployment. */
   #collecting: Promise<unknown> = Promise.resolve()
+  /** Settled when changes may begin again. */
+  #paused: PromiseWithResolvers<void> | undefined
 
   constructor(deps: OperationsDeps) {
     this.#deps = deps
@@ -228,6 +230,24 @@ export class Operations {
     return versions.filter((row) => removed.has(row.id))
   }
 
+  /** Lets no change begin until `resume`; resolves when the running ones are over. */
+  async pause(): Promise<void> {
+    this.#paused ??= Promise.withResolvers<void>()
+    // Changes that wait see its rejection; without any it must not count as unhandled.
+    this.#paused.promise.catch(() => {})
+    await Promise.allSettled(this.#running.values())
+  }
+
+  /** @param elsewhere the changes that waited fail with it: another process makes changes now */
+  resume(elsewhere?: FunctionError): void {
+    if (elsewhere !== undefined) {
+      this.#paused?.reject(elsewhere)
+      return
+    }
+    this.#paused?.resolve()
+    this.#paused = undefined
+  }
+
   async #deployNew(
     name: string,
     version: string,
@@ -310,6 +330,7 @@ export class Operations {
   }
 
   async #oneAtATime<T>(name: string, change: () => Promise<T>): Promise<T> {
+    while (this.#paused !== undefined) await this.#paused.promise
     const before = this.#running.get(name)
     const run = Promise.resolve(before)
       .catch(() => {})

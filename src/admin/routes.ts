@@ -8,6 +8,9 @@ import {
   garbageDocumentSchema,
   holdDocumentSchema,
   MAX_PAGE,
+  restartDocumentSchema,
+  restartRequestSchema,
+  serviceDocumentSchema,
   versionDocumentSchema,
   workerDocumentSchema,
 } from './documents.ts'
@@ -134,6 +137,24 @@ export const holdRoute = createRoute({
     200: json(holdDocumentSchema, 'One line; then nothing until the client disconnects.'),
     default: problem,
   },
+})
+
+export const serviceRoute = createRoute({
+  method: 'get',
+  path: '/v1/service',
+  summary: "The service's process",
+  responses: { 200: json(serviceDocumentSchema, 'The process.'), default: problem },
+})
+
+export const restartRoute = createRoute({
+  method: 'post',
+  path: '/v1/service/restart',
+  summary:
+    'Another process takes over, without a refused connection; this one finishes its requests',
+  request: {
+    body: { required: true, content: { 'application/json': { schema: restartRequestSchema } } },
+  },
+  responses: { 200: json(restartDocumentSchema, 'The new process.'), default: problem },
 })
 
 export const workersRoute = createRoute({

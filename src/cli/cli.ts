@@ -3,6 +3,7 @@ import { Command as Commander, CommanderError } from 'commander'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { reportToPredecessor } from '../service/predecessor.ts'
 import { copiedServiceFile } from '../service/service-file.ts'
 import { backup } from './backup.ts'
 import type { Command, CommandContext, Io } from './command.ts'
@@ -14,11 +15,13 @@ import { gc } from './gc.ts'
 import { invoke } from './invoke.ts'
 import { list } from './list.ts'
 import { remove } from './remove.ts'
+import { restart } from './restart.ts'
 import { restore } from './restore.ts'
 import { rollback } from './rollback.ts'
 import { serve } from './serve.ts'
 import { show } from './show.ts'
 import { types } from './types.ts'
+import { upgrade } from './upgrade.ts'
 import { version } from './version.ts'
 import { versions } from './versions.ts'
 import { workers } from './workers.ts'
@@ -36,6 +39,8 @@ const COMMANDS: readonly Command[] = [
   gc,
   backup,
   restore,
+  restart,
+  upgrade,
   doctor,
   types,
   config,
@@ -61,6 +66,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     if (error instanceof CommanderError && error.exitCode === 0) {
       return 0
     }
+    reportToPredecessor(error)
     const text = json ? JSON.stringify({ error: errorDocument(error) }) : describeError(error)
     await io.stderr(`${text}\n`)
     return isWrongUsage(error) ? 2 : 1

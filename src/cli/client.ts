@@ -50,7 +50,12 @@ export class ServiceClient {
   async open(path: string, init: RequestInit = {}): Promise<Response> {
     try {
       // A deployment may take minutes: no timeout.
-      const options = { ...init, unix: this.#socket, timeout: false } as RequestInit
+      const options = {
+        ...init,
+        unix: this.#socket,
+        timeout: false,
+        keepalive: false,
+      } as RequestInit
       return await fetch(`http://functions${path}`, options)
     } catch (cause) {
       const message = `The service at ${this.#socket} closed the connection before it responded: check its log.`

@@ -73,7 +73,15 @@ export async function exclusively<T>(
   for (;;) {
     const client = await findService(loaded)
     if (client !== undefined) {
-      return await online(client)
+      try {
+        return await online(client)
+      } catch (error) {
+        // Nothing was changed: another process takes over from the one that was found.
+        const again = error instanceof FunctionError && error.code === 'SHUTTING_DOWN'
+        if (!again || performance.now() > end) throw error
+        await Bun.sleep(LOCK_RETRY_MS)
+        continue
+      }
     }
     const lock = tryLockDataDir(dataDir)
     if (lock !== undefined) {

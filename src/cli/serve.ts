@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { isSuccessor } from '../service/predecessor.ts'
 import { runService } from '../service/run.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { Cgroups } from '../worker/sandbox/cgroups.ts'
@@ -25,6 +26,6 @@ export const serve: Command = {
  * are niced.
  */
 function takeCgroups(): Cgroups | undefined {
-  const cgroups = Cgroups.take()
+  const cgroups = Cgroups.take(undefined, undefined, isSuccessor())
   return cgroups instanceof Cgroups ? cgroups : undefined
 }

@@ -201,6 +201,8 @@ describe('the management API', () => {
       '/v1/functions/{name}/versions',
       '/v1/gc',
       '/v1/hold',
+      '/v1/service',
+      '/v1/service/restart',
       '/v1/workers',
     ])
   })

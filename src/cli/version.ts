@@ -1,6 +1,7 @@
 import notices from '../../THIRD_PARTY_NOTICES.md' with { type: 'file' }
 import { libraryVersions } from '../lib/libraries.ts'
 import { RELEASE } from '../release.ts'
+import { HAND_OVER } from '../service/hand-over-peer.ts'
 import { engineReader } from '../service/native-programs.ts'
 import type { Command } from './command.ts'
 import { refuseFoundPrograms } from './programs.ts'
@@ -20,7 +21,7 @@ export const version: Command = {
     const engine = engineReader(loaded.config)
     const engines = [await engine('quickjs-ng'), await engine('bun')]
     const libraries = libraryVersions()
-    const document = { version: RELEASE, engines, libraries }
+    const document = { version: RELEASE, engines, libraries, handOver: HAND_OVER }
     const rows = Object.entries(libraries).map(([name, release]) => `  ${name} ${release}\n`)
     await print(document, () => `functions ${RELEASE} (${engines.join(', ')})\n${rows.join('')}`)
   },

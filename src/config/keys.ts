@@ -29,6 +29,9 @@ const GLOBAL_ENV: Record<string, string> = {
   'server.socket': 'FUNCTIONS_SOCKET',
 }
 
+/** A service sets it, in the environment of the process that takes over from it. It is not a setting. */
+export const SUCCESSOR_VARIABLE = 'FUNCTIONS_SUCCESSOR'
+
 export const CONFIG_KEYS: readonly ConfigKey[] = Object.entries(configSchema.shape).flatMap(
   ([section, { shape }]) =>
     Object.entries<z.ZodType>(shape).map(([name, schema]) => describeKey(section, name, schema)),

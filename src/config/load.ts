@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { type FileEntry, readConfigFile } from './file.ts'
-import { CONFIG_KEYS, type ConfigKey, nearest, shown } from './keys.ts'
+import { CONFIG_KEYS, type ConfigKey, nearest, SUCCESSOR_VARIABLE, shown } from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 
 /** Where a value came from, in order of precedence. */
@@ -187,7 +187,7 @@ function isEmptyTable(value: unknown): boolean {
  * with the prefix of a section is a mistake and throws.
  */
 function checkEnvironment(env: ConfigInput['env']): string[] {
-  const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG']
+  const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG', SUCCESSOR_VARIABLE]
   const sections = Object.keys(configSchema.shape).map((name) => `FUNCTIONS_${name.toUpperCase()}_`)
   const warnings: string[] = []
   for (const name of Object.keys(env)) {

@@ -32,6 +32,8 @@ const LOOK_SHARE = 20
 const FLUSH_MS = 200
 /** How often open connections are counted while their clients leave, ms. */
 const LEAVE_CHECK_MS = 50
+/** Time that an adopted socket has to answer a request, ms. */
+const CHECK_MS = 5_000
 /** The gateway checks a body's length itself, so that the refusal is a problem document too. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 /** Memory for request bodies that a second worker may need: 1024 of the largest, 64 MiB. */
@@ -52,6 +54,8 @@ export interface GatewayLimits {
 export interface GatewayOptions {
   hostname: string
   port: number
+  /** The socket comes from another process, by `adopt`. */
+  adopts?: boolean
   limits: GatewayLimits
   clock: Clock
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
@@ -100,8 +104,9 @@ export class Gateway implements ExchangeHost, Tickable {
     this.#ticker = new Ticker(TICK_MS, options.clock)
     const pages = this.#pages()
     this.#server = Bun.serve({
-      hostname: options.hostname,
-      port: options.port,
+      // Until it adopts another socket, the server listens where only this machine could reach it.
+      hostname: options.adopts ? loopback(options.hostname) : options.hostname,
+      port: options.adopts ? 0 : options.port,
       development: false,
       // Bun sets SO_REUSEPORT in production by default; two services would silently split the traffic.
       reusePort: false,
@@ -173,12 +178,39 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /**
+   * Sends itself a request, which must be answered: no other process accepts connections of the socket.
+   *
+   * @throws {Error} if it is not
+   */
+  async check(): Promise<void> {
+    const { hostname } = this.#options
+    const host = ANY_ADDRESS.has(hostname) ? loopback(hostname) : hostname
+    const response = await fetch(`http://${bracketed(host)}:${this.listener.port}/health`, {
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(CHECK_MS),
+    })
+    if (!response.ok)
+      throw new Error(`the new process answered its own request with ${response.status}`)
+    await response.text()
+  }
+
+  /** Connections wait until this process or another one accepts them. */
+  stopAccepting(): void {
+    this.#guard?.close()
+    this.listener.pause()
+  }
+
+  acceptAgain(): void {
+    this.listener.resume()
+    this.#guard?.start()
+  }
+
+  /**
    * Another process accepts the connections from now on. The requests of the open connections are answered, and
    * each response closes its connection. Resolves when the last one is closed.
    */
   async leave(): Promise<void> {
-    this.#guard?.close()
-    this.listener.pause()
+    this.stopAccepting()
     this.#draining = true
     while (this.#open.size > 0 || this.listener.connections() > 0) await Bun.sleep(LEAVE_CHECK_MS)
   }
@@ -451,6 +483,11 @@ const PATH = 'The path must start with /functions/<name>, without dot segments t
 const MAPPED = '::ffff:'
 /** Addresses to listen on that are no address to reach the service. */
 const ANY_ADDRESS = new Set(['0.0.0.0', '::'])
+
+/** This machine's own address, of the same family. */
+function loopback(hostname: string): string {
+  return hostname.includes(':') ? '::1' : '127.0.0.1'
+}
 
 /** Host and port of requests that name none. */
 function ownHost(hostname: string, port: number | undefined): string {

@@ -7,14 +7,10 @@
  * socket that two processes have so is one queue of connections: whichever accepts first serves the client, and a
  * process that stops accepting loses none.
  */
-import { fstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { fstatSync, readFileSync, readlinkSync } from 'node:fs'
+import { acceptedBy, boundTo, descriptors, listens } from '../lib/descriptors.ts'
 import { CLOEXEC, libc } from '../lib/libc.ts'
 
-const SOL_SOCKET = 1
-const SO_ACCEPTCONN = 30
-const AF_INET = 2
-const AF_INET6 = 10
-const ADDRESS_BYTES = 128
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_DEL = 2
 const EPOLL_LINK = 'anon_inode:[eventpoll]'
@@ -39,7 +35,7 @@ export class Listener {
    * @throws {Error} if this version of Bun does not listen as expected
    */
   constructor(port: number) {
-    const fd = descriptors().find((each) => isListening(each) && localPort(each) === port)
+    const fd = descriptors().find((each) => listens(each) && boundTo(each) === port)
     if (fd === undefined) throw new Error(`no descriptor listens on port ${port}`)
     this.fd = fd
     this.#registration = registrationOf(fd)
@@ -47,7 +43,7 @@ export class Listener {
 
   /** The port of the socket, which another one may have replaced. */
   get port(): number {
-    return localPort(this.fd) ?? 0
+    return Number(boundTo(this.fd) ?? 0)
   }
 
   /** Stops accepting. Connections wait in the queue of the socket until some process accepts them. */
@@ -69,7 +65,7 @@ export class Listener {
    * @throws {Error} if it is not one, or if the server would not accept its connections
    */
   replace(fd: number): void {
-    if (!isListening(fd)) throw new Error(`the descriptor ${fd} is not a listening socket`)
+    if (!listens(fd)) throw new Error(`the descriptor ${fd} is not a listening socket`)
     const { ino } = fstatSync(fd)
     // This closes the first socket, which ends its registration.
     if (libc().dup3(fd, this.fd, CLOEXEC) !== this.fd) throw new Error('dup3 failed')
@@ -84,8 +80,7 @@ export class Listener {
 
   /** Number of open connections of this process that came in by the socket's port. */
   connections(): number {
-    const { port } = this
-    return descriptors().filter((fd) => fd !== this.fd && localPort(fd) === port).length
+    return acceptedBy(this.port)
   }
 
   #control(operation: number): void {
@@ -98,24 +93,6 @@ export class Listener {
       throw new Error(`epoll_ctl ${operation} failed for the listening socket`)
     }
   }
-}
-
-function descriptors(): number[] {
-  return readdirSync('/proc/self/fd').map(Number)
-}
-
-function isListening(fd: number): boolean {
-  const value = new Int32Array(1)
-  const size = new Uint32Array([value.byteLength])
-  return libc().getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, size) === 0 && value[0] === 1
-}
-
-/** Undefined for what is not a TCP socket. */
-function localPort(fd: number): number | undefined {
-  const address = Buffer.alloc(ADDRESS_BYTES)
-  if (libc().getsockname(fd, address, new Uint32Array([ADDRESS_BYTES])) !== 0) return undefined
-  const family = address.readUInt16LE(0)
-  return family === AF_INET || family === AF_INET6 ? address.readUInt16BE(2) : undefined
 }
 
 function registrationOf(fd: number): Registration {

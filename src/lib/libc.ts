@@ -10,7 +10,7 @@ const SYMBOLS = {
   close: { args: ['i32'], returns: 'i32' },
   dup3: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   epoll_ctl: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
-  getpeername: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
+  fcntl: { args: ['i32', 'i32', 'i32'], returns: 'i32' },
   getsockname: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
   getsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'ptr'], returns: 'i32' },
   pipe2: { args: ['ptr', 'i32'], returns: 'i32' },
@@ -42,6 +42,14 @@ export const addressOf = ptr
 
 /** `O_CLOEXEC` and `SOCK_CLOEXEC`, which are the same number on x86-64 and aarch64. */
 export const CLOEXEC = 0o2000000
+
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+
+/** Programs that this process starts do not get the descriptor. */
+export function closeOnExec(fd: number): void {
+  libc().fcntl(fd, F_SETFD, FD_CLOEXEC)
+}
 
 const CLOCK_MONOTONIC = 1
 

@@ -120,6 +120,15 @@ export class Router {
     this.#retire(route.pool)
   }
 
+  /** Forgets the functions whose active version is another one by now, because another process changed it. */
+  refresh(): void {
+    for (const { functionName, version } of [...this.#routes.values()]) {
+      const active = this.#options.source.active(functionName)
+      const same = typeof active === 'object' && active.spec.version === version
+      if (!same) this.forget(functionName)
+    }
+  }
+
   /** Every pool that may have workers. */
   *pools(): Iterable<Pool> {
     for (const route of this.#routes.values()) yield route.pool

@@ -1,8 +1,8 @@
 /** Acquires the resources of a service in order and connects its components. */
 import { resolve } from 'node:path'
-import type { Server } from 'bun'
 import { createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
+import type { Lifecycle } from '../admin/lifecycle.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
@@ -13,8 +13,7 @@ import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
-import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
-import { MetadataStore } from '../metadata/store.ts'
+import type { MetadataStore } from '../metadata/store.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
@@ -22,12 +21,16 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
+import { type DataDirectory, openData, type Rollback, takeOverData } from './data-directory.ts'
 import { descriptorLimit, descriptorWarning } from './descriptor-limit.ts'
 import { newEgress } from './egress.ts'
+
 import { Housekeeping } from './housekeeping.ts'
 import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
-import { onPort, onSocket } from './listen.ts'
+import { ManagementSocket, onPort } from './listen.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
+import type { Predecessor } from './predecessor.ts'
+import { type Held, Restarter } from './restarter.ts'
 import { writeServiceFile } from './service-file.ts'
 import { VersionSource } from './version-source.ts'
 
@@ -47,6 +50,10 @@ export interface ServiceOptions {
   reload?: (() => LoadedConfig) | undefined
   /** Replaces the real launcher in tests. */
   launcher?: typeof startLauncher
+  /** The service that this one takes over from. */
+  predecessor?: Predecessor | undefined
+  /** Another process is the service now. */
+  continuesIn?: ((pid: number) => void) | undefined
 }
 
 /** The components of a running service. */
@@ -54,7 +61,7 @@ export interface Components {
   /** What the service runs with; a reload changes it in place. */
   config: Config
   log: ServiceLog
-  lock: DataDirLock
+  held: Held
   store: MetadataStore
   telemetry: Telemetry
   egress: Egress
@@ -63,12 +70,9 @@ export interface Components {
   router: Router
   gateway: Gateway
   control: ServiceControl
-  management: Server<undefined>
   housekeeping: Housekeeping
+  restarter: Restarter
 }
-
-/** Releases what was acquired, in the order of acquisition; a start that fails runs it backwards. */
-export type Rollback = (() => unknown)[]
 
 /** @param rollback gets one step for each resource that is acquired */
 export async function compose(
@@ -78,10 +82,8 @@ export async function compose(
 ): Promise<Components> {
   const { log } = options
   const { dataDir, socket } = config.server
-  const lock = takeLock(dataDir)
-  rollback.push(() => lock.release())
-  const store = MetadataStore.open(dataDir)
-  rollback.push(() => store.close())
+  const { predecessor } = options
+  const data = predecessor === undefined ? openData(dataDir, rollback) : undefined
   const telemetry = newTelemetry(config, log)
   rollback.push(() => telemetry.close())
   const egress = newEgress(config, telemetry.counters)
@@ -91,6 +93,10 @@ export async function compose(
   const warm = launcher.warm()
   // Both promises are awaited below. Until then a rejection must not count as unhandled.
   warm.catch(() => {})
+  const { lock, store } =
+    predecessor === undefined
+      ? (data as DataDirectory)
+      : await takeOverData(dataDir, predecessor, warm, rollback)
   store.readAhead()
   const bundles = new BundleStore(dataDir)
   const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))
@@ -100,7 +106,9 @@ export async function compose(
   const budget = new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE)
   const router = newRouter(config, versions, launcher, budget, telemetry)
   const { host, port } = config.server
-  const gateway = onPort(host, port, () => newGateway(config, log, router, telemetry))
+  const gateway = onPort(host, port, () =>
+    newGateway(config, log, router, store, telemetry, predecessor !== undefined),
+  )
   rollback.push(() =>
     gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
   )
@@ -118,12 +126,17 @@ export async function compose(
   })
   const onBug = (error: unknown) =>
     log.error('internal error while handling a management request', error)
+  const lifecycle: Lifecycle = {
+    describe: () => restarter.describe(),
+    restart: (request) => restarter.restart(request),
+  }
   const housekeeping = new Housekeeping({ dataDir, store, remover, operations, log, policy })
   rollback.push(() => housekeeping.stop())
   const answer = createApi({
     store,
     operations,
     control,
+    lifecycle,
     retention: policy,
     hold: (request) =>
       housekeeping.hold(request, { dataDir: resolve(dataDir), settings: settingsOf(config) }),
@@ -131,9 +144,28 @@ export async function compose(
   })
   // A deployment must not begin before this ends, which would delete its bundle.
   await recovered
-  const management = await onSocket(socket, (unix) => listen(unix, answer))
+  const management =
+    predecessor === undefined
+      ? await ManagementSocket.listen(socket, answer)
+      : ManagementSocket.beside(socket, answer)
+  const held: Held = { lock, management }
+  const restarter = new Restarter(
+    {
+      config,
+      log,
+      gateway,
+      operations,
+      housekeeping,
+      installed: predecessor?.installed ?? process.execPath,
+      answer,
+      watchChanges: () => void store.changedElsewhere(),
+      continuesIn: (pid) => options.continuesIn?.(pid),
+    },
+    held,
+  )
   rollback.push(() => management.stop(true))
   await warm
+  if (predecessor !== undefined) await takeOverClients(predecessor, gateway, management)
   try {
     writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
   } catch (error) {
@@ -146,7 +178,7 @@ export async function compose(
   return {
     config,
     log,
-    lock,
+    held,
     store,
     telemetry,
     egress,
@@ -155,16 +187,23 @@ export async function compose(
     router,
     gateway,
     control,
-    management,
     housekeeping,
+    restarter,
   }
 }
 
-function takeLock(dataDir: string): DataDirLock {
-  const lock = tryLockDataDir(dataDir)
-  if (lock !== undefined) return lock
-  const message = `Another process holds the lock of the data directory ${dataDir}: a service is already running on it, or a command is changing it.`
-  throw new FunctionError('CONFLICT', message)
+/** The clients of the predecessor, and those of its management socket, reach this process from now on. */
+async function takeOverClients(
+  predecessor: Predecessor,
+  gateway: Gateway,
+  management: ManagementSocket,
+): Promise<void> {
+  // The service as a whole is ready all the time.
+  gateway.ready()
+  gateway.adopt(predecessor.listenerFd)
+  await predecessor.adopted()
+  await gateway.check()
+  management.publish()
 }
 
 function guardDescriptors(config: Config, log: ServiceLog, gateway: Gateway): void {
@@ -209,15 +248,22 @@ function newGateway(
   config: Config,
   log: ServiceLog,
   router: Router,
+  store: MetadataStore,
   telemetry: Telemetry,
+  adopts: boolean,
 ): Gateway {
   const startedAt = performance.now()
   const gateway: Gateway = new Gateway({
     hostname: config.server.host,
     port: config.server.port,
+    adopts,
     limits: gatewayLimits(config),
     clock: systemClock,
-    route: (name) => router.route(name),
+    route: (name) => {
+      // While the last clients leave, another process deploys.
+      if (gateway.draining && store.changedElsewhere()) router.refresh()
+      return router.route(name)
+    },
     metrics: () =>
       prometheusText(telemetry.counters, {
         ...router.load(),
@@ -231,19 +277,4 @@ function newGateway(
     onBug: (error) => log.error('internal error while handling a request', error),
   })
   return gateway
-}
-
-function listen(
-  unix: string,
-  answer: (request: Request) => Response | Promise<Response>,
-): Server<undefined> {
-  return Bun.serve({
-    unix,
-    development: false,
-    fetch(request, server) {
-      // A deployment may take longer than the default idle timeout of a connection.
-      server.timeout(request, 0)
-      return answer(request)
-    },
-  })
 }

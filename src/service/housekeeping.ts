@@ -7,6 +7,7 @@ import type { RetentionPolicy } from '../admin/retention.ts'
 import type { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BUNDLES, MANIFEST_FILE, makeDirectory, replaceFile } from '../bundles/files.ts'
 import { manifestText } from '../bundles/version-manifest.ts'
+import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 
@@ -33,6 +34,7 @@ export class Housekeeping {
   #timer: ReturnType<typeof setTimeout> | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
+  #paused = false
 
   constructor(deps: HousekeepingDeps) {
     this.#deps = deps
@@ -52,8 +54,32 @@ export class Housekeeping {
     await this.#deps.operations.settled()
   }
 
-  /** Answers the request of a backup: bundles are kept until the client disconnects. */
+  /**
+   * Begins no hold until `resume`, because another process takes over, which would not know of it.
+   *
+   * @throws {FunctionError} CONFLICT while a backup holds the bundles
+   */
+  pause(): void {
+    if (this.#holds.size > 0) {
+      throw new FunctionError('CONFLICT', 'A backup is running: wait until it is done.')
+    }
+    this.#paused = true
+  }
+
+  resume(): void {
+    this.#paused = false
+  }
+
+  /**
+   * Answers the request of a backup: bundles are kept until the client disconnects.
+   *
+   * @throws {FunctionError} SHUTTING_DOWN
+   */
   hold(request: Request, document: HoldDocument): Response {
+    if (this.#paused) {
+      const message = 'Another process takes over the service. Begin the backup again.'
+      throw new FunctionError('SHUTTING_DOWN', message)
+    }
     const release = this.#deps.operations.holdBundles()
     const body = new TransformStream<Uint8Array, Uint8Array>()
     const writer = body.writable.getWriter()

@@ -1,6 +1,7 @@
 /** `functions serve`: runs a service until a signal ends it. */
 import type { Config } from '../config/schema.ts'
 import { stdout } from '../lib/output.ts'
+import { Predecessor } from './predecessor.ts'
 import { Service, type ServiceOptions } from './service.ts'
 import { ServiceManager } from './service-manager.ts'
 
@@ -11,7 +12,7 @@ const EXIT_CUT_OFF = 1
 
 /**
  * Runs a service until SIGTERM or SIGINT, after which it finishes the running requests. A second one
- * of these signals ends it at once. SIGHUP reloads the settings and never ends it. Prints the line
+ * of these signals ends it at once. It also ends when another process has taken over. SIGHUP reloads the settings and never ends it. Prints the line
  * `listening on ...` that scripts wait for.
  *
  * @returns the exit status
@@ -40,14 +41,25 @@ export async function runService(config: Config, options: ServiceOptions): Promi
     if (service === undefined) reloadAsked = true
     else reload(service)
   })
-  service = await Service.start(config, options)
+  const predecessor = await Predecessor.meet(config)
+  service = await Service.start(config, {
+    ...options,
+    predecessor,
+    continuesIn: (pid) => manager.continuesIn(pid),
+  })
   stdout.write(`listening on ${service.url}\n`).catch((error) => {
     options.log.warn('the address was not printed', { reason: error.message })
   })
+  // Until the predecessor has named this process, the manager listens to the predecessor only.
+  await predecessor?.ready()
   ready(service.url)
   // The configuration was read before this signal, so it may be older than the file.
   if (reloadAsked) reload(service)
-  await asked.promise
+  const left = service.handedOver.then(() => 'left')
+  if ((await Promise.race([asked.promise, left])) === 'left') {
+    await service.leave()
+    return 0
+  }
   manager.stopping('Finishing the open requests')
   await service.stop()
   manager.close()

@@ -7,7 +7,8 @@ import { removeProxyVariables } from '../lib/proxy-variables.ts'
 import { withTimeout } from '../lib/with-timeout.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
-import { type Components, compose, type Rollback, type ServiceOptions } from './compose.ts'
+import { type Components, compose, type ServiceOptions } from './compose.ts'
+import type { Rollback } from './data-directory.ts'
 import { reloadSettings } from './reload.ts'
 import { removeServiceFile } from './service-file.ts'
 
@@ -15,6 +16,10 @@ export type { ServiceOptions } from './compose.ts'
 
 /** How long idle workers may take to exit when the service stops, ms; then they are killed. */
 const WORKERS_EXIT_MS = 1_000
+/** A client may have connected to the management socket just before another process took its place, ms. */
+const LAST_CONNECTIONS_MS = 100
+/** How often the clients of the management socket are counted while they leave, ms. */
+const CLIENTS_CHECK_MS = 20
 
 /** A running service. It holds the lock of its data directory. */
 export class Service {
@@ -54,6 +59,11 @@ export class Service {
     }
   }
 
+  /** Resolves when another process is the service; `leave` then ends this one. */
+  get handedOver(): Promise<void> {
+    return this.#components.restarter.handedOver
+  }
+
   /** It was asked to stop. */
   get stopping(): boolean {
     return this.#stopping !== undefined
@@ -75,25 +85,62 @@ export class Service {
     return this.#stopping
   }
 
+  /**
+   * After a hand-over: waits up to `server.shutdown_timeout` until the clients of this process have left, and ends
+   * its processes. What there is only once belongs to the other process: socket, service.json, lock.
+   */
+  leave(): Promise<void> {
+    this.#stopping ??= this.#leave()
+    return this.#stopping
+  }
+
+  async #leave(): Promise<void> {
+    const { config, log, gateway, held } = this.#components
+    log.info('leaving', { inFlight: gateway.inFlight })
+    const stopped = this.#components.housekeeping.stop()
+    const clientsGone = async () => {
+      await Bun.sleep(LAST_CONNECTIONS_MS)
+      while (held.management.connections() > 0) await Bun.sleep(CLIENTS_CHECK_MS)
+    }
+    await withTimeout(config.server.shutdownTimeout, Promise.all([gateway.leave(), clientsGone()]))
+    await this.#end(stopped)
+    log.info('left')
+  }
+
   async #stop(): Promise<void> {
-    const { config, log, gateway, management, router, launcher, egress } = this.#components
+    const { config, log, gateway, restarter, held } = this.#components
+    await restarter.abort()
+    if (restarter.over) {
+      await this.#leave()
+      return
+    }
+    const { management } = held
     log.info('stopping', { inFlight: gateway.inFlight })
     // Ends the holds of backups too: their connections would delay the stop.
     const stopped = this.#components.housekeeping.stop()
-    const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     const open = Promise.all([gateway.drain(), management.stop()])
     await withTimeout(config.server.shutdownTimeout, open)
+    await this.#end(stopped, () => management.stop(true))
+    removeServiceFile(config.server.dataDir)
+    held.lock.release()
+    log.info('stopped')
+  }
+
+  /** Ends every request and every process, and closes the databases. */
+  async #end(
+    housekeeping: Promise<void>,
+    afterRequests: () => Promise<void> = async () => {},
+  ): Promise<void> {
+    const { gateway, router, launcher, egress } = this.#components
+    const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     await gateway.stop(reason)
-    await management.stop(true)
+    await afterRequests()
     await withTimeout(WORKERS_EXIT_MS, router.close())
     router.kill(reason)
     await launcher.close()
     egress.close()
     this.telemetry.close()
-    await stopped
+    await housekeeping
     this.store.close()
-    removeServiceFile(config.server.dataDir)
-    this.#components.lock.release()
-    log.info('stopped')
   }
 }

@@ -95,7 +95,7 @@ describe.skipIf(why !== undefined)(under, () => {
     const [property, inItsWords] = SAID[key] ?? [key, (text: string) => text]
     const said = await machine.property(property)
     const wanted = inItsWords(value)
-    if (key === 'ExecStart') expect(said).toContain(`argv[]=${wanted} ;`)
+    if (key.startsWith('Exec')) expect(said).toContain(`argv[]=${wanted} ;`)
     else if (LISTS.includes(key)) expect(words(said)).toEqual(words(wanted))
     else expect(`${key}=${said}`).toBe(`${key}=${wanted}`)
   })
@@ -184,6 +184,35 @@ describe.skipIf(why !== undefined)(under, () => {
     expect(await machine.property('StatusText')).toMatch(/^Serving functions at http:/)
     expect(await machine.property('ActiveState')).toBe('active')
   })
+
+  test('a restart and an upgrade keep the unit running, in another main process', async () => {
+    const restarts = await machine.property('NRestarts')
+    let pid = await machine.property('MainPID')
+    // The unit may not write to /opt; the command, which is not under the unit, may.
+    const file = machine.write('functions', '')
+    const copied = await machine.run('cp', '/opt/functions/functions', file)
+    expect(copied.stderr).toBe('')
+    for (const command of [['restart'], ['upgrade', file]]) {
+      const { stdout, stderr } = await machine.functions(...command, '--json')
+      expect(stderr).toBe('')
+      const next = JSON.parse(stdout)
+      expect(await machine.property('MainPID')).toBe(String(next.pid))
+      expect(String(next.pid)).not.toBe(pid)
+      pid = String(next.pid)
+      await eventually('only one process is left', async () => {
+        // The program of an upgrade was started under another name.
+        const { stdout: pids } = await machine.run('pgrep', '-x', 'functions')
+        return pids.trim() === pid
+      })
+      expect(await machine.property('ActiveState')).toBe('active')
+      expect(await machine.property('StatusText')).toMatch(/^Serving functions at http:/)
+    }
+    expect(await machine.property('NRestarts')).toBe(restarts)
+    expect(await ask('strict', '/')).toMatch(/^answer/)
+    expect((await machine.run('ls', '/opt/functions')).stdout).toBe(
+      'functions\nfunctions.previous\n',
+    )
+  }, 40_000)
 
   test('a service whose event loop hangs is killed and starts again', async () => {
     machine.write('units/functions.service.d/watchdog.conf', '[Service]\nWatchdogSec=1\n')

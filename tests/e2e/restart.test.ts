@@ -1,0 +1,580 @@
+/** Restarts and upgrades of a running service: no request and no change is lost, and what fails changes nothing. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { namedProfile } from '../../src/capabilities/profiles.ts'
+import { eventually } from '../../src/testing/eventually.ts'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
+import { ConstantLoad } from './constant-load.ts'
+import { alive, type CommandResult, EXECUTABLE, ROOT, Workspace } from './harness.ts'
+import { NO_MOUNT, SmallDisk } from './small-disk.ts'
+
+const TABLES = 'src/metadata/migrations/0000_tables.sql'
+const ADDED_INDEXES = [
+  'function_deployments_version',
+  'function_versions_newest',
+  'functions_active_version',
+]
+const CAPABILITIES = JSON.stringify(namedProfile('strict', 'default'))
+
+const MIGRATE = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim()
+
+/** An installation of its own, because an upgrade replaces the executable. */
+class Installed {
+  readonly space = new Workspace()
+  readonly bin = join(this.space.dir, 'bin')
+  readonly executable = join(this.bin, 'functions')
+  port = 0
+  first: Bun.Subprocess | undefined
+  log = ''
+
+  constructor() {
+    mkdirSync(this.bin)
+    // Nothing writes to the file: an upgrade puts another one in its place.
+    try {
+      linkSync(EXECUTABLE, this.executable)
+    } catch {
+      copyFileSync(EXECUTABLE, this.executable)
+    }
+  }
+
+  async serve(...flags: string[]): Promise<void> {
+    const args = ['serve', '--port', '0', '--data-dir', this.space.dataDir, ...flags]
+    const child = Bun.spawn([this.executable, ...args], {
+      cwd: this.space.dir,
+      env: { PATH: process.env.PATH ?? '', TMPDIR: process.env.TMPDIR ?? '/tmp' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.first = child
+    let printed = ''
+    void collect(child.stdout, (text) => {
+      printed += text
+    })
+    void collect(child.stderr, (text) => {
+      this.log += text
+    })
+    await eventually(`it listens: ${this.log}`, () => /listening on .*\n/.test(printed), 20_000)
+    this.port = Number(/:(\d+)\n/.exec(printed)?.[1])
+  }
+
+  /** The process that is the service. */
+  get pid(): number {
+    return this.document.pid as number
+  }
+
+  get document(): Record<string, unknown> {
+    return JSON.parse(readFileSync(join(this.space.dataDir, 'service.json'), 'utf8'))
+  }
+
+  async ask(path: string): Promise<string> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
+      headers: { connection: 'close' },
+    })
+    return await response.text()
+  }
+
+  restart(...flags: string[]): Promise<CommandResult> {
+    return this.space.command('restart', '--json', ...flags)
+  }
+
+  upgrade(file: string, ...flags: string[]): Promise<CommandResult> {
+    return this.space.command('upgrade', file, '--json', ...flags)
+  }
+
+  /** Puts a program in the place of the executable; the running processes keep theirs. */
+  replaceExecutable(text: string): void {
+    rmSync(this.executable)
+    writeFileSync(this.executable, text)
+    chmodSync(this.executable, 0o755)
+  }
+
+  restoreExecutable(): void {
+    rmSync(this.executable)
+    copyFileSync(EXECUTABLE, this.executable)
+  }
+
+  async remove(): Promise<void> {
+    try {
+      const { pid } = this
+      process.kill(pid)
+      await eventually('the service has stopped', () => !alive(pid))
+    } catch {
+      // It is not running.
+    }
+    this.first?.kill('SIGKILL')
+    this.space.remove()
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, take: (text: string) => void) {
+  const decoder = new TextDecoder()
+  for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }))
+}
+
+function documentOf({ stdout, stderr, exitCode }: CommandResult): Record<string, unknown> {
+  if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`)
+  return JSON.parse(stdout)
+}
+
+const HELLO = `export default () => new Response('hello')\n`
+
+describe('under load', () => {
+  const installed = new Installed()
+  afterAll(() => installed.remove())
+
+  test(`ten restarts and an upgrade lose no request (tcp_migrate_req is ${MIGRATE})`, async () => {
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+    const load = new ConstantLoad({
+      port: installed.port,
+      path: '/functions/hello',
+      body: 'hello',
+      rate: 100,
+    })
+    const pids = new Set([installed.pid])
+    for (let round = 0; round < 10; round++) {
+      const before = load.answered
+      pids.add(documentOf(await installed.restart()).pid as number)
+      await eventually('the load goes on', () => load.answered > before + 20)
+    }
+    expect(await installed.first?.exited).toBe(0)
+    const upgraded = documentOf(await installed.upgrade(EXECUTABLE))
+    pids.add(upgraded.pid as number)
+    const before = load.answered
+    await eventually('the load goes on', () => load.answered > before + 100)
+    const { failures, answered, reused } = await load.stop()
+    expect(Object.fromEntries(failures)).toEqual({})
+    expect(answered).toBeGreaterThan(500)
+    expect(reused).toBeGreaterThan(100)
+    expect(pids.size).toBe(12)
+    expect(installed.pid).toBe(upgraded.pid as number)
+    await eventually('the processes before have ended', () =>
+      [...pids].every((pid) => pid === installed.pid || !alive(pid)),
+    )
+  }, 120_000)
+})
+
+describe('a restart', () => {
+  let installed: Installed
+  beforeAll(async () => {
+    installed = new Installed()
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+  }, 30_000)
+  afterAll(() => installed.remove())
+
+  test('closes kept connections with an answer, which is of the version that is active by then', async () => {
+    const socket = connect(installed.port, '127.0.0.1')
+    let text = ''
+    let closed = false
+    socket.on('data', (bytes) => {
+      text += bytes
+    })
+    socket.on('close', () => {
+      closed = true
+    })
+    const send = () => socket.write('GET /functions/hello HTTP/1.1\r\nHost: a\r\n\r\n')
+    send()
+    await eventually('the first answer', () => text.endsWith('hello'))
+    expect(text).not.toMatch(/connection: close/i)
+    const before = installed.pid
+    documentOf(await installed.restart())
+    await installed.space.deploy('hello', `export default () => new Response('second')\n`)
+    expect(closed).toBe(false)
+    send()
+    await eventually('the second answer', () => text.endsWith('second'))
+    expect(text).toMatch(/connection: close/i)
+    await eventually('the server closes the connection', () => closed)
+    await eventually('the process has ended', () => !alive(before))
+    await installed.space.deploy('hello', HELLO)
+  }, 30_000)
+
+  test('finishes running requests in the old process', async () => {
+    await installed.space.deploy(
+      'slow',
+      `export default async () => { await new Promise((done) => setTimeout(done, 1500)); return new Response('slow') }\n`,
+    )
+    const answer = installed.ask('/functions/slow')
+    await eventually('it runs', async () =>
+      /^functions_in_flight\D* 1$/m.test(await installed.ask('/metrics')),
+    ).catch(() => Bun.sleep(200))
+    documentOf(await installed.restart())
+    expect(await answer).toBe('slow')
+  }, 30_000)
+
+  test('loses no deployment: each is done by one of the processes', async () => {
+    let done = false
+    const failures: string[] = []
+    let deployed = 0
+    const deploying = (async () => {
+      while (!done) {
+        const file = installed.space.source(
+          'counted.ts',
+          `export default () => new Response('n${deployed + 1}')\n`,
+        )
+        const result = await installed.space.command('deploy', 'counted', file)
+        if (result.exitCode === 0) deployed++
+        else failures.push(result.stderr)
+      }
+    })()
+    for (let round = 0; round < 4; round++) documentOf(await installed.restart())
+    done = true
+    await deploying
+    expect(failures).toEqual([])
+    expect(deployed).toBeGreaterThan(3)
+    expect(await installed.ask('/functions/counted')).toBe(`n${deployed}`)
+    const versions = JSON.parse(
+      (await installed.space.command('versions', 'counted', '--json')).stdout,
+    )
+    expect(versions.length).toBe(deployed)
+  }, 60_000)
+
+  test('of two at once one is refused, and names why', async () => {
+    const results = await Promise.all([installed.restart(), installed.restart()])
+    const refused = results.filter(({ exitCode }) => exitCode !== 0)
+    for (const { stderr } of refused) expect(stderr).toMatch(/already running|Another process/)
+    expect(refused.length).toBeLessThan(2)
+    expect(await installed.ask('/functions/hello')).toBe('hello')
+  }, 30_000)
+
+  test('leaves nothing of the old processes in the data directory', async () => {
+    await eventually('one zygote is left', () => {
+      const names = Bun.spawnSync(['ls', join(installed.space.dataDir, 'run')]).stdout.toString()
+      return names.match(/\.sock/g)?.length === 1
+    })
+    expect(statSync(join(installed.space.dataDir, 'functions.sock')).mode & 0o777).toBe(0o600)
+  })
+})
+
+/** A process that takes over as far as the test wants, and then does `end`. */
+const successor = (messages: string[], end: string) => `#!/usr/bin/env python3
+import os, socket, sys, time, json
+channel = socket.socket(fileno=4)
+lines = channel.makefile('r')
+def expect(name):
+    assert json.loads(lines.readline())['type'] == name
+expect('begin')
+for name in ${JSON.stringify(messages)}:
+    channel.sendall(json.dumps({'type': name}).encode() + b'\\n')
+    expect({'prepared': 'take', 'adopted': 'alone'}[name])
+${end}
+`
+const FOREVER = 'time.sleep(1000)'
+const TAKE_SOCKET = (path: string) => `
+thief = socket.socket(socket.AF_UNIX)
+thief.bind(${JSON.stringify(path)} + '.thief')
+os.rename(${JSON.stringify(path)} + '.thief', ${JSON.stringify(path)})
+sys.exit(7)`
+
+describe('a process that does not take over changes nothing', () => {
+  let installed: Installed
+  let load: ConstantLoad
+  beforeAll(async () => {
+    installed = new Installed()
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+    const { port } = installed
+    load = new ConstantLoad({ port, path: '/functions/hello', body: 'hello', rate: 50 })
+  }, 30_000)
+  afterAll(async () => {
+    const { failures } = await load.stop()
+    await installed.remove()
+    // No request was lost while all of this failed.
+    expect(Object.fromEntries(failures)).toEqual({})
+  })
+
+  const CASES: [string, () => string, RegExp][] = [
+    ['is no program', () => 'nothing to execute', /ENOEXEC|cannot be executed/],
+    ['crashes', () => '#!/bin/sh\nexit 3\n', /ended with status 3/],
+    ['is killed', () => '#!/bin/sh\nkill -9 $$\n', /ended by SIGKILL/],
+    ['hangs', () => '#!/bin/sh\nexec sleep 1000\n', /not ready within 1000 ms/],
+    [
+      'speaks another protocol',
+      () => '#!/bin/sh\necho nonsense >&4\nexec sleep 1000\n',
+      /took over|take over/,
+    ],
+    ['hangs before it opens the data directory', () => successor([], FOREVER), /not ready within/],
+    ['hangs with the lock released', () => successor(['prepared'], FOREVER), /not ready within/],
+    ['crashes with the lock released', () => successor(['prepared'], 'sys.exit(4)'), /status 4/],
+    [
+      'hangs as the only one that accepts',
+      () => successor(['prepared', 'adopted'], FOREVER),
+      /not ready/,
+    ],
+    [
+      'crashes with the management socket',
+      () =>
+        successor(
+          ['prepared', 'adopted'],
+          TAKE_SOCKET(join(installed.space.dataDir, 'functions.sock')),
+        ),
+      /status 7/,
+    ],
+  ]
+
+  test.each(CASES)(
+    'because it %s',
+    async (_name, program, why) => {
+      const before = installed.pid
+      installed.replaceExecutable(program())
+      const result = await installed.restart('--timeout', '1s')
+      installed.restoreExecutable()
+      expect(result.exitCode).toBe(1)
+      const { error } = JSON.parse(result.stderr)
+      expect(error.code).toBe('RESTART_FAILED')
+      expect(error.message).toMatch(why)
+      expect(error.message).toContain('The service continues as before.')
+      expect(installed.pid).toBe(before)
+      // It accepts, it has its socket, and it has the lock: commands without the service are refused.
+      await installed.space.deploy('hello', HELLO)
+      expect(await installed.ask('/functions/hello')).toBe('hello')
+      const second = await installed.space.command('serve', '--port', '0')
+      expect(second.stderr).toContain('lock of the data directory')
+    },
+    20_000,
+  )
+
+  test('because its settings are not valid', async () => {
+    const path = join(installed.space.dir, 'functions.toml')
+    writeFileSync(path, '[server]\nprot = 1\n')
+    const unknown = await Bun.spawn(
+      [EXECUTABLE, 'restart', '--config', '/dev/null', '--data-dir', installed.space.dataDir],
+      { stdio: ['ignore', 'ignore', 'pipe'], env: {} },
+    )
+    expect(await new Response(unknown.stderr).text()).toContain('functions.toml:2: server.prot')
+    writeFileSync(path, '[server]\nhost = "0.0.0.0"\n')
+    const moved = await installed.restart()
+    rmSync(path)
+    expect(moved.stderr).toContain('server.host was 127.0.0.1')
+    documentOf(await installed.restart())
+  }, 20_000)
+
+  test('because the database is of a newer release', async () => {
+    const db = openTestDatabase(join(installed.space.dataDir, 'metadata.db'))
+    db.run(`INSERT INTO __drizzle_migrations (hash, created_at) VALUES ('later', 1)`)
+    const result = await installed.restart()
+    db.run(`DELETE FROM __drizzle_migrations WHERE hash = 'later'`)
+    db.close()
+    expect(result.stderr).toContain('newer release')
+    expect(await installed.ask('/functions/hello')).toBe('hello')
+  }, 20_000)
+
+  test('because the service stops meanwhile, which it then does', async () => {
+    installed.replaceExecutable(successor(['prepared'], FOREVER))
+    const restarts = () => installed.log.match(/"restarting"/g)?.length ?? 0
+    const before = restarts()
+    const restarting = installed.restart('--timeout', '30s')
+    await eventually('it has begun', () => restarts() > before)
+    const { failures } = await load.stop()
+    expect(Object.fromEntries(failures)).toEqual({})
+    const { pid } = installed
+    process.kill(pid, 'SIGTERM')
+    const { stderr, exitCode } = await restarting
+    expect(exitCode).toBe(1)
+    expect(stderr).toMatch(/told to stop|closed the connection/)
+    await eventually('it has stopped', () => !alive(pid))
+    expect(existsSync(join(installed.space.dataDir, 'service.json'))).toBe(false)
+  }, 20_000)
+})
+
+/** An executable of the last release. Without one, its data directory is made of its tables and bundles. */
+const LAST_RELEASE = process.env.FUNCTIONS_LAST_RELEASE
+
+describe('the data directory of the last release', () => {
+  const installed = new Installed()
+  afterAll(() => installed.remove())
+
+  /** As release 0.2.0 leaves it: the first migration only, and a bundle without `version.json`. */
+  function makeDirectory(): void {
+    const { dataDir } = installed.space
+    const bundle = join(dataDir, 'bundles/func-old/v1')
+    mkdirSync(bundle, { recursive: true })
+    const code = `export default () => new Response('old')\n`
+    writeFileSync(join(bundle, 'bundle.js'), code)
+    writeFileSync(join(bundle, 'bundle.js.map'), '{"version":3,"sources":[],"mappings":""}')
+    writeFileSync(join(dataDir, 'metadata.db'), '')
+    const db = openTestDatabase(join(dataDir, 'metadata.db'))
+    const tables = readFileSync(join(ROOT, TABLES), 'utf8')
+    for (const statement of tables.split('--> statement-breakpoint')) db.run(statement)
+    const hash = new Bun.CryptoHasher('sha256').update(tables).digest('hex')
+    db.run(
+      'CREATE TABLE __drizzle_migrations (id INTEGER PRIMARY KEY, hash TEXT NOT NULL, created_at NUMERIC)',
+    )
+    db.run('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, 1795490167305)', [hash])
+    const sha256 = new Bun.CryptoHasher('sha256').update(code).digest('hex')
+    const time = '2026-11-01T00:00:00.000Z'
+    const settings = [CAPABILITIES, '{"profile":"strict","exposeErrors":false}']
+    const version = [
+      'version',
+      'func-old',
+      'v1',
+      'quickjs-ng',
+      'default',
+      ...settings,
+      'quickjs-ng/0.17.0',
+    ]
+    const file = ['bundles/func-old/v1/bundle.js', sha256, code.length, time]
+    const insert = (table: string, values: (string | number)[]) =>
+      db.run(`INSERT INTO ${table} VALUES (${values.map(() => '?').join(',')})`, values)
+    db.run('PRAGMA foreign_keys = OFF')
+    insert('functions', [
+      ...['func-old', 'default', 'old', 'quickjs-ng', 'default', 'deployed', 'version'],
+      ...[...settings, time, time],
+    ])
+    insert('function_versions', [...version, ...file])
+    insert('function_deployments', [1, 'func-old', 'version', 'active', time])
+    db.close()
+  }
+
+  /** Takes back what this release has added, under the running service: what an upgrade then has to add. */
+  function undoAdditions(): void {
+    const db = openTestDatabase(join(installed.space.dataDir, 'metadata.db'))
+    for (const { name } of indexes(db)) db.run(`DROP INDEX ${name}`)
+    db.run('DROP TABLE __functions_additions')
+    db.close()
+  }
+
+  function indexes(db: ReturnType<typeof openTestDatabase>) {
+    const added = ADDED_INDEXES.map((name) => `'${name}'`).join(',')
+    return db.query(`SELECT name FROM sqlite_master WHERE name IN (${added})`).all() as {
+      name: string
+    }[]
+  }
+
+  test('is upgraded under load, without a lost request', async () => {
+    if (LAST_RELEASE === undefined) makeDirectory()
+    else {
+      const file = installed.space.source('old.ts', `export default () => new Response('old')\n`)
+      const args = ['deploy', 'old', file, '--data-dir', installed.space.dataDir]
+      expect(
+        await Bun.spawn([LAST_RELEASE, ...args], { stdio: ['ignore', 'ignore', 'inherit'] }).exited,
+      ).toBe(0)
+    }
+    await installed.serve()
+    expect(await installed.ask('/functions/old')).toBe('old')
+    undoAdditions()
+    const { port } = installed
+    const load = new ConstantLoad({ port, path: '/functions/old', body: 'old', rate: 100 })
+    await eventually('the load runs', () => load.answered > 20)
+    documentOf(await installed.upgrade(EXECUTABLE))
+    await eventually('the load goes on', () => load.answered > 200)
+    const { failures } = await load.stop()
+    expect(Object.fromEntries(failures)).toEqual({})
+    const db = openTestDatabase(join(installed.space.dataDir, 'metadata.db'))
+    expect(indexes(db).length).toBe(ADDED_INDEXES.length)
+    db.close()
+  }, 40_000)
+
+  test.skipIf(LAST_RELEASE === undefined)(
+    'is still one for the last release after that (FUNCTIONS_LAST_RELEASE)',
+    async () => {
+      await installed.space.deploy('new', HELLO)
+      const { pid } = installed
+      process.kill(pid)
+      await eventually('the service has stopped', () => !alive(pid))
+      rmSync(installed.executable)
+      copyFileSync(LAST_RELEASE as string, installed.executable)
+      await installed.serve()
+      expect(await installed.ask('/functions/old')).toBe('old')
+      expect(await installed.ask('/functions/new')).toBe('hello')
+      // It cannot hand over, and the command says what to do instead.
+      const { stderr } = await installed.restart()
+      expect(stderr).toContain('cannot hand over')
+      installed.restoreExecutable()
+    },
+    40_000,
+  )
+})
+
+describe('an upgrade', () => {
+  let installed: Installed
+  beforeAll(async () => {
+    installed = new Installed()
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+  }, 30_000)
+  afterAll(() => installed.remove())
+
+  test('puts the new executable in the place of the old one, which is kept', async () => {
+    const before = statSync(installed.executable).ino
+    const document = documentOf(await installed.upgrade(EXECUTABLE))
+    const previous = `${installed.executable}.previous`
+    expect(document).toMatchObject({ executable: installed.executable, previous })
+    expect(statSync(previous).ino).toBe(before)
+    expect(statSync(installed.executable).ino).not.toBe(before)
+    expect(existsSync(`${installed.executable}.new`)).toBe(false)
+    // The process knows its file by the new name: Bun workers are started from it.
+    await installed.space.deploy('bun', HELLO, '--runtime', 'bun', '--profile', 'permissive')
+    expect(await installed.ask('/functions/bun')).toBe('hello')
+    documentOf(await installed.restart())
+    expect(await installed.ask('/functions/bun')).toBe('hello')
+  }, 40_000)
+
+  test('refuses what is not an executable of functions that can take over', async () => {
+    const { pid } = installed
+    const inode = statSync(installed.executable).ino
+    const old = join(installed.space.dir, 'old')
+    writeFileSync(old, `#!/bin/sh\necho '{"version":"0.2.0","engines":[],"libraries":{}}'\n`)
+    const text = join(installed.space.dir, 'text')
+    writeFileSync(text, 'nothing to execute')
+    const foreign = join(installed.space.dir, 'foreign')
+    const bytes = Buffer.from(readFileSync('/bin/true'))
+    // The machine of an ELF file: IBM S/390.
+    bytes.writeUInt16LE(22, 18)
+    writeFileSync(foreign, bytes)
+    const cases: [string, RegExp][] = [
+      ['/bin/true', /not an executable of functions/],
+      [old, /release 0\.2\.0 hands over in another way/],
+      [text, /cannot be executed on this machine/],
+      [foreign, /cannot be executed on this machine/],
+      [join(installed.space.dir, 'nothing'), /is not a file/],
+      [installed.space.dir, /is not a file/],
+    ]
+    for (const [file, why] of cases) {
+      const { exitCode, stderr } = await installed.upgrade(file)
+      expect(exitCode).not.toBe(0)
+      expect(stderr).toMatch(why)
+    }
+    expect(installed.pid).toBe(pid)
+    expect(statSync(installed.executable).ino).toBe(inode)
+    expect(existsSync(`${installed.executable}.new`)).toBe(false)
+  }, 30_000)
+
+  test.skipIf(NO_MOUNT !== undefined)(
+    'is refused before it begins where the file cannot be replaced',
+    async () => {
+      const { pid } = installed
+      const small = new SmallDisk(installed.bin, '1m')
+      try {
+        const { stderr } = await installed.upgrade(EXECUTABLE)
+        expect(stderr).toMatch(/cannot be replaced \(ENOSPC\): nothing was changed/)
+        expect(existsSync(`${installed.executable}.new`)).toBe(false)
+      } finally {
+        small.unmount()
+      }
+      expect(installed.pid).toBe(pid)
+      // A file that is mounted by itself cannot be renamed.
+      Bun.spawnSync(['mount', '--bind', installed.executable, installed.executable])
+      try {
+        const { stderr } = await installed.upgrade(EXECUTABLE)
+        expect(stderr).toMatch(/cannot be replaced .*: nothing was changed/)
+      } finally {
+        Bun.spawnSync(['umount', installed.executable])
+      }
+      expect(installed.pid).toBe(pid)
+      documentOf(await installed.restart())
+    },
+    30_000,
+  )
+})
