@@ -2,6 +2,7 @@
 import type { Capabilities } from '../capabilities/schema.ts'
 import type { PrivateAllowance } from './addresses.ts'
 import type { Connections } from './connections.ts'
+import type { EgressError } from './errors.ts'
 import type { Lookup } from './resolve.ts'
 
 /** The function version that makes a request. */
@@ -31,4 +32,5 @@ export interface EgressContext {
   connections: Connections
   userAgent: string
   onFinished(subject: EgressSubject, outcome: EgressOutcome): void
+  onProxyFailure(error: EgressError): void
 }

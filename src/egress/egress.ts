@@ -2,6 +2,7 @@
 import { PrivateAllowance } from './addresses.ts'
 import { Connections, type ConnectionsOptions } from './connections.ts'
 import type { EgressContext, EgressLimits, EgressOutcome, EgressSubject } from './context.ts'
+import type { EgressError } from './errors.ts'
 import { parseProxy } from './proxy.ts'
 import { createLookup } from './resolve.ts'
 import { EgressSession } from './session.ts'
@@ -27,6 +28,8 @@ export interface EgressSettings extends EgressLimits {
 export interface EgressOptions extends EgressSettings {
   /** A fetch ended. */
   onFinished?: (subject: EgressSubject, outcome: EgressOutcome) => void
+  /** A fetch failed because the proxy did not connect. The cause is for the operator. */
+  onProxyFailure?: (error: EgressError) => void
 }
 
 /** The same value as `navigator.userAgent` in the workers. */
@@ -44,6 +47,7 @@ export class Egress {
       connections: new Connections(connectionsOptions(options)),
       userAgent: USER_AGENT,
       onFinished: options.onFinished ?? (() => {}),
+      onProxyFailure: options.onProxyFailure ?? (() => {}),
     }
   }
 

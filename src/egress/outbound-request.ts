@@ -273,6 +273,7 @@ export class OutboundRequest implements EgressCall {
   #stop(error: EgressError): boolean {
     if (this.#over) return false
     this.#over = true
+    if (error.reason === 'ERR_PROXY') this.#context.onProxyFailure(error)
     this.#controller.abort(error)
     this.#upload.close()
     this.#decoder?.stop()

@@ -86,7 +86,7 @@ export async function compose(
   const data = predecessor === undefined ? openData(dataDir, rollback) : undefined
   const telemetry = newTelemetry(config, log)
   rollback.push(() => telemetry.close())
-  const egress = newEgress(config, telemetry.counters)
+  const egress = newEgress(config, telemetry.counters, log)
   rollback.push(() => egress.close())
   const launcher = await (options.launcher ?? startLauncher)(config, log, egress, options.host)
   rollback.push(() => launcher.close())

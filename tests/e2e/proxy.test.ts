@@ -1,6 +1,7 @@
 /** `egress.proxy` of a real service: TLS by name through the tunnel, and a password that nobody sees. */
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { eventually } from '../../src/testing/eventually.ts'
 import { Authority } from '../egress/certificates.ts'
 import { DnsServer } from '../egress/dns-server.ts'
 import { type ProxyServer, startProxy } from '../egress/proxy-server.ts'
@@ -84,6 +85,15 @@ test.each(['quickjs', 'bun'])('a %s worker learns nothing of the proxy', async (
   expect(failure).toContain('status 407')
   expect(failure).not.toContain('127.0.0.1')
   expect(failure).not.toContain(PASSWORD)
+})
+
+test('the operator learns of it, once a minute', async () => {
+  const line = 'the proxy for outbound requests failed: check egress.proxy'
+  await eventually('the log line', () => service.log.includes(line))
+  proxy.answer = (socket) => socket.destroy()
+  await ask('quickjs', `https://public.test:${port}/`)
+  expect(service.log.split(line)).toHaveLength(2)
+  expect(service.log).toContain('(status 407)')
 })
 
 test('the password is in no output of the service', async () => {
