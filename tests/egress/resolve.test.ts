@@ -50,7 +50,15 @@ while (server.questions.length < 2 && performance.now() < end) await Bun.sleep(5
 release.resolve()
 answers.push(...(await Promise.all(answers)))
 answers.push(await lookup('system.test'))
-console.log(JSON.stringify([server.questions, answers.slice(2)]))
+const questions = [...server.questions]
+server.fallback = undefined
+server.zone = { 'empty.test': [[]], 'failing.test': ['servfail'], 'refusing.test': ['refused'] }
+const reason = (name) => lookup(name).then(() => 'found', (error) => error.reason + ': ' + error.message)
+const reasons = []
+for (const name of ['nobody', 'empty', 'failing', 'refusing']) reasons.push(await reason(name + '.test'))
+server.close()
+reasons.push(await reason('gone.test'))
+console.log(JSON.stringify([questions, answers.slice(2), reasons]))
 process.exit(0)
 `
 
@@ -71,6 +79,13 @@ test.skipIf(process.getuid?.() !== 0)(
     expect(JSON.parse(said)).toEqual([
       [name, name, name],
       [address, address, address],
+      [
+        'ENOTFOUND: nobody.test could not be resolved: the name does not exist.',
+        'ENODATA: empty.test could not be resolved: the name exists but has no address.',
+        'EAI_AGAIN: failing.test could not be resolved: the DNS server failed (SERVFAIL). Try again later.',
+        'EAI_FAIL: refusing.test could not be resolved: the DNS server refused the question (reply code 5).',
+        'EAI_AGAIN: gone.test could not be resolved in time: the DNS server did not answer.',
+      ],
     ])
   },
   20_000,
