@@ -43,7 +43,14 @@ export function reloadSettings(components: Components, load: () => LoadedConfig)
 }
 
 /** Gives the components new limits. Running requests and fetches keep those that they began with. */
-function applySettings({ config, gateway, budget, router, egress, telemetry }: Components): void {
+export function applySettings({
+  config,
+  gateway,
+  budget,
+  router,
+  egress,
+  telemetry,
+}: Components): void {
   gateway.configure(gatewayLimits(config))
   budget.resize(config.pool.maxWorkers)
   router.configure(poolLimits(config))
