@@ -56,6 +56,8 @@ export interface Garbage {
 /** Functions of one query, and versions of one transaction: the thread also serves requests. */
 const FUNCTIONS_AT_ONCE = 100
 const VERSIONS_AT_ONCE = 50
+/** Versions that are tried in place of one that does not load. */
+const TRIED = 10
 /** Maximum length of `Garbage.removed`. */
 const LISTED = 1000
 
@@ -114,6 +116,32 @@ export class Operations {
       }
       return this.#document(name, target)
     })
+  }
+
+  /**
+   * Makes a version active whose bundle loads, if that of the active one does not: first those that
+   * rollbacks return to, then the newest.
+   *
+   * @param broken versions that are known not to load
+   * @returns the version; undefined if none loads
+   */
+  async rollbackToIntact(name: string, broken: ReadonlySet<string>): Promise<string | undefined> {
+    const { store } = this.#deps
+    const { id } = store.show(name)
+    const earlier = store.inUse(id, TRIED)
+    const versions = store.versionAges(id).filter(({ version }) => !broken.has(version))
+    const byId = new Map(versions.map((row) => [row.id, row.version]))
+    const order = [...earlier].flatMap((versionId) => byId.get(versionId) ?? [])
+    const newest = versions.slice(0, TRIED).map(({ version }) => version)
+    for (const version of new Set([...order, ...newest])) {
+      try {
+        await this.rollback(name, version)
+        return version
+      } catch (error) {
+        if (!(error instanceof FunctionError)) throw error
+      }
+    }
+    return undefined
   }
 
   /**

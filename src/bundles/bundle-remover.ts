@@ -102,7 +102,14 @@ export class BundleRemover {
    * @returns how many there are
    */
   async sweepFunction(functionId: string, dryRun = false): Promise<number> {
-    if (this.#holds > 0) return 0
+    return this.#holds > 0 ? 0 : await this.#sweep(functionId, dryRun)
+  }
+
+  /**
+   * As `sweepFunction`, whatever is held: what has no row now had none when a later hold began, so no
+   * backup of that time needs it.
+   */
+  async #sweep(functionId: string, dryRun: boolean): Promise<number> {
     const directory = join(BUNDLES, functionId)
     let orphans = 0
     for await (const path of this.#directoriesOf(directory)) {
@@ -132,7 +139,7 @@ export class BundleRemover {
   async #execute(intent: string): Promise<void> {
     const text = await readFile(join(intent, INTENT_FILE), 'utf8').catch(() => '')
     for (const path of parseIntent(text)) {
-      if (isFunctionDirectory(path)) await this.sweepFunction(path.slice(BUNDLES.length + 1))
+      if (isFunctionDirectory(path)) await this.#sweep(path.slice(BUNDLES.length + 1), false)
       else if (!this.#isReferred(path)) {
         await this.#remove(path)
         await this.#removeEmpty(path.slice(0, path.lastIndexOf('/')))
@@ -157,8 +164,8 @@ export class BundleRemover {
   async #removeEmpty(directory: string): Promise<void> {
     const path = join(this.#dataDir, directory)
     if (!isDirectory(path)) return
-    for await (const { name } of await opendir(path)) if (name !== ACTIVE_FILE) return
-    await rm(join(path, ACTIVE_FILE), { force: true })
+    for await (const { name } of await opendir(path)) if (!name.startsWith(ACTIVE_FILE)) return
+    for (const name of await entries(path)) await rm(join(path, name), { force: true })
     await rmdir(path).catch(ignoreNotEmpty)
   }
 

@@ -202,6 +202,18 @@ describe('a removal', () => {
     expect(intents()).toEqual([])
   })
 
+  test('that has begun is not forgotten when a backup begins meanwhile', async () => {
+    const record = await keep('app', 'v1')
+    const removal = await remover.plan(['bundles/func-app'])
+    rows.delete(record.path)
+    const finished = removal.finish()
+    const release = remover.hold()
+    await finished
+    await release()
+    expect(existsSync(join(dir, 'bundles/func-app'))).toBe(false)
+    expect(intents()).toEqual([])
+  })
+
   test('takes the directory of the function along with its last version', async () => {
     const one = await keep('app', 'v1')
     const two = await keep('app', 'v2')

@@ -1,5 +1,5 @@
 /** Names in the directory of bundles, and writes that survive a power cut. */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 
@@ -17,6 +17,8 @@ export const ACTIVE_FILE = '.active'
  * many bundles there are. No function id begins with a dot.
  */
 export const STAGING = join(BUNDLES, '.staging')
+/** Says that every version has a manifest, in the directory of bundles: releases before 0.3 wrote none. */
+export const MANIFESTS_MARKER = '.manifests'
 /** Where releases before 0.3 wrote a bundle before it got its name. */
 export const OLD_STAGED_PREFIX = '.new-'
 
@@ -93,15 +95,13 @@ export async function makeDirectory(path: string): Promise<void> {
   await syncDirectory(dirname(first))
 }
 
-/** Replaces a file so that readers see the old or the new content. It may be lost in a power cut. */
+/**
+ * Replaces a file so that readers see the old or the new content. It may be lost in a power cut. No other
+ * call for the same file may run; one that was cut off leaves `<path>.new`, which the next one takes.
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}`
-  try {
-    const file = await open(temporary, 'wx', 0o600)
-    await file.writeFile(text).finally(() => file.close())
-    await rename(temporary, path)
-  } catch (cause) {
-    await rm(temporary, { force: true })
-    throw cause
-  }
+  const temporary = `${path}.new`
+  const file = await open(temporary, 'w', 0o600)
+  await file.writeFile(text).finally(() => file.close())
+  await rename(temporary, path)
 }

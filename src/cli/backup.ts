@@ -28,7 +28,7 @@ export const backup: Command = {
         ? backupToStream(async (bytes) => io.stdout(bytes), options)
         : backupToFile(file, options)
     }
-    const report = await withBundlesHeld(loaded, work, toStream ? 1 : undefined)
+    const report = await withBundlesHeld(loaded, work, !toStream)
     for (const warning of warningsOf(report)) await io.stderr(`warning: ${warning}\n`)
     if (!toStream) await print(report, () => describe(report))
     else await io.stderr(json ? `${JSON.stringify(report)}\n` : describe(report))

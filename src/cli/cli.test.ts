@@ -131,6 +131,7 @@ describe('help and version', () => {
     'gc',
     'backup',
     'restore',
+    'check',
     'doctor',
     'config',
     'version',

@@ -6,6 +6,7 @@ import { FunctionError } from '../errors.ts'
 import { reportToPredecessor } from '../service/predecessor.ts'
 import { copiedServiceFile } from '../service/service-file.ts'
 import { backup } from './backup.ts'
+import { check } from './check.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { config } from './config.ts'
 import { deploy } from './deploy.ts'
@@ -39,6 +40,7 @@ const COMMANDS: readonly Command[] = [
   gc,
   backup,
   restore,
+  check,
   restart,
   upgrade,
   doctor,

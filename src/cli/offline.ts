@@ -96,7 +96,8 @@ export async function exclusively<T>(
   }
 }
 
-async function changeOffline<T>(
+/** Makes a change under the lock of the data directory, which the caller holds. */
+export async function changeOffline<T>(
   loaded: LoadedConfig,
   offline: (operations: Operations) => Promise<T>,
 ): Promise<T> {

@@ -42,7 +42,7 @@ import {
 import { needSpace, plainFileSize, sizeOf, writeError } from './files.ts'
 
 /** The folder of a backup that is being written. One that is left over is deleted by the next backup there. */
-const WORK_PREFIX = '.functions-backup-'
+export const WORK_PREFIX = '.functions-backup-'
 /** A folder of another backup may not have its lock yet, ms. */
 const WORK_GRACE_MS = 60_000
 const BUSY_TIMEOUT_MS = 10_000

@@ -1,7 +1,7 @@
 /** What backup, restore and check need of the file system. */
 import { lstatSync, statfsSync, statSync } from 'node:fs'
 import { FunctionError } from '../errors.ts'
-import { unusable } from '../lib/storage.ts'
+import { isFull, unusable } from '../lib/storage.ts'
 
 /** Size in bytes of a plain file that no symbolic link leads to; undefined for anything else. */
 export function plainFileSize(path: string): number | undefined {
@@ -24,12 +24,6 @@ export function full(directory: string, bytes: number, what: string, cause?: unk
   const { bavail, bsize } = statfsSync(directory)
   const message = `No space for ${what} in ${directory}: it needs about ${megabytes(bytes)}, and ${megabytes(bavail * bsize)} are free. Free space, or name another place.`
   return new FunctionError('STORAGE_UNUSABLE', message, { cause })
-}
-
-/** Did the disk or the quota run out? SQLite has its own code for it. */
-export function isFull(cause: unknown): boolean {
-  const { code } = cause as { code?: string }
-  return code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL'
 }
 
 /** The error of a failed write to a directory. */

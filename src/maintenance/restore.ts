@@ -13,7 +13,7 @@ import { dirname, join } from 'node:path'
 import { sha256 } from '../bundles/bundle-store.ts'
 import { BUNDLES, bundleOwner, syncDirectory } from '../bundles/files.ts'
 import { FunctionError } from '../errors.ts'
-import { unusable } from '../lib/storage.ts'
+import { isFull, unusable } from '../lib/storage.ts'
 import { makeDataDir, RESTORING } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { migrate } from '../metadata/migrate.ts'
@@ -26,7 +26,7 @@ import {
   SETTINGS,
   TELEMETRY,
 } from './archive.ts'
-import { isFull, needSpace, writeError } from './files.ts'
+import { needSpace, writeError } from './files.ts'
 
 /** Settings of the backup, for people: a service reads its own. */
 const RESTORED_SETTINGS = 'settings.restored.toml'

@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
@@ -34,12 +34,7 @@ export function makeDataDir(dataDir: string): void {
 export function openDatabase(dataDir: string): Database {
   makeDataDir(dataDir)
   const path = join(dataDir, 'metadata.db')
-  if (!existsSync(path) && existsSync(join(dataDir, RESTORING))) {
-    throw new FunctionError(
-      'STORAGE_UNUSABLE',
-      `A restore into the data directory ${dataDir} was interrupted: run 'functions restore' again.`,
-    )
-  }
+  if (!existsSync(path)) refuseLost(dataDir)
   try {
     return open(path, 'NORMAL')
   } catch (cause) {
@@ -88,4 +83,29 @@ export function checkDatabase(dataDir: string): void {
   } finally {
     db?.close()
   }
+}
+
+/**
+ * A new database in place of a lost one would make every function disappear, and the next garbage
+ * collection would delete all bundles.
+ */
+function refuseLost(dataDir: string): void {
+  if (existsSync(join(dataDir, RESTORING))) {
+    throw new FunctionError(
+      'STORAGE_UNUSABLE',
+      `A restore into the data directory ${dataDir} was interrupted: run 'functions restore' again.`,
+    )
+  }
+  if (hasBundles(dataDir)) {
+    throw new FunctionError(
+      'STORAGE_UNUSABLE',
+      `The data directory ${dataDir} has bundles but no metadata.db: restore a backup into another directory, or rebuild the functions from their bundles with 'functions check --repair'.`,
+    )
+  }
+}
+
+/** Does the data directory have the bundles of any function? */
+export function hasBundles(dataDir: string): boolean {
+  const path = join(dataDir, 'bundles')
+  return existsSync(path) && readdirSync(path).some((name) => name.startsWith('func-'))
 }

@@ -5,7 +5,13 @@ import type { HoldDocument } from '../admin/documents.ts'
 import type { Operations } from '../admin/operations.ts'
 import type { RetentionPolicy } from '../admin/retention.ts'
 import type { BundleRemover } from '../bundles/bundle-remover.ts'
-import { BUNDLES, MANIFEST_FILE, makeDirectory, replaceFile } from '../bundles/files.ts'
+import {
+  BUNDLES,
+  MANIFEST_FILE,
+  MANIFESTS_MARKER,
+  makeDirectory,
+  replaceFile,
+} from '../bundles/files.ts'
 import { manifestText } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
@@ -16,8 +22,6 @@ const FIRST_MS = 60_000
 const EVERY_MS = 24 * 3_600_000
 /** Rows of one query. */
 const ROWS_AT_ONCE = 100
-/** Says that every version has a manifest: those of releases before 0.3 had none. */
-const MARKER = '.manifests'
 
 interface HousekeepingDeps {
   dataDir: string
@@ -121,7 +125,7 @@ export class Housekeeping {
   /** Gives the versions of earlier releases their manifests, a few at a time. */
   async #writeManifests(): Promise<void> {
     const { dataDir, store, remover } = this.#deps
-    const marker = join(dataDir, BUNDLES, MARKER)
+    const marker = join(dataDir, BUNDLES, MANIFESTS_MARKER)
     if (existsSync(marker)) return
     let after = ''
     for (;;) {

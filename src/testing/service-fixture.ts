@@ -51,6 +51,7 @@ export class TestService {
   /** Records a version of a function whose bundle is `source`, an ES module, and makes it active. */
   deploy(name: string, source: string, options: TestFunction = {}): void {
     const { version = 'v1', runtime = 'quickjs-ng', config = {} } = options
+    const store = this.#service?.store ?? MetadataStore.open(this.dataDir)
     const path = join('bundles', `func-${name}`, version, 'bundle.js')
     const file = join(this.dataDir, path)
     mkdirSync(dirname(file), { recursive: true })
@@ -70,7 +71,6 @@ export class TestService {
         size: Buffer.byteLength(source),
       },
     }
-    const store = this.#service?.store ?? MetadataStore.open(this.dataDir)
     store.addVersion(record)
     if (this.#service === undefined) store.close()
   }

@@ -1,0 +1,277 @@
+/** Looks for everything that is wrong with a data directory. It changes nothing. */
+import { Database } from 'bun:sqlite'
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { sha256 } from '../bundles/bundle-store.ts'
+import {
+  ACTIVE_FILE,
+  BUNDLE_FILE,
+  BUNDLES,
+  bundleOwner,
+  isFunctionId,
+  MANIFEST_FILE,
+  MANIFESTS_MARKER,
+  STAGING,
+} from '../bundles/files.ts'
+import { INTENT_FILE, parseIntent } from '../bundles/intents.ts'
+import { parseManifest } from '../bundles/version-manifest.ts'
+import { FunctionError } from '../errors.ts'
+import { unusable } from '../lib/storage.ts'
+import { hasBundles, RESTORING } from '../metadata/database.ts'
+import { METADATA, TELEMETRY } from './archive.ts'
+import { WORK_PREFIX } from './backup.ts'
+import { plainFileSize } from './files.ts'
+
+const BUSY_TIMEOUT_MS = 10_000
+/** Problems that SQLite's own check reports at most. */
+const MAX_PROBLEMS = 20
+/** Where a repair writes the new database before it replaces the lost one. */
+export const REBUILDING = '.rebuild'
+/** Findings of one check: a directory with more has one cause, which the first ones show. */
+export const MAX_FINDINGS = 10_000
+
+export type FindingKind =
+  | 'database-missing'
+  | 'database-damaged'
+  | 'dangling-rows'
+  | 'bundle-missing'
+  | 'bundle-damaged'
+  | 'bundle-orphaned'
+  | 'manifest-missing'
+  | 'telemetry-damaged'
+  | 'permissions'
+  | 'leftover'
+
+export interface Finding {
+  kind: FindingKind
+  /** An error is lost data or a function that does not work; a warning is neither. */
+  severity: 'error' | 'warning'
+  /** Relative to the data directory. */
+  path: string
+  /** What it means. */
+  message: string
+  function?: string
+  version?: string
+  /** The version serves requests. */
+  active?: boolean
+}
+
+/** One row of a version, as far as a check needs it. */
+export interface VersionRow {
+  id: string
+  functionId: string
+  name: string
+  version: string
+  path: string
+  sha256: string
+  active: number
+}
+
+export const VERSION_ROWS = `SELECT v.id, v.function_id AS functionId, f.name, v.version, v.bundle_path AS path,
+    v.bundle_sha256 AS sha256, v.id IS f.active_version_id AS active
+  FROM function_versions v JOIN functions f ON f.id = v.function_id`
+
+/**
+ * Checks a data directory whose bundles are held: by its service, or by the lock.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE if it cannot be read
+ */
+export async function check(dataDir: string): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const add = (finding: Finding) => {
+    if (findings.length < MAX_FINDINGS) findings.push(finding)
+  }
+  checkFiles(dataDir, add)
+  if (!existsSync(join(dataDir, METADATA))) {
+    if (hasBundles(dataDir)) add(lost())
+    return findings
+  }
+  const db = openToRead(join(dataDir, METADATA))
+  try {
+    const damage = problemsOf(db)
+    if (damage !== undefined) {
+      add({
+        kind: 'database-damaged',
+        severity: 'error',
+        path: METADATA,
+        message: `${damage}. --repair rebuilds it from the bundles: variables that cannot be read are lost. A backup has them`,
+      })
+      return findings
+    }
+    checkReferences(db, add)
+    await checkVersions(dataDir, db, add)
+    checkFolders(dataDir, db, add)
+  } finally {
+    db.close()
+  }
+  return findings
+}
+
+type Add = (finding: Finding) => void
+
+function lost(): Finding {
+  return {
+    kind: 'database-missing',
+    severity: 'error',
+    path: METADATA,
+    message: 'the database is missing. --repair rebuilds it from the bundles, without variables',
+  }
+}
+
+function openToRead(path: string): Database {
+  try {
+    const db = new Database(path, { readwrite: true, create: false })
+    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    return db
+  } catch (cause) {
+    throw unusable(path, cause)
+  }
+}
+
+/** What is wrong with a database; undefined for a whole one. */
+function problemsOf(db: Database): string | undefined {
+  try {
+    const rows = db.query(`PRAGMA integrity_check(${MAX_PROBLEMS})`).values().flat()
+    if (rows.join() !== 'ok') return `the database is damaged (${rows.join('; ').slice(0, 500)})`
+    // A table that is not there, or an empty file.
+    db.query(`${VERSION_ROWS} LIMIT 1`).all()
+    return undefined
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string }
+    if (code === 'SQLITE_BUSY')
+      throw new FunctionError('CONFLICT', `${METADATA} is locked: ${message}.`)
+    return `the database cannot be read (${message})`
+  }
+}
+
+/** Permissions of the directory and the files at its top, and what interrupted commands left. */
+function checkFiles(dataDir: string, add: Add): void {
+  const tooOpen = (path: string) => {
+    const mode = lstatSync(join(dataDir, path), { throwIfNoEntry: false })?.mode ?? 0
+    return (mode & 0o77) !== 0
+  }
+  for (const path of ['.', METADATA, ...TELEMETRY, BUNDLES]) {
+    if (!tooOpen(path)) continue
+    const message =
+      'other users may read it: its mode must be 0700 for a directory, 0600 for a file'
+    add({ kind: 'permissions', severity: 'warning', path, message })
+  }
+  for (const name of readdirSync(dataDir)) {
+    const message = leftoverOf(name)
+    if (message !== undefined) add({ kind: 'leftover', severity: 'warning', path: name, message })
+  }
+  for (const name of TELEMETRY) {
+    const path = join(dataDir, name)
+    if (plainFileSize(path) === undefined || quickCheck(path)) continue
+    const message = 'the database is damaged: the service sets it aside and begins a new one'
+    add({ kind: 'telemetry-damaged', severity: 'warning', path: name, message })
+  }
+}
+
+/** What the name says about an interrupted command; undefined for a name that belongs here. */
+function leftoverOf(name: string): string | undefined {
+  if (name === RESTORING) {
+    return "an interrupted restore left it: run 'functions restore' again if metadata.db is missing"
+  }
+  if (name === REBUILDING) return 'an interrupted repair left it'
+  if (name.startsWith(WORK_PREFIX)) return 'an interrupted backup left it, unless one runs now'
+  return undefined
+}
+
+function quickCheck(path: string): boolean {
+  const db = openToRead(path)
+  try {
+    return db.query('PRAGMA quick_check(1)').values().flat().join() === 'ok'
+  } catch (cause) {
+    // A service may write to it for longer than this waits.
+    return (cause as { code?: string }).code === 'SQLITE_BUSY'
+  } finally {
+    db.close()
+  }
+}
+
+function checkReferences(db: Database, add: Add): void {
+  const rows = db.query('PRAGMA foreign_key_check').values() as [string, number, string, number][]
+  const tables = new Map<string, number>()
+  for (const [table] of rows) tables.set(table, (tables.get(table) ?? 0) + 1)
+  for (const [table, count] of tables) {
+    const message = `${count} rows of ${table} refer to rows that are not there`
+    add({ kind: 'dangling-rows', severity: 'error', path: METADATA, message })
+  }
+}
+
+async function checkVersions(dataDir: string, db: Database, add: Add): Promise<void> {
+  // Releases before 0.3 wrote no manifests; the first start of a newer one adds them.
+  const withManifests = existsSync(join(dataDir, BUNDLES, MANIFESTS_MARKER))
+  for (const row of db.query<VersionRow, []>(VERSION_ROWS).iterate()) {
+    const broken = await bundleState(dataDir, row.path, row.sha256)
+    const { name, version, path } = row
+    const subject = { function: name, version, active: row.active === 1 }
+    if (broken !== 'whole') {
+      const kind = broken === 'missing' ? 'bundle-missing' : 'bundle-damaged'
+      const what = broken === 'missing' ? 'is missing' : 'is not the one that was deployed'
+      const effect = subject.active ? 'the function does not start' : 'the version does not start'
+      const message = `the bundle of version '${version}' of function '${name}' ${what}: ${effect}`
+      add({ kind, severity: 'error', path, message, ...subject })
+    } else if (withManifests && !hasManifest(dataDir, row)) {
+      const message = `version '${version}' of function '${name}' cannot be rebuilt without the database`
+      const manifest = join(dirname(path), MANIFEST_FILE)
+      add({ kind: 'manifest-missing', severity: 'warning', path: manifest, message, ...subject })
+    }
+  }
+}
+
+export async function bundleState(
+  dataDir: string,
+  path: string,
+  digest: string,
+): Promise<'whole' | 'missing' | 'damaged'> {
+  const file = join(dataDir, path)
+  if (bundleOwner(path) === undefined || plainFileSize(file) === undefined) return 'missing'
+  const code = await readFile(file).catch(() => undefined)
+  if (code === undefined) return 'missing'
+  return sha256(code) === digest ? 'whole' : 'damaged'
+}
+
+function hasManifest(dataDir: string, row: VersionRow): boolean {
+  const path = join(dataDir, dirname(row.path), MANIFEST_FILE)
+  if (plainFileSize(path) === undefined) return false
+  const manifest = parseManifest(readFileSync(path, 'utf8'))
+  return manifest?.sha256 === row.sha256 && manifest.version === row.version
+}
+
+/** Folders that no version refers to. A change that runs now has its folder in an intent. */
+function checkFolders(dataDir: string, db: Database, add: Add): void {
+  const root = join(dataDir, BUNDLES)
+  if (!existsSync(root)) return
+  const query = db.query<{ path: string }, [string, string]>(
+    'SELECT bundle_path AS path FROM function_versions WHERE function_id = ? AND version = ?',
+  )
+  const isReferred = (path: string) => {
+    const owner = bundleOwner(path)
+    if (owner === undefined) return false
+    return query.get(owner.functionId, owner.version)?.path === join(path, BUNDLE_FILE)
+  }
+  for (const id of readdirSync(root).filter(isFunctionId)) {
+    for (const name of readdirSync(join(root, id))) {
+      const path = join(BUNDLES, id, name)
+      if (name.startsWith(ACTIVE_FILE) || isReferred(path)) continue
+      // In this order: a deployment removes its intent after its row is there.
+      if (isIntended(dataDir, path) || isReferred(path)) continue
+      const message = "no version refers to it: 'functions gc' deletes it"
+      add({ kind: 'bundle-orphaned', severity: 'warning', path, message })
+    }
+  }
+}
+
+function isIntended(dataDir: string, path: string): boolean {
+  const root = join(dataDir, STAGING)
+  if (!existsSync(root)) return false
+  return readdirSync(root).some((name) => {
+    const file = join(root, name, INTENT_FILE)
+    if (plainFileSize(file) === undefined) return false
+    const directories = parseIntent(readFileSync(file, 'utf8'))
+    return directories.includes(path) || directories.includes(dirname(path))
+  })
+}

@@ -1,0 +1,297 @@
+/**
+ * Repairs a data directory whose lock the caller holds. What needs a worker, such as another active
+ * version, is not done here.
+ */
+import { Database } from 'bun:sqlite'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
+import { readFile, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { sha256 } from '../bundles/bundle-store.ts'
+import {
+  ACTIVE_FILE,
+  BUNDLE_FILE,
+  BUNDLES,
+  bundleOwner,
+  isFunctionId,
+  MANIFEST_FILE,
+  replaceFile,
+  syncDirectory,
+  writeSynced,
+} from '../bundles/files.ts'
+import { manifestText, parseManifest, type VersionManifest } from '../bundles/version-manifest.ts'
+import { functionId } from '../metadata/records.ts'
+import { MetadataStore } from '../metadata/store.ts'
+import { METADATA, readArchive } from './archive.ts'
+import { bundleState, type Finding, REBUILDING, VERSION_ROWS, type VersionRow } from './check.ts'
+
+/** Where folders go that a rebuild cannot use, with the time. */
+const UNUSED = 'bundles.set-aside-'
+
+/** @param sources backups whose bundles may replace broken ones */
+export async function repair(
+  dataDir: string,
+  findings: readonly Finding[],
+  backup?: AsyncIterable<Uint8Array>,
+): Promise<string[]> {
+  const done: string[] = []
+  const has = (...kinds: Finding['kind'][]) => findings.some(({ kind }) => kinds.includes(kind))
+  for (const { kind, path } of findings) {
+    if (kind === 'permissions') {
+      const found = lstatSync(join(dataDir, path))
+      // Never through a link, to what may be anybody's.
+      if (!found.isSymbolicLink())
+        chmodSync(join(dataDir, path), found.isDirectory() ? 0o700 : 0o600)
+      done.push(`${path}: only its owner may read it now`)
+    }
+    if (kind === 'leftover' && existsSync(join(dataDir, METADATA))) {
+      rmSync(join(dataDir, path), { recursive: true, force: true })
+      done.push(`${path}: deleted`)
+    }
+  }
+  if (has('database-missing', 'database-damaged')) done.push(...(await rebuild(dataDir)))
+  if (has('dangling-rows')) done.push(...removeDangling(dataDir))
+  if (has('bundle-missing', 'bundle-damaged')) done.push(...(await replaceBundles(dataDir, backup)))
+  if (has('manifest-missing')) done.push(...(await writeManifests(dataDir, findings)))
+  return done
+}
+
+/**
+ * Records every version again whose folder has an intact bundle and a manifest, and makes those active
+ * that were. The old database is set aside; its variables are copied if they can be read.
+ */
+async function rebuild(dataDir: string): Promise<string[]> {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  const { usable, rest } = await readFolders(dataDir)
+  const folder = join(dataDir, REBUILDING)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { mode: 0o700 })
+  const store = MetadataStore.open(folder)
+  recordAll(store, usable, dataDir)
+  const variables = copyVariables(oldDatabase(dataDir), join(folder, METADATA))
+  const whole = join(folder, 'whole.db')
+  const db = new Database(join(folder, METADATA), { readwrite: true, create: false })
+  db.run('VACUUM INTO ?', [whole])
+  db.close()
+  store.close()
+  chmodSync(whole, 0o600)
+  await syncDirectory(whole)
+  for (const path of rest) {
+    const aside = join(dataDir, `${UNUSED}${time}`, path.slice(BUNDLES.length + 1))
+    mkdirSync(dirname(aside), { recursive: true, mode: 0o700 })
+    renameSync(join(dataDir, path), aside)
+  }
+  // A write-ahead log beside another database would destroy that one. The old database goes last: until
+  // then the directory counts as damaged, and after that as lost, which no service starts on.
+  const old = ['-wal', '-shm', ''].filter((suffix) => existsSync(join(dataDir, METADATA + suffix)))
+  for (const suffix of old) {
+    await rename(
+      join(dataDir, METADATA + suffix),
+      join(dataDir, `${METADATA}.set-aside-${time}${suffix}`),
+    )
+  }
+  await syncDirectory(dataDir)
+  await rename(whole, join(dataDir, METADATA))
+  await syncDirectory(dataDir)
+  rmSync(folder, { recursive: true, force: true })
+  const functions = new Set(usable.map(({ manifest }) => manifest.function)).size
+  return [
+    `${METADATA}: rebuilt from the bundles with ${functions} functions, ${usable.length} versions and ${variables} variables`,
+    ...(old.length > 0 ? [`${METADATA}.set-aside-${time}: the database that was damaged`] : []),
+    ...rest.map(
+      (path) => `${path}: moved to ${UNUSED}${time}; it has no intact bundle with ${MANIFEST_FILE}`,
+    ),
+  ]
+}
+
+interface StoredVersion {
+  manifest: VersionManifest
+  path: string
+}
+
+async function readFolders(dataDir: string): Promise<{ usable: StoredVersion[]; rest: string[] }> {
+  const usable: StoredVersion[] = []
+  const rest: string[] = []
+  const names = new Set<string>()
+  const root = join(dataDir, BUNDLES)
+  for (const id of existsSync(root) ? readdirSync(root).filter(isFunctionId) : []) {
+    if (!lstatSync(join(root, id)).isDirectory()) continue
+    for (const name of readdirSync(join(root, id))) {
+      if (name.startsWith(ACTIVE_FILE)) continue
+      const folder = join(BUNDLES, id, name)
+      const manifest = await usableManifest(dataDir, folder)
+      const key = `${id}/${manifest?.version}`
+      if (manifest === undefined || names.has(key)) rest.push(folder)
+      else {
+        names.add(key)
+        usable.push({ manifest, path: join(folder, BUNDLE_FILE) })
+      }
+    }
+  }
+  usable.sort((a, b) => a.manifest.createdAt.localeCompare(b.manifest.createdAt))
+  return { usable, rest }
+}
+
+/** The manifest of an intact bundle in the folder of its own version. */
+async function usableManifest(
+  dataDir: string,
+  folder: string,
+): Promise<VersionManifest | undefined> {
+  const text = await readFile(join(dataDir, folder, MANIFEST_FILE), 'utf8').catch(() => '')
+  const manifest = parseManifest(text)
+  const owner = bundleOwner(folder)
+  if (manifest === undefined || owner === undefined) return undefined
+  const own =
+    owner.functionId === functionId(manifest.function, manifest.project) &&
+    owner.version === manifest.version
+  const state = await bundleState(dataDir, join(folder, BUNDLE_FILE), manifest.sha256)
+  return own && state === 'whole' ? manifest : undefined
+}
+
+function recordAll(
+  store: MetadataStore,
+  versions: readonly StoredVersion[],
+  dataDir: string,
+): void {
+  const owners = new Map<string, { name: string; project: string }>()
+  for (const { manifest, path } of versions) {
+    const { function: name, project, sha256: digest, size, format: _, ...settings } = manifest
+    owners.set(functionId(name, project), { name, project })
+    store.addVersion({ ...settings, name, project, bundle: { path, sha256: digest, size } })
+  }
+  for (const [id, { name, project }] of owners) {
+    const noted = join(dataDir, BUNDLES, id, ACTIVE_FILE)
+    const version = existsSync(noted) ? readFileSync(noted, 'utf8') : ''
+    const target = store.findVersion(id, version)
+    if (target !== undefined && store.show(name, project).version !== version)
+      store.rollback(target)
+  }
+}
+
+/** The database to read variables from: an interrupted repair may have set it aside already. */
+function oldDatabase(dataDir: string): string {
+  const aside = readdirSync(dataDir).filter((name) => /^metadata\.db\.set-aside-\w+$/.test(name))
+  const name = existsSync(join(dataDir, METADATA)) ? METADATA : aside.toSorted().at(-1)
+  return join(dataDir, name ?? METADATA)
+}
+
+/** Copies the variables of functions that are there again. @returns how many */
+function copyVariables(from: string, to: string): number {
+  if (!existsSync(from)) return 0
+  let db: Database | undefined
+  try {
+    db = new Database(from, { readwrite: true, create: false })
+    const rows = db.query('SELECT function_id, name, value, updated_at FROM env').values()
+    const target = new Database(to, { readwrite: true, create: false })
+    target.run('PRAGMA busy_timeout = 5000')
+    const insert = target.query(
+      'INSERT OR IGNORE INTO env SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM functions WHERE id = ?1)',
+    )
+    const copied = rows.reduce((sum, row) => sum + insert.run(...(row as string[])).changes, 0)
+    target.close()
+    return copied
+  } catch {
+    return 0
+  } finally {
+    db?.close()
+  }
+}
+
+function removeDangling(dataDir: string): string[] {
+  const db = new Database(join(dataDir, METADATA), { readwrite: true, create: false })
+  try {
+    return db.transaction(() => {
+      const nothing = 'NOT IN (SELECT id FROM functions)'
+      const statements = [
+        "UPDATE functions SET active_version_id = NULL, status = 'registered' WHERE active_version_id NOT IN (SELECT id FROM function_versions)",
+        `DELETE FROM function_versions WHERE function_id ${nothing}`,
+        `DELETE FROM function_deployments WHERE function_id ${nothing} OR version_id NOT IN (SELECT id FROM function_versions)`,
+        `DELETE FROM env WHERE function_id ${nothing}`,
+      ]
+      const changes = statements.reduce((sum, sql) => sum + db.run(sql).changes, 0)
+      return [`${METADATA}: ${changes} rows that referred to nothing were removed`]
+    })()
+  } finally {
+    db.close()
+  }
+}
+
+/** Writes broken bundles again: from another version with the same content, or from a backup. */
+async function replaceBundles(
+  dataDir: string,
+  backup: AsyncIterable<Uint8Array> | undefined,
+): Promise<string[]> {
+  const wanted = new Map<string, string[]>()
+  const whole = new Map<string, string>()
+  const db = new Database(join(dataDir, METADATA), { readwrite: true, create: false })
+  for (const { path, sha256: digest } of db.query<VersionRow, []>(VERSION_ROWS).iterate()) {
+    if (bundleOwner(path) === undefined) continue
+    const state = await bundleState(dataDir, path, digest)
+    if (state === 'whole') whole.set(digest, path)
+    else wanted.set(digest, [...(wanted.get(digest) ?? []), path])
+  }
+  db.close()
+  const done: string[] = []
+  const replace = async (digest: string, code: Uint8Array, source: string) => {
+    for (const path of wanted.get(digest) ?? []) {
+      await putBundle(dataDir, path, code)
+      done.push(`${path}: written again from ${source}`)
+    }
+    wanted.delete(digest)
+  }
+  for (const digest of [...wanted.keys()]) {
+    const path = whole.get(digest)
+    if (path !== undefined) await replace(digest, await readFile(join(dataDir, path)), path)
+  }
+  if (backup === undefined || wanted.size === 0) return done
+  for await (const { path, content } of readArchive(backup)) {
+    const parts: Uint8Array[] = []
+    const isBundle = path.startsWith(`${BUNDLES}/`) && path.endsWith(`/${BUNDLE_FILE}`)
+    for await (const chunk of content) if (isBundle) parts.push(chunk)
+    const code = Buffer.concat(parts)
+    if (isBundle) await replace(sha256(code), code, 'the backup')
+  }
+  return done
+}
+
+async function putBundle(dataDir: string, path: string, code: Uint8Array): Promise<void> {
+  const file = join(dataDir, path)
+  const folder = dirname(file)
+  // A link or a file in place of the folder is not what a deployment made.
+  if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    rmSync(folder, { force: true })
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+  }
+  const temporary = join(folder, `.${crypto.randomUUID()}`)
+  await writeSynced(temporary, code)
+  rmSync(file, { recursive: true, force: true })
+  await rename(temporary, file)
+  await syncDirectory(folder)
+}
+
+async function writeManifests(dataDir: string, findings: readonly Finding[]): Promise<string[]> {
+  const paths = new Set(
+    findings.filter(({ kind }) => kind === 'manifest-missing').map((row) => row.path),
+  )
+  const store = MetadataStore.open(dataDir)
+  try {
+    for (let rows = store.versionsAfter('', 100); rows.length > 0; ) {
+      for (const row of rows) {
+        const path = join(dirname(row.bundle.path), MANIFEST_FILE)
+        if (paths.has(path)) await replaceFile(join(dataDir, path), manifestText(row))
+      }
+      rows = store.versionsAfter(rows.at(-1)?.id ?? '', 100)
+    }
+  } finally {
+    store.close()
+  }
+  return [...paths].map((path) => `${path}: written`)
+}
