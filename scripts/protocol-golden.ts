@@ -51,6 +51,12 @@ const DETAILS = {
 const toBytes = ({ message, payload = '' }: Frame) =>
   Buffer.concat([Buffer.from(encodeLine(message), 'latin1'), Buffer.from(payload, 'latin1')])
 
+/** Texts of a form of their own. */
+const EXAMPLES: Record<string, string> = {
+  url: 'http://localhost/a?b=c',
+  client: '2001:db8::1',
+}
+
 export class GoldenFrames {
   readonly files = new Map<string, Uint8Array>()
   readonly #index: GoldenIndex = { frames: [], conversations: [] }
@@ -102,7 +108,7 @@ export class GoldenFrames {
       case 'token':
         return 'GET'
       default:
-        return field.name === 'url' ? 'http://localhost/a?b=c' : `a ${field.name} \u00e9`
+        return EXAMPLES[field.name] ?? `a ${field.name} \u00e9`
     }
   }
 

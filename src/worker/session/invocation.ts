@@ -77,7 +77,8 @@ export class RunningInvocation implements Invocation {
     const inline = body !== undefined && body.length > 0 && body.length <= MAX_PAYLOAD_BYTES
     const late = body !== undefined && body.length > MAX_PAYLOAD_BYTES
     const { clientAddress } = request
-    const client = clientAddress === undefined ? '' : `"client":${asciiJson(clientAddress)},`
+    // An address has no character that JSON escapes.
+    const client = clientAddress === undefined ? '' : `"client":"${clientAddress}",`
     const left = Math.max(0, Math.round(request.deadline - this.startedAt))
     const line =
       `{"type":"invoke","id":${this.id},"method":${asciiJson(request.method)},` +
