@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT, type Service, Workspace } from '../e2e/harness.ts'
-import { FORM_CASES, FORMS_FUNCTION, type FormCase, summary } from './form-cases.ts'
+import { FORM_CASES, FORMS_FUNCTION, type FormCase, MAX_BODY, summary } from './form-cases.ts'
 import { installed, PROXIES, type ProxyName, ReverseProxy } from './proxies.ts'
 import { exchange } from './raw-http.ts'
 
@@ -40,7 +40,7 @@ async function outcomeOf(form: FormCase, port: number): Promise<Outcome> {
 
 beforeAll(async () => {
   await space.deploy('forms', FORMS_FUNCTION)
-  service = await space.serve('--trusted-proxies', '127.0.0.1')
+  service = await space.serve('--trusted-proxies', '127.0.0.1', '--max-body', `${MAX_BODY}`)
   const names = present.filter((column): column is ProxyName => column !== 'alone')
   proxies.push(...(await Promise.all(names.map((name) => ReverseProxy.start(name, service.port)))))
   const ports = new Map<Column, number>([['alone', service.port]])
