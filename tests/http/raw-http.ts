@@ -72,9 +72,11 @@ export async function exchange(
   }
   if (halfClose) socket.end()
   const end = performance.now() + waitMs
+  const isHttp1 = () => 'HTTP/1'.startsWith(text.slice(0, 6))
   const enough = () =>
+    !isHttp1() ||
     parseResponses(text, closed, head).filter((one) => one.status >= 200 && one.complete).length >=
-    expect
+      expect
   while (!closed && !enough()) {
     const left = end - performance.now()
     if (left <= 0) break
