@@ -158,7 +158,9 @@ allow_private = ["127.0.0.1:${upstream.port}"]
   })
 
   test('in a flood, to the whole process group, fails no request', async () => {
+    rmSync(toml)
     write('[server]\ntimeout = "20s"\n')
+    await hangUp()
     const group = launchers(service.process.pid)
     expect(group.length).toBeGreaterThan(0)
     const open = Array.from({ length: 20 }, () => service.fetch('/functions/f/slow?ms=300'))
