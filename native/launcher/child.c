@@ -104,11 +104,13 @@ void fn_child_run(fn_launch *launch) {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         result = steps[i].run(launch);
         if (result != 0) {
-            /* No second attempt without namespaces for an untrusted link: Landlock would follow it.
-             */
-            bool untrusted = launch->untrusted_link;
-            fail(launch, untrusted ? "untrusted link" : steps[i].what, -result,
-                 steps[i].in_namespace && !untrusted);
+            /* No second attempt without namespaces for an untrusted link, which Landlock would
+             * follow, and for a refused /proc, as the host's would be visible. */
+            const char *own = launch->untrusted_link ? "untrusted link"
+                              : launch->proc_refused ? "proc"
+                                                     : NULL;
+            fail(launch, own != NULL ? own : steps[i].what, -result,
+                 steps[i].in_namespace && own == NULL);
         }
         launch->layers |= steps[i].layer;
     }

@@ -96,6 +96,7 @@ typedef struct {
     gid_t own_gid;
     uint32_t layers;     /* in force in the child so far */
     bool untrusted_link; /* a path to mount contains a link of the workers' user */
+    bool proc_refused;   /* a /proc is required, and the kernel allows none here */
 } fn_launch;
 
 /* What the child reports to the supervisor: that it is ready for exec (`error` is 0), or what

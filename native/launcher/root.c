@@ -272,6 +272,7 @@ int fn_root_enter(fn_launch *launch) {
     int proc;
     int result = new_proc(options, &proc);
     if (result != 0) {
+        launch->proc_refused = options->proc == FN_REQUIRED;
         return result;
     }
     return options->host_root ? enter_host(options, proc) : enter_empty(launch, proc);

@@ -72,6 +72,7 @@ test('a program that is configured and does not run fails', async () => {
   expect(status).toBe(1)
   expect(find(report, 'quickjs-worker')?.result).toBe('fail')
   expect(find(report, 'worker')?.result).toBe('fail')
+  expect(find(report, 'worker')?.detail).toContain(`${program} is not a quickjs-worker`)
 })
 
 test('a port that is in use is reported', async () => {

@@ -17,9 +17,9 @@ import {
 } from '../service/descriptor-limit.ts'
 import {
   binaryOptions,
+  checkWorkerProgram,
   startLauncher,
   workerUser,
-  workerVersion,
 } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { type LayerReport, probeLayers } from '../worker/process/sandbox-probe.ts'
@@ -132,10 +132,7 @@ async function checkProgram(config: Config, name: ProgramName): Promise<Finding>
     if (name === 'functions-launcher') {
       return { result: 'ok', detail: shown }
     }
-    const version = await workerVersion(path)
-    return version === ''
-      ? { result: 'fail', detail: `${shown} cannot be run: 'quickjs-worker --version' failed` }
-      : { result: 'ok', detail: `${version}, ${shown}` }
+    return { result: 'ok', detail: `${await checkWorkerProgram(path)}, ${shown}` }
   })
 }
 

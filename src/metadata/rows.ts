@@ -36,7 +36,7 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
     name: row.name,
     runtime: check(runtimeSchema, row.runtime, row.id, 'runtime'),
     version: version ?? undefined,
-    status: check(statusSchema, row.status, row.id, 'status'),
+    status: version === null ? 'registered' : check(statusSchema, row.status, row.id, 'status'),
     profile: parse(functionConfigSchema, row.configJson, row.id, 'config_json').profile,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,

@@ -94,6 +94,8 @@ describe('a version', () => {
     expect(store.resolve('nothing').found).toBe('nothing')
     store.addVersion(version('app', 'v1'))
     const db = new Database(join(dir, 'metadata.db'))
+    db.run("UPDATE functions SET status = 'deployed', active_version_id = NULL")
+    expect(store.list()[0]).toMatchObject({ name: 'app', status: 'registered' })
     db.run("UPDATE functions SET status = 'registered', active_version_id = NULL")
     db.close()
     expect(store.resolve('app').found).toBe('not-deployed')

@@ -5,6 +5,7 @@ import quickjsWorker from '../../.build/bin/quickjs-worker' with { type: 'file' 
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Config } from '../config/schema.ts'
 import type { Egress } from '../egress/egress.ts'
+import { FunctionError } from '../errors.ts'
 import { ownExecutable } from '../lib/executable.ts'
 import { libraryVersion } from '../lib/libraries.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -61,6 +62,8 @@ export async function startLauncher(
     findBinary('functions-launcher', options),
     findBinary('quickjs-worker', options),
   ])
+  const other = await findOtherBinary('quickjs-worker', options)
+  if (other !== undefined) await checkWorkerProgram(other)
   return createWorkerFactory({
     launcherPath,
     workerPath,
@@ -96,6 +99,27 @@ export function engineReader(config: Config): (runtime: Runtime) => Promise<stri
   }
 }
 
+/** A program that does not print its version in this time is killed. */
+const VERSION_TIMEOUT_MS = 10_000
+
+/** What every quickjs-worker prints for `--version`. */
+const WORKER_VERSION = /^quickjs-worker .*\(quickjs-ng (\S+), protocol \d+\)$/
+
+/**
+ * Checks a program that is used in place of the embedded worker. The errors of the sandbox, which
+ * would follow, name no path: clients see them.
+ *
+ * @throws {FunctionError} CONFIG_INVALID
+ */
+export async function checkWorkerProgram(path: string): Promise<string> {
+  const text = await workerVersion(path)
+  if (WORKER_VERSION.test(text)) return text
+  throw new FunctionError(
+    'CONFIG_INVALID',
+    `${path} is not a quickjs-worker: it does not print its version for --version. Check worker.quickjs_path, and the file quickjs-worker beside this executable.`,
+  )
+}
+
 /** By path of the worker program. A failed question is asked again. */
 const engines = new Map<string, Promise<string>>()
 
@@ -103,7 +127,7 @@ function engineOf(path: string): Promise<string> {
   let engine = engines.get(path)
   if (engine === undefined) {
     engine = workerVersion(path).then((text) => {
-      const version = /\(quickjs-ng (\S+), protocol \d+\)/.exec(text)?.[1]
+      const version = WORKER_VERSION.exec(text)?.[1]
       if (version === undefined) engines.delete(path)
       return `quickjs-ng/${version ?? 'unknown'}`
     })
@@ -113,9 +137,15 @@ function engineOf(path: string): Promise<string> {
 }
 
 /** What `quickjs-worker --version` prints; empty if it cannot be run. */
-export async function workerVersion(path: string): Promise<string> {
+async function workerVersion(path: string): Promise<string> {
   try {
-    const child = Bun.spawn([path, '--version'], { stdin: 'ignore', stderr: 'ignore', env: {} })
+    const child = Bun.spawn([path, '--version'], {
+      stdin: 'ignore',
+      stderr: 'ignore',
+      env: {},
+      timeout: VERSION_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    })
     const text = await new Response(child.stdout).text()
     return (await child.exited) === 0 ? text.trim() : ''
   } catch {

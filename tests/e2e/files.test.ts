@@ -54,6 +54,21 @@ test('commands that only read write nothing to the current folder', async () => 
   }
 })
 
+test('a program that is configured as quickjs-worker and is none is named', async () => {
+  const env = { FUNCTIONS_WORKER_QUICKJS_PATH: '/bin/false' }
+  const dataDir = ['--data-dir', join(workspace.dir, 'other')]
+  const file = join(workspace.dir, 'hello.ts')
+  for (const args of [
+    ['deploy', 'x', file],
+    ['serve', '--port', '0'],
+  ]) {
+    const { exitCode, stderr } = await run([...args, ...dataDir], { env })
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('/bin/false is not a quickjs-worker')
+    expect(stderr).toContain('worker.quickjs_path')
+  }
+})
+
 test('a copied data directory does not lead to the service of the original', async () => {
   const copy = join(workspace.dir, 'copy')
   cpSync(workspace.dataDir, copy, {

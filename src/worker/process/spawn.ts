@@ -82,16 +82,23 @@ export function launcherMissing(cause: unknown): FunctionError {
   return new FunctionError('WORKER_START_FAILED', message, { cause })
 }
 
+const SEE_DOCTOR = "Run 'functions doctor' to see which layers this machine has."
+
+/** Failures that say more than the name of a step, with what to do. */
+const KNOWN_FAILURES: Record<string, string> = {
+  'untrusted link':
+    'a symbolic link in an allowed path belongs to the user of the workers, so a function may have made it, and it is not followed. Remove the link, or make another user its owner. The log names it.',
+  proc: "the kernel allows no /proc for this worker, and Bun needs one. Parts of the service's own /proc are covered, as container engines do: uncover them (systempaths=unconfined), or run the service as root with CAP_SYS_ADMIN.",
+}
+
 /**
  * The error for a `launch-failed` message. It names no path of the host, because a client sees it.
  * The path is on the launcher's standard error, which goes to the service log, or, for a Bun worker,
  * to the log of its function.
  */
 export function launchFailure(what: string, errno: string): FunctionError {
-  const message =
-    what === 'untrusted link'
-      ? 'The sandbox could not be set up: a symbolic link in an allowed path belongs to the user of the workers, so a function may have made it, and it is not followed. Remove the link, or make another user its owner. The log names it.'
-      : `The sandbox could not be set up: ${what} (${errno}). Run 'functions doctor' to see which layers this machine has.`
+  const why = KNOWN_FAILURES[what] ?? `${what} (${errno}). ${SEE_DOCTOR}`
+  const message = `The sandbox could not be set up: ${why}`
   return new FunctionError('SANDBOX_UNAVAILABLE', message)
 }
 

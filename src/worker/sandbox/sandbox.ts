@@ -118,8 +118,9 @@ export function bunSandbox(
       ...namespaceFlags(settings, network),
       ...rootFlags(kind, mounts, settings),
       ...(kind === 'open' ? [] : ['--tmp', `${TMP_BYTES}`]),
+      // Bun aborts without it.
       '--proc',
-      'preferred',
+      'required',
       '--landlock',
       'preferred',
       '--seccomp',

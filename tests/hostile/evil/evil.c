@@ -112,6 +112,10 @@ int main(int argc, char **argv) {
     static fn_worker worker;
     static char *nothing[] = {NULL};
     fn_grants grants = {0};
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("quickjs-worker evil (quickjs-ng 0, protocol 1)");
+        return 0;
+    }
     bool zygote = argc > 1 && strcmp(argv[1], "--template") == 0;
     bool single = argc > 1 && strcmp(argv[1], "--worker") == 0;
     /* Any other command line is Bun's: there the launcher has applied all layers. */
