@@ -2,7 +2,7 @@
 import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import type { FlowControlledSender } from '../../src/worker/protocol/flow-control.ts'
-import { MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/limits.ts'
+import { CREDIT_WINDOW_BYTES, MAX_PAYLOAD_BYTES } from '../../src/worker/protocol/limits.ts'
 import type { HeaderList } from '../../src/worker/worker.ts'
 import { fitsLine } from './heads.ts'
 
@@ -57,8 +57,8 @@ function sendEmpty(run: Sender, channel: Channel, status: number): void {
 }
 
 /**
- * Sends the head, together with the body if that is small and available. The head of a slow stream is
- * sent before its first byte.
+ * Sends the head, together with the body if that is available at once and small, or with the length of a
+ * whole body. The head of a slow stream is sent before its first byte.
  *
  * @returns what was read but not sent; undefined when the response is complete
  */
@@ -68,37 +68,43 @@ async function sendStartOfBody(
   head: string,
   reader: ReadableStreamDefaultReader<unknown>,
 ): Promise<Read | undefined> {
-  const pending = read(reader)
-  const first = await soon(pending)
+  const parts: Uint8Array[] = []
+  let bytes = 0
+  let pending = read(reader)
+  let part = await soon(pending)
+  while (part !== undefined && !part.done && bytes <= CREDIT_WINDOW_BYTES) {
+    // Copied, because a stream may use its buffer again once its next part is read.
+    const copy = toBytes(part.value).slice()
+    parts.push(copy)
+    bytes += copy.length
+    pending = read(reader)
+    part = await soon(pending)
+  }
   if (run.done) return undefined
+  const whole = part?.done === true
   if (run.disconnected) {
     channel.sendLine(`${head},"end":true}\n`)
     return undefined
   }
-  if (first === undefined) {
-    channel.sendLine(`${head},"end":false}\n`)
-    return pending
-  }
-  if (first.done) {
-    channel.sendLine(`${head},"end":true}\n`)
+  if (whole && bytes <= MAX_PAYLOAD_BYTES) {
+    sendWhole(run, channel, head, parts)
     return undefined
   }
-  const bytes = toBytes(first.value)
-  if (bytes.length === 0 || bytes.length > MAX_PAYLOAD_BYTES) {
-    channel.sendLine(`${head},"end":false}\n`)
-    return first
-  }
-  const next = read(reader)
-  const whole = (await soon(next))?.done === true
-  if (run.done) return undefined
-  if (run.disconnected) {
+  channel.sendLine(`${head}${whole ? `,"length":${bytes}` : ''},"end":false}\n`)
+  for (const one of parts) run.outgoing.write(one)
+  await run.outgoing.drained()
+  return part ?? pending
+}
+
+function sendWhole(run: Sender, channel: Channel, head: string, parts: Uint8Array[]): void {
+  const body = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts)
+  if (body.length === 0) {
     channel.sendLine(`${head},"end":true}\n`)
-    return undefined
+    return
   }
-  run.outgoing.spend(bytes.length)
-  channel.sendLine(`${head},"bytes":${bytes.length},"end":${whole}}\n`)
-  channel.sendBytes(bytes)
-  return whole ? undefined : next
+  run.outgoing.spend(body.length)
+  channel.sendLine(`${head},"bytes":${body.length},"end":true}\n`)
+  channel.sendBytes(body)
 }
 
 async function sendRest(

@@ -7,11 +7,18 @@ import { AWAITING_BYTES } from '../worker/protocol/limits.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { ClientClock, type ClientLimits } from './client-clock.ts'
 import type { CorsErrors } from './cors.ts'
-import { connectionHeaders, responseHeaders, serverTiming } from './headers.ts'
+import { connectionHeaders, responseHeaders, serverTiming, setHeader } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
 import type { RequestBody } from './request-body.ts'
 import { type BodyObserver, ResponseBody } from './response-body.ts'
+import {
+  BodyLength,
+  COLLECT_BYTES,
+  CollectedBody,
+  statedLength,
+  wholeBody,
+} from './stated-length.ts'
 
 /** Limits of an exchange after its response head was sent, ms. */
 export interface ExchangeLimits {
@@ -77,7 +84,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The Origin header of the request. */
   origin: string | undefined
   readonly #host: ExchangeHost
-  readonly #client: Request
+  readonly client: Request
   #resolve!: (response: Response) => void
   #phase: Phase = 'head'
   #dispatch: Dispatch | undefined
@@ -91,6 +98,10 @@ export class Exchange implements PendingRequest, BodyObserver {
    * tried on another worker. docs/http.md has Bun's issue: when it is fixed, the head should leave at once.
    */
   #held: Response | undefined
+  /** A whole body that does not fit its head, until it is complete. */
+  #collected: CollectedBody | undefined
+  /** The length of a stream that its handler stated. */
+  #length: BodyLength | undefined
   /** The response body is not sent: HEAD. */
   #discards = false
   #dueAt: number
@@ -122,7 +133,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.request = request
     this.requestId = requestId
     this.arrivedAt = arrivedAt
-    this.#client = client
+    this.client = client
     this.#dueAt = request.deadline
     this.#tickedAt = arrivedAt
     this.answered = new Promise((resolve) => {
@@ -176,6 +187,15 @@ export class Exchange implements PendingRequest, BodyObserver {
       return
     }
     this.#discards = this.request.method === 'HEAD' || NULL_BODY_STATUSES.has(head.status)
+    if (!head.end && !this.#discards) {
+      const { length } = head
+      if (length !== undefined && length <= COLLECT_BYTES) {
+        this.#collect(new CollectedBody(head, length), head.body)
+        return
+      }
+      const stated = length ?? statedLength(head.headers)
+      this.#length = stated === undefined ? undefined : new BodyLength(stated)
+    }
     try {
       const response = this.#toResponse(head)
       const complete = head.end || this.#discards
@@ -192,13 +212,32 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   chunk(bytes: Uint8Array): void {
     if (this.#gone) return
-    this.#sendHeld()
     this.#stirred = true
+    if (this.#collected !== undefined) {
+      if (!this.#collected.add(bytes)) this.#wrongLength(this.#collected.length)
+      return
+    }
+    if (this.#length !== undefined && !this.#length.add(bytes.length)) {
+      this.#wrongLength(this.#length)
+      return
+    }
+    this.#sendHeld()
     if (this.#body !== undefined) this.#body.push(bytes)
     else this.#invocation?.credit(bytes.length)
   }
 
   end(): void {
+    const collected = this.#collected
+    const length = collected?.length ?? this.#length
+    if (length !== undefined && !length.complete) {
+      this.#wrongLength(length)
+      return
+    }
+    this.#collected = undefined
+    if (collected !== undefined) {
+      this.response(collected.response)
+      return
+    }
     this.#sendHeld()
     this.#body?.end()
   }
@@ -257,7 +296,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (this.#awaitsClient()) this.#chargeClient(now, ms)
     if (now < this.#dueAt) return
     if (this.#phase === 'after') this.#cancelBackground()
-    else if (this.#phase === 'body' || this.#held !== undefined) this.#checkBody(now)
+    else if (this.#phase === 'body' || this.#begun) this.#checkBody(now)
     else this.#timeOut()
   }
 
@@ -306,10 +345,6 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#acknowledged = acknowledged
   }
 
-  get client(): Request {
-    return this.#client
-  }
-
   sent(): void {
     this.#responseOver()
   }
@@ -319,6 +354,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (status < 200 || status > 599) throw new RangeError(`status ${status}`)
     const keepLength = this.#discards && status !== 204 && status !== 205
     const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
+    if (keepLength && head.length !== undefined) setHeader(headers, 'content-length', head.length)
     connectionHeaders(headers, head.headers, status, this.#host.draining)
     if (this.origin !== undefined) this.#host.cors.learn(this.route, this.origin, headers)
     if (head.end || this.#discards) return new Response(wholeBody(head), { status, headers })
@@ -329,6 +365,28 @@ export class Exchange implements PendingRequest, BodyObserver {
       this.#body = undefined
       throw error
     }
+  }
+
+  /** The worker has begun its response, of which the client knows nothing. */
+  get #begun(): boolean {
+    return this.#held !== undefined || this.#collected !== undefined
+  }
+
+  #collect(collected: CollectedBody, first: Uint8Array | undefined): void {
+    this.#collected = collected
+    this.#touchedAt = this.#host.now()
+    this.#dueAt = this.#bodyDueAt()
+    if (first !== undefined) this.chunk(first)
+  }
+
+  /** The body is longer or shorter than stated: the client must not take it for whole. */
+  #wrongLength({ stated, seen }: BodyLength): void {
+    if (this.#gone || this.#phase === 'after') return
+    const { functionName } = this.route
+    const had = seen > stated ? 'is longer' : `ended after ${seen} bytes`
+    const message = `Function '${functionName}' stated a Content-Length of ${stated}, and its body ${had}.`
+    this.fail(new FunctionError('INVALID_RESPONSE', message))
+    this.#dispatch?.disconnect('wrong length of the response')
   }
 
   #hold(response: Response): void {
@@ -345,8 +403,10 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   /** @returns whether a response was held, of which the client knows nothing */
   #dropHeld(): boolean {
-    if (this.#held === undefined) return false
+    this.#length = undefined
+    if (!this.#begun) return false
     this.#held = undefined
+    this.#collected = undefined
     this.#body = undefined
     return true
   }
@@ -368,7 +428,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   #responseOver(): void {
     this.#phase = 'after'
     this.#dueAt = this.#host.now() + this.#host.limits.waitUntilMs
-    if (this.#watched) this.#host.keepOpen(this.#client, false)
+    if (this.#watched) this.#host.keepOpen(this.client, false)
     if (this.#over) this.#host.closed(this)
   }
 
@@ -437,7 +497,7 @@ export class Exchange implements PendingRequest, BodyObserver {
       this.#resolve(answer)
     } else if (this.#phase === 'head') {
       this.#resolve(answer)
-      if (this.#watched) this.#host.keepOpen(this.#client, false)
+      if (this.#watched) this.#host.keepOpen(this.client, false)
     } else {
       this.#body?.break()
       this.#responseOver()
@@ -523,8 +583,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** Notices when the client disconnects, also if it did so before this call. */
   #watch(): void {
     this.#watched = true
-    this.#host.keepOpen(this.#client, true)
-    const { signal } = this.#client
+    this.#host.keepOpen(this.client, true)
+    const { signal } = this.client
     if (signal.aborted) this.gone()
     else signal.addEventListener('abort', () => this.gone(), { once: true })
   }
@@ -534,13 +594,4 @@ export class Exchange implements PendingRequest, BodyObserver {
     const { queueMs, initMs } = this.#waited
     return serverTiming(queueMs, initMs, this.#host.now() - this.#dispatchedAt)
   }
-}
-
-/** The body of a response that ends with its head. */
-function wholeBody({ status, headers, body, end }: ResponseHead) {
-  if (NULL_BODY_STATUSES.has(status)) return null
-  if (end) return (body ?? null) as Uint8Array<ArrayBuffer> | null
-  // For HEAD, Bun derives Content-Length from the body, which it does not send. A stream has no length.
-  const declared = headers.some(([name]) => name.toLowerCase() === 'content-length')
-  return declared ? null : new ReadableStream()
 }

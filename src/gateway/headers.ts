@@ -148,17 +148,23 @@ export function connectionHeaders(
   closing: boolean,
 ): void {
   if (status !== 426 && !closing) return
-  const set = (name: string, value: string) => {
-    if (headers instanceof Headers) headers.set(name, value)
-    else headers[name] = value
-  }
   const upgrade = list
     .filter(([name]) => name.toLowerCase() === 'upgrade')
     .map(([, value]) => value)
   const upgrades = status === 426 && upgrade.length > 0
-  if (upgrades) set('upgrade', upgrade.join(', '))
+  if (upgrades) setHeader(headers, 'upgrade', upgrade.join(', '))
   const options = [...(upgrades ? ['upgrade'] : []), ...(closing ? ['close'] : [])]
-  if (options.length > 0) set('connection', options.join(', '))
+  if (options.length > 0) setHeader(headers, 'connection', options.join(', '))
+}
+
+/** Sets a header of what `responseHeaders` returned. The name is in lower case. */
+export function setHeader(
+  headers: Headers | Record<string, string>,
+  name: string,
+  value: string | number,
+): void {
+  if (headers instanceof Headers) headers.set(name, String(value))
+  else headers[name] = String(value)
 }
 
 /** The `server-timing` header of a request; ms. */

@@ -52,6 +52,8 @@ export interface ResponseHead {
   body: Uint8Array | undefined
   /** No more body follows. */
   end: boolean
+  /** Bytes of the whole body, where the worker knew them and more follows. */
+  length?: number | undefined
 }
 
 /**

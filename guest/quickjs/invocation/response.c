@@ -58,6 +58,10 @@ static void send_head(fn_worker *worker, fn_invocation *invocation, const fn_res
     fn_json_uint(out, (uint64_t)view->status);
     bool fits = fn_headers_put(out, view->headers, NULL, 0);
     fn_buffer_text(out, end ? ",\"end\":true" : ",\"end\":false");
+    if (!end && view->body.kind == FN_BODY_BYTES) {
+        fn_buffer_text(out, ",\"length\":");
+        fn_json_uint(out, body->len);
+    }
     if (!fits || fn_ipc_line_len(&worker->ipc) > FN_MAX_LINE_BYTES - FN_HEAD_RESERVE_BYTES) {
         fn_ipc_abandon(&worker->ipc);
         fn_invocation_fail(worker, invocation, "INVALID_RESPONSE",

@@ -27,6 +27,7 @@ export interface ResponseMessage {
   headers: HeaderList
   bytes?: number
   end: boolean
+  length?: number
 }
 
 /** The id of a fetch, chosen by its worker: `f1`, `f2` and so on. */

@@ -40,7 +40,7 @@ interface Check {
 }
 
 const CHECKS: Record<string, Check> = {
-  response: check(validateResponse, 'id', 'status', 'headers', 'bytes', 'end'),
+  response: check(validateResponse, 'id', 'status', 'headers', 'bytes', 'end', 'length'),
   done: check(validateDone, 'id', 'cpu_us', 'heap_bytes'),
   chunk: check(validateChunk, 'id', 'bytes'),
   end: check((m) => validateBodyId(m.id), 'id'),
@@ -100,6 +100,7 @@ function validateResponse(m: Fields): void {
   if (!isInteger(status) || status < 200 || status > 599) bad('status')
   if (m.bytes !== undefined) validateCount(m.bytes, 'bytes', MAX_PAYLOAD_BYTES)
   if (typeof m.end !== 'boolean') bad('end')
+  if (m.length !== undefined) validateCount(m.length, 'length', Number.MAX_SAFE_INTEGER)
   validateHeaders(m.headers)
 }
 

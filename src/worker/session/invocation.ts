@@ -157,7 +157,8 @@ export class RunningInvocation implements Invocation {
     if (payload !== undefined) this.#responseBody.received(payload.length)
     this.#headReceived(message.end)
     const body = payload === undefined || payload.length === 0 ? undefined : payload
-    this.sink.response({ status: message.status, headers: message.headers, body, end: message.end })
+    const { status, headers, end, length } = message
+    this.sink.response({ status, headers, body, end, length })
   }
 
   onChunk(payload: Buffer): void {
