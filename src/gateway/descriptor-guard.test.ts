@@ -100,3 +100,14 @@ test('a guard that is closed leaves the listener as it is', () => {
   expect(calls).toEqual(['pause'])
   expect(clock.pending).toBe(0)
 })
+
+test('a guard that begins again finds the descriptors used up, also if it rested before', () => {
+  take(FREE)
+  clock.advance(1_000)
+  guard.close()
+  guard.start()
+  expect([guard.resting, calls]).toEqual([true, ['pause', 'pause']])
+  release()
+  clock.advance(500)
+  expect(calls).toEqual(['pause', 'pause', 'resume'])
+})

@@ -54,7 +54,9 @@ export class DescriptorGuard {
     return this.#resting
   }
 
+  /** Begins, or begins again after `close`. The listener must accept. */
   start(): void {
+    this.#resting = false
     this.#fillReserve()
     this.#look()
   }
