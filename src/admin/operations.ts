@@ -19,11 +19,11 @@ import {
   type VersionRecord,
   type VersionSettings,
 } from '../metadata/records.ts'
-import type { MetadataStore } from '../metadata/store.ts'
+import { BEFORE_ALL, type MetadataStore } from '../metadata/store.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { ServiceControl } from './control.ts'
 import { type DeployDocument, deployDocument } from './documents.ts'
-import { expired, type RetentionPolicy, rollbacksKept, versionNumber } from './retention.ts'
+import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
 
@@ -129,11 +129,11 @@ export class Operations {
     const { store } = this.#deps
     const { id } = store.show(name)
     const earlier = store.inUse(id, TRIED)
-    const versions = store.versionAges(id).filter(({ version }) => !broken.has(version))
-    const byId = new Map(versions.map((row) => [row.id, row.version]))
+    const newest = store.versions(name, undefined, { limit: TRIED + broken.size })
+    const byId = new Map(newest.map((row) => [row.id, row.version]))
     const order = [...earlier].flatMap((versionId) => byId.get(versionId) ?? [])
-    const newest = versions.slice(0, TRIED).map(({ version }) => version)
-    for (const version of new Set([...order, ...newest])) {
+    const tried = [...order, ...byId.values()].filter((version) => !broken.has(version))
+    for (const version of new Set(tried)) {
       try {
         await this.rollback(name, version)
         return version
@@ -222,20 +222,20 @@ export class Operations {
   ): Promise<void> {
     if (policy.keep === 0 && policy.olderThanMs === 0) return
     const { store } = this.#deps
-    const kept = rollbacksKept(policy)
-    const candidates = expired(store.versionAges(id), store.inUse(id, kept), policy, Date.now())
-    for (let at = 0; at < candidates.length; at += VERSIONS_AT_ONCE) {
-      const some = candidates.slice(at, at + VERSIONS_AT_ONCE)
-      const removed = dryRun
-        ? some
-        : await this.#oneAtATime(name, () => this.#removeVersions(id, some, kept))
-      for (const { version, size, createdAt } of removed) {
-        garbage.versions++
-        garbage.bytes += size
-        if (garbage.removed.length < LISTED) {
-          garbage.removed.push({ function: name, version, size, createdAt })
-        }
+    const count = rollbacksKept(policy)
+    const kept = {
+      ids: new Set([...store.inUse(id, count), ...store.newestVersions(id, count)]),
+      highest: `v${store.highestNumber(id)}`,
+    }
+    let page = store.oldestVersions(id, BEFORE_ALL, VERSIONS_AT_ONCE)
+    for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+      const some = expired(page, kept, policy, Date.now())
+      if (some.length > 0) {
+        const remove = () => this.#removeVersions(id, some, count)
+        addRemoved(garbage, name, dryRun ? some : await this.#oneAtATime(name, remove))
       }
+      await nextTurn()
+      page = store.oldestVersions(id, last, VERSIONS_AT_ONCE)
     }
   }
 
@@ -348,8 +348,7 @@ export class Operations {
   }
 
   #nextVersion(name: string): string {
-    const names = this.#deps.store.versionNames(functionId(name, DEFAULT_PROJECT))
-    return `v${names.reduce((highest, version) => Math.max(highest, versionNumber(version)), 0) + 1}`
+    return `v${this.#deps.store.highestNumber(functionId(name, DEFAULT_PROJECT)) + 1}`
   }
 
   #document(name: string, record: VersionRecord): DeployDocument {
@@ -370,6 +369,16 @@ export class Operations {
       if (this.#running.get(name) === run) {
         this.#running.delete(name)
       }
+    }
+  }
+}
+
+function addRemoved(garbage: Garbage, name: string, versions: readonly VersionAge[]): void {
+  for (const { version, size, createdAt } of versions) {
+    garbage.versions++
+    garbage.bytes += size
+    if (garbage.removed.length < LISTED) {
+      garbage.removed.push({ function: name, version, size, createdAt })
     }
   }
 }

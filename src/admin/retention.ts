@@ -21,34 +21,24 @@ export function rollbacksKept({ keep }: RetentionPolicy): number {
   return Math.max(keep, 1)
 }
 
-/**
- * The versions to delete, oldest first. Kept are those in use, the newest, and the one with the highest
- * number: the next deployment must not get the name of a version that was deleted.
- *
- * @param versions all of one function, newest first
- * @param inUse ids of the active version and of those that rollbacks return to
- */
-export function expired(
-  versions: readonly VersionAge[],
-  inUse: ReadonlySet<string>,
-  policy: RetentionPolicy,
-  now: number,
-): VersionAge[] {
-  if (policy.keep === 0 && policy.olderThanMs === 0) return []
-  const newest = new Set(versions.slice(0, rollbacksKept(policy)).map(({ id }) => id))
-  const highest = versions.reduce<VersionAge | undefined>(
-    (best, row) => (versionNumber(row.version) > versionNumber(best?.version ?? '') ? row : best),
-    undefined,
-  )
-  return versions
-    .filter(({ id, createdAt }) => {
-      const kept = inUse.has(id) || newest.has(id) || id === highest?.id
-      return !kept && now - Date.parse(createdAt) >= policy.olderThanMs
-    })
-    .toReversed()
+/** What a collection keeps of one function, whatever the age. */
+export interface KeptVersions {
+  /** Those in use, and the newest. */
+  ids: ReadonlySet<string>
+  /** The version with the highest number: the next deployment must not get the name of a deleted one. */
+  highest: string
 }
 
-/** 12 of `v12`; 0 for a name that a deployment does not count up to. */
-export function versionNumber(version: string): number {
-  return Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0)
+/** The versions to delete among `versions`. */
+export function expired(
+  versions: readonly VersionAge[],
+  kept: KeptVersions,
+  { keep, olderThanMs }: RetentionPolicy,
+  now: number,
+): VersionAge[] {
+  if (keep === 0 && olderThanMs === 0) return []
+  return versions.filter(({ id, version, createdAt }) => {
+    const stays = kept.ids.has(id) || version === kept.highest
+    return !stays && now - Date.parse(createdAt) >= olderThanMs
+  })
 }

@@ -78,7 +78,7 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .orderBy(asc(functionVersions.id))
       .limit(sql.placeholder('limit'))
       .prepare(),
-    ages: db
+    oldest: db
       .select({
         id: functionVersions.id,
         version: functionVersions.version,
@@ -87,8 +87,21 @@ export function prepareQueries(db: BunSQLiteDatabase) {
         createdAt: functionVersions.createdAt,
       })
       .from(functionVersions)
+      .where(
+        and(
+          eq(functionVersions.functionId, sql.placeholder('functionId')),
+          sql`(${functionVersions.createdAt}, ${functionVersions.id}) > (${sql.placeholder('createdAt')}, ${sql.placeholder('after')})`,
+        ),
+      )
+      .orderBy(asc(functionVersions.createdAt), asc(functionVersions.id))
+      .limit(sql.placeholder('limit'))
+      .prepare(),
+    newest: db
+      .select({ id: functionVersions.id })
+      .from(functionVersions)
       .where(eq(functionVersions.functionId, sql.placeholder('functionId')))
       .orderBy(desc(functionVersions.createdAt), desc(functionVersions.id))
+      .limit(sql.placeholder('limit'))
       .prepare(),
     versionNames: db
       .select({ version: functionVersions.version })

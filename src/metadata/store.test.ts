@@ -13,7 +13,7 @@ import { migrations } from './migrate.ts'
 import { prepareQueries } from './queries.ts'
 import type { NewVersion, VersionRecord } from './records.ts'
 import * as schema from './schema.ts'
-import { MetadataStore } from './store.ts'
+import { BEFORE_ALL, MetadataStore } from './store.ts'
 
 let dir: string
 let store: MetadataStore
@@ -179,7 +179,8 @@ describe('list, versions, remove', () => {
       ['b', 'v1'],
     ])
     expect(store.versions('a').map((row) => row.version)).toEqual(['v2', 'v1'])
-    expect(store.versionNames('func-a').toSorted()).toEqual(['v1', 'v2'])
+    expect(store.highestNumber('func-a')).toBe(2)
+    expect(store.highestNumber('func-none')).toBe(0)
     expect(store.refersTo('func-a', 'v1', 'bundles/func-a/v1/bundle.js')).toBe(true)
     expect(store.refersTo('func-a', 'v1', 'bundles/func-a/v1~0/bundle.js')).toBe(false)
     store.remove('a')
@@ -211,6 +212,11 @@ describe('pages', () => {
     }
     expect(versions).toEqual(['v7', 'v6', 'v5', 'v4', 'v3', 'v2', 'v1'])
     expect(store.functionsAfter('func-c', 10).map(({ name }) => name)).toEqual(['d', 'e'])
+    const ages = store.oldestVersions('func-a', BEFORE_ALL, 3)
+    expect(ages.map((row) => row.version)).toEqual(['v1', 'v2', 'v3'])
+    const [next] = store.oldestVersions('func-a', ages[2] ?? BEFORE_ALL, 1)
+    expect(next?.version).toBe('v4')
+    expect(store.newestVersions('func-a', 2)).toHaveLength(2)
     const all = store.versionsAfter('', 100)
     expect(all).toHaveLength(11)
     expect(store.versionsAfter(all[9]?.id ?? '', 100)).toEqual(all.slice(10))
@@ -231,7 +237,9 @@ describe('pages', () => {
     expect(plan(deployed).filter((step) => /^SCAN(?! functions\b)/.test(step))).toEqual([])
     // A page begins at its place in the index.
     expect(plan(searches.versions).join()).toContain('function_versions_newest (function_id=? AND ')
-    expect(plan(searches.versions).join()).not.toContain('TEMP B-TREE')
+    for (const query of [searches.versions, searches.oldest, searches.newest]) {
+      expect(plan(query).join()).not.toContain('TEMP B-TREE')
+    }
     db.close()
   })
 })
@@ -239,9 +247,9 @@ describe('pages', () => {
 describe('removing versions', () => {
   test('leaves the active one and those that rollbacks return to', () => {
     for (const name of ['v1', 'v2', 'v3', 'v4']) store.addVersion(version('a', name))
-    const ids = store.versionAges('func-a').map(({ id }) => id)
+    const ids = store.oldestVersions('func-a', BEFORE_ALL, 10).map(({ id }) => id)
     const removed = store.removeVersions('func-a', ids, 2)
-    expect([...removed]).toEqual([ids[3] ?? ''])
+    expect([...removed]).toEqual([ids[0] ?? ''])
     expect(store.versions('a').map((row) => row.version)).toEqual(['v4', 'v3', 'v2'])
     expect(rollback('a').version).toBe('v3')
     expect(rollback('a').version).toBe('v2')
@@ -253,7 +261,7 @@ describe('removing versions', () => {
     for (const name of ['v1', 'v2', 'v3', 'v4']) store.addVersion(version('a', name))
     rollback('a', 'v1')
     store.addVersion(version('a', 'v5'))
-    const id = store.versionAges('func-a').find((row) => row.version === 'v3')?.id ?? ''
+    const id = store.findVersion('func-a', 'v3')?.id ?? ''
     expect(store.removeVersions('func-a', [id], 1).size).toBe(1)
     expect(rollback('a').version).toBe('v1')
   })

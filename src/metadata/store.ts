@@ -25,9 +25,16 @@ import { functionDeployments, functions, functionVersions } from './schema.ts'
 const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
 /** More rows than there can be. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
-/** Above every time and id. */
+/** Below every version in the order of creation. */
+export const BEFORE_ALL: VersionPlace = { createdAt: '', id: '' }
+/** Above every version. */
 const AFTER_ALL: VersionPlace = { createdAt: '~', id: '~' }
 const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
+
+/** 12 of `v12`; 0 for a name that a deployment does not count up to. */
+function versionNumber(version: string): number {
+  return Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0)
+}
 
 /** The place of a version in the order of creation. */
 export type VersionPlace = Pick<VersionRecord, 'createdAt' | 'id'>
@@ -132,14 +139,22 @@ export class MetadataStore {
     return rows.map(({ name, project, version }) => ({ ...toVersion(version), name, project }))
   }
 
-  /** The names of a function's versions, in no order. */
-  versionNames(functionId: string): string[] {
-    return this.#queries.versionNames.all({ functionId }).map(({ version }) => version)
+  /** The highest number of a version named `v<number>`; 0 if there is none. */
+  highestNumber(functionId: string): number {
+    // Raw rows: a function may have very many versions.
+    const rows = this.#queries.versionNames.values({ functionId }) as [string][]
+    return rows.reduce((highest, [version]) => Math.max(highest, versionNumber(version)), 0)
   }
 
-  /** All versions of a function, newest first, without their settings. */
-  versionAges(functionId: string): VersionAge[] {
-    return this.#queries.ages.all({ functionId })
+  /** Versions of a function, oldest first, beginning after one. */
+  oldestVersions(functionId: string, after: VersionPlace, limit: number): VersionAge[] {
+    const { createdAt, id } = after
+    return this.#queries.oldest.all({ functionId, createdAt, after: id, limit })
+  }
+
+  /** Ids of the newest versions of a function. */
+  newestVersions(functionId: string, limit: number): string[] {
+    return this.#queries.newest.all({ functionId, limit }).map(({ id }) => id)
   }
 
   /**

@@ -89,7 +89,8 @@ export class Housekeeping {
     const writer = body.writable.getWriter()
     const end = async () => {
       if (!this.#holds.delete(end)) return
-      await writer.close().catch(() => {})
+      // Not awaited: a client that does not read would delay the stop of the service.
+      writer.close().catch(() => {})
       await release()
     }
     this.#holds.add(end)
