@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs'
 import { release } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { readyWorker } from '../admin/offline-control.ts'
@@ -7,6 +7,7 @@ import type { Capabilities } from '../capabilities/schema.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { Listener } from '../gateway/listener.ts'
 import { withTemporaryFolder } from '../lib/temporary-folder.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { findBinary, type ProgramName } from '../service/binaries.ts'
@@ -68,6 +69,7 @@ export const doctor: Command = {
       ...(await checkProfiles(config)),
       await attempt('data directory', () => checkDataDir(config)),
       await attempt('port', () => checkPort(loaded)),
+      await attempt('restart', checkRestart),
       await attempt('open files', () => checkDescriptors(config)),
     ]
     const failed = checks.some(({ result }) => result === 'fail')
@@ -258,6 +260,39 @@ async function checkPort(loaded: LoadedConfig): Promise<Finding> {
 
 /** The native programs, which are unpacked there, and a little more. */
 const SCRATCH_BYTES = 5 * 2 ** 20
+
+/** Tries what a hand-over does with the listening socket: it depends on Bun and on the C library. */
+function checkRestart(): Finding {
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    reusePort: false,
+    fetch: () => new Response(),
+  })
+  try {
+    const listener = new Listener(server.port ?? 0)
+    listener.pause()
+    listener.resume()
+    return {
+      result: 'ok',
+      detail: `another process can take over the listening socket; ${migrateRequests()}`,
+    }
+  } catch (error) {
+    return {
+      result: 'warn',
+      detail: `'functions restart' and 'functions upgrade' will fail (${(error as Error).message}): stop and start the service instead`,
+    }
+  } finally {
+    server.stop(true)
+  }
+}
+
+/** The kernel's setting for services whose processes listen on sockets of their own, which this one does not. */
+function migrateRequests(): string {
+  const path = '/proc/sys/net/ipv4/tcp_migrate_req'
+  const value = existsSync(path) ? readFileSync(path, 'latin1').trim() : 'absent'
+  return `net.ipv4.tcp_migrate_req is ${value}, and need not be set, as both share one socket`
+}
 
 /** Calls `use` with the same settings on a temporary data directory, which is removed afterwards. */
 async function withScratch<T>(config: Config, use: (scratch: Config) => Promise<T>): Promise<T> {

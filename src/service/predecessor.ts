@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { SUCCESSOR_VARIABLE } from '../config/keys.ts'
 import type { Config } from '../config/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { boundTo, listens } from '../lib/descriptors.ts'
 import { closeOnExec } from '../lib/libc.ts'
 import { RELEASE } from '../release.ts'
 import { CHANNEL_FD, HandOverPeer, LISTENER_FD, messageLine, PeerGone } from './hand-over-peer.ts'
@@ -23,12 +24,18 @@ export class Predecessor {
   /**
    * Undefined if this process was not started by a service to take over from it.
    *
-   * @throws {FunctionError} CONFLICT if the settings name another address or data directory than the service's
+   * @throws {FunctionError} CONFIG_INVALID if none did; CONFLICT if the settings name another address or data directory than the service's
    */
   static async meet(config: Config): Promise<Predecessor | undefined> {
     if (!isSuccessor()) return undefined
     // Bun workers and launchers get a clean environment; this is for programs that a library might start.
     delete process.env[SUCCESSOR_VARIABLE]
+    if (!listens(LISTENER_FD) || boundTo(CHANNEL_FD) === undefined) {
+      throw new FunctionError(
+        'CONFIG_INVALID',
+        `${SUCCESSOR_VARIABLE} is set, but no service started this process to take over from it: unset the variable.`,
+      )
+    }
     closeOnExec(LISTENER_FD)
     closeOnExec(CHANNEL_FD)
     const peer = await HandOverPeer.connect(CHANNEL_FD)
@@ -79,6 +86,8 @@ export function isSuccessor(): boolean {
 /** Tells the service why this process ends, if it was to take over from one. It may have no event loop any more. */
 export function reportToPredecessor(error: unknown): void {
   if (!reportable) return
+  reportable = false
+  if (boundTo(CHANNEL_FD) === undefined) return
   try {
     writeSync(CHANNEL_FD, messageLine({ type: 'failed', message: (error as Error).message }))
   } catch {
@@ -87,7 +96,7 @@ export function reportToPredecessor(error: unknown): void {
 }
 
 /** Read once, before `meet` removes the variable. */
-const reportable = isSuccessor()
+let reportable = isSuccessor()
 
 /** After `take` the service is no longer needed: this process goes on without it. */
 async function orGone(message: Promise<unknown>): Promise<void> {

@@ -6,7 +6,9 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -94,14 +96,13 @@ class Installed {
 
   /** Puts a program in the place of the executable; the running processes keep theirs. */
   replaceExecutable(text: string): void {
-    rmSync(this.executable)
+    renameSync(this.executable, `${this.executable}.real`)
     writeFileSync(this.executable, text)
     chmodSync(this.executable, 0o755)
   }
 
   restoreExecutable(): void {
-    rmSync(this.executable)
-    copyFileSync(EXECUTABLE, this.executable)
+    renameSync(`${this.executable}.real`, this.executable)
   }
 
   async remove(): Promise<void> {
@@ -298,7 +299,7 @@ describe('a process that does not take over changes nothing', () => {
     ['is no program', () => 'nothing to execute', /ENOEXEC|cannot be executed/],
     ['crashes', () => '#!/bin/sh\nexit 3\n', /ended with status 3/],
     ['is killed', () => '#!/bin/sh\nkill -9 $$\n', /ended by SIGKILL/],
-    ['hangs', () => '#!/bin/sh\nexec sleep 1000\n', /not ready within 1000 ms/],
+    ['hangs', () => '#!/bin/sh\nexec sleep 1000\n', /not ready within 700 ms/],
     [
       'speaks another protocol',
       () => '#!/bin/sh\necho nonsense >&4\nexec sleep 1000\n',
@@ -328,7 +329,7 @@ describe('a process that does not take over changes nothing', () => {
     async (_name, program, why) => {
       const before = installed.pid
       installed.replaceExecutable(program())
-      const result = await installed.restart('--timeout', '1s')
+      const result = await installed.restart('--timeout', '700ms')
       installed.restoreExecutable()
       expect(result.exitCode).toBe(1)
       const { error } = JSON.parse(result.stderr)
@@ -336,14 +337,27 @@ describe('a process that does not take over changes nothing', () => {
       expect(error.message).toMatch(why)
       expect(error.message).toContain('The service continues as before.')
       expect(installed.pid).toBe(before)
-      // It accepts, it has its socket, and it has the lock: commands without the service are refused.
-      await installed.space.deploy('hello', HELLO)
-      expect(await installed.ask('/functions/hello')).toBe('hello')
+      // It has its socket, and it takes changes.
+      const removed = await installed.space.command('delete', 'nothing')
+      expect(removed.stderr).toContain("Function 'nothing' does not exist")
+      // It has the lock.
       const second = await installed.space.command('serve', '--port', '0')
       expect(second.stderr).toContain('lock of the data directory')
     },
     20_000,
   )
+
+  test('because a backup runs, which a new process would not know of', async () => {
+    const socket = join(installed.space.dataDir, 'functions.sock')
+    const stop = new AbortController()
+    const { signal } = stop
+    const options = { method: 'POST', unix: socket, signal } as RequestInit
+    const held = await fetch('http://functions/v1/hold', options)
+    expect(held.status).toBe(200)
+    expect((await installed.restart()).stderr).toContain('A backup is running')
+    stop.abort()
+    await eventually('the hold has ended', async () => (await installed.restart()).exitCode === 0)
+  }, 20_000)
 
   test('because its settings are not valid', async () => {
     const path = join(installed.space.dir, 'functions.toml')
@@ -387,6 +401,52 @@ describe('a process that does not take over changes nothing', () => {
     expect(existsSync(join(installed.space.dataDir, 'service.json'))).toBe(false)
   }, 20_000)
 })
+
+describe('a service that is killed during a hand-over', () => {
+  const installed = new Installed()
+  afterAll(() => installed.remove())
+
+  test('loses no change, and leaves at most one service', async () => {
+    await installed.space.deploy('hello', HELLO)
+    for (let round = 0; round < 4; round++) {
+      await installed.serve()
+      const old = installed.pid
+      const body = `round ${round}`
+      await installed.space.deploy('hello', `export default () => new Response('${body}')\n`)
+      const restarting = installed.restart()
+      // Before the new process is ready, at each step of it, and after.
+      await Bun.sleep(round * 150)
+      process.kill(old, 'SIGKILL')
+      await restarting
+      const successors = () => processesOf(installed.executable).filter((pid) => pid !== old)
+      await eventually('the new process has ended, or is the service', () => {
+        const [pid] = successors()
+        return pid === undefined || installed.pid === pid
+      })
+      expect(successors().length).toBeLessThan(2)
+      if (successors().length === 0) await installed.serve()
+      expect(await installed.ask('/functions/hello')).toBe(body)
+      const { pid } = installed
+      process.kill(pid, 'SIGTERM')
+      await eventually('it has stopped', () => !alive(pid))
+    }
+  }, 60_000)
+})
+
+/** The services that run an executable. */
+function processesOf(executable: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')
+        return alive(pid) && command[0] === executable && command[1] === 'serve'
+      } catch {
+        return false
+      }
+    })
+}
 
 /** An executable of the last release. Without one, its data directory is made of its tables and bundles. */
 const LAST_RELEASE = process.env.FUNCTIONS_LAST_RELEASE
@@ -491,10 +551,16 @@ describe('the data directory of the last release', () => {
       // It cannot hand over, and the command says what to do instead.
       const { stderr } = await installed.restart()
       expect(stderr).toContain('cannot hand over')
-      installed.restoreExecutable()
     },
     40_000,
   )
+})
+
+test('a process that only has the variable of a successor says so', async () => {
+  const space = new Workspace()
+  space.environment.FUNCTIONS_SUCCESSOR = '1'
+  await expect(space.serve()).rejects.toThrow(/FUNCTIONS_SUCCESSOR is set, but no service started/)
+  space.remove()
 })
 
 describe('an upgrade', () => {
