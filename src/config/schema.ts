@@ -70,9 +70,7 @@ const server = z.strictObject({
     .meta(reloadable),
   trustedProxies: list(proxyAddress)
     .default([])
-    .describe(
-      'proxies whose X-Forwarded-* and Forwarded headers are believed: addresses, CIDRs, unix',
-    )
+    .describe('proxies whose X-Forwarded-* and Forwarded headers are believed: addresses and CIDRs')
     .meta(reloadable),
   corsErrors: truth()
     .default(false)

@@ -63,12 +63,12 @@ export const addressOrCidr = z
     'must be an address and a port, such as "10.0.0.1:80", or a CIDR, such as "10.0.0.0/8"',
   )
 
-/** An address, a CIDR, or `unix`: a proxy whose word counts. */
+/** An address, or a CIDR. */
 export const proxyAddress = z
   .string()
   .refine(
-    (value) => value === 'unix' || (!value.includes('%') && (isIP(value) !== 0 || isCidr(value))),
-    'must be an address, such as "10.0.0.1", a CIDR, such as "10.0.0.0/8", or "unix"',
+    (value) => !value.includes('%') && (isIP(value) !== 0 || isCidr(value)),
+    'must be an address, such as "10.0.0.1", or a CIDR, such as "10.0.0.0/8"',
   )
 
 /** An HTTP proxy, with or without a user and a password. */

@@ -13,8 +13,6 @@ import { validHost } from './target.ts'
 
 /** Proxies in a row that are followed. At the limit the client's address is unknown. */
 const MAX_HOPS = 32
-/** The entry of `server.trusted_proxies` for connections over a Unix socket. */
-const UNIX = 'unix'
 
 export interface ClientOrigin {
   /** The client's address; undefined if it is not known. */
@@ -30,23 +28,20 @@ type Address = ipaddr.IPv4 | ipaddr.IPv6
 /** The addresses in `server.trusted_proxies`. */
 export class TrustedProxies {
   readonly #networks: [Address, number][] = []
-  readonly #unix: boolean
   /** A proxy's connections come one after another: its address is looked up once. */
   #last = ''
   #lastTrusted = false
   #lastKey = ''
   #lastBase: string | undefined
 
-  /** @param entries addresses, CIDRs, and `unix` */
+  /** @param entries addresses and CIDRs */
   constructor(entries: readonly string[]) {
-    this.#unix = entries.includes(UNIX)
-    for (const entry of entries) {
-      if (entry !== UNIX) this.#networks.push(parseNetwork(entry))
-    }
+    for (const entry of entries) this.#networks.push(parseNetwork(entry))
   }
 
   /**
-   * @param peer address of the connection, canonical; undefined for a Unix socket
+   * @param peer address of the connection, canonical; undefined if it was reset meanwhile, which is no
+   *   proxy then
    * @param ownHost the listener's host and port, for a request that names none
    */
   originOf(peer: string | undefined, raw: RawHeaders, ownHost: string): ClientOrigin {
@@ -62,8 +57,7 @@ export class TrustedProxies {
   }
 
   #trusts(peer: string | undefined): boolean {
-    if (peer === undefined) return this.#unix
-    if (this.#networks.length === 0) return false
+    if (peer === undefined || this.#networks.length === 0) return false
     if (peer === this.#last) return this.#lastTrusted
     this.#last = peer
     this.#lastTrusted = this.#lists(peer)

@@ -39,7 +39,7 @@ export type RawHeaders = Record<string, string | string[]>
 
 /** Where a request's connection comes from. */
 export interface Peer {
-  /** Undefined: a Unix socket. */
+  /** Undefined: the connection was reset meanwhile. */
   address: string | undefined
   /** It is a trusted proxy. */
   trusted: boolean

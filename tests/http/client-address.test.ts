@@ -118,7 +118,7 @@ test('an IPv4 client of a listener for IPv6 has its IPv4 address', async () => {
   expect(((await over6.json()) as Seen).address).toBe('::1')
 }, 20_000)
 
-test.each(['10.0.0.0/33', 'localhost', 'fe80::1%eth0', '10.0.0.1:80', ''])(
+test.each(['10.0.0.0/33', 'localhost', 'fe80::1%eth0', '10.0.0.1:80', 'unix', ''])(
   'a proxy %j in the settings is refused by its name',
   async (entry) => {
     space.source('functions.toml', `[server]\ntrusted_proxies = ["10.0.0.1", "${entry}"]\n`)
