@@ -93,7 +93,9 @@ test('if the kernel refuses: the nice value is set and shown, and a warning is l
   await placed(all, worker)
   expect(all.layerOf(worker)).toBe('nice')
   expect(getPriority(worker.pid)).toBe(5)
-  expect(warnings.join()).toContain('not limited by cgroup')
+  expect(warnings.join()).toMatch(
+    /^a worker of function 'a', version '\w+', is not limited by cgroup: /,
+  )
   all.remove(worker, spec)
 })
 

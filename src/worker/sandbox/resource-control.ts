@@ -72,26 +72,29 @@ export class ResourceControl {
     if (left > 0) this.#counts.set(spec.functionId, left)
     else this.#counts.delete(spec.functionId)
     if (placed.layer === 'cgroup')
-      this.#try('cgroup', () => this.#cgroups?.remove(spec, placed.pid))
+      this.#try(spec, 'cgroup', () => this.#cgroups?.remove(spec, placed.pid))
   }
 
   #put(worker: Worker, spec: WorkerSpec, pid: number): void {
     const count = (this.#counts.get(spec.functionId) ?? 0) + 1
     this.#counts.set(spec.functionId, count)
     const cgroups = this.#cgroups
-    const grouped = cgroups !== undefined && this.#try('cgroup', () => cgroups.add(spec, pid))
+    const grouped = cgroups !== undefined && this.#try(spec, 'cgroup', () => cgroups.add(spec, pid))
     this.#placed.set(worker, { pid, layer: grouped ? 'cgroup' : 'nice' })
-    if (!grouped) this.#try('nice', () => lowerPriority(pid, niceOf(count, getPriority())))
+    if (!grouped) this.#try(spec, 'nice', () => lowerPriority(pid, niceOf(count, getPriority())))
   }
 
-  #try(layer: Layer, act: () => void): boolean {
+  #try(spec: WorkerSpec, layer: Layer, act: () => void): boolean {
     try {
       act()
       return true
     } catch (error) {
       // ESRCH: the process has ended.
-      if (!`${error}`.includes('ESRCH'))
-        this.#log('warn', `a worker is not limited by ${layer}: ${error}`)
+      if (!`${error}`.includes('ESRCH')) {
+        const { functionName, version } = spec
+        const whose = `a worker of function '${functionName}', version '${version}',`
+        this.#log('warn', `${whose} is not limited by ${layer}: ${error}`)
+      }
       return false
     }
   }

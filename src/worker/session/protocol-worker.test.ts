@@ -59,6 +59,7 @@ class TestWorker extends ProtocolWorker<Accepted> {
 function setUp() {
   const heard: string[] = []
   const broken: string[] = []
+  const logged: string[] = []
   const events: WorkerEvents = {
     ready: () => {
       heard.push('ready')
@@ -78,14 +79,14 @@ function setUp() {
   const context = {
     ticker: { add() {} },
     egress: { session: () => session },
-    log: () => {},
+    log: (_: string, message: string) => logged.push(message),
     processStartMs: 60_000,
     loadMs: 60_000,
     loadCpuMs: 60_000,
   } as unknown as WorkerContext
   const worker = new TestWorker(heard, events, context)
   begin(worker, heard)
-  return { worker, heard, broken }
+  return { worker, heard, broken, logged }
 }
 
 function begin(worker: TestWorker, heard: string[]): void {
@@ -151,6 +152,13 @@ async function outcome(pieces: Buffer[]) {
   worker.kill(new FunctionError('SHUTTING_DOWN', 'the test ends'))
   return result
 }
+
+test('a breach is logged with the function and its version', () => {
+  const { worker, logged } = setUp()
+  worker.receive(Buffer.from('no JSON\n'))
+  expect(logged).toHaveLength(1)
+  expect(logged[0]).toStartWith("function 'any', version 'v1', worker 1: The worker was killed")
+})
 
 test('is accepted or a breach, and the same wherever it is cut', async () => {
   let breaches = 0

@@ -266,7 +266,9 @@ export abstract class ProtocolWorker<A extends Announcement>
   }
 
   onBreach(error: FunctionError): void {
-    this.context.log('error', `worker ${this.id}: ${error.message}`)
+    const { functionName, version } = this.spec
+    const whose = `function '${functionName}', version '${version}', worker ${this.id}`
+    this.context.log('error', `${whose}: ${error.message}`)
     this.#finish(error)
   }
 
