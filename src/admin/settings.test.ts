@@ -31,6 +31,8 @@ describe('settings', () => {
       },
     })
     expect(resolveSettings({ profile: 'permissive' }, 'bun').settings.runtime).toBe('bun')
+    const { config } = resolveSettings({ retry: false }, 'quickjs-ng').settings
+    expect(config).toEqual({ profile: 'strict', exposeErrors: false, retry: false })
   })
 
   test('lower the limits of their profile', () => {

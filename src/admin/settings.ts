@@ -48,6 +48,7 @@ export const deploySettingsSchema = z.strictObject({
   maxWorkers: z.int().min(1).max(10_000).optional(),
   concurrency: z.int().min(1).max(10_000).optional(),
   exposeErrors: z.boolean().default(false),
+  retry: z.boolean().default(true),
 })
 
 export type DeploySettings = z.input<typeof deploySettingsSchema>
@@ -72,7 +73,7 @@ export function resolveSettings(
       'The bun runtime needs the permissive profile, or a custom profile with allowEval, because eval cannot be disabled in a Bun worker. The sandbox enforces everything else that the profile says.',
     )
   }
-  const { timeoutMs, maxWorkers, concurrency, exposeErrors, profile } = input
+  const { timeoutMs, maxWorkers, concurrency, exposeErrors, retry, profile } = input
   return {
     version: input.version,
     settings: {
@@ -85,6 +86,7 @@ export function resolveSettings(
         ...(maxWorkers !== undefined && { maxWorkers }),
         ...(concurrency !== undefined && { concurrency }),
         exposeErrors,
+        ...(!retry && { retry }),
       },
     },
   }

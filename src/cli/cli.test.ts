@@ -242,14 +242,20 @@ describe('without a service', () => {
     })
     const two = source('two.ts', GOOD.replace('good', 'better'))
     const flags = ['--memory', '64MB', '--timeout', '5s', '--cpu', '500ms', '--expose-errors']
+    flags.push('--no-retry')
     expect((await command('deploy', 'app', two, ...flags)).stdout).toContain('app v2')
     const shown = JSON.parse((await command('show', 'app', '--json')).stdout)
     expect(shown).toMatchObject({
       version: 'v2',
       capabilities: { maxMemory: 64 * 2 ** 20, maxCpu: 500 },
-      config: { timeoutMs: 5000, exposeErrors: true },
+      config: { timeoutMs: 5000, exposeErrors: true, retry: false },
     })
+    expect((await command('show', 'app')).stdout).toMatch(/^retry +false$/m)
+    expect((await command('deploy', 'app', two, '--version', 'v2')).stderr).toContain(
+      'already exists with different settings',
+    )
     expect((await command('rollback', 'app')).stdout).toContain('v1')
+    expect((await command('show', 'app')).stdout).not.toContain('retry')
     const versions = JSON.parse((await command('versions', 'app', '--json')).stdout)
     expect(versions).toEqual([
       expect.objectContaining({ version: 'v2', active: false }),

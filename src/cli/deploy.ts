@@ -35,6 +35,7 @@ export const deploy: Command = {
     'deploy hello-world examples/hello-world.ts',
     'deploy api ./api.ts --version v2 --memory 64MB --timeout 5s --cpu 500ms',
     'deploy trusted ./job.ts --profile permissive --runtime bun',
+    'deploy counter ./counter.ts --no-retry',
     'deploy api packages/api/src/index.ts --root .',
   ],
   options: [
@@ -73,6 +74,10 @@ export const deploy: Command = {
       help: 'requests that a worker handles at the same time (default: 32; bun: 1)',
     },
     { flags: '--expose-errors', help: 'show clients the error message when the function fails' },
+    {
+      flags: '--no-retry',
+      help: 'never run a request again, in another worker, when its worker was lost',
+    },
   ],
   async run({ io, json, loaded, print }, [given = '', file = ''], options) {
     const name = checked(functionNameSchema, given, 'name')
@@ -136,6 +141,7 @@ function readSettings(options: Options): DeploySettings {
     ...(maxWorkers !== undefined && { maxWorkers }),
     ...(concurrency !== undefined && { concurrency }),
     exposeErrors: options.exposeErrors === true,
+    ...(options.retry === false && { retry: false }),
   }
 }
 

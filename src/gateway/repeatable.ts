@@ -12,7 +12,7 @@ export function repeatObstacle(
   { method, headers }: InvocationRequest,
   route: Route,
 ): string | undefined {
-  if (!route.retry) return 'its function does not allow that'
+  if (!route.retry) return 'its function was deployed with --no-retry'
   if (IDEMPOTENT_METHODS.has(method)) return undefined
   if (headers.some(([name, value]) => name === KEY && value !== '')) return undefined
   return `${method} may run twice only with an Idempotency-Key header`

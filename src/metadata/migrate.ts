@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
 import versionIndexes from './migrations/0001_version_indexes.sql' with { type: 'text' }
+import retry from './migrations/0002_retry.sql' with { type: 'text' }
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
 /**
@@ -12,6 +13,7 @@ import journal from './migrations/meta/_journal.json' with { type: 'json' }
 const SQL: Readonly<Record<string, string>> = {
   '0000_tables': tables,
   '0001_version_indexes': versionIndexes,
+  '0002_retry': retry,
 }
 
 /**
@@ -20,7 +22,7 @@ const SQL: Readonly<Record<string, string>> = {
  * releases refuse what they do not know in Drizzle's. A migration within a minor release must be one of these;
  * migrate.test.ts compares the tables.
  */
-const ADDITIONS: ReadonlySet<string> = new Set(['0001_version_indexes'])
+const ADDITIONS: ReadonlySet<string> = new Set(['0001_version_indexes', '0002_retry'])
 const ADDITIONS_TABLE = '__functions_additions'
 const DRIZZLE_TABLE = '__drizzle_migrations'
 

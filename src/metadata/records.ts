@@ -14,6 +14,8 @@ export const functionConfigSchema = z.strictObject({
   maxWorkers: z.int().positive().optional(),
   concurrency: z.int().positive().optional(),
   exposeErrors: z.boolean(),
+  /** False: a request that a worker lost is not tried on another one. Not set: it may be. */
+  retry: z.literal(false).optional(),
 })
 
 export type FunctionConfig = z.infer<typeof functionConfigSchema>

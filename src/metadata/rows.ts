@@ -15,6 +15,7 @@ const statusSchema = z.enum(['registered', 'deployed'])
 
 export function toVersion(row: VersionRow): VersionRecord {
   const where = `version '${row.version}' of ${row.functionId}`
+  const config = parse(functionConfigSchema, row.configJson, where, 'config_json')
   return {
     id: row.id,
     functionId: row.functionId,
@@ -22,7 +23,7 @@ export function toVersion(row: VersionRow): VersionRecord {
     runtime: check(runtimeSchema, row.runtime, where, 'runtime'),
     handler: row.handler,
     capabilities: parse(capabilitiesSchema, row.capabilitiesJson, where, 'capabilities_json'),
-    config: parse(functionConfigSchema, row.configJson, where, 'config_json'),
+    config: row.retry === 0 ? { ...config, retry: false } : config,
     engine: row.engine,
     bundle: { path: row.bundlePath, sha256: row.bundleSha256, size: row.size },
     createdAt: row.createdAt,

@@ -61,6 +61,8 @@ export const functionVersions = sqliteTable(
     /** Bytes of the bundle. */
     size: integer('size').notNull(),
     createdAt: text('created_at').notNull(),
+    /** 0: a request that a worker lost is not tried on another. Beside the JSON, which release 0.2 checks. */
+    retry: integer('retry').notNull().default(1),
   },
   (table) => [
     unique('function_versions_version').on(table.functionId, table.version),

@@ -125,6 +125,24 @@ describe('a version', () => {
     expect(raw(`SELECT ${columns} FROM function_versions WHERE version = 'v1'`)).toEqual([copy])
   })
 
+  test('keeps that its requests are not tried again, where the release before does not see it', () => {
+    const config = { profile: 'strict', exposeErrors: false, retry: false } as const
+    store.addVersion(version('app', 'v1', { config }))
+    store.addVersion(version('app', 'v2'))
+    expect(store.findVersion('func-app', 'v1')?.config).toEqual(config)
+    expect(store.findVersion('func-app', 'v2')?.config.retry).toBeUndefined()
+    rollback('app')
+    for (const ahead of [false, true]) {
+      if (ahead) store.readAhead()
+      expect(store.resolve('app')).toMatchObject({ version: { version: 'v1', config } })
+    }
+    const texts = raw<{ config_json: string }>(
+      'SELECT config_json FROM functions UNION ALL SELECT config_json FROM function_versions',
+    )
+    expect(texts).toHaveLength(3)
+    for (const { config_json } of texts) expect(config_json).not.toContain('retry')
+  })
+
   test('carries the variables of its function', () => {
     store.addVersion(version('app', 'v1'))
     const db = new Database(join(dir, 'metadata.db'))

@@ -221,6 +221,7 @@ export class MetadataStore {
       bundleSha256: next.bundle.sha256,
       size: next.bundle.size,
       createdAt: next.createdAt ?? now,
+      retry: next.config.retry === false ? 0 : 1,
     }
     this.#change((tx) => {
       const registered: FunctionRow = {
@@ -391,11 +392,13 @@ export class MetadataStore {
   }
 }
 
+/** The columns that both tables have. */
 function settingsColumns(settings: VersionSettings) {
+  const { retry: _, ...config } = settings.config
   return {
     runtime: settings.runtime,
     handler: settings.handler,
     capabilitiesJson: JSON.stringify(settings.capabilities),
-    configJson: JSON.stringify(settings.config),
+    configJson: JSON.stringify(config),
   }
 }

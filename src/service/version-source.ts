@@ -36,7 +36,7 @@ export class VersionSource implements FunctionSource {
         timeoutMs: config.timeoutMs ?? server.timeout,
         maxWorkers: config.maxWorkers ?? pool.maxWorkersPerFunction,
         concurrency: config.concurrency ?? concurrency,
-        retry: true,
+        retry: config.retry ?? true,
         exposeErrors: config.exposeErrors,
       }
     }

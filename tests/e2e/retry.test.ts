@@ -211,6 +211,36 @@ describe('a request that a worker lost', () => {
     expect(logged('two-kills').at(-1)).toContain('because 2 workers ended while they ran it.')
   }, 30_000)
 
+  test('of a function that was deployed with --no-retry is not tried again', async () => {
+    const flags = ['--profile', join(space.dir, 'forked.json'), '--no-retry']
+    await space.deploy('once', handler(dir), ...flags)
+    const id = newId()
+    const answer = service.fetch(`/functions/once?id=${id}`)
+    await untilRuns(id)
+    await killWorkers('once')
+    const document = await problem(await answer)
+    expect(document).toMatchObject({ status: 502, code: 'WORKER_CRASHED' })
+    expect(document.detail).toEndWith('because its function was deployed with --no-retry.')
+    expect(runsOf(id)).toBe(1)
+    await space.deploy(
+      'once',
+      `${handler(dir)}\n// changed`,
+      '--profile',
+      join(space.dir, 'forked.json'),
+    )
+    const again = newId()
+    const second = service.fetch(`/functions/once?id=${again}`)
+    await untilRuns(again)
+    await killWorkers('once')
+    expect(await (await second).json()).toMatchObject({ run: 2 })
+    expect((await space.command('rollback', 'once')).exitCode).toBe(0)
+    const last = newId()
+    const third = service.fetch(`/functions/once?id=${last}`)
+    await untilRuns(last)
+    await killWorkers('once')
+    expect((await third).status).toBe(502)
+  }, 30_000)
+
   test('between the head of its response and the first byte has lost nothing yet', async () => {
     const requests = KINDS.map(async (kind) => {
       const [response] = await sendAndKill(kind, [send(kind, '/no-byte')])

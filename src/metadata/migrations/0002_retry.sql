@@ -1,0 +1,1 @@
+ALTER TABLE `function_versions` ADD `retry` integer DEFAULT 1 NOT NULL;
