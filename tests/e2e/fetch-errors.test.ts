@@ -22,6 +22,7 @@ export default async (req: Request) => {
       code: error.code,
       cause: cause?.code,
       isError: cause instanceof Error,
+      keys: cause && JSON.stringify(cause),
       all: JSON.stringify([fieldsOf(error), cause && fieldsOf(cause)]),
     })
   }
@@ -35,6 +36,7 @@ interface Probed {
   code: string
   cause: string
   isError: boolean
+  keys: string
   all: string
 }
 
@@ -122,6 +124,7 @@ for (const name of ['quickjs', 'bun']) {
     ])('%s: %s', async (url, code, words) => {
       const error = await probe(name, url)
       expect(error).toMatchObject({ name: 'TypeError', code, cause: code, isError: true })
+      expect(JSON.parse(error.keys)).toEqual({ code })
       expect(error.message).toStartWith('fetch: ')
       expect(error.message).toContain(words)
       // Neither the addresses of hosts nor those of the DNS server.

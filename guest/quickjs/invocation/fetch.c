@@ -94,28 +94,33 @@ static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
     return JS_GetException(ctx);
 }
 
-static int define(JSContext *ctx, JSValueConst object, const char *name, JSValue value) {
-    if (JS_IsException(value)) {
-        return -1;
-    }
-    return JS_DefinePropertyValueStr(ctx, object, name, value,
-                                     JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
+static int define(JSContext *ctx, JSValueConst object, const char *name, JSValue value, int flags) {
+    return JS_IsException(value) ? -1
+                                 : JS_DefinePropertyValueStr(ctx, object, name, value, flags);
+}
+
+/* Enumerable, as Node's own codes are. */
+static int define_code(JSContext *ctx, JSValueConst error, const char *code, size_t len) {
+    return define(ctx, error, "code", JS_NewStringLen(ctx, code, len), JS_PROP_C_W_E);
+}
+
+static int define_cause(JSContext *ctx, JSValueConst error, JSValue cause) {
+    return define(ctx, error, "cause", cause, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
 }
 
 /* May run scripts, as above. `code` on the error, and `cause`, an Error with the same code: libraries for Node read either. */
 static int add_reason(JSContext *ctx, JSValueConst error, const char *message, size_t message_len,
                       const char *reason, size_t reason_len) {
-    if (define(ctx, error, "code", JS_NewStringLen(ctx, reason, reason_len)) < 0) {
+    if (define_code(ctx, error, reason, reason_len) < 0) {
         return -1;
     }
     JS_ThrowPlainError(ctx, "%.*s", shown_len(message_len), message);
     JSValue cause = JS_GetException(ctx);
-    if (JS_IsObject(cause) &&
-        define(ctx, cause, "code", JS_NewStringLen(ctx, reason, reason_len)) < 0) {
+    if (JS_IsObject(cause) && define_code(ctx, cause, reason, reason_len) < 0) {
         JS_FreeValue(ctx, cause);
         return -1;
     }
-    return define(ctx, error, "cause", cause);
+    return define_cause(ctx, error, cause);
 }
 
 /* The fetch failed: rejects its promise, or errors the response body that has begun. The fetch is
@@ -260,7 +265,7 @@ void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause
     fn_send_cancel(worker, fetch->out.id, "aborted");
     JSValue error = new_type_error(worker->ctx, message, sizeof(message) - 1);
     if (JS_IsObject(error) &&
-        define(worker->ctx, error, "cause", JS_DupValue(worker->ctx, cause)) < 0) {
+        define_cause(worker->ctx, error, JS_DupValue(worker->ctx, cause)) < 0) {
         forget_exception(worker->ctx);
     }
     fetch = fn_fetch_find(worker, id);
