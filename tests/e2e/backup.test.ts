@@ -28,7 +28,7 @@ async function killed(delayMs: number, ...args: string[]): Promise<void> {
   await child.exited
 }
 
-const DELAYS = [80, 110, 140, 170, 200, 230, 260, 300]
+const DELAYS = [80, 120, 160, 200, 260]
 
 describe('backups beside a service that deploys, deletes and collects', () => {
   test('are whole: each restores to a directory whose bundles all load', async () => {
@@ -126,11 +126,11 @@ describe('a place for a backup', () => {
   test.skipIf(NO_MOUNT !== undefined)(
     'without space names the folder and what is needed, and keeps the earlier backup',
     async () => {
-      const disk = new SmallDisk(at('disk'), '3m')
+      const disk = new SmallDisk(at('disk'), '2m')
       try {
         const file = join(disk.path, 'b.tar')
         const data = at('many')
-        addFunctions(data, ['app'], 250)
+        addFunctions(data, ['app'], 150)
         const backUp = () => run(['backup', file, '--data-dir', data])
         expect((await backUp()).stderr).toBe('')
         const before = statSync(file).size

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { killRounds } from './kill-rounds.ts'
 
-const ROUNDS = Number(process.env.FUNCTIONS_TEST_KILL_ROUNDS ?? 6)
+const ROUNDS = Number(process.env.FUNCTIONS_TEST_KILL_ROUNDS ?? 5)
 
 test(
   `${ROUNDS} rounds of kill -9 lose no acknowledged change`,
