@@ -63,9 +63,9 @@ export function mayBeRoot(directory: string): boolean {
 }
 
 function isHome(directory: string): boolean {
-  const home = process.env.HOME || homedir()
   try {
-    return realpathSync(home) === directory
+    // It throws for a user without an account, as in many containers.
+    return realpathSync(process.env.HOME || homedir()) === directory
   } catch {
     return false
   }

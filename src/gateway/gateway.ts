@@ -32,6 +32,8 @@ const LOOK_SHARE = 20
 const FLUSH_MS = 200
 /** How often open connections are counted while their clients leave, ms. */
 const LEAVE_CHECK_MS = 50
+/** The pause between two counts, in times of how long one takes. */
+const LEAVE_CHECK_SHARE = 20
 /** Time that an adopted socket has to answer a request, ms. */
 const CHECK_MS = 5_000
 /** The gateway checks a body's length itself, so that the refusal is a problem document too. */
@@ -212,7 +214,12 @@ export class Gateway implements ExchangeHost, Tickable {
   async leave(): Promise<void> {
     this.stopAccepting()
     this.#draining = true
-    while (this.#open.size > 0 || this.listener.connections() > 0) await Bun.sleep(LEAVE_CHECK_MS)
+    for (;;) {
+      const startedAt = performance.now()
+      if (this.#open.size === 0 && this.listener.connections() === 0) return
+      // Counting looks at every descriptor, of which there may be many.
+      await Bun.sleep(LEAVE_CHECK_MS + LEAVE_CHECK_SHARE * (performance.now() - startedAt))
+    }
   }
 
   /** Refuses new requests; resolves when the open ones are over. */

@@ -201,6 +201,26 @@ describe('a restart', () => {
     await installed.space.deploy('hello', HELLO)
   }, 30_000)
 
+  test('shares the port with no other process of the same user', async () => {
+    const bind = `
+import socket, sys
+thief = socket.socket()
+thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+thief.bind(('127.0.0.1', int(sys.argv[1])))
+thief.listen()`
+    const steal = async () => {
+      const child = Bun.spawn(['python3', '-c', bind, `${installed.port}`], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      return await new Response(child.stderr).text()
+    }
+    expect(await steal()).toContain('Address already in use')
+    const [during] = await Promise.all([steal(), installed.restart().then(documentOf)])
+    expect(during).toContain('Address already in use')
+    expect(await steal()).toContain('Address already in use')
+  }, 30_000)
+
   test('finishes running requests in the old process', async () => {
     await installed.space.deploy(
       'slow',
