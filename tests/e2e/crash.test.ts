@@ -104,7 +104,8 @@ describe('the control plane', () => {
       expect(await (await service.fetch(`/functions/${name}`)).text()).toBe('late')
     }
     const known = new Set(list.map((row) => `func-${row.name}`))
-    for (const folder of readdirSync(join(space.dataDir, 'bundles'))) {
+    const folders = readdirSync(join(space.dataDir, 'bundles'))
+    for (const folder of folders.filter((name) => !name.startsWith('.'))) {
       expect(known).toContain(folder)
     }
     expect(await (await service.fetch('/functions/app')).text()).toBe('answer')

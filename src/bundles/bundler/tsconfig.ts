@@ -8,6 +8,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { isInside } from '../../lib/is-inside.ts'
+import { parseJson } from '../../lib/json.ts'
 
 /** No real file is larger. */
 const MAX_BYTES = 2 ** 20
@@ -226,7 +227,7 @@ function packageField(specifier: string, folder: string): string[] {
     const file = join(home, 'package.json')
     if (!isFile(file) || statSync(file).size > MAX_BYTES) continue
     try {
-      const { tsconfig } = JSON.parse(readFileSync(file, 'utf8'))
+      const { tsconfig } = parseJson(readFileSync(file, 'utf8')) as { tsconfig?: unknown }
       return typeof tsconfig === 'string' ? pathCandidates(resolve(home, tsconfig)) : []
     } catch {
       return []
