@@ -105,7 +105,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The response body is not sent: HEAD. */
   #discards = false
   #dueAt: number
-  readonly #clientClock = new ClientClock()
+  /** Made when the client is first waited for: most requests are over before. */
+  #clientClock: ClientClock | undefined
   #tickedAt: number
   /** When the function last sent a part of its body, or the exchange last waited for the client. */
   #touchedAt = 0
@@ -323,12 +324,12 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   /** The client sent a part of its body. */
   moved(bytes: number): void {
-    this.#clientClock.moved(bytes)
+    this.#clientClock?.moved(bytes)
   }
 
   taken(bytes: number): void {
     this.#given += bytes
-    this.#clientClock.moved(bytes)
+    this.#clientClock?.moved(bytes)
     this.#invocation?.credit(bytes)
   }
 
@@ -341,7 +342,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   unacknowledged(bytes: number): void {
     const acknowledged = this.#given - bytes
     if (acknowledged <= this.#acknowledged) return
-    this.#clientClock.moved(acknowledged - this.#acknowledged)
+    this.#clientClock?.moved(acknowledged - this.#acknowledged)
     this.#acknowledged = acknowledged
   }
 
@@ -454,6 +455,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   #chargeClient(now: number, ms: number): void {
+    this.#clientClock ??= new ClientClock()
     const why = this.#clientClock.waited(ms, this.#host.limits.client)
     if (why !== undefined) {
       this.#disconnect(why)
@@ -567,7 +569,7 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   #bodyDueAt(): number {
     const { streamIdleMs, maxDurationMs } = this.#host.limits
-    const { waitedMs } = this.#clientClock
+    const waitedMs = this.#clientClock?.waitedMs ?? 0
     const idleAt = this.#touchedAt + streamIdleMs
     return maxDurationMs === 0
       ? idleAt
