@@ -108,6 +108,12 @@ export class Running {
     this.#worker.send({ type: 'cancel', id: this.id, reason })
   }
 
+  disconnect(reason = 'client'): void {
+    this.#queue.length = 0
+    this.#endSent = true
+    this.#worker.send({ type: 'disconnect', id: this.id, reason })
+  }
+
   credit(bytes: number): void {
     this.#worker.send({ type: 'credit', id: this.id, bytes })
   }
