@@ -576,6 +576,31 @@ describe('the data directory of the last release', () => {
   )
 })
 
+test.skipIf(NO_MOUNT !== undefined)(
+  'process 1 of a container refuses a restart, which would end the container',
+  async () => {
+    const space = new Workspace()
+    const args = ['--port', '0', '--data-dir', space.dataDir]
+    const container = Bun.spawn(
+      ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child', EXECUTABLE, 'serve', ...args],
+      {
+        cwd: space.dir,
+        env: { PATH: process.env.PATH ?? '' },
+        stdio: ['ignore', 'pipe', 'ignore'],
+      },
+    )
+    const { value } = await container.stdout.getReader().read()
+    expect(new TextDecoder().decode(value)).toStartWith('listening on')
+    const { exitCode, stderr } = await space.command('restart')
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('The service is process 1 of its container')
+    container.kill('SIGKILL')
+    await container.exited
+    space.remove()
+  },
+  20_000,
+)
+
 test('a process that only has the variable of a successor says so', async () => {
   const space = new Workspace()
   space.environment.FUNCTIONS_SUCCESSOR = '1'
