@@ -9,6 +9,7 @@ let worker: TestWorker
 
 const PRELUDE = `
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+  const aborted = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve))
   const endless = (cancel) => new Response(new ReadableStream({
     pull(c) { c.enqueue(new Uint8Array(10_000)) },
     cancel,
@@ -17,17 +18,17 @@ const PRELUDE = `
 const CASES = {
   goes_on: `async (req) => {
     req.signal.onabort = () => console.log('aborted ' + req.signal.reason.name)
-    try { await sleep(30) } finally { await sleep(5); console.log('finally') }
+    try { await aborted(req); await sleep(5) } finally { await sleep(5); console.log('finally') }
     return new Response('unread', { headers: { 'x-a': 'b' } })
   }`,
-  throws: 'async () => { await sleep(20); throw new Error("late") }',
+  throws: 'async (req) => { await aborted(req); await sleep(5); throw new Error("late") }',
   streams: `() => endless(async (reason) => { await sleep(20); console.log('cancelled: ' + reason) })`,
   breaks: `() => endless(() => { throw new Error('in cancel') })`,
   rejects: `() => endless(async () => { await sleep(5); throw new Error('in cancel') })`,
   bytes: '() => new Response(new Uint8Array(3_000_000))',
-  later_stream: `async () => { await sleep(20); return endless(() => console.log('never read')) }`,
+  later_stream: `async (req) => { await aborted(req); await sleep(5); return endless(() => console.log('never read')) }`,
   waits: `(req, ctx) => {
-    ctx.waitUntil(sleep(30).then(() => console.log('waited')))
+    ctx.waitUntil(aborted(req).then(() => sleep(5)).then(() => console.log('waited')))
     return endless(() => {})
   }`,
   stubborn: `(req) => { req.signal.onabort = () => { for (;;); }; return new Promise(() => {}) }`,
