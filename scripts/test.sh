@@ -143,9 +143,22 @@ install_proxies() {
     echo "Not installed: ${missing[*]}. The tests of these proxies are skipped by name."
     return
   fi
-  # RUNLEVEL keeps the init scripts of Debian's packages from starting their services.
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" ||
-    { apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; }
+  without_services apt-get install -y -qq "${missing[@]}" ||
+    { apt-get update -qq && without_services apt-get install -y -qq "${missing[@]}"; }
+}
+
+# without_services COMMAND...: packages that it installs do not start their services.
+without_services() {
+  local policy=/usr/sbin/policy-rc.d status
+  if [ -e "$policy" ]; then
+    DEBIAN_FRONTEND=noninteractive "$@"
+    return
+  fi
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || return
+  DEBIAN_FRONTEND=noninteractive "$@"
+  status=$?
+  rm -f "$policy"
+  return "$status"
 }
 
 c_format() {

@@ -87,7 +87,7 @@ test('handlers are checked, and a missing global is an error', () => {
     `const handler: FunctionHandler = async (req, ctx) => {
       ctx.waitUntil(Promise.resolve())
       for await (const chunk of req.body ?? []) console.log(chunk.length)
-      return Response.json({ id: ctx.requestId, left: ctx.deadline - Date.now(), token: ctx.env.TOKEN })
+      return Response.json({ id: ctx.requestId, from: ctx.clientAddress?.length, left: ctx.deadline - Date.now(), token: ctx.env.TOKEN })
     }
     export default handler
     export const object: FunctionObject = { fetch: (req, env, { project }) => new Response(project + env.A) }`,
