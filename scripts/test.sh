@@ -62,24 +62,14 @@ finish_checks() {
   checks=() check_pids=()
 }
 
-# tests NAME PATH...: runs bun's test runner and counts each test. A run without a readable report, or with a failure
-# outside of any test, counts as one more failure.
-tests() {
-  local name=$1 report=$results/junit.xml status counts begin=$SECONDS
-  shift
-  say "-- $name"
-  rm -f "$report"
-  # The output goes through a pipe, because a worker may not write to a file, not even as its standard error.
-  timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
-    2>&1 </dev/null | cat >"$results/output"
-  status=${PIPESTATUS[0]}
-  took "$name" $((SECONDS - begin))
-  [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
-  if ! counts=$(python3 scripts/junit_counts.py "$report"); then
-    fail "$name (no report; exit status $status)"
-    return
+# count_report NAME REPORT WHY: counts each test of a JUnit report. $run_failed is how many of them failed. A report
+# that cannot be read counts as one failure, with WHY.
+count_report() {
+  local name=$1 counts run_passed kind row
+  if ! counts=$(python3 scripts/junit_counts.py "$2"); then
+    fail "$name (no report; $3)"
+    return 1
   fi
-  local run_passed run_failed row
   read -r run_passed run_failed <<<"$(head -n 1 <<<"$counts")"
   passed=$((passed + run_passed))
   failed=$((failed + run_failed))
@@ -92,6 +82,23 @@ tests() {
         ;;
     esac
   done < <(tail -n +2 <<<"$counts")
+}
+
+# tests NAME PATH...: runs bun's test runner and counts each test. A run without a readable report, or with a failure
+# outside of any test, counts as one more failure.
+tests() {
+  local name=$1 report=$results/junit.xml status begin=$SECONDS
+  shift
+  say "-- $name"
+  rm -f "$report"
+  # The output goes through a pipe, because a worker may not write to a file, not even as its standard error.
+  timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
+    2>&1 </dev/null | cat >"$results/output"
+  status=${PIPESTATUS[0]}
+  took "$name" $((SECONDS - begin))
+  [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
+  local run_failed
+  count_report "$name" "$report" "exit status $status" || return
   # The report lacks a failure outside of any test, such as a file that does not load. Bun's own count has it.
   local said
   said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$results/output" | tail -n 1)
@@ -215,6 +222,22 @@ fuzz_corpus() {
   done < <(fuzz_targets)
 }
 
+# The tests of tests/vm, in a virtual machine for each of Debian's kernels.
+virtual_machine_tests() {
+  if [ "${FUNCTIONS_TEST_VM:-}" != 1 ]; then
+    skip 'virtual machine' 'an emulated one takes minutes; FUNCTIONS_TEST_VM=1 runs it, as scripts/vm-test.sh does'
+    return
+  fi
+  local begin=$SECONDS report run_failed
+  say '-- virtual machine'
+  rm -f .build/vm/*.xml
+  scripts/vm-test.sh >"$results/output" 2>&1 </dev/null || tail -n 100 "$results/output" >&2
+  took 'virtual machine' $((SECONDS - begin))
+  for report in .build/vm/*.xml; do
+    count_report "virtual machine, $(basename -s .xml "$report")" "$report" 'see .build/vm'
+  done
+}
+
 finish() {
   local row
   say "The slowest steps, in seconds, of $SECONDS:"
@@ -276,4 +299,5 @@ tests 'conformance' ./tests/conformance
 tests 'hostile' ./tests/hostile
 tests 'end to end' ./tests/e2e
 sanitized_worker_tests
+virtual_machine_tests
 finish

@@ -128,7 +128,7 @@ struct fn_worker {
     unsigned child_process_count;
     bool rejections_reported; /* a listener was notified, so it has to be notified of late handlers
                                  too */
-    uint32_t logs_dropped; /* since the last logs-dropped message */
+    uint32_t logs_dropped;    /* since the last logs-dropped message */
     JSClassID async_class;
     JSClassID async_frame_class;
     JSClassID context_class;

@@ -95,8 +95,7 @@ static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
 }
 
 static int define(JSContext *ctx, JSValueConst object, const char *name, JSValue value, int flags) {
-    return JS_IsException(value) ? -1
-                                 : JS_DefinePropertyValueStr(ctx, object, name, value, flags);
+    return JS_IsException(value) ? -1 : JS_DefinePropertyValueStr(ctx, object, name, value, flags);
 }
 
 /* Enumerable, as Node's own codes are. */
@@ -108,7 +107,8 @@ static int define_cause(JSContext *ctx, JSValueConst error, JSValue cause) {
     return define(ctx, error, "cause", cause, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE);
 }
 
-/* May run scripts, as above. `code` on the error, and `cause`, an Error with the same code: libraries for Node read either. */
+/* May run scripts, as above. `code` on the error, and `cause`, an Error with the same code:
+ * libraries for Node read either. */
 static int add_reason(JSContext *ctx, JSValueConst error, const char *message, size_t message_len,
                       const char *reason, size_t reason_len) {
     if (define_code(ctx, error, reason, reason_len) < 0) {

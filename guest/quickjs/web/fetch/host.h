@@ -98,7 +98,8 @@ int fn_web_response_read(JSContext *ctx, JSValueConst value, fn_response_view *o
 int fn_web_stream_source_next(JSContext *ctx, JSValueConst stream_source, fn_body_id id);
 /* Cancels the stream, because nothing will read it any more. Returns the promise for the end of its
  * cancel algorithm, undefined, or JS_EXCEPTION. */
-JSValue fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source, JSValueConst reason);
+JSValue fn_web_stream_source_cancel(JSContext *ctx, JSValueConst stream_source,
+                                    JSValueConst reason);
 
 /* The result of a fetch. */
 typedef struct {
