@@ -8,6 +8,8 @@ export interface Connection {
    */
   send(path: string, body?: string): Promise<string>
   close(): void
+  /** False when the server has closed it, as it does with a connection that is idle for long. */
+  readonly open: boolean
 }
 
 const WARM_UP_REQUESTS = 2000
@@ -22,6 +24,7 @@ export async function warmUp(connection: Connection, path: string, body?: string
 /** Opens a connection to `127.0.0.1:port`. */
 export async function openConnection(port: number): Promise<Connection> {
   let answer = ''
+  let open = true
   let waiting: PromiseWithResolvers<string> | undefined
   const fail = (error: Error) => {
     waiting?.reject(error)
@@ -48,7 +51,10 @@ export async function openConnection(port: number): Promise<Connection> {
         }
       },
       drain: () => flush(),
-      close: () => fail(new Error('the server closed the connection')),
+      close() {
+        open = false
+        fail(new Error('the server closed the connection'))
+      },
       error: (_, error) => fail(error),
     },
   })
@@ -71,6 +77,9 @@ export async function openConnection(port: number): Promise<Connection> {
       return waiting.promise
     },
     close: () => socket.end(),
+    get open() {
+      return open
+    },
   }
 }
 

@@ -69,6 +69,7 @@ export class Load {
   async #send(): Promise<void> {
     const job = this.#turns[this.#turn++ % this.#turns.length] as Job
     let connection = this.#free.pop()
+    if (connection?.open === false) connection = undefined
     this.#busy++
     this.counts.sent++
     try {
