@@ -11,8 +11,9 @@ let aborted = 0
 export default async (req: Request, ctx: { requestId: string, functionName: string }) => {
   const url = new URL(req.url)
   if (url.pathname === '/hang') {
-    req.signal.addEventListener('abort', () => { aborted++ })
-    await new Promise(() => {})
+    await new Promise<void>((done) => {
+      req.signal.addEventListener('abort', () => { aborted++; done() })
+    })
   }
   if (url.pathname === '/broken') {
     return new Response(new ReadableStream({
@@ -238,7 +239,9 @@ describe('a client that goes', () => {
     for (let i = 0; i < 40; i++) {
       const socket = connect(service.port, '127.0.0.1')
       socket.on('error', () => {})
-      socket.write('GET /functions/echo/hang HTTP/1.1\r\nHost: x\r\n\r\n')
+      await new Promise<void>((sent) => {
+        socket.write('GET /functions/echo/hang HTTP/1.1\r\nHost: x\r\n\r\n', () => sent())
+      })
       await Bun.sleep(10)
       socket.destroy()
     }

@@ -60,14 +60,9 @@ describe('CPU and time', () => {
 
   test('/never is TIMEOUT', () => overrun('wall', '/never', ['TIMEOUT']))
 
-  test('a promise in a global, whose request was cut off, holds up one request and not all that follow', async () => {
+  test('a promise in a global goes on when the client of its request leaves, and serves the next one', async () => {
     const signal = AbortSignal.timeout(100)
     await service.fetch('/functions/wall/kept', { signal }).catch(() => undefined)
-    await eventually('the end of that request', async () => {
-      const metrics = await (await service.fetch('/metrics')).text()
-      return metrics.includes('functions_in_flight 0')
-    })
-    expect((await problem(await service.fetch('/functions/wall/kept'))).code).toBe('TIMEOUT')
     const next = await service.fetch('/functions/wall/kept')
     expect(await next.text()).toBe('kept')
   }, 20_000)
