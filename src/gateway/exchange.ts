@@ -5,8 +5,8 @@ import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
 import { AWAITING_BYTES } from '../worker/protocol/limits.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
-import { ClientClock, type ClientLimits } from './client-clock.ts'
-import type { CorsErrors } from './cors.ts'
+import { ClientClock } from './client-clock.ts'
+import type { ExchangeHost } from './exchange-host.ts'
 import { connectionHeaders, responseHeaders, serverTiming, setHeader } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
@@ -19,37 +19,6 @@ import {
   statedLength,
   wholeBody,
 } from './stated-length.ts'
-
-/** Limits of an exchange after its response head was sent, ms. */
-export interface ExchangeLimits {
-  /** Longest time that a function whose response has begun sends nothing. */
-  streamIdleMs: number
-  /** Longest time from the request's arrival, without the time of the client; 0 = no limit. */
-  maxDurationMs: number
-  client: ClientLimits
-  /** Time from the end of the response until the promises of `waitUntil` are cancelled. */
-  waitUntilMs: number
-}
-
-/**
- * What an exchange needs of the gateway. Only `Gateway` implements it; it is an interface so that the
- * two files do not import each other.
- */
-export interface ExchangeHost {
-  readonly limits: ExchangeLimits
-  /** The service stops: connections close after their responses. */
-  readonly draining: boolean
-  readonly cors: CorsErrors
-  now(): number
-  opened(exchange: Exchange): void
-  closed(exchange: Exchange): void
-  /** Disables or enables the idle timeout of the request's connection. */
-  keepOpen(client: Request, open: boolean): void
-  /** Reports a failure of the function to the tenant's logs. */
-  failed(route: Route, requestId: string, error: FunctionError): void
-  /** Something that is no failure of the function, for the tenant's logs. */
-  noted(route: Route, requestId: string, level: 'info' | 'warn', message: string): void
-}
 
 /**
  * Age (ms) at which an exchange starts to watch for the client's disconnect. Most requests are over
@@ -66,6 +35,8 @@ const WATCH_AFTER_MS = 25
  */
 type Phase = 'head' | 'body' | 'after'
 
+const OTHERS_WAIT =
+  'was waited for longer than the function has (server.timeout), and other requests waited for a worker'
 /** The outcome of a request whose client disconnected. */
 const CLIENT_GONE = 'CLIENT_GONE'
 
@@ -456,7 +427,9 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   #chargeClient(now: number, ms: number): void {
     this.#clientClock ??= new ClientClock()
-    const why = this.#clientClock.waited(ms, this.#host.limits.client)
+    const why =
+      this.#clientClock.waited(ms, this.#host.limits.client) ??
+      (this.#mustYield() ? OTHERS_WAIT : undefined)
     if (why !== undefined) {
       this.#disconnect(why)
       return
@@ -466,6 +439,12 @@ export class Exchange implements PendingRequest, BodyObserver {
     this.#dueAt += ms
     this.request.deadline += ms
     this.#invocation?.postpone(ms)
+  }
+
+  /** The client had as much time as the function has, and another request waits for the place in a worker. */
+  #mustYield(): boolean {
+    const waitedMs = this.#clientClock?.waitedMs ?? 0
+    return waitedMs >= this.route.timeoutMs && this.route.pool.claimPlace()
   }
 
   /** The client reached a limit of its own. */

@@ -11,7 +11,8 @@ import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
 import { CorsErrors } from './cors.ts'
 import { DescriptorGuard, type DescriptorGuardOptions } from './descriptor-guard.ts'
-import { Exchange, type ExchangeHost, type ExchangeLimits } from './exchange.ts'
+import { Exchange } from './exchange.ts'
+import type { ExchangeHost, ExchangeLimits, OpenExchange } from './exchange-host.ts'
 import { type RawHeaders, requestHeaders, requestIdOf } from './headers.ts'
 import { Listener } from './listener.ts'
 import { clientProblem } from './problem.ts'
@@ -85,7 +86,7 @@ export class Gateway implements ExchangeHost, Tickable {
   readonly #ticker: Ticker
   /** Host and port of a request that names none. */
   #ownHost: string
-  readonly #open = new Set<Exchange>()
+  readonly #open = new Set<OpenExchange>()
   readonly #replayMemory = new ReplayMemory(REPLAY_MEMORY_BYTES)
   #nextLookAt = 0
   #whenIdle: (() => void)[] = []
@@ -243,12 +244,12 @@ export class Gateway implements ExchangeHost, Tickable {
     return this.#options.clock.now()
   }
 
-  opened(exchange: Exchange): void {
+  opened(exchange: OpenExchange): void {
     this.#open.add(exchange)
     this.#ticker.add(this)
   }
 
-  closed(exchange: Exchange): void {
+  closed(exchange: OpenExchange): void {
     this.#open.delete(exchange)
     this.#options.onFinished()
     if (this.#open.size > 0 || this.#whenIdle.length === 0) return

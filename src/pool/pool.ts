@@ -27,6 +27,8 @@ const MAX_LOSSES = 2
  * often end together, and the end of that one may not be known yet.
  */
 const PAUSE_MS = 25
+/** Time, ms, that a request waits for a place before one that waits for a slow client must give its place up. */
+const CLAIM_AFTER_MS = 250
 /**
  * Time, ms, that a request which a worker lost waits for a worker that runs no other such request.
  * One of them may end each worker that runs it, and the others should survive that.
@@ -53,6 +55,8 @@ export class Pool implements BudgetMember {
   #graceMs: number
   #stopRetry: (() => void) | undefined
   #killed = false
+  /** Places that requests with slow clients were told to give up, and have not yet. */
+  #claimed = 0
 
   constructor(
     spec: WorkerSpec,
@@ -189,6 +193,19 @@ export class Pool implements BudgetMember {
     return true
   }
 
+  /**
+   * Whether a request that only waits for its client must give its place in a worker to one that waits
+   * for a place. Each `true` is for one place.
+   */
+  claimPlace(): boolean {
+    if (this.#queue.size <= this.#claimed) return false
+    const [first] = this.#queue
+    const since = first?.queuedAt ?? Number.POSITIVE_INFINITY
+    if (this.#budget.clock.now() - since < CLAIM_AFTER_MS) return false
+    this.#claimed++
+    return true
+  }
+
   /** A request that a worker had begun goes to another worker. */
   retried(requestId: string, error: FunctionError): void {
     this.#events.retried?.(requestId, error)
@@ -196,6 +213,7 @@ export class Pool implements BudgetMember {
 
   /** A worker has finished or lost a request. */
   released(pooled: PooledWorker): void {
+    if (this.#claimed > 0) this.#claimed--
     // The worker's `exit` event follows and says how it ended, which decides when the next one starts.
     if (pooled.worker.state === 'gone') return
     if (this.#budget.preempt(this, pooled)) return

@@ -86,6 +86,8 @@ let service: Service
 
 beforeAll(async () => {
   await space.deploy('quickjs', HANDLER, '--timeout', '900ms', '--runtime', 'quickjs-ng')
+  const one = ['--max-workers', '1', '--concurrency', '2']
+  await space.deploy('narrow', HANDLER, '--timeout', '900ms', ...one)
   // Each request to it needs another worker, which may start slowly.
   const ofBun = ['--runtime', 'bun', '--profile', 'permissive']
   await space.deploy('bun', HANDLER, '--timeout', '4s', ...ofBun)
@@ -162,6 +164,25 @@ describe('a client that attacks by being slow', () => {
   }, 60_000)
 })
 
+describe('slow clients that hold every place of a function', () => {
+  test('give them up to the requests that wait, once they have had the time of the function', async () => {
+    const uploads = Array.from({ length: 2 }, () =>
+      client('narrow/count', { size: 24 * KB, sends: 4 * KB }),
+    )
+    await eventually('they hold every place', async () => {
+      const workers = await service.workers()
+      return workers.some((row) => row.function === 'narrow' && row.invocations === 2)
+    })
+    const answer = await service.fetch('/functions/narrow/count', { method: 'POST', body: 'x' })
+    expect(await answer.text()).toBe('1')
+    // One request waited, so one place was given up.
+    const [first = '', second = ''] = (await Promise.all(uploads)).sort()
+    expect(first).toContain('200 OK')
+    expect(second).toContain('408 Request Timeout')
+    expect(second).toContain('other requests waited for a worker')
+  }, 60_000)
+})
+
 test('no function is blamed for its clients', async () => {
   const metrics = await (await service.fetch('/metrics')).text()
   await service.stop()
@@ -172,7 +193,7 @@ test('no function is blamed for its clients', async () => {
   const own = "TIMEOUT: Function 'quickjs' did not respond within 900 ms."
   expect(errors).toEqual([own, own])
   const broken = rows.filter(([level]) => level === 'info').map(([, message]) => message)
-  expect(broken.filter((text) => text.startsWith('The request was broken off.'))).toHaveLength(3)
+  expect(broken.filter((text) => text.startsWith('The request was broken off.'))).toHaveLength(4)
   expect(broken.filter((text) => text.startsWith('The response was broken off.'))).toHaveLength(1)
   const [, count] = /function="quickjs",.*outcome="CLIENT_TIMEOUT"} (\d+)/.exec(metrics) ?? []
   expect(count).toBe('3')
