@@ -40,7 +40,7 @@ const FOLDER_PREFIX = 'functions-bundle-'
 const FOLDER_BYTES = 16 * 2 ** 20
 /** With less free space the bundler fails, and does not say why. */
 const TOO_FULL_BYTES = 64 * 1024
-const BUILD_TIMEOUT_MS = 60_000
+const BUILD_TIMEOUT_MS = 120_000
 const MAX_OUTPUT_BYTES = 2 ** 20
 /**
  * A worker gets its bundle in one message of at most 64 MiB, the service both files in one request
@@ -155,9 +155,9 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
       ...[String(process.pid), dirname(task.out)],
     ],
     {
-      // Names in the bundle are relative to this directory, so the same project gives the same
-      // bundle anywhere.
-      cwd: project.root,
+      // Bun reads the tsconfig.json of the folder where it starts: the bundler goes to the project
+      // when it has checked that one. Below /tmp every user could place one.
+      cwd: '/',
       env: { BUN_BE_BUN: '1', NODE_ENV: 'production', NO_COLOR: '1' },
       stdin: new Blob([JSON.stringify(task)]),
       stdout: 'pipe',
@@ -202,7 +202,9 @@ function buildError(
   const { root, entry } = project
   if (failure === undefined) {
     const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
-    const why = status > 128 ? `was killed; ${limits}` : `failed with exit status ${status}`
+    const remedy = 'look for a pipe, a device or a huge file among the files that the project names'
+    const why =
+      status > 128 ? `was killed; ${limits}: ${remedy}` : `failed with exit status ${status}`
     return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
   }
   const { file: path = entry, line = 1, column = 1 } = failure

@@ -289,4 +289,34 @@ describe('hostile', () => {
     Bun.spawnSync(['mkfifo', join(dir, 'packages/api/tsconfig.json')])
     expect((await refused()).message).toContain('not a regular file')
   }, 20_000)
+
+  test.each([
+    'packages/api/tsconfig.json',
+    'packages/api/src/tsconfig.json',
+    'packages/tsconfig.json',
+    'tsconfig.json',
+  ])('a pipe that %s extends, also through another file, ends with an error', async (name) => {
+    const isAbove = !name.includes('api')
+    if (isAbove) write('packages/api/tsconfig.json', {})
+    Bun.spawnSync(['mkfifo', join(dir, 'packages/pipe.json')])
+    write('packages/between.json', { extends: './pipe.json' })
+    for (const target of ['pipe', 'between']) {
+      write(name, { extends: [join(dir, `packages/${target}.json`)] })
+      const error = await refused('export default 1')
+      expect(error.message).toContain('pipe.json')
+      expect(error.message).toContain('is not a regular file')
+    }
+    write(name, { extends: '/dev/zero' })
+    expect((await refused('export default 1')).message).toContain('is not a regular file')
+  })
+
+  test('a pipe that a package extends ends with an error', async () => {
+    Bun.spawnSync(['mkfifo', join(dir, 'pipe.json')])
+    const extending = { extends: join(dir, 'pipe.json') }
+    write('packages/api/node_modules/two/package.json', '{"name":"two"}')
+    write('packages/api/node_modules/two/index.js', 'export default 2')
+    write('packages/api/node_modules/two/tsconfig.json', extending)
+    const error = await refused("export { default } from 'two'")
+    expect(error.message).toContain('is not a regular file')
+  })
 })

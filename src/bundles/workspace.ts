@@ -6,10 +6,11 @@
  * that every user may write to, such as /tmp, is not the root, and neither are the home directory
  * and `/`, where a repository of settings files may lie. `--root` names any of them.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { FunctionError } from '../errors.ts'
+import { readSmallFile } from '../lib/small-file.ts'
 
 /** Workspace files are small; a larger one is not read. */
 const MAX_FILE_BYTES = 2 ** 20
@@ -118,7 +119,7 @@ function read(path: string, parse: (text: string) => unknown, strict: boolean): 
     // A pipe would block, and a huge file is no package.json.
     if (!stat.isFile()) throw new Error('it is not a regular file')
     if (stat.size > MAX_FILE_BYTES) throw new Error(`it is larger than ${MAX_FILE_BYTES} bytes`)
-    return parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
+    return parse(readSmallFile(path).replace(/^\uFEFF/, ''))
   } catch (cause) {
     if (!strict) return undefined
     const why = (cause as Error).message

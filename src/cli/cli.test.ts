@@ -71,6 +71,11 @@ describe('wrong usage is exit 2 and one sentence', () => {
     ['a version with a slash', ['deploy', 'a', 'x.ts', '--version', 'a/b'], 'version'],
     ['a version with dots', ['rollback', 'a', '..'], 'version'],
     ['a profile that does not exist', ['deploy', 'a', 'x.ts', '--profile', 'lax'], 'lax'],
+    [
+      'an endless profile',
+      ['deploy', 'a', 'x.ts', '--profile', '/dev/zero'],
+      'larger than 1048576',
+    ],
     ['a runtime that does not exist', ['deploy', 'a', 'x.ts', '--runtime', 'node'], 'node'],
     ['a size without sense', ['deploy', 'a', 'x.ts', '--memory', 'lots'], '--memory'],
     ['a size of nothing', ['deploy', 'a', 'x.ts', '--memory', '0'], '--memory'],

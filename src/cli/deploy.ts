@@ -15,6 +15,7 @@ import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import { JsonError } from '../lib/json.ts'
+import { MAX_SMALL_FILE_BYTES, readSmallFile, TooLarge } from '../lib/small-file.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { parseDuration, parseSize } from '../units.ts'
 import type { ServiceClient } from './client.ts'
@@ -201,10 +202,15 @@ function placeOf({ line, column }: JsonError) {
 
 function readProfileFile(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readSmallFile(path)
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    const why =
+      code === 'ENOENT'
+        ? 'does not exist'
+        : cause instanceof TooLarge
+          ? `is larger than ${MAX_SMALL_FILE_BYTES} bytes`
+          : `cannot be read (${code})`
     const message = `Profile '${path}' ${why}: --profile must be strict, permissive, or the path of a JSON file.`
     throw new FunctionError('BAD_REQUEST', message, { cause })
   }

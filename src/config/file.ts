@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { type AST, getStaticTOMLValue, ParseError, parseTOML } from 'toml-eslint-parser'
 import { FunctionError } from '../errors.ts'
 import { withoutMark } from '../lib/json.ts'
+import { MAX_SMALL_FILE_BYTES, readSmallFile, TooLarge } from '../lib/small-file.ts'
 
 /** One `key = value` of the file. */
 export interface FileEntry {
@@ -19,17 +19,17 @@ export interface FileEntry {
 export function readConfigFile(path: string): FileEntry[] | undefined {
   let text: string
   try {
-    text = withoutMark(readFileSync(path, 'utf8'))
+    text = withoutMark(readSmallFile(path))
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
     if (code === 'ENOENT') {
       return undefined
     }
-    throw new FunctionError(
-      'CONFIG_INVALID',
-      `The configuration file ${path} cannot be read (${code}): check that it is a file that this user may read.`,
-      { cause },
-    )
+    const message =
+      cause instanceof TooLarge
+        ? `The configuration file ${path} is larger than ${MAX_SMALL_FILE_BYTES} bytes: name a file with settings.`
+        : `The configuration file ${path} cannot be read (${code}): check that it is a file that this user may read.`
+    throw new FunctionError('CONFIG_INVALID', message, { cause })
   }
   try {
     return parseTOML(text).body[0].body.flatMap(entriesOf)

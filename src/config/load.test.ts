@@ -182,5 +182,7 @@ describe('what is wrong stops, with its name and line', () => {
     mkdirSync(file)
     const folder = () => loadConfig({ flags: { config: file }, env: {} })
     expect(failure(folder).message).toContain('cannot be read')
+    const endless = () => loadConfig({ flags: { config: '/dev/zero' }, env: {} })
+    expect(failure(endless).message).toContain('/dev/zero is larger than 1048576 bytes')
   })
 })

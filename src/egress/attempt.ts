@@ -91,6 +91,15 @@ export class Attempt implements Dispatcher.DispatchHandler {
     statusText?: string,
   ): void {
     this.started = true
+    if (status === 101) {
+      this.abort(
+        failed(
+          'ERR_PROTOCOL',
+          `${this.#host} switched to another protocol, which was not asked for.`,
+        ),
+      )
+      return
+    }
     if (status < 200) {
       this.#informational++
       if (this.#informational > MAX_INFORMATIONAL) {

@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { isDomainAllowed } from '../capabilities/match.ts'
 import { type Capabilities, normaliseHost } from '../capabilities/schema.ts'
 import type { PrivateAllowance } from './addresses.ts'
-import { refused } from './errors.ts'
+import { failed, refused } from './errors.ts'
 
 /** Ports that `fetch` must not use: https://fetch.spec.whatwg.org/#port-blocking */
 const BAD_PORTS = new Set([
@@ -28,7 +28,7 @@ export interface Target {
  * Checks a URL against the function's capabilities. The URL parser has already normalised decimal,
  * octal and hexadecimal spellings of addresses.
  *
- * @throws {EgressError} REFUSED, with the rule
+ * @throws {EgressError} REFUSED, with the rule; FAILED for a host that no DNS server can know
  */
 export function checkTarget(
   url: URL,
@@ -46,7 +46,7 @@ export function checkTarget(
   }
   const host = normaliseHost(url.hostname)
   if (host === undefined) {
-    throw refused(`${JSON.stringify(url.hostname)} is not a valid host name.`)
+    throw failed('ENOTFOUND', `${JSON.stringify(url.hostname)} is not a valid host name.`)
   }
   if (!isDomainAllowed(capabilities, host)) {
     throw refused(`${host} is not in the allowed domains of this function (allowedDomains).`)

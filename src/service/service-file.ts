@@ -1,7 +1,8 @@
 /** `<data-dir>/service.json`: how a command finds the service that runs on a data directory. */
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { readSmallFile } from '../lib/small-file.ts'
 import { unusable } from '../lib/storage.ts'
 
 const schema = z.object({
@@ -67,7 +68,7 @@ function isCopied(dataDir: string, { directory }: ServiceFile): boolean {
 
 function parse(dataDir: string): ServiceFile | undefined {
   try {
-    return schema.parse(JSON.parse(readFileSync(pathIn(dataDir), 'utf8')))
+    return schema.parse(JSON.parse(readSmallFile(pathIn(dataDir))))
   } catch {
     return undefined
   }

@@ -3,11 +3,14 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test'
 import {
   closeSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -16,7 +19,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { TelemetryFile } from './telemetry-file.ts'
 
 const SCHEMA = `
@@ -192,15 +195,30 @@ test('a file that is deleted or replaced while it is in use is opened again', ()
   file.close()
 })
 
-test('a symbolic link stays, and its target is set aside', () => {
+test('a symbolic link is set aside itself, and its target is not touched', () => {
   const target = join(mkdtempSync(join(root, 'disk-')), 'telemetry.db')
-  writeFileSync(target, 'no database'.repeat(1000))
+  const text = 'no database'.repeat(1000)
+  writeFileSync(target, text)
   symlinkSync(target, path)
-  const file = new TelemetryFile(path, SCHEMA, (name) => reports.push(name))
+  const file = open()
   write(file, 'new')
-  expect(reports).toEqual([target])
+  expect(reports).toHaveLength(1)
   expect(messages(file)).toEqual(['new'])
-  expect(statSync(target).isFile()).toBe(true)
+  expect(readdirSync(dirname(target))).toEqual(['telemetry.db'])
+  expect(readFileSync(target, 'utf8')).toBe(text)
+  expect(readlinkSync(join(folder, setAside()[0] ?? ''))).toBe(target)
+  expect(lstatSync(path).isFile()).toBe(true)
+  file.close()
+})
+
+test('a sound database behind a symbolic link is used', () => {
+  leaveDatabase()
+  const target = join(mkdtempSync(join(root, 'disk-')), 'telemetry.db')
+  renameSync(path, target)
+  symlinkSync(target, path)
+  const file = open()
+  expect(messages(file)).toHaveLength(50)
+  expect(reports).toEqual([])
   file.close()
 })
 

@@ -1,6 +1,6 @@
 /** A telemetry database that replaces itself when its file is damaged or is not its own. */
 import type { Database } from 'bun:sqlite'
-import { existsSync, readdirSync, realpathSync, renameSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { openTelemetry, Unusable } from './database.ts'
@@ -64,8 +64,8 @@ export class TelemetryFile {
 
   #setAside(reason: string): void {
     this.#closeQuietly()
-    // The operator may have put it on another disk by a symbolic link.
-    const file = existsSync(this.#path) ? realpathSync(this.#path) : this.#path
+    // A symbolic link is set aside itself: what it leads to may be another program's.
+    const file = this.#path
     const prefix = `${basename(file)}.set-aside-`
     const others = readdirSync(dirname(file)).filter((name) => name.startsWith(prefix))
     const before = others.filter((name) => !/-(wal|shm)$/.test(name))
@@ -78,7 +78,7 @@ export class TelemetryFile {
     for (let n = 2; others.includes(name); n++) name = `${prefix}${time}.${n}`
     const setAside = join(dirname(file), name)
     for (const part of PARTS) {
-      if (existsSync(file + part)) renameSync(file + part, setAside + part)
+      if (exists(file + part)) renameSync(file + part, setAside + part)
     }
     this.#onSetAside(file, setAside, reason)
   }
@@ -89,6 +89,11 @@ export class TelemetryFile {
       this.close()
     } catch {}
   }
+}
+
+/** A symbolic link exists even if it leads nowhere. */
+function exists(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 function inodeOf(path: string): number | undefined {

@@ -50,6 +50,10 @@ const ANSWERS: Record<string, string> = {
   '/endless': interim('100 Continue').repeat(500),
   '/garbage': 'no HTTP at all\r\n\r\n',
   '/upgrade': 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+  '/upgrade-and-close':
+    'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n',
+  '/switch': interim('101 Switching Protocols'),
+  '/switch-and-close': interim('101 Switching Protocols'),
 }
 
 const space = new Workspace()
@@ -71,6 +75,7 @@ beforeAll(async () => {
   upstream = await socketUpstream((socket, request) => {
     const path = request.split(' ')[1] ?? ''
     if (path === '/reset') socket.destroy()
+    else if (path.endsWith('-and-close')) socket.end(ANSWERS[path] ?? '')
     else if (path !== '/silent') socket.write(ANSWERS[path] ?? OK)
   })
   const authority = await Authority.make()
@@ -121,6 +126,8 @@ for (const name of ['quickjs', 'bun']) {
       ['http://here.test:9999/', 'ECONNREFUSED', 'here.test refused the connection.'],
       ['http://hidden.test/', 'ERR_POLICY', 'hidden.test resolves to a private address'],
       ['http://elsewhere.com/', 'ERR_POLICY', 'allowedDomains'],
+      ['http://a..b/', 'ENOTFOUND', '"a..b" is not a valid host name'],
+      ['ftp://here.test/', 'ERR_POLICY', 'is not supported'],
     ])('%s: %s', async (url, code, words) => {
       const error = await probe(name, url)
       expect(error).toMatchObject({ name: 'TypeError', code, cause: code, isError: true })
@@ -135,6 +142,9 @@ for (const name of ['quickjs', 'bun']) {
       ['/reset', 'ECONNRESET'],
       ['/garbage', 'ERR_PROTOCOL'],
       ['/upgrade', 'ERR_PROTOCOL'],
+      ['/upgrade-and-close', 'ERR_PROTOCOL'],
+      ['/switch', 'ERR_PROTOCOL'],
+      ['/switch-and-close', 'ERR_PROTOCOL'],
       ['/endless', 'ERR_PROTOCOL'],
       ['/silent', 'UND_ERR_HEADERS_TIMEOUT'],
     ])('%s: %s', async (path, code) => {

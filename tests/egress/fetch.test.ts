@@ -322,7 +322,7 @@ describe('a refusal names the rule', () => {
     expect(await run('refused')).toEqual([
       'TypeError: fetch: 10.0.0.1 is a private address, which functions may not reach.',
       'TypeError: Request: the URL contains credentials',
-      "TypeError: fetch: the scheme 'ftp' is not supported",
+      "TypeError: fetch: the scheme 'ftp' is not supported: use http or https",
       'TypeError: fetch: Port 25 is blocked: the Fetch standard forbids HTTP requests to it.',
     ])
   })

@@ -3,7 +3,7 @@
  * output.
  */
 import { rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { stdout } from '../../lib/output.ts'
 import { nodePlugin } from './plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './task.ts'
@@ -47,6 +47,10 @@ async function buildOrFault(task: BuildTask): Promise<BuildFailure | undefined> 
 async function build(task: BuildTask): Promise<BuildFailure | undefined> {
   const reader = new TsconfigReader(task.root)
   const compilerOptions = reader.of(task.entry)?.options ?? {}
+  reader.checkAbove(dirname(task.entry))
+  // Names in the bundle are relative to this directory, so the same project gives the same bundle
+  // anywhere.
+  process.chdir(task.root)
   const tsconfig = join(task.out, TSCONFIG_FILE)
   writeFileSync(tsconfig, JSON.stringify({ compilerOptions }))
   let fault: TsconfigFault | undefined

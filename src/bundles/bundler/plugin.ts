@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseJson } from '../../lib/json.ts'
+import { readSmallFile } from '../../lib/small-file.ts'
 import type { BuildTask } from './task.ts'
 
 const NAMESPACE = 'functions'
@@ -94,7 +95,7 @@ function isMapped(importer: string, name: string): boolean {
   }
   for (let at = dirname(importer); at !== dirname(at); at = dirname(at)) {
     try {
-      const { browser } = parseJson(readFileSync(join(at, 'package.json'), 'utf8')) as {
+      const { browser } = parseJson(readSmallFile(join(at, 'package.json'))) as {
         browser?: unknown
       }
       return typeof browser === 'object' && browser !== null && Object.hasOwn(browser, name)

@@ -33,19 +33,21 @@ export function tsconfigPlugin(
   options: CompilerOptions,
   onFault: (fault: TsconfigFault) => void,
 ): Bun.BunPlugin {
-  const configOf = (file: string): Tsconfig | undefined => {
+  const orFault = <T>(read: () => T): T => {
     try {
-      return reader.of(file)
+      return read()
     } catch (error) {
       if (error instanceof TsconfigFault) onFault(error)
       throw error
     }
   }
+  const configOf = (file: string): Tsconfig | undefined => orFault(() => reader.of(file))
   return {
     name: 'tsconfig',
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, ({ path, importer }) => {
         const config = importer.startsWith('/') ? configOf(importer) : undefined
+        if (importer.startsWith('/')) orFault(() => reader.checkPackage(path, dirname(importer)))
         const found = config && resolvePath(config, path, importer)
         return found === undefined ? undefined : { path: found }
       })

@@ -5,11 +5,13 @@
  *
  * Nothing outside of the project root is read, also through a symbolic link.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { isInside } from '../../lib/is-inside.ts'
 import { parseJson } from '../../lib/json.ts'
+import { readSmallFile } from '../../lib/small-file.ts'
 
+const NAMES = ['tsconfig.json', 'jsconfig.json'] as const
 /** No real file is larger. */
 const MAX_BYTES = 2 ** 20
 /** Files that one tsconfig.json may extend one after the other. TypeScript has no limit. */
@@ -73,6 +75,8 @@ export class TsconfigReader {
   readonly #root: string
   readonly #byFolder = new Map<string, Tsconfig | undefined>()
   readonly #byFile = new Map<string, Merged>()
+  /** Folders and files that cannot block a reader. */
+  readonly #checked = new Set<string>()
 
   /** @param root absolute and free of symbolic links */
   constructor(root: string) {
@@ -89,12 +93,58 @@ export class TsconfigReader {
     return file.includes('/node_modules/') ? undefined : this.#ofFolder(dirname(file))
   }
 
+  /**
+   * Bun reads the tsconfig.json of its working directory and of the entry's folder, those above, and
+   * what they extend, before it lets its option `tsconfig` replace them. A pipe would block it.
+   *
+   * @throws {TsconfigFault} for what is not a regular file
+   */
+  checkAbove(folder: string): void {
+    for (let at = folder; !this.#checked.has(at); at = dirname(at)) {
+      this.#checked.add(at)
+      for (const name of NAMES) this.#checkExtended(join(at, name), 0)
+    }
+  }
+
+  /** As `checkAbove`, for the folders in which a package may lie. @throws {TsconfigFault} */
+  checkPackage(specifier: string, folder: string): void {
+    const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier
+    for (let at = folder; at !== dirname(at); at = dirname(at)) {
+      const home = join(at, 'node_modules', name)
+      if (!existsSync(home)) continue
+      this.checkAbove(home)
+      this.checkAbove(realpathSync(home))
+    }
+  }
+
+  #checkExtended(file: string, depth: number): void {
+    if (depth > MAX_DEPTH || !isFile(file) || statSync(file).size > MAX_BYTES) return
+    let text: string
+    let given: string[]
+    try {
+      text = readSmallFile(file)
+      given = extendsOf(Bun.JSONC.parse(text) as Json, file, text)
+    } catch {
+      // It is reported if it is the one of a source.
+      return
+    }
+    for (const specifier of given) {
+      for (const each of pathCandidates(resolve(dirname(file), specifier))) {
+        if (blocks(each)) {
+          const message = `'extends': '${specifier}' is not a regular file`
+          throw new TsconfigFault(message, file, text, specifier)
+        }
+        if (this.#checked.has(each)) continue
+        this.#checked.add(each)
+        this.#checkExtended(each, depth + 1)
+      }
+    }
+  }
+
   #ofFolder(folder: string): Tsconfig | undefined {
     if (!isInside(this.#root, folder)) return undefined
     if (!this.#byFolder.has(folder)) {
-      const found = ['tsconfig.json', 'jsconfig.json']
-        .map((name) => join(folder, name))
-        .find((file) => existsSync(file))
+      const found = NAMES.map((name) => join(folder, name)).find((file) => existsSync(file))
       const config =
         found === undefined
           ? this.#ofFolder(dirname(folder))
@@ -176,7 +226,7 @@ export class TsconfigReader {
     // Reading a pipe would block.
     if (!stat.isFile()) throw new TsconfigFault('it is not a regular file', file)
     if (stat.size > MAX_BYTES) throw new TsconfigFault(`it is larger than ${MAX_BYTES} bytes`, file)
-    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
+    return readSmallFile(file).replace(/^\uFEFF/, '')
   }
 
   #inside(file: string): boolean {
@@ -194,6 +244,7 @@ export class TsconfigReader {
     const found = candidates.find(isFile)
     if (found === undefined) {
       const [tried = ''] = candidates
+      if (candidates.some(blocks)) throw fault('is not a regular file')
       throw fault(tried === '' ? 'is not installed' : 'does not exist')
     }
     if (!this.#inside(found)) throw fault('lies outside the project root')
@@ -227,13 +278,23 @@ function packageField(specifier: string, folder: string): string[] {
     const file = join(home, 'package.json')
     if (!isFile(file) || statSync(file).size > MAX_BYTES) continue
     try {
-      const { tsconfig } = parseJson(readFileSync(file, 'utf8')) as { tsconfig?: unknown }
+      const { tsconfig } = parseJson(readSmallFile(file)) as { tsconfig?: unknown }
       return typeof tsconfig === 'string' ? pathCandidates(resolve(home, tsconfig)) : []
     } catch {
       return []
     }
   }
   return []
+}
+
+/** Is it a pipe, a socket or a device? */
+function blocks(path: string): boolean {
+  try {
+    const stat = statSync(path)
+    return !stat.isFile() && !stat.isDirectory()
+  } catch {
+    return false
+  }
 }
 
 function isFile(path: string): boolean {

@@ -5,13 +5,14 @@ import { fetchBody, fetchCancel, fetchLocal, fetchSignal, fetchStart, fetchUrl, 
 import { whenAborted } from '../events/abort.js'
 import { needArguments } from '../idl/idl.js'
 import {
+  ObjectDefineProperty,
   primordialGlobals,
   StringPrototypeIndexOf,
   StringPrototypeSlice,
 } from '../idl/primordials.js'
 import { cancelStream } from '../streams/streams.js'
 
-const { Promise, Request, TypeError } = primordialGlobals
+const { Error, Promise, Request, TypeError } = primordialGlobals
 
 function cancelBody(request, reason) {
   const body = fetchBody(request)
@@ -24,6 +25,23 @@ function fetchDataUrl(request, url) {
   return fetchLocal(request, data.type, data.bytes)
 }
 
+function withCode(error) {
+  return ObjectDefineProperty(error, 'code', {
+    __proto__: null,
+    value: 'ERR_POLICY',
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  })
+}
+
+/** With the code and the cause that the host gives an error. */
+function unsupported(scheme) {
+  const message = `the scheme '${scheme}' is not supported: use http or https`
+  const cause = withCode(new Error(message))
+  return withCode(new TypeError(`fetch: ${message}`, { __proto__: null, cause }))
+}
+
 function fetchByScheme(request, resolve, reject) {
   const url = fetchUrl(request)
   const scheme = StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ':'))
@@ -32,7 +50,7 @@ function fetchByScheme(request, resolve, reject) {
     return undefined
   }
   if (scheme !== 'http' && scheme !== 'https') {
-    throw new TypeError(`fetch: the scheme '${scheme}' is not supported`)
+    throw unsupported(scheme)
   }
   return fetchStart(request, (response, error) => {
     if (response === undefined) reject(error)
