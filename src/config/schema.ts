@@ -85,7 +85,11 @@ const server = z.strictObject({
 })
 
 const worker = z.strictObject({
-  runtime: runtime.default('bun').describe('runtime of a function that was created without one'),
+  runtime: runtime
+    .default('bun')
+    .describe(
+      'runtime of a deployment over the management API that names none; the deploy command always names one (quickjs-ng unless --runtime says otherwise)',
+    ),
   quickjsPath: text().optional().describe('quickjs-worker to use in place of the embedded one'),
   start: z
     .enum(['fork', 'exec'], 'must be "fork" or "exec"')

@@ -142,7 +142,7 @@ export const FORM_CASES: FormCase[] = [
     isRight: (e) => statuses(e).length === 1,
   },
   {
-    form: 'a method that nobody knows, or in small letters',
+    form: 'an unknown or lowercase method',
     right: 'the method reaches the function, or 4xx, or 501',
     upstream: `${BUN}6556`,
     parts: [`brew ${PATH} HTTP/1.1\r\n${HOST}\r\n`],
@@ -170,7 +170,7 @@ export const FORM_CASES: FormCase[] = [
     isRight: (e) => path(e, 0) === '/slow' && path(e, 1) === '/second',
   },
   {
-    form: 'a second request behind the body of the first',
+    form: 'a second request after the body of the first',
     right: 'both are answered, in order',
     upstream: `${BUN}38128`,
     parts: [post('Content-Length: 2\r\n', `ab${get('/second')}`, '/slow')],
@@ -178,7 +178,7 @@ export const FORM_CASES: FormCase[] = [
     isRight: (e) => path(e, 0) === '/slow' && path(e, 1) === '/second',
   },
   {
-    form: 'the client closes its side behind the request (`nc -N`)',
+    form: 'the client half-closes after the request (`nc -N`)',
     right: 'an answer',
     upstream: `${BUN}35088`,
     parts: [get('/slow')],
@@ -281,7 +281,7 @@ export const FORM_CASES: FormCase[] = [
     isRight: body('ab'),
   },
   {
-    form: 'trailers behind a chunked body, and the next request',
+    form: 'trailers after a chunked body, and the next request',
     right: 'both are answered, nothing else',
     upstream: `${BUN}32887`,
     parts: [
@@ -465,7 +465,7 @@ export const FORM_CASES: FormCase[] = [
   },
   ...['/../health', '/%2e%2e/health', '/..%2fhealth', '/%00', '/..\\health'].map(
     (target): FormCase => ({
-      form: `\`${target}\` behind the function’s name`,
+      form: `\`${target}\` after the function’s name`,
       right: '400 or 404',
       parts: [get(target)],
       isRight: (e) => [400, 404].includes(statuses(e)[0] as number),
