@@ -74,7 +74,7 @@ export const restartDocumentSchema = z
   .openapi('Restart')
 
 /** Longest time that a new process may take, ms. */
-const MAX_RESTART_MS = 3_600_000
+export const MAX_RESTART_MS = 3_600_000
 
 export const restartRequestSchema = z
   .object({

@@ -96,7 +96,7 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
   let status = 0
   for (const command of COMMANDS) {
     addCommand(program, command, async (args, options) => {
-      const context = makeContext(io, options)
+      const context = makeContext(io, command, options)
       await reportCopy(context)
       status = (await command.run(context, args, options)) ?? 0
     })
@@ -167,9 +167,11 @@ async function reportCopy({ io, loaded, json }: CommandContext): Promise<void> {
   await io.stderr(text)
 }
 
-function makeContext(io: Io, options: Record<string, unknown>): CommandContext {
+function makeContext(io: Io, command: Command, options: Record<string, unknown>): CommandContext {
   const flags: Record<string, string> = {}
-  for (const flag of ['config', ...CONFIG_KEYS.map((key) => key.flag)]) {
+  // An option of the command's own may have the name of a setting's flag.
+  const settings = command.takesSettings ? CONFIG_KEYS.map(({ flag }) => flag) : GLOBAL_FLAGS
+  for (const flag of ['config', ...settings]) {
     const value = options[camelCase(flag)]
     if (typeof value === 'string') {
       flags[flag] = value

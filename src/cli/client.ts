@@ -1,4 +1,5 @@
 /** The client of a running service's management API, for the commands. */
+import { accessSync, constants } from 'node:fs'
 import { z } from 'zod'
 import { errorOf } from '../admin/problem.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -66,14 +67,18 @@ export class ServiceClient {
 
 /** The service that runs on the data directory, or undefined. */
 export async function findService(loaded: LoadedConfig): Promise<ServiceClient | undefined> {
-  const { dataDir, socket } = loaded.config.server
-  const given = loaded.sources.get('server.socket')?.kind !== 'default'
-  // A service that started on a full disk has no service.json; its socket is at the default path.
-  const path = given ? socket : (readServiceFile(dataDir)?.socket ?? socket)
+  const path = socketOf(loaded)
   return (await isListening(path)) ? new ServiceClient(path) : undefined
 }
 
-/** @throws {FunctionError} NOT_RUNNING */
+function socketOf({ config, sources }: LoadedConfig): string {
+  const { dataDir, socket } = config.server
+  const given = sources.get('server.socket')?.kind !== 'default'
+  // A service that started on a full disk has no service.json; its socket is at the default path.
+  return given ? socket : (readServiceFile(dataDir)?.socket ?? socket)
+}
+
+/** @throws {FunctionError} NOT_RUNNING; STORAGE_UNUSABLE if this user may not connect */
 export async function needService(loaded: LoadedConfig): Promise<ServiceClient> {
   const client = await findService(loaded)
   if (client === undefined) {
@@ -82,7 +87,17 @@ export async function needService(loaded: LoadedConfig): Promise<ServiceClient> 
   return client
 }
 
-export function notRunning({ config }: LoadedConfig): FunctionError {
+export function notRunning(loaded: LoadedConfig): FunctionError {
+  const { config } = loaded
+  const path = socketOf(loaded)
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES') {
+      const message = `This user may not use the socket ${path} (permission denied): run the command as the user that owns the data directory ${config.server.dataDir}.`
+      return new FunctionError('STORAGE_UNUSABLE', message, { cause })
+    }
+  }
   return new FunctionError(
     'NOT_RUNNING',
     `No service is running on the data directory ${config.server.dataDir}: start one with 'functions serve', or set --data-dir or --socket.`,

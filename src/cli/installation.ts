@@ -6,6 +6,7 @@ import {
   copyFileSync,
   fsyncSync,
   linkSync,
+  lstatSync,
   openSync,
   renameSync,
   rmSync,
@@ -14,6 +15,7 @@ import {
 import { dirname } from 'node:path'
 import { upgradePath } from '../admin/lifecycle.ts'
 import { FunctionError } from '../errors.ts'
+import { type FileLock, tryLockFile } from '../lib/file-lock.ts'
 import { libc } from '../lib/libc.ts'
 
 const AT_FDCWD = -100
@@ -30,6 +32,53 @@ export class Installation {
     this.current = current
     this.next = upgradePath(current)
     this.previous = `${current}.previous`
+  }
+
+  /**
+   * Runs `work` while no other command can upgrade this executable.
+   *
+   * @throws {FunctionError} STORAGE_UNUSABLE; CONFLICT if another upgrade runs
+   */
+  async exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const path = `${this.current}.lock`
+    const lock = this.#lock(path)
+    try {
+      return await work()
+    } finally {
+      // Before its release: who locks a file that is not there any more begins again.
+      rmSync(path, { force: true })
+      lock.release()
+    }
+  }
+
+  #lock(path: string): FileLock {
+    for (;;) {
+      const lock = this.#orUnchanged(() => {
+        closeSync(openSync(path, constants.O_CREAT | constants.O_WRONLY, 0o600))
+        const before = statOf(path)?.ino
+        const taken = tryLockFile(path)
+        if (taken === undefined || (before !== undefined && statOf(path)?.ino === before)) {
+          return taken
+        }
+        taken.release()
+        return 'removed'
+      })
+      if (lock === 'removed') continue
+      if (lock !== undefined) return lock
+      const message = `Another command is upgrading ${this.current}: wait until it has ended.`
+      throw new FunctionError('CONFLICT', message)
+    }
+  }
+
+  /** An upgrade was killed after the service had moved to the new executable: `exchange` is still to be done. */
+  unfinished(servicePid: number): boolean {
+    try {
+      const running = statSync(`/proc/${servicePid}/exe`)
+      const next = statSync(this.next)
+      return running.ino === next.ino && running.dev === next.dev
+    } catch {
+      return false
+    }
   }
 
   /**
@@ -52,12 +101,15 @@ export class Installation {
 
   /**
    * Proves that the new executable can take the place of the current one: it exchanges the files and exchanges them
-   * back. Each is one step, so neither name is ever without a file.
+   * back. Each is one step, so neither name is ever without a file. No directory may have the name of the previous one.
    *
    * @throws {FunctionError} STORAGE_UNUSABLE
    */
   rehearse(): void {
     this.#orUnchanged(() => {
+      if (lstatSync(this.previous, { throwIfNoEntry: false })?.isDirectory()) {
+        throw new Error(`${this.previous} is a directory`)
+      }
       if (exchanged(this.next, this.current)) {
         if (!exchanged(this.next, this.current)) throw new Error('the files could not be renamed')
         return
@@ -73,28 +125,48 @@ export class Installation {
   /**
    * The new executable takes the place of the current one, which is kept as `previous`. There is a whole executable
    * under the name at any time. The processes that run one of them follow it to its new name.
+   *
+   * @throws {FunctionError} STORAGE_UNUSABLE; no file was deleted, and the message says what remains to be renamed
    */
   exchange(): void {
-    if (exchanged(this.next, this.current)) {
-      renameSync(this.next, this.previous)
-    } else {
-      rmSync(this.previous, { force: true })
-      linkSync(this.current, this.previous)
-      renameSync(this.next, this.current)
+    const { current, next, previous } = this
+    let installed = false
+    try {
+      installed = exchanged(next, current)
+      if (installed) renameSync(next, previous)
+      else {
+        rmSync(previous, { force: true })
+        linkSync(current, previous)
+        renameSync(next, current)
+        installed = true
+      }
+      sync(dirname(current))
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException
+      const remains = installed
+        ? `${current} is the new executable. The one before is ${statOf(next) === undefined ? previous : next}: rename it to ${previous} to keep it.`
+        : `${current} is still the one before. Rename it to ${previous} and ${next} to ${current}: the next start runs the release before otherwise.`
+      throw new FunctionError(
+        'STORAGE_UNUSABLE',
+        `The service runs the new executable, but the files could not be renamed (${code ?? message}). ${remains}`,
+        { cause },
+      )
     }
-    sync(dirname(this.current))
   }
 
   /** Removes the new executable if it has not taken its place. */
   discard(): void {
-    rmSync(this.next, { force: true })
+    try {
+      rmSync(this.next, { force: true })
+    } catch {
+      // The error that led here is the one to report.
+    }
   }
 
-  #orUnchanged(step: () => void): void {
+  #orUnchanged<T>(step: () => T): T {
     try {
-      step()
+      return step()
     } catch (cause) {
-      this.discard()
       const { code, message } = cause as NodeJS.ErrnoException
       throw new FunctionError(
         'STORAGE_UNUSABLE',

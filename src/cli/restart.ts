@@ -1,8 +1,9 @@
-import { restartDocumentSchema, serviceDocumentSchema } from '../admin/documents.ts'
+import { MAX_RESTART_MS, restartDocumentSchema, serviceDocumentSchema } from '../admin/documents.ts'
 import { FunctionError } from '../errors.ts'
-import { parseDuration } from '../units.ts'
+import { formatDuration, parseDuration } from '../units.ts'
 import { needService, type ServiceClient } from './client.ts'
-import type { Command } from './command.ts'
+import type { Command, Io } from './command.ts'
+import { Installation } from './installation.ts'
 
 const DEFAULT_TIMEOUT_MS = 60_000
 
@@ -16,10 +17,14 @@ export const restart: Command = {
   summary: 'Replace the process of the running service, without a refused connection',
   examples: ['restart', 'restart --data-dir /var/lib/functions', 'restart --timeout 2min'],
   options: [TIMEOUT_OPTION],
-  async run({ loaded, print }, _args, options) {
+  async run({ loaded, print, io }, _args, options) {
     const timeoutMs = readTimeout(options.timeout)
     const client = await needService(loaded)
-    const { pid } = await describeService(client)
+    const { pid, executable } = await describeService(client)
+    const installation = new Installation(executable)
+    if (installation.unfinished(pid)) {
+      await installation.exclusively(() => finishUpgrade(installation, pid, io))
+    }
     const next = await replaceProcess(client, { upgrade: false, timeoutMs })
     await print({ ...next, previousPid: pid }, () => {
       return `The service is process ${next.pid} now, release ${next.release}. Process ${pid} finishes its requests.\n`
@@ -27,13 +32,32 @@ export const restart: Command = {
   },
 }
 
+/**
+ * Installs the executable that the service runs, if an upgrade was killed before it did: the next start would run the
+ * release before.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
+export async function finishUpgrade(
+  installation: Installation,
+  pid: number,
+  io: Io,
+): Promise<void> {
+  if (!installation.unfinished(pid)) return
+  installation.exchange()
+  const { current, previous } = installation
+  await io.stderr(
+    `note: the last upgrade was cut off and is completed now: ${current} is the executable that the service runs, ${previous} the one before.\n`,
+  )
+}
+
 export function readTimeout(text: unknown): number {
   if (typeof text !== 'string') return DEFAULT_TIMEOUT_MS
   const timeoutMs = parseDuration(text)
-  if (timeoutMs === undefined || timeoutMs === 0) {
+  if (timeoutMs === undefined || timeoutMs === 0 || timeoutMs > MAX_RESTART_MS) {
     throw new FunctionError(
       'BAD_REQUEST',
-      `--timeout must be a duration such as 2min, not '${text}'.`,
+      `--timeout must be a duration such as 2min, at most ${formatDuration(MAX_RESTART_MS)}, not '${text}'.`,
     )
   }
   return timeoutMs

@@ -54,6 +54,8 @@ export class Restarter implements Lifecycle {
   readonly #done = Promise.withResolvers<void>()
   #running: Promise<unknown> | undefined
   #over = false
+  /** Another process took the lock during a restart that failed: this one may change nothing. */
+  #lockLost = false
 
   constructor(parts: RestarterParts, held: Held) {
     this.#parts = parts
@@ -126,8 +128,11 @@ export class Restarter implements Lifecycle {
       this.#done.resolve()
       return next
     } catch (error) {
-      housekeeping.resume()
-      log.warn('the restart failed: this process goes on', { reason: (error as Error).message })
+      // Without the lock another process may change the data directory.
+      if (!this.#lockLost) housekeeping.resume()
+      const reason = (error as Error).message
+      if (this.#aborted.signal.aborted) log.info('the restart was abandoned', { reason })
+      else log.warn('the restart failed: this process goes on', { reason })
       throw error
     }
   }
@@ -152,7 +157,7 @@ export class Restarter implements Lifecycle {
       undo: async () => {
         gateway.acceptAgain()
         if (lockReleased) await this.#reclaim()
-        operations.resume()
+        operations.resume(this.#lockLost ? lockLost() : undefined)
       },
     }
   }
@@ -162,7 +167,9 @@ export class Restarter implements Lifecycle {
     const { config, gateway, log, answer } = this.#parts
     const { dataDir, socket } = config.server
     try {
+      this.#lockLost = true
       this.#held.lock = await lockSoon(dataDir)
+      this.#lockLost = false
       if (!this.#held.management.published) {
         // The requests of the first one are still answered.
         this.#held.management = await ManagementSocket.listen(socket, answer)
@@ -172,6 +179,12 @@ export class Restarter implements Lifecycle {
       log.error('this process could not take back the data directory after a restart failed', error)
     }
   }
+}
+
+function lockLost(): FunctionError {
+  const message =
+    'A restart failed, and another process took the lock of the data directory meanwhile: this service changes no function any more. Wait until that process has ended, then restart the service.'
+  return new FunctionError('CONFLICT', message)
 }
 
 /** Clients send the request again, to the process that has the socket now. */

@@ -2,6 +2,7 @@
 import type { Subprocess } from 'bun'
 import { SUCCESSOR_VARIABLE } from '../config/keys.ts'
 import { FunctionError } from '../errors.ts'
+import { killGroup } from '../lib/process-group.ts'
 import { HandOverPeer, PeerGone } from './hand-over-peer.ts'
 
 /** What the service does for a hand-over. */
@@ -31,10 +32,11 @@ export interface HandOverOptions {
 }
 
 /**
- * Starts `executable` and hands over to it. When it fails, the process is killed and nothing is changed.
+ * Starts `executable` and hands over to it. When it fails, the process is killed with all that it started, and nothing
+ * is changed.
  *
  * @returns pid and release of the process that is the service now
- * @throws {FunctionError} RESTART_FAILED
+ * @throws {FunctionError} RESTART_FAILED; SHUTTING_DOWN if `signal` aborted it
  */
 export async function handOver(
   options: HandOverOptions,
@@ -52,17 +54,17 @@ export async function handOver(
     () => late.reject(new Error(`it was not ready within ${options.timeoutMs} ms`)),
     options.timeoutMs,
   )
-  const stop = () => late.reject(new Error('the service was told to stop'))
+  const stop = () => late.reject(stopping())
   options.signal.addEventListener('abort', stop)
   late.promise.catch(() => {})
   try {
     const release = await exchange(child, options, steps, late.promise)
     return { pid: child.pid, release }
   } catch (cause) {
-    child.kill('SIGKILL')
+    killGroup(child.pid)
     await child.exited
     await steps.undo()
-    throw failure((cause as Error).message, cause)
+    throw options.signal.aborted ? stopping() : failure((cause as Error).message, cause)
   } finally {
     clearTimeout(timer)
     options.signal.removeEventListener('abort', stop)
@@ -82,6 +84,8 @@ function start({ executable, installed, listenerFd }: HandOverOptions): Child {
     cwd: process.cwd(),
     env: { ...environment, [SUCCESSOR_VARIABLE]: '1' },
     stdio: ['ignore', 'inherit', 'inherit', listenerFd, 'socket-fd'],
+    // A process that a wrapper script left behind would keep the listening socket open.
+    detached: true,
   })
 }
 
@@ -124,6 +128,11 @@ async function failed(child: Child, peer: HandOverPeer): Promise<never> {
   const { signalCode, exitCode } = child
   const how = signalCode === null ? `with status ${exitCode}` : `by ${signalCode}`
   throw new Error(`it ended ${how} before it was ready`)
+}
+
+function stopping(): FunctionError {
+  const message = 'The restart was abandoned: the service is shutting down.'
+  return new FunctionError('SHUTTING_DOWN', message)
 }
 
 function failure(why: string, cause: unknown): FunctionError {

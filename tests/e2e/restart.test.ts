@@ -1,14 +1,11 @@
-/** Restarts and upgrades of a running service: no request and no change is lost, and what fails changes nothing. */
+/** Restarts of a running service: no request and no change is lost, and what fails changes nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
-  chmodSync,
   copyFileSync,
   existsSync,
-  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -19,8 +16,9 @@ import { namedProfile } from '../../src/capabilities/profiles.ts'
 import { eventually } from '../../src/testing/eventually.ts'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { ConstantLoad } from './constant-load.ts'
-import { alive, type CommandResult, EXECUTABLE, ROOT, Workspace } from './harness.ts'
-import { NO_MOUNT, SmallDisk } from './small-disk.ts'
+import { alive, EXECUTABLE, ROOT, Workspace } from './harness.ts'
+import { documentOf, FOREVER, HELLO, Installed, successor } from './installed.ts'
+import { NO_MOUNT } from './small-disk.ts'
 
 const TABLES = 'src/metadata/migrations/0000_tables.sql'
 const ADDED_INDEXES = [
@@ -31,104 +29,6 @@ const ADDED_INDEXES = [
 const CAPABILITIES = JSON.stringify(namedProfile('strict', 'default'))
 
 const MIGRATE = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim()
-
-/** An installation of its own, because an upgrade replaces the executable. */
-class Installed {
-  readonly space = new Workspace()
-  readonly bin = join(this.space.dir, 'bin')
-  readonly executable = join(this.bin, 'functions')
-  port = 0
-  first: Bun.Subprocess | undefined
-  log = ''
-
-  constructor() {
-    mkdirSync(this.bin)
-    // Nothing writes to the file: an upgrade puts another one in its place.
-    try {
-      linkSync(EXECUTABLE, this.executable)
-    } catch {
-      copyFileSync(EXECUTABLE, this.executable)
-    }
-  }
-
-  async serve(...flags: string[]): Promise<void> {
-    const args = ['serve', '--port', '0', '--data-dir', this.space.dataDir, ...flags]
-    const child = Bun.spawn([this.executable, ...args], {
-      cwd: this.space.dir,
-      env: { PATH: process.env.PATH ?? '', TMPDIR: process.env.TMPDIR ?? '/tmp' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    this.first = child
-    let printed = ''
-    void collect(child.stdout, (text) => {
-      printed += text
-    })
-    void collect(child.stderr, (text) => {
-      this.log += text
-    })
-    await eventually(`it listens: ${this.log}`, () => /listening on .*\n/.test(printed), 20_000)
-    this.port = Number(/:(\d+)\n/.exec(printed)?.[1])
-  }
-
-  /** The process that is the service. */
-  get pid(): number {
-    return this.document.pid as number
-  }
-
-  get document(): Record<string, unknown> {
-    return JSON.parse(readFileSync(join(this.space.dataDir, 'service.json'), 'utf8'))
-  }
-
-  async ask(path: string): Promise<string> {
-    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, {
-      headers: { connection: 'close' },
-    })
-    return await response.text()
-  }
-
-  restart(...flags: string[]): Promise<CommandResult> {
-    return this.space.command('restart', '--json', ...flags)
-  }
-
-  upgrade(file: string, ...flags: string[]): Promise<CommandResult> {
-    return this.space.command('upgrade', file, '--json', ...flags)
-  }
-
-  /** Puts a program in the place of the executable; the running processes keep theirs. */
-  replaceExecutable(text: string): void {
-    renameSync(this.executable, `${this.executable}.real`)
-    writeFileSync(this.executable, text)
-    chmodSync(this.executable, 0o755)
-  }
-
-  restoreExecutable(): void {
-    renameSync(`${this.executable}.real`, this.executable)
-  }
-
-  async remove(): Promise<void> {
-    try {
-      const { pid } = this
-      process.kill(pid)
-      await eventually('the service has stopped', () => !alive(pid))
-    } catch {
-      // It is not running.
-    }
-    this.first?.kill('SIGKILL')
-    this.space.remove()
-  }
-}
-
-async function collect(stream: ReadableStream<Uint8Array>, take: (text: string) => void) {
-  const decoder = new TextDecoder()
-  for await (const chunk of stream) take(decoder.decode(chunk, { stream: true }))
-}
-
-function documentOf({ stdout, stderr, exitCode }: CommandResult): Record<string, unknown> {
-  if (exitCode !== 0) throw new Error(`exit ${exitCode}: ${stderr}`)
-  return JSON.parse(stdout)
-}
-
-const HELLO = `export default () => new Response('hello')\n`
 
 describe('under load', () => {
   const installed = new Installed()
@@ -278,20 +178,6 @@ thief.listen()`
   })
 })
 
-/** A process that takes over as far as the test wants, and then does `end`. */
-const successor = (messages: string[], end: string) => `#!/usr/bin/env python3
-import os, socket, sys, time, json
-channel = socket.socket(fileno=4)
-lines = channel.makefile('r')
-def expect(name):
-    assert json.loads(lines.readline())['type'] == name
-expect('begin')
-for name in ${JSON.stringify(messages)}:
-    channel.sendall(json.dumps({'type': name}).encode() + b'\\n')
-    expect({'prepared': 'take', 'adopted': 'alone'}[name])
-${end}
-`
-const FOREVER = 'time.sleep(1000)'
 const TAKE_SOCKET = (path: string) => `
 thief = socket.socket(socket.AF_UNIX)
 thief.bind(${JSON.stringify(path)} + '.thief')
@@ -367,6 +253,17 @@ describe('a process that does not take over changes nothing', () => {
     20_000,
   )
 
+  test('and nothing that it started goes on, which would keep the port', async () => {
+    const pidFile = join(installed.space.dir, 'started.pid')
+    installed.replaceExecutable(`#!/bin/sh\nsleep 1000 &\necho $! >${pidFile}\nwait\n`)
+    const { stderr } = await installed.restart('--timeout', '700ms')
+    installed.restoreExecutable()
+    expect(stderr).toContain('not ready within 700 ms')
+    const started = Number(readFileSync(pidFile, 'utf8'))
+    expect(started).toBeGreaterThan(0)
+    await eventually('it has ended', () => !alive(started))
+  }, 20_000)
+
   test('because a backup runs, which a new process would not know of', async () => {
     const socket = join(installed.space.dataDir, 'functions.sock')
     const stop = new AbortController()
@@ -416,10 +313,45 @@ describe('a process that does not take over changes nothing', () => {
     process.kill(pid, 'SIGTERM')
     const { stderr, exitCode } = await restarting
     expect(exitCode).toBe(1)
-    expect(stderr).toMatch(/told to stop|closed the connection/)
+    expect(stderr).toMatch(/the service is shutting down|closed the connection/)
+    expect(stderr).not.toContain('continues as before')
     await eventually('it has stopped', () => !alive(pid))
     expect(existsSync(join(installed.space.dataDir, 'service.json'))).toBe(false)
   }, 20_000)
+})
+
+/** Another process of the same user takes the lock in between, and keeps it. */
+const TAKE_LOCK = (path: string, pidFile: string) => `
+import subprocess
+code = "import sqlite3, sys, time; db = sqlite3.connect(sys.argv[1], isolation_level=None); db.execute('BEGIN EXCLUSIVE'); print('taken', flush=True); time.sleep(1000)"
+thief = subprocess.Popen([sys.executable, '-c', code, ${JSON.stringify(path)}], stdout=subprocess.PIPE, start_new_session=True)
+thief.stdout.readline()
+open(${JSON.stringify(pidFile)}, 'w').write(str(thief.pid))
+sys.exit(5)`
+
+describe('a service that cannot take its lock back', () => {
+  const installed = new Installed()
+  afterAll(() => installed.remove())
+
+  test('answers requests and refuses changes, until a restart succeeds', async () => {
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+    const pidFile = join(installed.space.dir, 'thief.pid')
+    const lock = join(installed.space.dataDir, 'service.lock')
+    installed.replaceExecutable(successor(['prepared'], TAKE_LOCK(lock, pidFile)))
+    const { stderr } = await installed.restart()
+    installed.restoreExecutable()
+    expect(stderr).toContain('ended with status 5')
+    const thief = Number(readFileSync(pidFile, 'utf8'))
+    const refused = await installed.space.command('delete', 'hello')
+    expect(refused.stderr).toContain('another process took the lock of the data directory')
+    expect(await installed.ask('/functions/hello')).toBe('hello')
+    process.kill(thief, 'SIGKILL')
+    await eventually('it has ended', () => !alive(thief))
+    documentOf(await installed.restart())
+    await installed.space.deploy('hello', HELLO.replace('hello', 'changed'))
+    expect(await installed.ask('/functions/hello')).toBe('changed')
+  }, 40_000)
 })
 
 describe('a service that is killed during a hand-over', () => {
@@ -608,86 +540,4 @@ test('a process that only has the variable of a successor says so', async () => 
   space.environment.FUNCTIONS_SUCCESSOR = '1'
   await expect(space.serve()).rejects.toThrow(/FUNCTIONS_SUCCESSOR is set, but no service started/)
   space.remove()
-})
-
-describe('an upgrade', () => {
-  let installed: Installed
-  beforeAll(async () => {
-    installed = new Installed()
-    await installed.space.deploy('hello', HELLO)
-    await installed.serve()
-  }, 30_000)
-  afterAll(() => installed.remove())
-
-  test('puts the new executable in the place of the old one, which is kept', async () => {
-    const before = statSync(installed.executable).ino
-    const document = documentOf(await installed.upgrade(EXECUTABLE))
-    const previous = `${installed.executable}.previous`
-    expect(document).toMatchObject({ executable: installed.executable, previous })
-    expect(statSync(previous).ino).toBe(before)
-    expect(statSync(installed.executable).ino).not.toBe(before)
-    expect(existsSync(`${installed.executable}.new`)).toBe(false)
-    // The process knows its file by the new name: Bun workers are started from it.
-    await installed.space.deploy('bun', HELLO, '--runtime', 'bun', '--profile', 'permissive')
-    expect(await installed.ask('/functions/bun')).toBe('hello')
-    documentOf(await installed.restart())
-    expect(await installed.ask('/functions/bun')).toBe('hello')
-  }, 40_000)
-
-  test('refuses what is not an executable of functions that can take over', async () => {
-    const { pid } = installed
-    const inode = statSync(installed.executable).ino
-    const old = join(installed.space.dir, 'old')
-    writeFileSync(old, `#!/bin/sh\necho '{"version":"0.2.0","engines":[],"libraries":{}}'\n`)
-    const text = join(installed.space.dir, 'text')
-    writeFileSync(text, 'nothing to execute')
-    const foreign = join(installed.space.dir, 'foreign')
-    const bytes = Buffer.from(readFileSync('/bin/true'))
-    // The machine of an ELF file: IBM S/390.
-    bytes.writeUInt16LE(22, 18)
-    writeFileSync(foreign, bytes)
-    const cases: [string, RegExp][] = [
-      ['/bin/true', /not an executable of functions/],
-      [old, /release 0\.2\.0 hands over in another way/],
-      [text, /cannot be executed on this machine/],
-      [foreign, /cannot be executed on this machine/],
-      [join(installed.space.dir, 'nothing'), /is not a file/],
-      [installed.space.dir, /is not a file/],
-    ]
-    for (const [file, why] of cases) {
-      const { exitCode, stderr } = await installed.upgrade(file)
-      expect(exitCode).not.toBe(0)
-      expect(stderr).toMatch(why)
-    }
-    expect(installed.pid).toBe(pid)
-    expect(statSync(installed.executable).ino).toBe(inode)
-    expect(existsSync(`${installed.executable}.new`)).toBe(false)
-  }, 30_000)
-
-  test.skipIf(NO_MOUNT !== undefined)(
-    'is refused before it begins where the file cannot be replaced',
-    async () => {
-      const { pid } = installed
-      const small = new SmallDisk(installed.bin, '1m')
-      try {
-        const { stderr } = await installed.upgrade(EXECUTABLE)
-        expect(stderr).toMatch(/cannot be replaced \(ENOSPC\): nothing was changed/)
-        expect(existsSync(`${installed.executable}.new`)).toBe(false)
-      } finally {
-        small.unmount()
-      }
-      expect(installed.pid).toBe(pid)
-      // A file that is mounted by itself cannot be renamed.
-      Bun.spawnSync(['mount', '--bind', installed.executable, installed.executable])
-      try {
-        const { stderr } = await installed.upgrade(EXECUTABLE)
-        expect(stderr).toMatch(/cannot be replaced .*: nothing was changed/)
-      } finally {
-        Bun.spawnSync(['umount', installed.executable])
-      }
-      expect(installed.pid).toBe(pid)
-      documentOf(await installed.restart())
-    },
-    30_000,
-  )
 })
