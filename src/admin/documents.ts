@@ -117,6 +117,8 @@ export const garbageDocumentSchema = z
     bytes: z.int(),
     /** Bundle folders that no version refers to. */
     orphans: z.int(),
+    /** Such folders that are kept because they have a version.json: metadata.db may be older than they are. */
+    unknown: z.int(),
     /** The first 1000 versions. */
     removed: z.array(
       z.object({ function: z.string(), version: z.string(), size: z.int(), createdAt: time }),

@@ -20,6 +20,7 @@ import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { openTestDatabase } from '../testing/open-database.ts'
 import { OfflineControl } from './offline-control.ts'
 import { Operations } from './operations.ts'
 import type { RetentionPolicy } from './retention.ts'
@@ -252,6 +253,19 @@ describe('garbage collection', () => {
     expect((await operations.collect({ keep: 1, olderThanMs: 0 })).orphans).toBe(2)
     expect(folders('app').toSorted()).toEqual(['v2', 'v3'])
     expect(existsSync(join(dir, 'bundles/func-none'))).toBe(false)
+  }, 20_000)
+
+  test('deletes no version that only the database lacks', async () => {
+    await deployed('app', 3)
+    await deployed('other', 1)
+    const db = openTestDatabase(join(dir, 'metadata.db'))
+    db.run('PRAGMA foreign_keys = OFF')
+    db.run("DELETE FROM function_versions WHERE function_id = 'func-other' OR version = 'v3'")
+    db.close()
+    const found = await operations.collect({ keep: 0, olderThanMs: 0 })
+    expect(found).toMatchObject({ orphans: 0, unknown: 2 })
+    expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v3'])
+    expect(folders('other')).toEqual(['v1'])
   }, 20_000)
 
   test('of an unknown function is an error', async () => {

@@ -49,6 +49,8 @@ export interface Garbage {
   bytes: number
   /** Bundle directories that no version referred to. */
   orphans: number
+  /** Bundle directories that no version refers to and that are kept: the database may be older than they are. */
+  unknown: number
   /** The first of the versions. */
   removed: { function: string; version: string; size: number; createdAt: string }[]
 }
@@ -176,7 +178,7 @@ export class Operations {
     { dryRun = false, only }: { dryRun?: boolean; only?: string | undefined } = {},
   ): Promise<Garbage> {
     const { store, remover } = this.#deps
-    const garbage: Garbage = { versions: 0, bytes: 0, orphans: 0, removed: [] }
+    const garbage: Garbage = { versions: 0, bytes: 0, orphans: 0, unknown: 0, removed: [] }
     if (only !== undefined) {
       await this.#collectVersions(only, store.show(only).id, policy, dryRun, garbage)
       return garbage
@@ -194,7 +196,9 @@ export class Operations {
     }
     for (const id of await remover.functionIds()) {
       const sweep = () => remover.sweepFunction(id, dryRun)
-      garbage.orphans += await this.#oneAtATime(namesOf(id).name, sweep)
+      const { orphans, unknown } = await this.#oneAtATime(namesOf(id).name, sweep)
+      garbage.orphans += orphans
+      garbage.unknown += unknown
     }
     if (!dryRun) await remover.sweepOldStaged()
     return garbage

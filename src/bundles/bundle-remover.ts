@@ -7,6 +7,9 @@
  *
  * A backup copies the rows first and then the files. While it runs (`hold`), no bundle is deleted: the
  * intents wait.
+ *
+ * A folder without a row and without an intent is garbage only if it lacks a manifest: a whole version
+ * that the database does not know means that the database is older than the bundles.
  */
 import { lstatSync } from 'node:fs'
 import { opendir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
@@ -25,12 +28,21 @@ import {
   writeSynced,
 } from './files.ts'
 import { INTENT_FILE, intentText, isFunctionDirectory, parseIntent } from './intents.ts'
+import { ownManifest } from './version-manifest.ts'
 
 /** Directories that are looked at between two turns of the event loop, which serves requests. */
 const AT_ONCE = 100
 
 /** Does the version refer to this bundle? */
 type RefersTo = (functionId: string, version: string, bundlePath: string) => boolean
+
+/** Folders of a function that no version refers to. */
+export interface Swept {
+  /** Deleted, or to be deleted. */
+  orphans: number
+  /** Kept, because they have a manifest: the database may be older than they are. */
+  unknown: number
+}
 
 /** A removal whose intent is on the disk. */
 export interface PlannedRemoval {
@@ -96,29 +108,30 @@ export class BundleRemover {
   }
 
   /**
-   * Deletes the bundles of a function that no version refers to. No change of the function may run.
+   * Deletes the bundles of a function that no version refers to and that have no manifest. No change of
+   * the function may run.
    *
    * @param dryRun only counts
-   * @returns how many there are
    */
-  async sweepFunction(functionId: string, dryRun = false): Promise<number> {
-    return this.#holds > 0 ? 0 : await this.#sweep(functionId, dryRun)
-  }
-
-  /**
-   * As `sweepFunction`, whatever is held: what has no row now had none when a later hold began, so no
-   * backup of that time needs it.
-   */
-  async #sweep(functionId: string, dryRun: boolean): Promise<number> {
+  async sweepFunction(functionId: string, dryRun = false): Promise<Swept> {
+    const swept: Swept = { orphans: 0, unknown: 0 }
+    if (this.#holds > 0) return swept
     const directory = join(BUNDLES, functionId)
-    let orphans = 0
-    for await (const path of this.#directoriesOf(directory)) {
-      if (this.#isReferred(path)) continue
-      orphans++
-      if (!dryRun) await this.#remove(path)
+    for await (const path of this.#orphansOf(directory)) {
+      if ((await ownManifest(this.#dataDir, path)) !== undefined) swept.unknown++
+      else {
+        swept.orphans++
+        if (!dryRun) await this.#remove(path)
+      }
     }
     if (!dryRun) await this.#removeEmpty(directory)
-    return orphans
+    return swept
+  }
+
+  async *#orphansOf(directory: string): AsyncGenerator<string> {
+    for await (const path of this.#directoriesOf(directory)) {
+      if (!this.#isReferred(path)) yield path
+    }
   }
 
   /** Deletes what releases before 0.3 left of interrupted deployments. */
@@ -139,8 +152,12 @@ export class BundleRemover {
   async #execute(intent: string): Promise<void> {
     const text = await readFile(join(intent, INTENT_FILE), 'utf8').catch(() => '')
     for (const path of parseIntent(text)) {
-      if (isFunctionDirectory(path)) await this.#sweep(path.slice(BUNDLES.length + 1), false)
-      else if (!this.#isReferred(path)) {
+      if (isFunctionDirectory(path)) {
+        // Whatever is held: what has no row now had none when a later hold began, so no backup of that
+        // time needs it.
+        for await (const orphan of this.#orphansOf(path)) await this.#remove(orphan)
+        await this.#removeEmpty(path)
+      } else if (!this.#isReferred(path)) {
         await this.#remove(path)
         await this.#removeEmpty(path.slice(0, path.lastIndexOf('/')))
       }

@@ -1,8 +1,12 @@
 /** `version.json` beside each bundle: enough to record the version again if the database is lost. */
+import { lstatSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { RUNTIMES } from '../capabilities/runtime.ts'
 import { capabilitiesSchema } from '../capabilities/schema.ts'
-import { functionConfigSchema, type NewVersion } from '../metadata/records.ts'
+import { functionConfigSchema, functionId, type NewVersion } from '../metadata/records.ts'
+import { bundleOwner, MANIFEST_FILE } from './files.ts'
 
 /** A reader refuses a higher number. Keys may be added without a new one. */
 const FORMAT = 1
@@ -53,4 +57,20 @@ export function parseManifest(text: string): VersionManifest | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The manifest in a version's folder, if it is that version's own; undefined for anything else. */
+export async function ownManifest(
+  dataDir: string,
+  folder: string,
+): Promise<VersionManifest | undefined> {
+  const path = join(dataDir, folder, MANIFEST_FILE)
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined
+  const manifest = parseManifest(await readFile(path, 'utf8').catch(() => ''))
+  const owner = bundleOwner(folder)
+  if (manifest === undefined || owner === undefined) return undefined
+  const own =
+    owner.functionId === functionId(manifest.function, manifest.project) &&
+    owner.version === manifest.version
+  return own ? manifest : undefined
 }

@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs'
 import type { Operations } from '../admin/operations.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { counted } from '../lib/counted.ts'
 import { check as checkDirectory, type Finding } from '../maintenance/check.ts'
-import { repair } from '../maintenance/repair.ts'
+import { repair, setUnknownAside } from '../maintenance/repair.ts'
 import { readBackup } from '../maintenance/restore.ts'
 import type { Command } from './command.ts'
 import { printable } from './errors.ts'
@@ -73,6 +74,7 @@ async function repairOffline(loaded: LoadedConfig, from: string | undefined): Pr
     const backup = from === undefined ? undefined : readBackup(from)
     const repaired = before.length === 0 ? [] : await repair(dataDir, before, backup)
     const left = before.length === 0 ? [] : await checkDirectory(dataDir)
+    repaired.push(...(await setUnknownAside(dataDir, left)))
     if (left.length > 0 && !left.some(({ kind }) => kind.startsWith('database'))) {
       repaired.push(...(await changeOffline(loaded, (operations) => change(operations, left))))
     }
@@ -96,7 +98,7 @@ async function change(operations: Operations, findings: readonly Finding[]): Pro
   }
   if (findings.some(({ kind }) => kind === 'bundle-orphaned')) {
     const { orphans } = await operations.collect({ keep: 0, olderThanMs: 0 })
-    done.push(`${orphans} bundles without a version: deleted`)
+    if (orphans > 0) done.push(`${counted(orphans, 'bundle')} without a version: deleted`)
   }
   return done
 }
@@ -110,7 +112,9 @@ function describe({ dataDir, ok, findings, repaired }: Result): string {
     .slice(0, SHOWN)
     .map(({ severity, path, message }) => `${severity}: ${path}: ${message}`)
   const more = findings.length > SHOWN ? [`and ${findings.length - SHOWN} more`] : []
-  const advice = ok ? [`${dataDir}: nothing is wrong`] : [`${dataDir}: ${findings.length} findings`]
+  const advice = ok
+    ? [`${dataDir}: nothing is wrong`]
+    : [`${dataDir}: ${counted(findings.length, 'finding')}`]
   const text = [...repaired.map((line) => `repaired: ${line}`), ...lines, ...more, ...advice]
   return text.map((line) => `${printable(line)}\n`).join('')
 }

@@ -2,6 +2,7 @@ import { type GarbageDocument, garbageDocumentSchema } from '../admin/documents.
 import { withDefaults } from '../admin/retention.ts'
 import { checked, functionNameSchema } from '../admin/settings.ts'
 import { FunctionError } from '../errors.ts'
+import { counted } from '../lib/counted.ts'
 import { parseDuration } from '../units.ts'
 import type { Command } from './command.ts'
 import { change } from './offline.ts'
@@ -48,10 +49,19 @@ export const gc: Command = {
   },
 }
 
-function describe({ dryRun, versions, bytes, orphans, removed }: GarbageDocument): string {
-  const verb = dryRun ? 'would be deleted' : 'deleted'
+function describe({ dryRun, versions, bytes, orphans, unknown, removed }: GarbageDocument): string {
   const size = `${(bytes / 2 ** 20).toFixed(1)} MB`
-  const total = `${versions} versions (bundles: ${size}) and ${orphans} bundles without a version: ${verb}\n`
+  const parts = [
+    ...(versions > 0 ? [`${counted(versions, 'version')} (${size})`] : []),
+    ...(orphans > 0 ? [`${counted(orphans, 'bundle')} without a version`] : []),
+  ]
+  const what = parts.length > 0 ? parts.join(' and ') : 'nothing'
+  const verb = dryRun ? 'Would delete' : 'Deleted'
+  const kept =
+    unknown > 0
+      ? `Kept ${counted(unknown, 'bundle')} that metadata.db does not know: it may be old. Run 'functions check'.\n`
+      : ''
+  const total = `${verb} ${what}.\n${kept}`
   if (removed.length === 0) return total
   const shown = removed.slice(0, SHOWN)
   const rows = shown.map((row) => [row.function, row.version, String(row.size), row.createdAt])

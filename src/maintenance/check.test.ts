@@ -20,7 +20,7 @@ import { MetadataStore } from '../metadata/store.ts'
 import { addFunctions, sourceOf } from '../testing/data-dir-fixture.ts'
 import { backupToFile } from './backup.ts'
 import { check } from './check.ts'
-import { repair } from './repair.ts'
+import { repair, setUnknownAside } from './repair.ts'
 import { readBackup } from './restore.ts'
 
 let dir: string
@@ -149,10 +149,72 @@ describe('a repair', () => {
     store.close()
   })
 
+  test('rebuilds a database that lost its tables or rows; until then nobody writes to it', async () => {
+    const before = functions()
+    const empty = new Database(join(dir, 'empty.db'))
+    empty.run('PRAGMA journal_mode = WAL')
+    empty.run('CREATE TABLE t (x)')
+    empty.run('DROP TABLE t')
+    empty.close()
+    const losses: [string, () => void][] = [
+      ['no tables', () => writeFileSync(at('metadata.db'), '', { mode: 0o600 })],
+      // As a copy without the write-ahead log.
+      ['no tables', () => writeFileSync(at('metadata.db'), readFileSync(join(dir, 'empty.db')))],
+      ['no versions', () => change('DELETE FROM function_versions')],
+    ]
+    for (const [what, lose] of losses) {
+      if (what === 'no tables')
+        for (const suffix of ['-wal', '-shm']) rmSync(at(`metadata.db${suffix}`), { force: true })
+      lose()
+      const content = readFileSync(at('metadata.db'))
+      expect(() => MetadataStore.open(dataDir)).toThrow(`its metadata.db has ${what}`)
+      expect(readFileSync(at('metadata.db')).equals(content)).toBe(true)
+      expect((await kinds())[0]).toBe('database-damaged metadata.db')
+      await repaired()
+      expect(functions()).toEqual(before)
+      expect(await kinds()).toEqual([])
+    }
+  })
+
+  test('that an intent explains is not needed: the last function may be deleted', () => {
+    change('DELETE FROM function_versions')
+    mkdirSync(at('bundles/.staging/1'), { recursive: true })
+    MetadataStore.open(dataDir).close()
+  })
+
+  test('moves versions away that a database does not know, and deletes none', async () => {
+    change("DELETE FROM function_versions WHERE version = 'v3'")
+    const findings = await check(dataDir)
+    expect(findings.filter(({ message }) => message.includes('sets it aside'))).toHaveLength(2)
+    expect(await setUnknownAside(dataDir, findings)).toHaveLength(2)
+    const aside = readdirSync(dataDir).find((name) => name.startsWith('bundles.set-aside-')) ?? ''
+    expect(readFileSync(at(`${aside}/func-b/v3/bundle.js`), 'utf8')).toBe(sourceOf('b', 'v3'))
+  })
+
+  test('that was interrupted lets no service start, and the next one has all of the old database', async () => {
+    const old = new Database(at('metadata.db'))
+    old.run('PRAGMA foreign_keys = OFF')
+    old.run("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
+    // The newest changes are in the write-ahead log alone, as after a kill.
+    for (const suffix of ['', '-wal'])
+      Bun.spawnSync(['cp', at(`metadata.db${suffix}`), join(dir, `old${suffix}`)])
+    old.close()
+    for (const suffix of ['', '-wal', '-shm']) rmSync(at(`metadata.db${suffix}`), { force: true })
+    Bun.spawnSync(['mv', join(dir, 'old'), at('metadata.db.set-aside-20260101T000000Z')])
+    Bun.spawnSync(['mv', join(dir, 'old-wal'), at('metadata.db-wal')])
+    mkdirSync(at('.rebuild'))
+    expect(() => MetadataStore.open(dataDir)).toThrow("run 'functions check --repair' again")
+    await repaired()
+    const store = MetadataStore.open(dataDir)
+    expect(store.resolve('app')).toMatchObject({ version: { env: { KEY: 'value' } } })
+    store.close()
+    expect(await kinds()).toEqual([])
+  })
+
   test('copies the variables of a database that can be read in part', async () => {
     change("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
     change('DROP TABLE function_versions')
-    expect((await repaired())[0]).toContain('1 variables')
+    expect((await repaired())[0]).toContain('1 variable')
     const store = MetadataStore.open(dataDir)
     expect(store.resolve('app')).toMatchObject({ version: { env: { KEY: 'value' } } })
     store.close()

@@ -15,10 +15,10 @@ import {
   STAGING,
 } from '../bundles/files.ts'
 import { INTENT_FILE, parseIntent } from '../bundles/intents.ts'
-import { parseManifest } from '../bundles/version-manifest.ts'
+import { ownManifest, parseManifest } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
-import { hasBundles, RESTORING } from '../metadata/database.ts'
+import { contentLost, hasBundles, REBUILDING, RESTORING } from '../metadata/database.ts'
 import { METADATA, TELEMETRY } from './archive.ts'
 import { WORK_PREFIX } from './backup.ts'
 import { plainFileSize } from './files.ts'
@@ -26,8 +26,6 @@ import { plainFileSize } from './files.ts'
 const BUSY_TIMEOUT_MS = 10_000
 /** Problems that SQLite's own check reports at most. */
 const MAX_PROBLEMS = 20
-/** Where a repair writes the new database before it replaces the lost one. */
-export const REBUILDING = '.rebuild'
 /** Findings of one check: a directory with more has one cause, which the first ones show. */
 export const MAX_FINDINGS = 10_000
 
@@ -89,7 +87,7 @@ export async function check(dataDir: string): Promise<Finding[]> {
   }
   const db = openToRead(join(dataDir, METADATA))
   try {
-    const damage = problemsOf(db)
+    const damage = problemsOf(db, dataDir)
     if (damage !== undefined) {
       add({
         kind: 'database-damaged',
@@ -101,7 +99,7 @@ export async function check(dataDir: string): Promise<Finding[]> {
     }
     checkReferences(db, add)
     await checkVersions(dataDir, db, add)
-    checkFolders(dataDir, db, add)
+    await checkFolders(dataDir, db, add)
   } finally {
     db.close()
   }
@@ -130,13 +128,14 @@ function openToRead(path: string): Database {
 }
 
 /** What is wrong with a database; undefined for a whole one. */
-function problemsOf(db: Database): string | undefined {
+function problemsOf(db: Database, dataDir: string): string | undefined {
   try {
     const rows = db.query(`PRAGMA integrity_check(${MAX_PROBLEMS})`).values().flat()
     if (rows.join() !== 'ok') return `the database is damaged (${rows.join('; ').slice(0, 500)})`
     // A table that is not there, or an empty file.
     db.query(`${VERSION_ROWS} LIMIT 1`).all()
-    return undefined
+    const loss = contentLost(db, dataDir)
+    return loss === undefined ? undefined : `the database ${loss}, but there are bundles`
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string }
     if (code === 'SQLITE_BUSY')
@@ -242,7 +241,7 @@ function hasManifest(dataDir: string, row: VersionRow): boolean {
 }
 
 /** Folders that no version refers to. A change that runs now has its folder in an intent. */
-function checkFolders(dataDir: string, db: Database, add: Add): void {
+async function checkFolders(dataDir: string, db: Database, add: Add): Promise<void> {
   const root = join(dataDir, BUNDLES)
   if (!existsSync(root)) return
   const query = db.query<{ path: string }, [string, string]>(
@@ -259,7 +258,10 @@ function checkFolders(dataDir: string, db: Database, add: Add): void {
       if (name.startsWith(ACTIVE_FILE) || isReferred(path)) continue
       // In this order: a deployment removes its intent after its row is there.
       if (isIntended(dataDir, path) || isReferred(path)) continue
-      const message = "no version refers to it: 'functions gc' deletes it"
+      const whole = (await ownManifest(dataDir, path)) !== undefined
+      const message = whole
+        ? `${METADATA} does not know this version, and may be older than it: --repair sets it aside`
+        : "no version refers to it: 'functions gc' deletes it"
       add({ kind: 'bundle-orphaned', severity: 'warning', path, message })
     }
   }

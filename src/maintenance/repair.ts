@@ -27,11 +27,13 @@ import {
   syncDirectory,
   writeSynced,
 } from '../bundles/files.ts'
-import { manifestText, parseManifest, type VersionManifest } from '../bundles/version-manifest.ts'
+import { manifestText, ownManifest, type VersionManifest } from '../bundles/version-manifest.ts'
+import { counted } from '../lib/counted.ts'
+import { REBUILDING } from '../metadata/database.ts'
 import { functionId } from '../metadata/records.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { METADATA, readArchive } from './archive.ts'
-import { bundleState, type Finding, REBUILDING, VERSION_ROWS, type VersionRow } from './check.ts'
+import { bundleState, type Finding, VERSION_ROWS, type VersionRow } from './check.ts'
 
 /** Where folders go that a rebuild cannot use, with the time. */
 const UNUSED = 'bundles.set-aside-'
@@ -52,7 +54,7 @@ export async function repair(
         chmodSync(join(dataDir, path), found.isDirectory() ? 0o700 : 0o600)
       done.push(`${path}: only its owner may read it now`)
     }
-    if (kind === 'leftover' && existsSync(join(dataDir, METADATA))) {
+    if (kind === 'leftover' && (path === REBUILDING || existsSync(join(dataDir, METADATA)))) {
       rmSync(join(dataDir, path), { recursive: true, force: true })
       done.push(`${path}: deleted`)
     }
@@ -69,7 +71,8 @@ export async function repair(
  * that were. The old database is set aside; its variables are copied if they can be read.
  */
 async function rebuild(dataDir: string): Promise<string[]> {
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  const time = timeInNames()
+  reuniteLog(dataDir)
   const { usable, rest } = await readFolders(dataDir)
   const folder = join(dataDir, REBUILDING)
   rmSync(folder, { recursive: true, force: true })
@@ -84,14 +87,10 @@ async function rebuild(dataDir: string): Promise<string[]> {
   store.close()
   chmodSync(whole, 0o600)
   await syncDirectory(whole)
-  for (const path of rest) {
-    const aside = join(dataDir, `${UNUSED}${time}`, path.slice(BUNDLES.length + 1))
-    mkdirSync(dirname(aside), { recursive: true, mode: 0o700 })
-    renameSync(join(dataDir, path), aside)
-  }
-  // A write-ahead log beside another database would destroy that one. The old database goes last: until
-  // then the directory counts as damaged, and after that as lost, which no service starts on.
-  const old = ['-wal', '-shm', ''].filter((suffix) => existsSync(join(dataDir, METADATA + suffix)))
+  for (const path of rest) setAside(dataDir, path, time)
+  // The old database goes first: without its write-ahead log it could look like a sound one. No service
+  // starts while the folder of the rebuild is there.
+  const old = ['', '-wal', '-shm'].filter((suffix) => existsSync(join(dataDir, METADATA + suffix)))
   for (const suffix of old) {
     await rename(
       join(dataDir, METADATA + suffix),
@@ -104,12 +103,49 @@ async function rebuild(dataDir: string): Promise<string[]> {
   rmSync(folder, { recursive: true, force: true })
   const functions = new Set(usable.map(({ manifest }) => manifest.function)).size
   return [
-    `${METADATA}: rebuilt from the bundles with ${functions} functions, ${usable.length} versions and ${variables} variables`,
+    `${METADATA}: rebuilt from the bundles with ${counted(functions, 'function')}, ${counted(usable.length, 'version')} and ${counted(variables, 'variable')}`,
     ...(old.length > 0 ? [`${METADATA}.set-aside-${time}: the database that was damaged`] : []),
     ...rest.map(
       (path) => `${path}: moved to ${UNUSED}${time}; it has no intact bundle with ${MANIFEST_FILE}`,
     ),
   ]
+}
+
+/**
+ * Moves folders away that the database does not know, although they have a manifest: the database may
+ * be older than they are. Nothing is deleted.
+ */
+export async function setUnknownAside(
+  dataDir: string,
+  findings: readonly Finding[],
+): Promise<string[]> {
+  const time = timeInNames()
+  const done: string[] = []
+  for (const { kind, path } of findings) {
+    if (kind !== 'bundle-orphaned' || (await ownManifest(dataDir, path)) === undefined) continue
+    setAside(dataDir, path, time)
+    done.push(`${path}: moved to ${UNUSED}${time}; ${METADATA} does not know this version`)
+  }
+  return done
+}
+
+function timeInNames(): string {
+  return new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+}
+
+function setAside(dataDir: string, path: string, time: string): void {
+  const aside = join(dataDir, `${UNUSED}${time}`, path.slice(BUNDLES.length + 1))
+  mkdirSync(dirname(aside), { recursive: true, mode: 0o700 })
+  renameSync(join(dataDir, path), aside)
+}
+
+/** An interrupted repair may have set the old database aside without its write-ahead log. */
+function reuniteLog(dataDir: string): void {
+  const log = `${METADATA}-wal`
+  const old = oldDatabase(dataDir)
+  if (existsSync(join(dataDir, METADATA)) || !existsSync(join(dataDir, log))) return
+  if (!existsSync(old) || existsSync(`${old}-wal`)) return
+  renameSync(join(dataDir, log), `${old}-wal`)
 }
 
 interface StoredVersion {
@@ -145,15 +181,10 @@ async function usableManifest(
   dataDir: string,
   folder: string,
 ): Promise<VersionManifest | undefined> {
-  const text = await readFile(join(dataDir, folder, MANIFEST_FILE), 'utf8').catch(() => '')
-  const manifest = parseManifest(text)
-  const owner = bundleOwner(folder)
-  if (manifest === undefined || owner === undefined) return undefined
-  const own =
-    owner.functionId === functionId(manifest.function, manifest.project) &&
-    owner.version === manifest.version
+  const manifest = await ownManifest(dataDir, folder)
+  if (manifest === undefined) return undefined
   const state = await bundleState(dataDir, join(folder, BUNDLE_FILE), manifest.sha256)
-  return own && state === 'whole' ? manifest : undefined
+  return state === 'whole' ? manifest : undefined
 }
 
 function recordAll(

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
 import { migrate, refuseNewer } from './migrate.ts'
@@ -10,6 +10,8 @@ const BUSY_TIMEOUT_MS = 10_000
 
 /** Where a restore keeps what it has not checked yet, in the data directory. */
 export const RESTORING = '.restore'
+/** Where a repair writes the new database before it replaces the lost one. */
+export const REBUILDING = '.rebuild'
 
 /**
  * Creates the data directory if it does not exist. Only its owner may read it: it holds the code and
@@ -34,6 +36,10 @@ export function makeDataDir(dataDir: string): void {
 export function openDatabase(dataDir: string): Database {
   makeDataDir(dataDir)
   const path = join(dataDir, 'metadata.db')
+  if (existsSync(join(dataDir, REBUILDING))) {
+    const message = `A repair of the data directory ${dataDir} was interrupted: run 'functions check --repair' again.`
+    throw new FunctionError('STORAGE_UNUSABLE', message)
+  }
   if (!existsSync(path)) refuseLost(dataDir)
   try {
     return open(path, 'NORMAL')
@@ -54,6 +60,7 @@ function open(path: string, lockingMode: 'NORMAL' | 'EXCLUSIVE'): Database {
   try {
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     db.run(`PRAGMA locking_mode = ${lockingMode}`)
+    refuseEmptied(db, dirname(path))
     db.run('PRAGMA journal_mode = WAL')
     // A deployment that was acknowledged must survive a power cut.
     db.run('PRAGMA synchronous = FULL')
@@ -104,8 +111,67 @@ function refuseLost(dataDir: string): void {
   }
 }
 
+/**
+ * A database that lost its tables or all of its rows is as bad as a missing one: it was cut off, copied
+ * without its write-ahead log, or is older than the bundles. Nothing is written to it.
+ */
+function refuseEmptied(db: Database, dataDir: string): void {
+  const loss = contentLost(db, dataDir)
+  if (loss === undefined) return
+  throw new FunctionError(
+    'STORAGE_UNUSABLE',
+    `The data directory ${dataDir} has bundles, but its metadata.db ${loss}: it may have been cut off, or copied without metadata.db-wal. Restore a backup into another directory, or rebuild the functions from their bundles with 'functions check --repair'.`,
+  )
+}
+
+/**
+ * What a database lacks although bundles of its functions are there; undefined for a sound one. Another
+ * process may change the directory meanwhile.
+ */
+export function contentLost(db: Database, dataDir: string): string | undefined {
+  if (!hasTables(db)) return hasBundles(dataDir) && !hasTables(db) ? 'has no tables' : undefined
+  // A change that runs, or was interrupted, has an intent from before its first to after its last step.
+  const lost =
+    !hasVersions(db) &&
+    !hasIntents(dataDir) &&
+    hasManifests(dataDir) &&
+    !hasIntents(dataDir) &&
+    !hasVersions(db)
+  return lost ? 'has no versions' : undefined
+}
+
+function hasTables(db: Database): boolean {
+  return db.query("SELECT 1 FROM sqlite_master WHERE name = 'function_versions'").get() !== null
+}
+
+function hasVersions(db: Database): boolean {
+  return db.query('SELECT 1 FROM function_versions LIMIT 1').get() !== null
+}
+
+function hasIntents(dataDir: string): boolean {
+  return namesIn(join(dataDir, 'bundles', '.staging')).length > 0
+}
+
+/** Is there the folder of a version that could be recorded again? */
+function hasManifests(dataDir: string): boolean {
+  const root = join(dataDir, 'bundles')
+  const functions = namesIn(root).filter((name) => name.startsWith('func-'))
+  return functions.some((id) =>
+    namesIn(join(root, id)).some((name) => existsSync(join(root, id, name, 'version.json'))),
+  )
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw cause
+  }
+}
+
 /** Does the data directory have the bundles of any function? */
 export function hasBundles(dataDir: string): boolean {
-  const path = join(dataDir, 'bundles')
-  return existsSync(path) && readdirSync(path).some((name) => name.startsWith('func-'))
+  return namesIn(join(dataDir, 'bundles')).some((name) => name.startsWith('func-'))
 }

@@ -119,8 +119,13 @@ export class Housekeeping {
   }
 
   async #collect(): Promise<void> {
-    const { versions, orphans } = await this.#deps.operations.collect(this.#deps.policy())
+    const { versions, orphans, unknown } = await this.#deps.operations.collect(this.#deps.policy())
     if (versions + orphans > 0) this.#deps.log.info('collected garbage', { versions, orphans })
+    if (unknown > 0) {
+      const message =
+        "metadata.db does not know versions that are in bundles/: it may be old. They are kept; 'functions check' names them"
+      this.#deps.log.warn(message, { count: unknown })
+    }
   }
 
   /** Gives the versions of earlier releases their manifests, a few at a time. */

@@ -1,6 +1,14 @@
 /** `functions check` and its repairs, with the real executable and workers. */
 import { afterAll, expect, test } from 'bun:test'
-import { appendFileSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Workspace } from './harness.ts'
 
@@ -35,7 +43,7 @@ test('a broken data directory is named while the service runs, and repaired when
   const repaired = await space.command('check', '--repair')
   expect(repaired.exitCode).toBe(1)
   expect(repaired.stdout).toContain("repaired: function 'app': version 'v2' is active again")
-  expect(repaired.stdout).toContain('repaired: 1 bundles without a version: deleted')
+  expect(repaired.stdout).toContain('repaired: 1 bundle without a version: deleted')
   expect(repaired.stdout).toContain(
     "error: bundles/func-alone/v1/bundle.js: the bundle of version 'v1'",
   )
@@ -56,6 +64,23 @@ test('a lost database is rebuilt; until then no service starts and nothing is de
   expect(await (await service.fetch('/functions/app')).text()).toBe('2')
   expect((await service.fetch('/functions/alone')).status).toBe(404)
   await service.stop()
+}, 30_000)
+
+test('an emptied database is refused by every command that would write to it', async () => {
+  const bundles = () => readdirSync(at('bundles/func-app'))
+  const before = bundles()
+  for (const suffix of ['-wal', '-shm']) rmSync(at(`metadata.db${suffix}`), { force: true })
+  truncateSync(at('metadata.db'))
+  for (const command of [['serve', '--port', '0'], ['list'], ['gc']]) {
+    const { exitCode, stderr } = await space.command(...command)
+    expect([command, exitCode]).toEqual([command, 1])
+    expect(stderr).toContain('its metadata.db has no tables')
+    expect(statSync(at('metadata.db')).size).toBe(0)
+  }
+  const repaired = JSON.parse((await space.command('check', '--repair', '--json')).stdout)
+  expect(repaired).toMatchObject({ ok: true, findings: [] })
+  expect(bundles()).toEqual(before)
+  expect((await space.command('list')).stdout).toContain('app')
 }, 30_000)
 
 test('wrong usage is refused', async () => {
