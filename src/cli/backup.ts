@@ -1,4 +1,5 @@
 import { configToml } from '../config/toml.ts'
+import { counted } from '../lib/counted.ts'
 import { type BackupReport, backupToFile, backupToStream } from '../maintenance/backup.ts'
 import { megabytes } from '../maintenance/files.ts'
 import { RELEASE } from '../release.ts'
@@ -43,6 +44,6 @@ function warningsOf({ missing, warnings }: BackupReport): string[] {
 
 function describe({ file, bytes, sha256, functions, versions }: BackupReport): string {
   const checked = file === null ? 'written, not checked' : 'written and checked'
-  const what = `${functions} functions, ${versions} versions, ${megabytes(bytes)}`
+  const what = `${counted(functions, 'function')}, ${counted(versions, 'version')}, ${megabytes(bytes)}`
   return `${file ?? 'standard output'}: ${what}, ${checked}\nsha256 ${sha256}\n`
 }

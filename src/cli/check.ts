@@ -46,7 +46,7 @@ export const check: Command = {
     }
     const result =
       wanted === true
-        ? await repairOffline(loaded, from === undefined ? undefined : String(from))
+        ? await repairOffline(loaded, from === undefined ? undefined : readBackup(String(from)))
         : await onlyCheck(loaded)
     await print(result, () => describe(result))
     return result.ok ? 0 : 1
@@ -63,7 +63,10 @@ async function onlyCheck(loaded: LoadedConfig): Promise<Result> {
   return resultOf(dataDir, done, [])
 }
 
-async function repairOffline(loaded: LoadedConfig, from: string | undefined): Promise<Result> {
+async function repairOffline(
+  loaded: LoadedConfig,
+  backup: AsyncIterable<Uint8Array> | undefined,
+): Promise<Result> {
   const { dataDir } = loaded.config.server
   const running = async (): Promise<Result> => {
     const message = `A service runs on the data directory ${dataDir}: stop it before a repair. 'functions gc' deletes orphaned bundles while it runs.`
@@ -71,7 +74,6 @@ async function repairOffline(loaded: LoadedConfig, from: string | undefined): Pr
   }
   return await exclusively(loaded, running, async () => {
     const before = await checkDirectory(dataDir)
-    const backup = from === undefined ? undefined : readBackup(from)
     const repaired = before.length === 0 ? [] : await repair(dataDir, before, backup)
     const left = before.length === 0 ? [] : await checkDirectory(dataDir)
     repaired.push(...(await setUnknownAside(dataDir, left)))

@@ -1,4 +1,5 @@
 import { FunctionError } from '../errors.ts'
+import { counted } from '../lib/counted.ts'
 import { verifyArchive } from '../maintenance/backup.ts'
 import { type RestoreReport, readBackup, restore as restoreFrom } from '../maintenance/restore.ts'
 import type { Command } from './command.ts'
@@ -33,5 +34,5 @@ export const restore: Command = {
 }
 
 function describe({ dataDir, functions, versions, release, createdAt }: RestoreReport): string {
-  return `${dataDir}: restored ${functions} functions and ${versions} versions from a backup of ${createdAt} (release ${release})\n`
+  return `${dataDir}: restored ${counted(functions, 'function')} and ${counted(versions, 'version')} from a backup of ${createdAt} (release ${release})\n`
 }

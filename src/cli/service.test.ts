@@ -173,7 +173,7 @@ describe('commands', () => {
     const line = new TextDecoder().decode((await reader?.read())?.value)
     expect(JSON.parse(line)).toMatchObject({ dataDir, settings: { 'versions.keep': 0 } })
     const result = await command('gc', 'old', '--keep', '1')
-    expect(result.stdout).toMatch(/^old +v1 [\s\S]*^2 versions .* deleted$/m)
+    expect(result.stdout).toMatch(/^old +v1 [\s\S]*^Deleted 2 versions \(\d+\.\d MB\)\.$/m)
     const folder = join(dataDir, 'bundles/func-old')
     expect(readdirSync(folder)).toContain('v1')
     await reader?.cancel()

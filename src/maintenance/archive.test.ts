@@ -163,6 +163,10 @@ describe('an archive', () => {
     expect(await refusal(Buffer.concat([head, huge]))).toContain('the limit is')
     const bundle = encodeHeader(BUNDLE, 2 ** 33, 0)
     expect(await refusal(Buffer.concat([head, bundle]))).toContain('the limit is')
+    const missing = encodeHeader('missing.txt', 2 ** 26 + 1, 0)
+    expect(await refusal(Buffer.concat([head, missing]))).toContain('the limit is')
+    const sums = encodeHeader('SHA256SUMS', 2 ** 40, 0)
+    expect(await refusal(Buffer.concat([head, sums]))).toContain('does not name every entry once')
   })
 
   test('of a newer format, or without a header, is refused', async () => {
@@ -170,6 +174,13 @@ describe('an archive', () => {
     const text = bytes.toString('latin1')
     const newer = Buffer.from(text.replace('"format":1', '"format":2'), 'latin1')
     expect(await refusal(newer)).toContain('use functions 1.0.0 or newer')
+    for (const [good, bad] of [
+      ['"format":1', '"format":0'],
+      ['"release":"1.0.0"', '"release":"1.0\\n"'],
+    ] as const) {
+      const header = Buffer.from(text.replace(good, bad), 'latin1')
+      expect(await refusal(header)).toContain('does not begin with a valid')
+    }
     expect(await refusal(bytes.subarray(1024))).toContain('not at its place')
     expect(
       await refusal(Buffer.from(text.replace('"format":1', '"forma":12'), 'latin1')),

@@ -41,12 +41,13 @@ const SUMS = 'SHA256SUMS'
 const CHUNK_BYTES = 256 * 1024
 /** Size of the small text entries, and of one line of SHA256SUMS. */
 const MAX_TEXT_BYTES = 2 ** 20
-/** Size of a list of bundles: a million paths of the longest kind. */
-const MAX_LIST_BYTES = 2 ** 28
+/** Size of the list of missing bundles, which a restore has in memory: 300,000 of the longest paths. */
+const MAX_MISSING_BYTES = 2 ** 26
 
 const headerSchema = z.object({
-  format: z.int(),
-  release: z.string(),
+  format: z.int().min(1),
+  // It is printed, so it may not control a terminal.
+  release: z.string().regex(/^[0-9A-Za-z.+-]{1,64}$/),
   createdAt: z.iso.datetime(),
 })
 
@@ -188,6 +189,12 @@ export async function* readArchive(
 ): AsyncGenerator<Entry, BackupHeader> {
   const reader = new Reader(source)
   const sums = createHash('sha256')
+  let sumsBytes = 0
+  const addLine = (digest: string, path: string) => {
+    const line = `${digest}  ${path}\n`
+    sums.update(line)
+    sumsBytes += Buffer.byteLength(line)
+  }
   let header: BackupHeader | undefined
   let last = ''
   for (;;) {
@@ -202,18 +209,19 @@ export async function* readArchive(
     if (header === undefined) {
       const text = await reader.text(path === HEADER ? size : 0)
       header = readHeader(text)
-      sums.update(`${createHash('sha256').update(text).digest('hex')}  ${path}\n`)
+      addLine(createHash('sha256').update(text).digest('hex'), path)
       await reader.skipPadding(size)
       continue
     }
     if (path === SUMS) {
+      if (size !== sumsBytes) throw invalid('SHA256SUMS does not name every entry once')
       await checkSums(reader, size, sums.digest('hex'))
       return header
     }
     const hash = createHash('sha256')
     yield { path, size, content: reader.chunks(size, (chunk) => hash.update(chunk)) }
     await reader.skipPadding(size)
-    sums.update(`${hash.digest('hex')}  ${path}\n`)
+    addLine(hash.digest('hex'), path)
   }
 }
 
@@ -265,8 +273,10 @@ function checkPlace(path: string, size: number, last: string): void {
 /** Maximum size of an entry in bytes; undefined for a path that does not belong into a backup. */
 function sizeLimit(path: string): number | undefined {
   if (path === HEADER || path === SETTINGS) return MAX_TEXT_BYTES
-  if (path === METADATA || TELEMETRY.some((name) => name === path)) return Number.MAX_SAFE_INTEGER
-  if (path === MISSING || path === SUMS) return MAX_LIST_BYTES * 4
+  // SHA256SUMS must have exactly the size of its lines, and is not kept.
+  const large = [METADATA, ...TELEMETRY, SUMS]
+  if (large.includes(path)) return Number.MAX_SAFE_INTEGER
+  if (path === MISSING) return MAX_MISSING_BYTES
   const [root, id = '', ...rest] = path.split('/')
   if (root !== BUNDLES || !isFunctionId(id)) return undefined
   if (rest.length === 1 && rest[0] === ACTIVE_FILE) return MAX_TEXT_BYTES

@@ -13,11 +13,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { addFunctions } from '../testing/data-dir-fixture.ts'
+import { ArchiveWriter } from './archive.ts'
 import { backupToFile, backupToStream } from './backup.ts'
 import { readBackup, restore } from './restore.ts'
 
@@ -37,7 +39,7 @@ afterEach(() => rmSync(dir, { recursive: true }))
 
 const options = () => ({ dataDir, settings: '[server]\n', release: '9.9.9', telemetry: true })
 const backUp = () => backupToFile(file, options())
-const restored = () => restore(readBackup(file), target)
+const restored = async () => restore(readBackup(file), target)
 
 async function failure(work: Promise<unknown>): Promise<FunctionError> {
   const error = await work.then(
@@ -178,7 +180,7 @@ describe('a restore', () => {
     mkdirSync(target)
     writeFileSync(join(target, 'note'), 'mine')
     expect((await failure(restored())).message).toContain('it contains note')
-    expect(readdirSync(target).toSorted()).toEqual(['note', 'service.lock'])
+    expect(readdirSync(target)).toEqual(['note'])
     expect((await failure(restore(readBackup(file), dataDir))).code).toBe('CONFLICT')
     writeFileSync(join(dir, 'plain'), '')
     expect((await failure(restore(readBackup(file), join(dir, 'plain')))).code).toBe(
@@ -192,6 +194,46 @@ describe('a restore', () => {
     expect(readdirSync(target)).toEqual(['service.lock'])
     rmSync(file)
     expect((await failure(restored())).code).toBe('BAD_REQUEST')
+    expect(() => readBackup('/dev/null')).toThrow('is a device')
+  })
+
+  test('refuses a metadata.db that is empty, lacks something, or does not name a bundle', async () => {
+    const db = new Database(join(dataDir, 'metadata.db'))
+    db.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    db.close()
+    const whole = readFileSync(join(dataDir, 'metadata.db'))
+    const cases: [sql: string, text: string][] = [
+      ['', 'lacks the tables of a service'],
+      ['DROP TABLE env', 'lacks the table env'],
+      ['ALTER TABLE function_versions DROP COLUMN retry', 'lacks the column retry'],
+      ["DELETE FROM function_versions WHERE version = 'v2'", 'does not name'],
+    ]
+    for (const [sql, text] of cases) {
+      const path = join(dir, 'metadata.db')
+      writeFileSync(path, sql === '' ? '' : whole)
+      const changed = new Database(path)
+      changed.run('PRAGMA journal_mode = DELETE')
+      changed.run('PRAGMA foreign_keys = ON')
+      if (sql !== '') changed.run(sql)
+      changed.close()
+      const parts: Uint8Array[] = []
+      const sums = await open(join(dir, 'sums'), 'w+')
+      const writer = new ArchiveWriter(async (bytes) => parts.push(bytes), sums)
+      await writer.begin('1.0.0')
+      await writer.addText('settings.toml', '')
+      const content = readFileSync(path)
+      await writer.add('metadata.db', content.length, [content])
+      for (const [name, bundle] of Object.entries(tree(join(dataDir, 'bundles'))).toSorted()) {
+        await writer.addText(`bundles/${name}`, bundle)
+      }
+      await writer.end()
+      await sums.close()
+      writeFileSync(file, Buffer.concat(parts))
+      const error = await failure(restored())
+      expect([sql, error.code]).toEqual([sql, 'BACKUP_INVALID'])
+      expect(error.message).toContain(text)
+      expect(readdirSync(target)).toEqual(['service.lock'])
+    }
   })
 
   test('refuses databases that were made to deceive', async () => {

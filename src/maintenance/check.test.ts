@@ -117,6 +117,12 @@ describe('a check', () => {
     expect(await kinds()).toEqual([])
   })
 
+  test('finds a table or a column that is not there', async () => {
+    change('DROP TABLE tokens')
+    expect(await kinds()).toEqual(['database-damaged metadata.db'])
+    expect((await check(dataDir))[0]?.message).toContain('the database lacks the table tokens')
+  })
+
   test('finds rows that refer to nothing, and a database that is cut off', async () => {
     change("DELETE FROM function_versions WHERE version = 'v1' AND function_id = 'func-b'")
     expect(await kinds()).toContain('dangling-rows metadata.db')

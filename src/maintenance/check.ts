@@ -19,6 +19,7 @@ import { ownManifest, parseManifest } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
 import { contentLost, hasBundles, REBUILDING, RESTORING } from '../metadata/database.ts'
+import { lackingIn } from '../metadata/migrate.ts'
 import { METADATA, TELEMETRY } from './archive.ts'
 import { WORK_PREFIX } from './backup.ts'
 import { plainFileSize } from './files.ts'
@@ -134,6 +135,8 @@ function problemsOf(db: Database, dataDir: string): string | undefined {
     if (rows.join() !== 'ok') return `the database is damaged (${rows.join('; ').slice(0, 500)})`
     // A table that is not there, or an empty file.
     db.query(`${VERSION_ROWS} LIMIT 1`).all()
+    const lacking = lackingIn(db)
+    if (lacking !== undefined) return `the database lacks ${lacking}`
     const loss = contentLost(db, dataDir)
     return loss === undefined ? undefined : `the database ${loss}, but there are bundles`
   } catch (cause) {
@@ -240,8 +243,18 @@ function hasManifest(dataDir: string, row: VersionRow): boolean {
   return manifest?.sha256 === row.sha256 && manifest.version === row.version
 }
 
-/** Folders that no version refers to. A change that runs now has its folder in an intent. */
 async function checkFolders(dataDir: string, db: Database, add: Add): Promise<void> {
+  for (const path of orphansIn(dataDir, db)) {
+    const whole = (await ownManifest(dataDir, path)) !== undefined
+    const message = whole
+      ? `${METADATA} does not know this version, and may be older than it: --repair sets it aside`
+      : "no version refers to it: 'functions gc' deletes it"
+    add({ kind: 'bundle-orphaned', severity: 'warning', path, message })
+  }
+}
+
+/** Folders that no version refers to. A change that runs now has its folder in an intent. */
+export function* orphansIn(dataDir: string, db: Database): Generator<string> {
   const root = join(dataDir, BUNDLES)
   if (!existsSync(root)) return
   const query = db.query<{ path: string }, [string, string]>(
@@ -257,12 +270,7 @@ async function checkFolders(dataDir: string, db: Database, add: Add): Promise<vo
       const path = join(BUNDLES, id, name)
       if (name.startsWith(ACTIVE_FILE) || isReferred(path)) continue
       // In this order: a deployment removes its intent after its row is there.
-      if (isIntended(dataDir, path) || isReferred(path)) continue
-      const whole = (await ownManifest(dataDir, path)) !== undefined
-      const message = whole
-        ? `${METADATA} does not know this version, and may be older than it: --repair sets it aside`
-        : "no version refers to it: 'functions gc' deletes it"
-      add({ kind: 'bundle-orphaned', severity: 'warning', path, message })
+      if (!isIntended(dataDir, path) && !isReferred(path)) yield path
     }
   }
 }

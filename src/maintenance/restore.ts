@@ -7,7 +7,7 @@
  * time.
  */
 import { Database } from 'bun:sqlite'
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, realpathSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { sha256 } from '../bundles/bundle-store.ts'
@@ -16,7 +16,7 @@ import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
 import { makeDataDir, RESTORING } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
-import { migrate } from '../metadata/migrate.ts'
+import { lackingIn, migrate } from '../metadata/migrate.ts'
 import {
   type Entry,
   invalid,
@@ -26,12 +26,14 @@ import {
   SETTINGS,
   TELEMETRY,
 } from './archive.ts'
+import { orphansIn } from './check.ts'
 import { needSpace, writeError } from './files.ts'
 
 /** Settings of the backup, for people: a service reads its own. */
 const RESTORED_SETTINGS = 'settings.restored.toml'
+const LOCK = 'service.lock'
 /** What an empty data directory may contain: the lock that this process holds, and what mkfs makes. */
-const IGNORED = ['service.lock', 'service.lock-journal', 'lost+found', RESTORING]
+const IGNORED = [LOCK, `${LOCK}-journal`, 'lost+found', RESTORING]
 /** Renamed in this order; the data directory is restored when the last one has its name. */
 const PARTS = [BUNDLES, ...TELEMETRY, RESTORED_SETTINGS, METADATA]
 /** Files that are synced at the same time. */
@@ -60,6 +62,9 @@ export async function restore(
 ): Promise<RestoreReport> {
   makeDataDir(dataDir)
   const directory = realpathSync(dataDir)
+  // Somebody's folder stays as it is: not even a lock is left there.
+  const ours = [LOCK, RESTORING].some((name) => existsSync(join(directory, name)))
+  if (!ours) refuseUsed(directory, dataDir, IGNORED)
   const lock = tryLockDataDir(directory)
   if (lock === undefined) {
     const message = `Another process holds the lock of the data directory ${dataDir}: a service or a command runs on it.`
@@ -78,14 +83,18 @@ async function clear(directory: string, shown: string): Promise<void> {
   const interrupted =
     existsSync(join(directory, RESTORING)) && !existsSync(join(directory, METADATA))
   const ignored = interrupted ? [...IGNORED, ...PARTS] : IGNORED
-  const found = readdirSync(directory).find((name) => !ignored.includes(name))
-  if (found !== undefined) {
-    const message = `The directory ${shown} is not empty (it contains ${found}): a backup is restored into an empty or new directory only. Move the old one away first.`
-    throw new FunctionError('CONFLICT', message)
-  }
+  refuseUsed(directory, shown, ignored)
   for (const name of [...(interrupted ? PARTS : []), RESTORING]) {
     await rm(join(directory, name), { recursive: true, force: true })
   }
+}
+
+/** @throws {FunctionError} CONFLICT */
+function refuseUsed(directory: string, shown: string, ignored: readonly string[]): void {
+  const found = readdirSync(directory).find((name) => !ignored.includes(name))
+  if (found === undefined) return
+  const message = `The directory ${shown} is not empty (it contains ${found}): a backup is restored into an empty or new directory only. Move the old one away first.`
+  throw new FunctionError('CONFLICT', message)
 }
 
 async function restoreInto(
@@ -160,12 +169,17 @@ async function check(staged: string) {
     // All of it must be in the one file that is renamed: no write-ahead log beside it.
     db.run('PRAGMA journal_mode = DELETE')
     checkDatabase(db)
+    const lacking = lackingIn(db)
+    if (lacking !== undefined) throw invalid(`its ${METADATA} lacks ${lacking}`)
     migrate(db, METADATA)
     const known = new Set(missing)
     const rows = db.query<{ path: string; sha256: string }, []>(
       'SELECT bundle_path AS path, bundle_sha256 AS sha256 FROM function_versions',
     )
     for (const row of rows.iterate()) await checkBundle(staged, row.path, row.sha256, known)
+    for (const path of orphansIn(staged, db)) {
+      throw invalid(`it has ${path}, which its ${METADATA} does not name`)
+    }
     const count = (table: string) =>
       db?.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
     return { functions: count('functions'), versions: count('function_versions'), missing }
@@ -197,7 +211,10 @@ async function checkBundle(
 async function readMissing(staged: string): Promise<string[]> {
   const path = join(staged, MISSING)
   if (!existsSync(path)) return []
-  return (await readFile(path, 'utf8')).split('\n').filter(Boolean)
+  const paths = (await readFile(path, 'utf8')).split('\n').filter(Boolean)
+  const wrong = paths.find((each) => bundleOwner(each) === undefined)
+  if (wrong === undefined) return paths
+  throw invalid(`${MISSING} names ${JSON.stringify(wrong)}, which is not a bundle's path`)
 }
 
 function checkDatabase(db: Database): void {
@@ -231,15 +248,26 @@ async function syncTree(directory: string): Promise<void> {
   await flush()
 }
 
-/** Opens the file of a backup. */
-export async function* readBackup(path: string): AsyncGenerator<Uint8Array> {
-  const found = lstatSync(path, { throwIfNoEntry: false })
+/**
+ * Opens the file of a backup, or a pipe.
+ *
+ * @throws {FunctionError} BAD_REQUEST at once; STORAGE_UNUSABLE when it is read
+ */
+export function readBackup(path: string): AsyncGenerator<Uint8Array> {
+  const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined) {
     throw new FunctionError('BAD_REQUEST', `The backup ${path} does not exist.`)
   }
   if (found.isDirectory()) {
     throw new FunctionError('BAD_REQUEST', `${path} is a directory and not a backup.`)
   }
+  if (found.isCharacterDevice() || found.isBlockDevice()) {
+    throw new FunctionError('BAD_REQUEST', `${path} is a device and not a backup.`)
+  }
+  return streamOf(path)
+}
+
+async function* streamOf(path: string): AsyncGenerator<Uint8Array> {
   try {
     yield* Bun.file(path).stream()
   } catch (cause) {

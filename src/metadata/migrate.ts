@@ -1,4 +1,4 @@
-import type { Database } from 'bun:sqlite'
+import { Database } from 'bun:sqlite'
 import { createHash } from 'node:crypto'
 import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
@@ -80,6 +80,36 @@ export function refuseNewer(db: Database, path: string, known = migrations()): v
     'STORAGE_UNUSABLE',
     `${path} was written by a newer release of functions: use that release, or another data directory.`,
   )
+}
+
+/**
+ * The first table or column that a database lacks although the migrations that it records made it;
+ * undefined for a whole one.
+ */
+export function lackingIn(db: Database, known = migrations()): string | undefined {
+  const applied = [...appliedIn(db, DRIZZLE_TABLE), ...appliedIn(db, ADDITIONS_TABLE)]
+  const model = new Database(':memory:')
+  try {
+    for (const { hash, statements } of known) {
+      if (!applied.some((row) => row.hash === hash)) continue
+      for (const statement of statements) model.run(statement)
+    }
+    const tables = model.query("SELECT name FROM sqlite_master WHERE type = 'table'").values()
+    if (tables.length === 0) return 'the tables of a service'
+    for (const [table] of tables as [string][]) {
+      const found = columnsOf(db, table)
+      if (found.length === 0) return `the table ${table}`
+      const column = columnsOf(model, table).find((name) => !found.includes(name))
+      if (column !== undefined) return `the column ${column} of the table ${table}`
+    }
+    return undefined
+  } finally {
+    model.close()
+  }
+}
+
+function columnsOf(db: Database, table: string): string[] {
+  return db.query('SELECT name FROM pragma_table_info(?)').values(table).flat() as string[]
 }
 
 function createRecord(db: Database, table: string): void {

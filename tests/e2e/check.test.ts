@@ -85,4 +85,11 @@ test('an emptied database is refused by every command that would write to it', a
 
 test('wrong usage is refused', async () => {
   expect((await space.command('check', '--from', 'x')).exitCode).toBe(2)
+  const none = await space.command('check', '--repair', '--from', 'none.tar')
+  expect(none).toMatchObject({ exitCode: 2, stdout: '' })
+  expect(none.stderr).toContain('The backup none.tar does not exist')
+  const target = join(space.dataDir, '../restored')
+  const restored = await space.command('restore', 'none.tar', '--data-dir', target)
+  expect(restored.stderr).toContain('The backup none.tar does not exist')
+  expect(existsSync(target)).toBe(false)
 })
