@@ -310,9 +310,15 @@ describe('hostile', () => {
     expect((await refused('export default 1')).message).toContain('is not a regular file')
   })
 
-  test('a pipe that a package extends ends with an error', async () => {
+  test('a pipe that a folder of an import or a package extends ends with an error', async () => {
     Bun.spawnSync(['mkfifo', join(dir, 'pipe.json')])
     const extending = { extends: join(dir, 'pipe.json') }
+    write('packages/api/src/lib/tsconfig.json', extending)
+    write('packages/api/src/lib/index.ts', "export const one = 'one'")
+    for (const path of ['./lib/one', './lib']) {
+      const below = await refused(`import { one } from '${path}'\nexport default one`)
+      expect(below.message).toContain('is not a regular file')
+    }
     write('packages/api/node_modules/two/package.json', '{"name":"two"}')
     write('packages/api/node_modules/two/index.js', 'export default 2')
     write('packages/api/node_modules/two/tsconfig.json', extending)

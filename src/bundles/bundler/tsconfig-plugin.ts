@@ -16,6 +16,9 @@ import {
 /** What a JSX setting may look like: it is written into a comment. */
 const JSX_NAME = /^[\w$@./-]{1,200}$/
 
+/** What may be a relative import in a source: a string literal. */
+const RELATIVE = /['"](\.{1,2}\/[^'"\n]{0,4096})['"]/g
+
 /** TypeScript's sources are imported by the name of what they compile to. */
 const SOURCE_ENDINGS: Readonly<Record<string, string[]>> = {
   '.js': ['.ts', '.tsx'],
@@ -42,6 +45,13 @@ export function tsconfigPlugin(
     }
   }
   const configOf = (file: string): Tsconfig | undefined => orFault(() => reader.of(file))
+  /** Bun reads the tsconfig.json of the folders that a source imports from. */
+  const checkImports = (file: string, text: string): void => {
+    for (const [, path = ''] of text.matchAll(RELATIVE)) {
+      // The path may be that of a folder.
+      orFault(() => reader.checkAbove(resolve(dirname(file), path)))
+    }
+  }
   return {
     name: 'tsconfig',
     setup(build) {
@@ -51,11 +61,18 @@ export function tsconfigPlugin(
         const found = config && resolvePath(config, path, importer)
         return found === undefined ? undefined : { path: found }
       })
+      // Not by onResolve, which would make Bun forget the JSX settings of a relative import.
+      build.onLoad({ filter: /\.[cm]?[jt]s$/, namespace: 'file' }, ({ path }) => {
+        if (!path.includes('/node_modules/')) checkImports(path, readFileSync(path, 'utf8'))
+        return undefined
+      })
       build.onLoad({ filter: /\.[jt]sx$/, namespace: 'file' }, ({ path, loader }) => {
         if (loader !== 'tsx' && loader !== 'jsx') return undefined
         const config = configOf(path)
-        if (config === undefined || sameJsx(config.options, options)) return undefined
+        if (config === undefined) return undefined
         const text = readFileSync(path, 'utf8')
+        checkImports(path, text)
+        if (sameJsx(config.options, options)) return undefined
         // The file's own comments decide.
         if (/@jsx/.test(text)) return undefined
         // Bun reads these comments anywhere. At the end they move no line.
