@@ -27,8 +27,12 @@ export const versionNameSchema = z
   .string()
   .regex(
     /^(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
-    'must be 1 to 63 characters of A-Z, a-z, 0-9, ., _ and -, must start with a letter or digit, and must not contain ..',
+    'must be 1 to 63 characters of A-Z, a-z, 0-9, ., _ and -, must start with a letter or digit, and must not have two dots in a row',
   )
+
+const TIMEOUT = 'must be from 1 to 86400000 milliseconds (24 hours)'
+const COUNT = 'must be a whole number from 1 to 10000'
+const count = z.int(COUNT).min(1, COUNT).max(10_000, COUNT)
 
 export const deploySettingsSchema = z.strictObject({
   /** The next of v1, v2 and so on unless set. */
@@ -44,9 +48,9 @@ export const deploySettingsSchema = z.strictObject({
   /** Lower than the profile's limits: bytes, CPU milliseconds. */
   maxMemory: z.int().positive().optional(),
   maxCpu: z.int().positive().optional(),
-  timeoutMs: z.int().min(1).max(86_400_000).optional(),
-  maxWorkers: z.int().min(1).max(10_000).optional(),
-  concurrency: z.int().min(1).max(10_000).optional(),
+  timeoutMs: z.int(TIMEOUT).min(1, TIMEOUT).max(86_400_000, TIMEOUT).optional(),
+  maxWorkers: count.optional(),
+  concurrency: count.optional(),
   exposeErrors: z.boolean().default(false),
   retry: z.boolean().default(true),
 })

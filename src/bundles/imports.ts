@@ -103,7 +103,9 @@ function refusal(
     return nodeRefusal(node, capabilities)
   }
   if (edge.path.startsWith('functions:missing:')) {
-    return 'is a module of another platform, which quickjs-ng functions do not have'
+    const why = 'is a module of another platform, which quickjs-ng functions do not have'
+    const name = (edge.original ?? edge.path).replace(/^node:/, '')
+    return /^https?2?$/.test(name) ? `${why}: use fetch` : why
   }
   // On quickjs-ng this is a type-only import, which is not in the bundle, or one of the bundler itself.
   if (/^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun') {

@@ -13,7 +13,8 @@ describe('modules of Node', () => {
   test('that do not exist are named with their line, also those that only some profiles allow', async () => {
     for (const [name, why] of [
       ['node:worker_threads', 'which quickjs-ng functions do not have'],
-      ['http2', 'which quickjs-ng functions do not have'],
+      ['http2', 'which quickjs-ng functions do not have: use fetch'],
+      ['node:http', 'which quickjs-ng functions do not have: use fetch'],
       ['cloudflare:sockets', 'which quickjs-ng functions do not have'],
     ]) {
       const error = await refused(`\n// none\nconst m = require('${name}')\nexport default m`)

@@ -25,7 +25,13 @@ export interface Project {
  */
 export function findProject(file: string, root?: string): Project {
   const entry = realPath(file, 'File')
-  if (!statSync(entry).isFile() || !SCRIPT_EXTENSIONS.includes(extname(entry))) {
+  const found = statSync(entry)
+  if (!found.isFile()) {
+    const what = found.isDirectory() ? 'is a folder' : 'is not a regular file'
+    const message = `${file} ${what}: name the TypeScript or JavaScript file that exports the handler.`
+    throw new FunctionError('BAD_REQUEST', message)
+  }
+  if (!SCRIPT_EXTENSIONS.includes(extname(entry))) {
     const kinds = SCRIPT_EXTENSIONS.join(', ')
     throw new FunctionError(
       'BAD_REQUEST',

@@ -39,6 +39,7 @@ function reason(project: Project, specifier: string, file: string): string {
   if (specifier.startsWith('#')) {
     return `'${specifier}' was not found: the field 'imports' of the nearest package.json does not lead to a file.`
   }
+  if (specifier === '') return 'An import names nothing: write the name of a package or file.'
   const name = packageOf(specifier)
   const home = installed(project.root, name, dirname(file))
   if (home !== undefined) {
@@ -49,7 +50,8 @@ function reason(project: Project, specifier: string, file: string): string {
   const remedy = plugAndPlay
     ? `Yarn's Plug'n'Play is not supported: set 'nodeLinker: node-modules' in .yarnrc.yml and install again`
     : `add it to the dependencies of ${relative(project.root, manifestOf(project.root, file))} and install them`
-  return `Package '${name}' ('${specifier}') is not installed: ${remedy}. It was searched in each node_modules up to the project root ${project.root} (${project.rootReason}).`
+  const asked = specifier === name ? '' : ` ('${specifier}')`
+  return `Package '${name}'${asked} is not installed: ${remedy}. It was searched in each node_modules up to the project root ${project.root} (${project.rootReason}).`
 }
 
 function jsxReason(specifier: string): string {

@@ -31,7 +31,7 @@ export const capabilitiesSchema = z.strictObject({
   allowChildProcess: z.boolean(),
   allowEval: z.boolean(),
   /** Bytes. */
-  maxMemory: z.int().min(MIN_MEMORY_BYTES),
+  maxMemory: z.int().min(MIN_MEMORY_BYTES, 'must be at least 1MB'),
   /** CPU milliseconds of one invocation. */
   maxCpu: z.int().positive(),
   maxFileDescriptors: z.int().positive(),

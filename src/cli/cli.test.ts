@@ -108,6 +108,15 @@ describe('wrong usage is exit 2 and one sentence', () => {
     const result = await run(['list', '--data-dir'])
     refused(result, 2)
     expect(result.stderr).toContain('--data-dir')
+    expect((await run(['serve', '--cors-errors'])).stderr).toContain('true|false')
+  })
+
+  test('a damaged metadata.db is an error that says what to do', async () => {
+    mkdirSync(dataDir)
+    writeFileSync(join(dataDir, 'metadata.db'), 'x'.repeat(5000))
+    const result = await command('list')
+    refused(result, 1)
+    expect(result.stderr).toContain('functions check --repair')
   })
 
   test('a custom profile names the key', async () => {
@@ -223,7 +232,18 @@ describe('config', () => {
 
 describe('without a service', () => {
   test('a data directory that is not there has no functions, and stays away', async () => {
-    expect(JSON.parse((await command('list', '--json')).stdout)).toEqual([])
+    const listed = await command('list', '--json')
+    expect(JSON.parse(listed.stdout)).toEqual([])
+    expect(listed.stderr).toContain(`There is no data directory at ${dataDir}`)
+    for (const args of [
+      ['gc', '--dry-run'],
+      ['delete', 'app'],
+      ['rollback', 'app'],
+    ]) {
+      const result = await command(...args)
+      refused(result, 1)
+      expect(result.stderr).toContain(`There is no data directory at ${dataDir}`)
+    }
     refused(await command('show', 'app'), 1)
     refused(await command('versions', 'app'), 1)
     expect(existsSync(dataDir)).toBe(false)

@@ -142,9 +142,10 @@ function addCommand(
   for (const { flags, help } of command.options ?? []) {
     sub.option(flags, help)
   }
-  for (const { flag, help, env } of CONFIG_KEYS) {
+  for (const { flag, help, env, schema } of CONFIG_KEYS) {
     if (command.takesSettings || GLOBAL_FLAGS.includes(flag)) {
-      sub.option(`--${flag} <value>`, `${help} (${env})`)
+      const truth = schema.safeParse('true').success && !schema.safeParse('text').success
+      sub.option(`--${flag} <${truth ? 'true|false' : 'value'}>`, `${help} (${env})`)
     }
   }
   sub.option(

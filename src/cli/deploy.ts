@@ -95,6 +95,7 @@ export const deploy: Command = {
         loaded,
         (client) => deployOnline(client, name, settings, bundle),
         (operations) => operations.deploy(name, settings, bundle),
+        { creates: true },
       )
       await print({ ...document, warnings }, () => describe(document))
     } catch (error) {

@@ -36,6 +36,11 @@ export function readStore<T>(
   }
 }
 
+/** What a command says of a missing data directory. */
+export function noDataDir(dataDir: string): string {
+  return `There is no data directory at ${dataDir}: nothing was deployed there. Check --data-dir.`
+}
+
 /** @throws {FunctionError} STORAGE_UNUSABLE if this user may not look */
 function isThere(path: string): boolean {
   try {
@@ -48,13 +53,19 @@ function isThere(path: string): boolean {
 /**
  * Makes a change through the running service, or directly in the data directory under its lock.
  *
- * @throws {FunctionError} CONFLICT if another process keeps the lock
+ * @param creates the data directory, if it does not exist
+ * @throws {FunctionError} CONFLICT if another process keeps the lock; STORAGE_UNUSABLE without a directory
  */
 export async function change<T>(
   loaded: LoadedConfig,
   online: (client: ServiceClient) => Promise<T>,
   offline: (operations: Operations) => Promise<T>,
+  { creates = false } = {},
 ): Promise<T> {
+  const { dataDir } = loaded.config.server
+  if (!creates && !isThere(dataDir) && (await findService(loaded)) === undefined) {
+    throw new FunctionError('STORAGE_UNUSABLE', noDataDir(dataDir))
+  }
   return await exclusively(loaded, online, () => changeOffline(loaded, offline))
 }
 

@@ -20,12 +20,14 @@ export function truth() {
 
 /** Bytes, from a size with its unit or a plain number. */
 export function size(minBytes: number) {
-  return measure(parseSize, minBytes, 'must be a size such as "100MB"').meta({ unit: 'bytes' })
+  return measure(parseSize, minBytes, 'must be a size such as "100MB"', 'bytes').meta({
+    unit: 'bytes',
+  })
 }
 
 /** Milliseconds, from a duration with its unit. */
 export function duration(minMs: number) {
-  return measure(parseDuration, minMs, 'must be a duration such as "30s" or "500ms"').meta({
+  return measure(parseDuration, minMs, 'must be a duration such as "30s" or "500ms"', 'ms').meta({
     unit: 'ms',
   })
 }
@@ -81,11 +83,16 @@ export function withoutCredentials(value: string): string {
   return value.replace(/\/\/[^/]*@/, '//***@')
 }
 
-function measure(parse: (text: string) => number | undefined, min: number, message: string) {
+function measure(
+  parse: (text: string) => number | undefined,
+  min: number,
+  message: string,
+  unit: string,
+) {
   return z
     .union([z.number(), z.string()], message)
     .transform((value) => parse(String(value)) ?? Number.NaN)
-    .pipe(z.int(message).min(min, `${message} and at least ${min}`))
+    .pipe(z.int(message).min(min, `${message}, and at least ${min} ${unit}`))
 }
 
 function isSocketAddress(value: string): boolean {

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { FunctionError } from '../errors.ts'
+import { FunctionError } from '../errors.ts'
 import { type FileLock, tryLockFile } from './file-lock.ts'
 import { isFull, unusable } from './storage.ts'
 
@@ -80,6 +80,10 @@ function cannotUse(folder: string, cause: unknown, neededBytes: number): Functio
   const { code } = cause as NodeJS.ErrnoException
   const missing = code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'EROFS'
   const path = missing ? parent : folder
+  if (code === 'ENOENT' && existsSync(parent)) {
+    const message = `${parent} cannot be used (no folder can be made in it): set TMPDIR to a folder that can be written.`
+    return new FunctionError('STORAGE_UNUSABLE', message, { cause })
+  }
   return unusable(path, cause, {
     neededBytes,
     remedy: 'set TMPDIR to a folder that can be written',

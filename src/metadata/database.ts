@@ -44,14 +44,14 @@ export function openDatabase(dataDir: string): Database {
   try {
     return open(path, 'NORMAL')
   } catch (cause) {
-    if (!isFull(cause)) throw cause instanceof FunctionError ? cause : unusable(path, cause)
+    if (!isFull(cause)) throw refusal(path, cause)
   }
   // A process that has the database for itself needs no shared memory file, for which there may be no
   // space, and so it can serve what was deployed.
   try {
     return open(path, 'EXCLUSIVE')
   } catch (cause) {
-    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+    throw refusal(path, cause)
   }
 }
 
@@ -86,10 +86,19 @@ export function checkDatabase(dataDir: string): void {
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     refuseNewer(db, path)
   } catch (cause) {
-    throw cause instanceof FunctionError ? cause : unusable(path, cause)
+    throw refusal(path, cause)
   } finally {
     db?.close()
   }
+}
+
+function refusal(path: string, cause: unknown): unknown {
+  if (cause instanceof FunctionError) return cause
+  const { code = '' } = cause as NodeJS.ErrnoException
+  if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return unusable(path, cause)
+  const remedy =
+    "stop the service and run 'functions check --repair', or restore a backup into another directory"
+  return unusable(path, cause, { remedy })
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Logs and metrics of functions, and the service log, opened and closed together. */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { MetricsRegistry } from './counters.ts'
@@ -35,13 +36,15 @@ export class Telemetry {
   constructor({ dataDir, limits, serviceLog }: TelemetryOptions) {
     this.#serviceLog = serviceLog
     const setAside: SetAsideReport = (file, aside, reason) => {
-      const remedy = `sqlite3 ${aside} .recover, or delete it`
+      const regular = statSync(aside, { throwIfNoEntry: false })?.isFile() === true
+      const remedy = regular ? `sqlite3 ${aside} .recover, or delete it` : `delete ${aside}`
       const message = 'a database could not be used: it was set aside, and a new one begins'
       serviceLog.warn(message, { file, setAside: aside, reason, remedy })
     }
     const failed = (file: string) => (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
-      const remedy = 'free space on its disk, or correct its permissions'
+      const remedy =
+        'free space on its disk, correct its permissions, or correct where it leads if it is a link'
       const message = 'a database cannot be written: its entries are kept and tried again'
       serviceLog.warn(message, { file, reason, remedy })
     }
