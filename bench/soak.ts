@@ -120,8 +120,8 @@ function report(result: Soak): string {
   const failures = failed.reduce((sum, [, count]) => sum + count, 0)
   const beside = Object.entries(result.trouble).map(([what, count]) => `${what}: ${count}`)
   return `${[
-    `Measured on ${result.date.slice(0, 10)}: ${result.minutes} minutes at ${result.rate} requests a second, of a`,
-    `maximum of ${Math.round(result.maximum)} for this mix; ${result.machine}. ${counts.ok.toLocaleString('en')} requests succeeded, ${failures} failed`,
+    `Measured on ${result.date.slice(0, 10)}: ${result.minutes} minutes at ${result.rate} requests a second; the`,
+    `maximum for this mix is ${Math.round(result.maximum)}; ${result.machine}. ${counts.ok.toLocaleString('en')} requests succeeded, ${failures} failed`,
     `(${failed.map(([what, count]) => `${what}: ${count}`).join('; ') || 'none'}), ${counts.dropped} were not sent in time.`,
     `Beside them: ${beside.sort().join('; ')}.`,
     '',

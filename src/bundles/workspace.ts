@@ -2,7 +2,7 @@
  * Finds the folder that the imports of a function may not leave: the workspace of npm, pnpm, yarn or
  * bun, else the repository, else the folder of the nearest package.json.
  *
- * Whoever can write into a folder above the source could widen the root by a file there. So a folder
+ * Anyone who can write into a folder above the source could widen the root by a file there. So a folder
  * that every user may write to, such as /tmp, is not the root, and neither are the home directory
  * and `/`, where a repository of settings files may lie. `--root` names any of them.
  */

@@ -37,7 +37,7 @@ export function libc(): Libc {
   return loaded
 }
 
-/** The address of an array's bytes, for a pointer inside of a structure. An argument can be the array itself. */
+/** The address of an array's bytes, for a pointer inside a structure. An argument can be the array itself. */
 export const addressOf = ptr
 
 /** `O_CLOEXEC` and `SOCK_CLOEXEC`, which are the same number on x86-64 and aarch64. */
