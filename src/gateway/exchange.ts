@@ -37,6 +37,8 @@ type Phase = 'head' | 'body' | 'after'
 
 const OTHERS_WAIT =
   'was waited for longer than the function has (server.timeout), and other requests waited for a worker'
+/** The limit of `waitUntil` counts from the next tick. */
+const AT_NEXT_TICK = -1
 /** The outcome of a request whose client disconnected. */
 const CLIENT_GONE = 'CLIENT_GONE'
 
@@ -127,7 +129,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   dispatched(invocation: Invocation, waited: Waited): void {
     this.#invocation = invocation
     this.#waited = waited
-    this.#dispatchedAt = this.#host.now()
+    this.#dispatchedAt = this.arrivedAt + waited.queueMs + waited.initMs
     const body = this.requestBody
     if (body !== undefined && !this.request.end) void body.pump(invocation)
   }
@@ -266,6 +268,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (this.#stirred) this.#touchedAt = now
     this.#stirred = false
     if (this.#awaitsClient()) this.#chargeClient(now, ms)
+    if (this.#dueAt === AT_NEXT_TICK) this.#dueAt = now + this.#host.limits.waitUntilMs
     if (now < this.#dueAt) return
     if (this.#phase === 'after') this.#cancelBackground()
     else if (this.#phase === 'body' || this.#begun) this.#checkBody(now)
@@ -384,13 +387,12 @@ export class Exchange implements PendingRequest, BodyObserver {
   }
 
   #answer(response: Response, complete: boolean): void {
-    const now = this.#host.now()
     this.requestBody?.forget()
     if (complete) {
       this.#responseOver()
     } else {
       this.#phase = 'body'
-      this.#touchedAt = now
+      this.#touchedAt = this.#host.now()
       this.#dueAt = this.#bodyDueAt()
     }
     this.#resolve(response)
@@ -399,7 +401,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The response is over. What the handler left running in `waitUntil` has its own limit. */
   #responseOver(): void {
     this.#phase = 'after'
-    this.#dueAt = this.#host.now() + this.#host.limits.waitUntilMs
+    // Most requests are over before the next tick.
+    this.#dueAt = AT_NEXT_TICK
     if (this.#watched) this.#host.keepOpen(this.client, false)
     if (this.#over) this.#host.closed(this)
   }

@@ -172,6 +172,11 @@ export function serverTiming(queueMs: number, initMs: number, execMs: number): s
   return `queue;dur=${rounded(queueMs)}, init;dur=${rounded(initMs)}, exec;dur=${rounded(execMs)}`
 }
 
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100
+/** With two decimals at most; integers are written several times as fast as fractions. */
+function rounded(ms: number): string | number {
+  const hundredths = Math.round(ms * 100)
+  const whole = Math.floor(hundredths / 100)
+  const rest = hundredths - whole * 100
+  if (rest === 0) return whole
+  return rest < 10 ? `${whole}.0${rest}` : `${whole}.${rest}`
 }

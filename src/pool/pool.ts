@@ -97,7 +97,7 @@ export class Pool implements BudgetMember {
   /** Gives a request to a worker, now or as soon as one is free. A refusal calls its `fail`. */
   submit(pending: PendingRequest): Dispatch {
     const dispatch = new Dispatch(pending, this)
-    const pooled = this.#queue.fresh === 0 ? this.#leastLoaded() : undefined
+    const pooled = this.#queue.fresh.size === 0 ? this.#leastLoaded() : undefined
     if (pooled !== undefined) this.#send(dispatch, pooled)
     else this.#enqueue(dispatch)
     return dispatch
@@ -250,15 +250,21 @@ export class Pool implements BudgetMember {
 
   /** Gives waiting requests to free workers, then starts workers for the rest. */
   #flush(): void {
-    for (const dispatch of this.#queue) {
+    if (this.#flushSome(this.#queue.again)) this.#flushSome(this.#queue.fresh)
+    if (this.#queue.size > 0 || this.limits.minWorkers > 0) this.scale()
+    if (this.#closed !== undefined) this.#closeWorkers()
+  }
+
+  /** @returns false when no worker is free for the next request */
+  #flushSome(requests: Iterable<Dispatch>): boolean {
+    for (const dispatch of requests) {
       const pooled = dispatch.suspect ? this.#forSuspect(dispatch) : this.#leastLoaded()
       if (pooled === undefined && dispatch.suspect) continue
-      if (pooled === undefined) break
+      if (pooled === undefined) return false
       this.#queue.delete(dispatch)
       this.#send(dispatch, pooled)
     }
-    if (this.#queue.size > 0 || this.limits.minWorkers > 0) this.scale()
-    if (this.#closed !== undefined) this.#closeWorkers()
+    return true
   }
 
   #leastLoaded(): PooledWorker | undefined {

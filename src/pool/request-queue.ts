@@ -7,9 +7,14 @@ export class RequestQueue<T> {
     return this.#again.size + this.#fresh.size
   }
 
-  /** Requests that no worker had yet. */
-  get fresh(): number {
-    return this.#fresh.size
+  /** Requests that a worker lost. The caller may delete them while it goes through them. */
+  get again(): ReadonlySet<T> {
+    return this.#again
+  }
+
+  /** Requests that no worker had yet. The caller may delete them while it goes through them. */
+  get fresh(): ReadonlySet<T> {
+    return this.#fresh
   }
 
   add(request: T): void {
@@ -25,7 +30,7 @@ export class RequestQueue<T> {
     if (!this.#fresh.delete(request)) this.#again.delete(request)
   }
 
-  /** The caller may delete what it gets. */
+  /** All of them, in their order. */
   *[Symbol.iterator](): Iterator<T> {
     yield* this.#again
     yield* this.#fresh

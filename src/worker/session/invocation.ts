@@ -3,7 +3,7 @@
 import { FunctionError } from '../../errors.ts'
 import { isReleasable } from '../../lib/bytes.ts'
 import type { Channel } from '../protocol/channel.ts'
-import { asciiJson } from '../protocol/encode.ts'
+import { asciiJson, encodeLine } from '../protocol/encode.ts'
 import { FlowControlledReceiver, FlowControlledSender } from '../protocol/flow-control.ts'
 import { MAX_LINE_BYTES, MAX_PAYLOAD_BYTES } from '../protocol/limits.ts'
 import { ProtocolBreach, type ResponseMessage } from '../protocol/messages.ts'
@@ -76,15 +76,18 @@ export class RunningInvocation implements Invocation {
     const { body } = request
     const inline = body !== undefined && body.length > 0 && body.length <= MAX_PAYLOAD_BYTES
     const late = body !== undefined && body.length > MAX_PAYLOAD_BYTES
-    const { clientAddress } = request
-    // An address has no character that JSON escapes.
-    const client = clientAddress === undefined ? '' : `"client":"${clientAddress}",`
-    const left = Math.max(0, Math.round(request.deadline - this.startedAt))
-    const line =
-      `{"type":"invoke","id":${this.id},"method":${asciiJson(request.method)},` +
-      `"url":${asciiJson(request.url)},"headers":${asciiJson(request.headers)},${client}` +
-      `"deadline_ms":${left},"cpu_ms":${Math.max(1, Math.round(request.cpuMs))},` +
-      `${inline ? `"bytes":${body.length},` : ''}"end":${request.end && !late}}\n`
+    const line = encodeLine({
+      type: 'invoke',
+      id: this.id,
+      method: request.method,
+      url: request.url,
+      headers: request.headers,
+      client: request.clientAddress,
+      deadline_ms: Math.max(0, Math.round(request.deadline - this.startedAt)),
+      cpu_ms: Math.max(1, Math.round(request.cpuMs)),
+      bytes: inline ? body.length : undefined,
+      end: request.end && !late,
+    })
     if (line.length > MAX_LINE_BYTES) {
       this.phase = 'cancelled'
       return false
