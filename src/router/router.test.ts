@@ -23,7 +23,13 @@ function version(name: string, versionName: string): ActiveVersion {
   return { spec, settings: () => settings }
 }
 
+let counters: MetricsRegistry
+/** Of the counters, ms. */
+let now: number
+
 beforeEach(() => {
+  now = 0
+  counters = new MetricsRegistry(() => now)
   launcher = new FakeWorkerFactory()
   functions = new Map()
   asked = []
@@ -36,7 +42,7 @@ beforeEach(() => {
     },
     launcher,
     budget: new WorkerBudget(100, new TestClock()),
-    counters: new MetricsRegistry(),
+    counters,
     poolLimits: {
       minWorkers: 0,
       maxWorkers: 10,
@@ -224,4 +230,39 @@ test('new settings apply to the next requests, and to what finishes an old versi
     expect(timeoutMs).toBe(1_000)
     expect(pool.limits).toMatchObject({ maxWorkers: 8, concurrency: 1, queue: 3, minWorkers: 8 })
   }
+})
+
+describe('the counters of a version', () => {
+  const versions = () => {
+    now += 20 * 60_000
+    counters.sweep()
+    return [...counters.all()].map(({ version }) => version)
+  }
+
+  test('are kept while it is active or a worker of it runs, and not after that', async () => {
+    functions.set('f', version('f', 'v1'))
+    submit('f')
+    launcher.at(0).becomeReady()
+    const preparing = router.prepare(version('f', 'v2'))
+    launcher.at(1).becomeReady()
+    ;(await preparing).activate()
+    expect(versions()).toEqual(['v1', 'v2'])
+    launcher.at(0).finish(launcher.at(0).last)
+    await Bun.sleep(1)
+    expect(versions()).toEqual(['v2'])
+    router.forget('f')
+    await Bun.sleep(1)
+    expect(versions()).toEqual([])
+  })
+
+  test('are not kept of versions that were refused or discarded', async () => {
+    const refused = router.prepare(version('f', 'v1'))
+    launcher.at(0).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'no luck'))
+    await expect(refused).rejects.toThrow('no luck')
+    const preparing = router.prepare(version('f', 'v2'))
+    launcher.at(1).becomeReady()
+    ;(await preparing).discard()
+    await Bun.sleep(1)
+    expect(versions()).toEqual([])
+  })
 })

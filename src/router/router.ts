@@ -52,14 +52,22 @@ export interface PreparedVersion {
   discard(): void
 }
 
+/** What a pool needs besides itself. */
+interface InUse {
+  /** Applies the current settings. */
+  configure(): void
+  /** The pool counts nothing any more. */
+  release(): void
+}
+
 /** Maps a function's name to its active version and that version's pool. */
 export class Router {
   readonly #options: RouterOptions
   readonly #routes = new Map<string, Route>()
   /** Pools that are out of service and finish the requests that they have. */
   readonly #closing = new Set<Pool>()
-  /** By pool, until its last worker is gone: applies the current settings to it. */
-  readonly #configure = new Map<Pool, () => void>()
+  /** By pool, until its last worker is gone. */
+  readonly #inUse = new Map<Pool, InUse>()
   #poolLimits: PoolLimits
 
   constructor(options: RouterOptions) {
@@ -70,7 +78,7 @@ export class Router {
   /** Applies other limits, and the current settings of each version, to its next requests. */
   configure(poolLimits: PoolLimits): void {
     this.#poolLimits = poolLimits
-    for (const configure of this.#configure.values()) configure()
+    for (const { configure } of this.#inUse.values()) configure()
   }
 
   /**
@@ -174,7 +182,8 @@ export class Router {
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
     const { launcher, budget, counters, log, retried } = this.#options
-    const versionCounters = counters.of(spec.functionName, spec.version)
+    const held = counters.hold(spec.functionName, spec.version)
+    const versionCounters = held.counters
     const events: PoolEvents = {
       log: (entry, requestId) => log(spec, entry, requestId),
       retried(requestId, error) {
@@ -205,11 +214,12 @@ export class Router {
       retry: settings.retry,
       exposeErrors: settings.exposeErrors,
     }
-    this.#configure.set(pool, () => {
+    const configure = () => {
       const current = version.settings()
       route.timeoutMs = current.timeoutMs
       pool.configure(this.#limitsOf(current))
-    })
+    }
+    this.#inUse.set(pool, { configure, release: held.release })
     return route
   }
 
@@ -222,7 +232,8 @@ export class Router {
     this.#closing.add(pool)
     void pool.close(pool.limits.drainMs).then(() => {
       this.#closing.delete(pool)
-      this.#configure.delete(pool)
+      this.#inUse.get(pool)?.release()
+      this.#inUse.delete(pool)
     })
   }
 }

@@ -1,4 +1,4 @@
-/** Counters of each function version since the service started. */
+/** Counters of the function versions that are in use, since the service started. */
 
 /** Upper bounds of the duration histogram's buckets, ms; the last bucket has none. */
 export const DURATION_BUCKETS_MS = [
@@ -7,6 +7,11 @@ export const DURATION_BUCKETS_MS = [
 
 /** Outcome of a successful invocation. */
 export const OK = 'ok'
+
+/** Time, ms, that Prometheus has to read the last values of a version that has no worker any more. */
+const RETIRED_KEPT_MS = 15 * 60_000
+/** Shortest time between two searches for counters that are not needed any more, ms. */
+const SWEEP_MS = 60_000
 
 /** The counters of one function version. They only increase; a flush writes differences. */
 export class FunctionCounters {
@@ -27,6 +32,8 @@ export class FunctionCounters {
   readonly subrequests = new Map<string, number>()
   /** One bucket per bound, and one for longer durations. Not cumulative. */
   readonly buckets: number[] = new Array(DURATION_BUCKETS_MS.length + 1).fill(0)
+  /** The values that are in `metrics.db`. */
+  written: FunctionCounters | undefined
 
   constructor(functionName: string, version: string) {
     this.functionName = functionName
@@ -49,6 +56,11 @@ export class FunctionCounters {
     this.subrequests.set(outcome, (this.subrequests.get(outcome) ?? 0) + 1)
   }
 
+  /** Whether every invocation is in `metrics.db`. */
+  get isWritten(): boolean {
+    return this.invocations === (this.written?.invocations ?? 0)
+  }
+
   /** A snapshot of the counters of invocations. */
   copy(): FunctionCounters {
     const copy = new FunctionCounters(this.functionName, this.version)
@@ -64,21 +76,85 @@ export class FunctionCounters {
   }
 }
 
-/** The counters of all function versions that were called. */
-export class MetricsRegistry {
-  readonly #byVersion = new Map<string, FunctionCounters>()
+/** A version that is held: its counters stay. */
+export interface HeldCounters {
+  readonly counters: FunctionCounters
+  /** Nothing more will be counted. A second call does nothing. */
+  readonly release: () => void
+}
 
-  of(functionName: string, version: string): FunctionCounters {
-    const key = `${functionName} ${version}`
-    let counters = this.#byVersion.get(key)
-    if (counters === undefined) {
-      counters = new FunctionCounters(functionName, version)
-      this.#byVersion.set(key, counters)
-    }
-    return counters
+interface Entry {
+  readonly counters: FunctionCounters
+  /** Pools that count in it. */
+  holders: number
+  /** When the last holder left (ms); counters that nobody ever held have it from the beginning. */
+  retiredAt: number
+}
+
+/**
+ * The counters of the versions that serve requests, and of those that were replaced a short time ago.
+ *
+ * A service with a deployment a minute has half a million versions a year. So the counters of a version
+ * that has no worker any more are dropped, once they are in `metrics.db` and Prometheus had
+ * `RETIRED_KEPT_MS` to read their last values. What is counted after that begins at 0, and is added to
+ * the rows in `metrics.db` like any other increase.
+ */
+export class MetricsRegistry {
+  readonly #byVersion = new Map<string, Entry>()
+  readonly #now: () => number
+  #sweptAt: number
+
+  /** @param now monotonic, ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+    this.#sweptAt = now()
   }
 
-  all(): Iterable<FunctionCounters> {
-    return this.#byVersion.values()
+  /** The counters of a version, for one event. Where a version is in use, `hold` keeps them. */
+  of(functionName: string, version: string): FunctionCounters {
+    return this.#entry(functionName, version).counters
+  }
+
+  /** Keeps the counters of a version until it is released. */
+  hold(functionName: string, version: string): HeldCounters {
+    const entry = this.#entry(functionName, version)
+    entry.holders++
+    let held = true
+    return {
+      counters: entry.counters,
+      release: () => {
+        if (!held) return
+        held = false
+        entry.holders--
+        entry.retiredAt = this.#now()
+        this.sweep()
+      },
+    }
+  }
+
+  /** Drops the counters that are not needed any more, at most every `SWEEP_MS`. */
+  sweep(): void {
+    const now = this.#now()
+    if (now - this.#sweptAt < SWEEP_MS) return
+    this.#sweptAt = now
+    for (const [key, { counters, holders, retiredAt }] of this.#byVersion) {
+      const over = holders === 0 && now - retiredAt >= RETIRED_KEPT_MS
+      if (over && counters.isWritten) this.#byVersion.delete(key)
+    }
+  }
+
+  *all(): Iterable<FunctionCounters> {
+    for (const { counters } of this.#byVersion.values()) yield counters
+  }
+
+  #entry(functionName: string, version: string): Entry {
+    const key = `${functionName} ${version}`
+    let entry = this.#byVersion.get(key)
+    if (entry === undefined) {
+      const counters = new FunctionCounters(functionName, version)
+      entry = { counters, holders: 0, retiredAt: this.#now() }
+      this.#byVersion.set(key, entry)
+    }
+    return entry
   }
 }

@@ -64,8 +64,6 @@ export class MetricStore {
   #retention: Retention
   readonly #onFailure: (error: unknown) => void
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
-  /** The values at the last flush, so that only the increase is added. */
-  readonly #written = new Map<FunctionCounters, FunctionCounters>()
   #prunedAt = 0
 
   /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
@@ -103,23 +101,22 @@ export class MetricStore {
   }
 
   #write(): void {
-    const changed = [...this.#registry.all()].filter(
-      (counters) => counters.invocations !== (this.#written.get(counters)?.invocations ?? 0),
-    )
+    const changed = [...this.#registry.all()].filter((counters) => !counters.isWritten)
     if (changed.length === 0) return
     try {
       const minute = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS
       const copies = changed.map((counters) => counters.copy())
       const write = (db: Database) => {
         changed.forEach((counters, index) => {
-          const before = this.#written.get(counters) ?? NOTHING
-          add(db, minute, copies[index] as FunctionCounters, before)
+          // Only the increase since the last flush is added.
+          add(db, minute, copies[index] as FunctionCounters, counters.written ?? NOTHING)
         })
       }
       this.#file.use((db) => db.transaction(() => write(db))())
       changed.forEach((counters, index) => {
-        this.#written.set(counters, copies[index] as FunctionCounters)
+        counters.written = copies[index]
       })
+      this.#registry.sweep()
       this.#file.use((db) => this.#prune(db))
     } catch (error) {
       this.#onFailure(error)
