@@ -77,6 +77,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   #length: BodyLength | undefined
   /** The response body is not sent: HEAD. */
   #discards = false
+  /** The handler still sends a body that is not sent on. */
+  #discarding = false
   #dueAt: number
   /** Made when the client is first waited for: most requests are over before. */
   #clientClock: ClientClock | undefined
@@ -173,6 +175,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     try {
       const response = this.#toResponse(head)
       const complete = head.end || this.#discards
+      this.#discarding = this.#discards && !head.end
       if (complete || head.body !== undefined) this.#answer(response, complete)
       else this.#hold(response)
     } catch (cause) {
@@ -212,6 +215,7 @@ export class Exchange implements PendingRequest, BodyObserver {
       this.response(collected.response)
       return
     }
+    this.#discarding = false
     this.#sendHeld()
     this.#body?.end()
   }
@@ -447,7 +451,7 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The client had as much time as the function has, and another request waits for the place in a worker. */
   #mustYield(): boolean {
     const waitedMs = this.#clientClock?.waitedMs ?? 0
-    return waitedMs >= this.route.timeoutMs && this.route.pool.claimPlace()
+    return waitedMs >= this.route.timeoutMs && this.#dispatch?.claimPlace() === true
   }
 
   /** The client reached a limit of its own. */
@@ -532,8 +536,11 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   #cancelBackground(): void {
     const seconds = this.#host.limits.waitUntilMs / 1000
-    this.#note('warn', `waitUntil did not settle within ${seconds} s and was cancelled`)
-    this.#stop('waitUntil took too long')
+    const what = this.#discarding
+      ? 'the body of a response without a body (to HEAD, or with status 204, 205 or 304) did not end'
+      : 'waitUntil did not settle'
+    this.#note('warn', `${what} within ${seconds} s and was cancelled`)
+    this.#stop('what ran after the response took too long')
   }
 
   #checkBody(now: number): void {

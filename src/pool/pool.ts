@@ -195,15 +195,24 @@ export class Pool implements BudgetMember {
 
   /**
    * Whether a request that only waits for its client must give its place in a worker to one that waits
-   * for a place. Each `true` is for one place.
+   * for a place, or for a worker of another function. Each `true` is for one place.
    */
-  claimPlace(): boolean {
+  claimPlace(pooled: PooledWorker): boolean {
+    if (!this.#isAwaited() && !this.#isRoomAwaited(pooled)) return false
+    this.#claimed++
+    return true
+  }
+
+  #isAwaited(): boolean {
     if (this.#queue.size <= this.#claimed) return false
     const [first] = this.#queue
     const since = first?.queuedAt ?? Number.POSITIVE_INFINITY
-    if (this.#budget.clock.now() - since < CLAIM_AFTER_MS) return false
-    this.#claimed++
-    return true
+    return this.#budget.clock.now() - since >= CLAIM_AFTER_MS
+  }
+
+  #isRoomAwaited(pooled: PooledWorker): boolean {
+    if (this.#claimed > 0 && !pooled.evicted) return false
+    return this.#budget.isAwaited(this, pooled, CLAIM_AFTER_MS)
   }
 
   /** A request that a worker had begun goes to another worker. */
@@ -479,6 +488,11 @@ export class Dispatch implements Completion {
       this.#pool.withdraw(this)
       this.#finish()
     }
+  }
+
+  /** The request only waits for its client: whether it must give its place up. */
+  claimPlace(): boolean {
+    return this.#pooled !== undefined && this.#pool.claimPlace(this.#pooled)
   }
 
   /** Ends a request that no worker has. */

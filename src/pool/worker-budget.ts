@@ -39,6 +39,8 @@ export class WorkerBudget {
   readonly #members = new Set<BudgetMember>()
   /** Pools that wait for room below the cap, in the order in which they asked. */
   readonly #waiting = new Set<BudgetMember>()
+  /** Since when each of them waits, ms. */
+  readonly #waitingSince = new Map<BudgetMember, number>()
   readonly #startsAtOnce: number
   /** Workers whose start delays the next one, each with what stops its timer. */
   readonly #startsInProgress = new Map<PooledWorker, () => void>()
@@ -82,6 +84,7 @@ export class WorkerBudget {
   leave(member: BudgetMember): void {
     this.#members.delete(member)
     this.#waiting.delete(member)
+    this.#waitingSince.delete(member)
     this.#startQueue.delete(member)
   }
 
@@ -98,10 +101,12 @@ export class WorkerBudget {
     if (this.#live < this.maxWorkers) {
       this.#live++
       this.#waiting.delete(member)
+      this.#waitingSince.delete(member)
       this.sweepWithin(IDLE_SWEEP_MS)
       return true
     }
     this.#waiting.add(member)
+    if (!this.#waitingSince.has(member)) this.#waitingSince.set(member, this.clock.now())
     if (this.#missing > this.#evicting) this.#evictLongestIdle()
     return false
   }
@@ -175,6 +180,24 @@ export class WorkerBudget {
     if (!owed || keptWorkers(member) <= share) return false
     this.#evict(member, worker)
     return true
+  }
+
+  /**
+   * Whether another member has waited `ms` for room that this worker would make, if it finished a request.
+   */
+  isAwaited(member: BudgetMember, worker: PooledWorker, ms: number): boolean {
+    if (worker.evicted) return true
+    if (this.#missing <= this.#evicting) return false
+    const share = this.#fairShare()
+    // A worker that becomes idle is evicted, whatever the share.
+    if (keptWorkers(member) <= share && worker.inFlight > 1) return false
+    const until = this.clock.now() - ms
+    return [...this.#waiting].some(
+      (other) =>
+        other !== member &&
+        keptWorkers(other) < share &&
+        (this.#waitingSince.get(other) ?? Number.POSITIVE_INFINITY) <= until,
+    )
   }
 
   /** Workers for each member that has or wants workers, at least one. */

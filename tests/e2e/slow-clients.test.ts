@@ -106,8 +106,11 @@ afterAll(async () => {
 })
 
 /** What a client receives that sends `size` bytes and has these rates, bytes a second. */
-async function client(path: string, { size = 0, sends = FAST, reads = FAST }): Promise<string> {
-  const args = [service.port, `/functions/${path}`, size, sends, reads].map(String)
+async function client(
+  path: string,
+  { size = 0, sends = FAST, reads = FAST, of = service },
+): Promise<string> {
+  const args = [of.port, `/functions/${path}`, size, sends, reads].map(String)
   const child = Bun.spawn(['python3', '-c', CLIENT, ...args], { stdout: 'pipe', stderr: 'inherit' })
   return await new Response(child.stdout).text()
 }
@@ -181,6 +184,53 @@ describe('slow clients that hold every place of a function', () => {
     expect(second).toContain('408 Request Timeout')
     expect(second).toContain('other requests waited for a worker')
   }, 60_000)
+})
+
+describe('slow clients that hold every worker of the service', () => {
+  let other: Workspace
+  let small: Service
+  beforeAll(async () => {
+    other = new Workspace()
+    await other.deploy('held', HANDLER, '--timeout', '900ms', '--concurrency', '1')
+    await other.deploy('wide', HANDLER, '--timeout', '900ms', '--concurrency', '5')
+    await other.deploy('victim', HANDLER)
+    small = await other.serve(
+      ...['--pool-max-workers', '2', '--client-timeout', '40s', '--client-idle-timeout', '5s'],
+    )
+  }, 60_000)
+  afterAll(async () => {
+    await small.stop()
+    other.remove()
+  })
+
+  test.each([
+    ['held', 2],
+    ['wide', 10],
+  ])(
+    'through %s give one up to a function that has none',
+    async (name, count) => {
+      const uploads = Array.from({ length: count }, () =>
+        client(`${name}/count`, { size: 40 * KB, sends: 4 * KB, of: small }),
+      )
+      await eventually(
+        'they hold every place',
+        async () => {
+          const rows = (await small.workers()).filter((row) => row.function === name)
+          return rows.reduce((sum, row) => sum + Number(row.invocations), 0) >= count
+        },
+        20_000,
+      )
+      const answer = await small.fetch('/functions/victim/count', { method: 'POST', body: 'x' })
+      expect(await answer.text()).toBe('1')
+      const texts = await Promise.all(uploads)
+      const cut = texts.filter((text) => text.includes('408 Request Timeout'))
+      // The other worker keeps its clients.
+      expect(cut).toHaveLength(count / 2)
+      for (const text of cut) expect(text).toContain('other requests waited for a worker')
+      expect(texts.filter((text) => text.includes('200 OK'))).toHaveLength(count / 2)
+    },
+    60_000,
+  )
 })
 
 test('no function is blamed for its clients', async () => {

@@ -46,3 +46,47 @@ test('waitUntil runs on for 30 s, and its log says what was cancelled', async ()
     space.remove()
   }
 }, 60_000)
+
+const ENDLESS = `const endless = () => new ReadableStream({
+  async pull(controller) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    controller.enqueue(new Uint8Array(10))
+  },
+})
+export default (req: Request, ctx) => {
+  const { pathname } = new URL(req.url)
+  if (pathname === '/waits') ctx.waitUntil(new Promise(() => {}))
+  return new Response(pathname === '/short' || pathname === '/waits' ? 'short' : endless())
+}`
+
+test('a body that HEAD does not send is named when it is cancelled, and waitUntil is not blamed', async () => {
+  const space = new Workspace()
+  try {
+    await space.deploy('endless', ENDLESS)
+    const service = await space.serve()
+    for (const path of ['', '/short', '/waits']) {
+      const response = await service.fetch(`/functions/endless${path}`, { method: 'HEAD' })
+      expect(response.status).toBe(200)
+      expect(await response.text()).toBe('')
+    }
+    const messages = () => {
+      const db = openTestDatabase(`${space.dataDir}/logs.db`)
+      const rows = db.query('SELECT message FROM logs ORDER BY message').values().flat()
+      db.close()
+      return rows
+    }
+    let inFlight = true
+    while (inFlight) {
+      await Bun.sleep(250)
+      const metrics = await (await service.fetch('/metrics')).text()
+      inFlight = !metrics.includes('functions_in_flight 0')
+    }
+    expect(await service.stop()).toBe(0)
+    expect(messages()).toEqual([
+      'the body of a response without a body (to HEAD, or with status 204, 205 or 304) did not end within 30 s and was cancelled',
+      'waitUntil did not settle within 30 s and was cancelled',
+    ])
+  } finally {
+    space.remove()
+  }
+}, 90_000)
