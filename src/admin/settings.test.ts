@@ -98,6 +98,40 @@ describe('settings', () => {
   })
 })
 
+describe('a limit that is wrong', () => {
+  const names = { maxMemory: '--memory', maxCpu: '--cpu', maxWorkers: '--max-workers' }
+  const rows: [object, string][] = [
+    [{ maxCpu: 0 }, 'maxCpu: must be a whole number of milliseconds above 0.'],
+    [{ maxCpu: 1.5 }, 'maxCpu: must be a whole number of milliseconds above 0.'],
+    [{ maxCpu: '1s' }, 'maxCpu: must be a whole number of milliseconds above 0.'],
+    [{ maxMemory: -1 }, 'maxMemory: must be a whole number of bytes above 0.'],
+    [{ maxWorkers: 0 }, 'maxWorkers: must be a whole number from 1 to 10000.'],
+    [{ maxCpu: 3_600_000 }, 'maxCpu 1h is above'],
+    [{ maxMemory: 5 }, 'maxMemory 5B: must be at least 1MB'],
+  ]
+
+  test.each(rows)('is reported in words: %j', (given, message) => {
+    expect(refusal(() => resolveSettings(given as never, 'quickjs-ng'))).toContain(message)
+  })
+
+  test.each(rows)('has the name that its caller knows: %j', (given, message) => {
+    const [key = ''] = Object.keys(given)
+    const named = message.replace(key, names[key as keyof typeof names])
+    const shown = refusal(() => resolveSettings(given as never, 'quickjs-ng', names))
+    expect(shown).toContain(named)
+    expect(shown).not.toContain(key)
+  })
+
+  test.each([
+    ['{"maxCpu":0}', 'maxCpu: must be at least 1ms'],
+    ['{"maxFileDescriptors":0.5}', 'maxFileDescriptors: must be a whole number above 0'],
+    ['{"maxMemory":0.5}', 'maxMemory: must be whole bytes'],
+  ])('in a profile is reported in words: %s', (customProfile, message) => {
+    const given = { profile: 'custom', customProfile } as const
+    expect(refusal(() => resolveSettings(given, 'quickjs-ng'))).toContain(message)
+  })
+})
+
 describe('names', () => {
   test('of functions', () => {
     for (const name of ['a', '0', 'hello-world', 'a--b', 'a'.repeat(63)]) {

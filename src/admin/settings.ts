@@ -33,6 +33,8 @@ export const versionNameSchema = z
 const TIMEOUT = 'must be from 1 to 86400000 milliseconds (24 hours)'
 const COUNT = 'must be a whole number from 1 to 10000'
 const count = z.int(COUNT).min(1, COUNT).max(10_000, COUNT)
+const MEMORY = 'must be a whole number of bytes above 0'
+const CPU = 'must be a whole number of milliseconds above 0'
 
 export const deploySettingsSchema = z.strictObject({
   /** The next of v1, v2 and so on unless set. */
@@ -46,8 +48,8 @@ export const deploySettingsSchema = z.strictObject({
   /** JSON text of a custom profile. */
   customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
   /** Lower than the profile's limits: bytes, CPU milliseconds. */
-  maxMemory: z.int().positive().optional(),
-  maxCpu: z.int().positive().optional(),
+  maxMemory: z.int(MEMORY).positive(MEMORY).optional(),
+  maxCpu: z.int(CPU).positive(CPU).optional(),
   timeoutMs: z.int(TIMEOUT).min(1, TIMEOUT).max(86_400_000, TIMEOUT).optional(),
   maxWorkers: count.optional(),
   concurrency: count.optional(),
@@ -61,16 +63,18 @@ export type DeploySettings = z.input<typeof deploySettingsSchema>
  * Validates a deployment's settings and returns the settings that the version runs with.
  *
  * @param defaultRuntime for a deployment without a runtime
+ * @param names what errors call a key; its own name unless set
  * @throws {FunctionError} BAD_REQUEST
  */
 export function resolveSettings(
   given: DeploySettings,
   defaultRuntime: Runtime,
+  names: Readonly<Record<string, string>> = {},
   project: string = DEFAULT_PROJECT,
 ): { version: string | undefined; settings: VersionSettings } {
-  const input = checked(deploySettingsSchema, given)
+  const input = checked(deploySettingsSchema, given, undefined, names)
   const runtime = input.runtime ?? defaultRuntime
-  const capabilities = capabilitiesOf(input, project)
+  const capabilities = capabilitiesOf(input, names, project)
   if (runtime === 'bun' && !capabilities.allowEval) {
     throw new FunctionError(
       'BAD_REQUEST',
@@ -97,13 +101,19 @@ export function resolveSettings(
 }
 
 /** @throws {FunctionError} BAD_REQUEST with the first invalid key */
-export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string): T {
+export function checked<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  what?: string,
+  names: Readonly<Record<string, string>> = {},
+): T {
   const parsed = schema.safeParse(value)
   if (parsed.success) {
     return parsed.data
   }
   const issue = parsed.error.issues[0]
-  const key = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
+  const path = [...(what === undefined ? [] : [what]), ...(issue?.path ?? [])].join('.')
+  const key = names[path] ?? path
   const shown = typeof value === 'string' ? ` (got ${JSON.stringify(value.slice(0, 100))})` : ''
   throw new FunctionError(
     'BAD_REQUEST',
@@ -113,6 +123,7 @@ export function checked<T>(schema: z.ZodType<T>, value: unknown, what?: string):
 
 function capabilitiesOf(
   input: z.output<typeof deploySettingsSchema>,
+  names: Readonly<Record<string, string>>,
   project: string,
 ): Capabilities {
   const { profile, customProfile, maxMemory, maxCpu } = input
@@ -127,7 +138,7 @@ function capabilitiesOf(
     const base = isProfileName(profile)
       ? namedProfile(profile, project)
       : parseCustomProfile(customProfile ?? '', project)
-    return lowerLimits(base, { maxMemory, maxCpu })
+    return lowerLimits(base, { maxMemory, maxCpu }, names)
   } catch (cause) {
     const why = (cause as Error).message
     throw new FunctionError('BAD_REQUEST', `The ${profile} profile: ${why}.`, { cause })

@@ -130,9 +130,14 @@ interface Lowering {
 /**
  * Returns the capabilities with lower limits. A deployment cannot raise a limit of its profile.
  *
+ * @param names what errors call a limit; its own name unless set
  * @throws {Error} with the profile's limit
  */
-export function lowerLimits(capabilities: Capabilities, lowering: Lowering): Capabilities {
+export function lowerLimits(
+  capabilities: Capabilities,
+  lowering: Lowering,
+  names: Readonly<Record<string, string>> = {},
+): Capabilities {
   const lowered = { ...capabilities }
   for (const key of ['maxMemory', 'maxCpu'] as const) {
     const wanted = lowering[key]
@@ -140,15 +145,16 @@ export function lowerLimits(capabilities: Capabilities, lowering: Lowering): Cap
       continue
     }
     const limit = capabilities[key]
+    const name = names[key] ?? key
     if (wanted > limit) {
       const [asked, most] = [FORMATS[key](wanted), FORMATS[key](limit)]
       throw new Error(
-        `${key} ${asked} is above the profile's limit of ${most}: a deployment can only lower it`,
+        `${name} ${asked} is above the profile's limit of ${most}: a deployment can only lower it`,
       )
     }
     const parsed = capabilitiesSchema.shape[key].safeParse(wanted)
     if (!parsed.success) {
-      throw new Error(`${key} ${FORMATS[key](wanted)}: ${parsed.error.issues[0]?.message}`)
+      throw new Error(`${name} ${FORMATS[key](wanted)}: ${parsed.error.issues[0]?.message}`)
     }
     lowered[key] = wanted
   }

@@ -22,6 +22,8 @@ const domain = z.string().transform((value, context) => {
   return normalised
 })
 
+const COUNT = 'must be a whole number above 0'
+
 /** What a function may access. An empty list with its flag set allows everything. */
 export const capabilitiesSchema = z.strictObject({
   allowFilesystem: z.boolean(),
@@ -31,10 +33,10 @@ export const capabilitiesSchema = z.strictObject({
   allowChildProcess: z.boolean(),
   allowEval: z.boolean(),
   /** Bytes. */
-  maxMemory: z.int().min(MIN_MEMORY_BYTES, 'must be at least 1MB'),
+  maxMemory: z.int('must be whole bytes').min(MIN_MEMORY_BYTES, 'must be at least 1MB'),
   /** CPU milliseconds of one invocation. */
-  maxCpu: z.int().positive(),
-  maxFileDescriptors: z.int().positive(),
+  maxCpu: z.int('must be whole milliseconds').positive('must be at least 1ms'),
+  maxFileDescriptors: z.int(COUNT).positive(COUNT),
   projectId: z.string().min(1),
 })
 

@@ -26,6 +26,17 @@ import { change } from './offline.ts'
 /** `worker.runtime` does not apply here: a deployment without a runtime gets the sandboxed engine. */
 const DEFAULT_RUNTIME = 'quickjs-ng'
 
+/** The flag of each setting, for its errors. */
+const FLAGS = {
+  version: '--version',
+  handler: '--handler',
+  maxMemory: '--memory',
+  maxCpu: '--cpu',
+  timeoutMs: '--timeout',
+  maxWorkers: '--max-workers',
+  concurrency: '--concurrency',
+}
+
 type Options = Readonly<Record<string, unknown>>
 
 export const deploy: Command = {
@@ -83,7 +94,7 @@ export const deploy: Command = {
   async run({ io, json, loaded, print }, [given = '', file = ''], options) {
     const name = checked(functionNameSchema, given, 'name')
     const settings = readSettings(options)
-    const { runtime, capabilities } = resolveSettings(settings, DEFAULT_RUNTIME).settings
+    const { runtime, capabilities } = resolveSettings(settings, DEFAULT_RUNTIME, FLAGS).settings
     const { root } = options
     const project = findProject(file, typeof root === 'string' ? root : undefined)
     try {
