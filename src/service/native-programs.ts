@@ -64,6 +64,8 @@ export async function startLauncher(
   ])
   const other = await findOtherBinary('quickjs-worker', options)
   if (other !== undefined) await checkWorkerProgram(other)
+  const otherLauncher = await findOtherBinary('functions-launcher', options)
+  if (otherLauncher !== undefined) await checkLauncherProgram(otherLauncher)
   return createWorkerFactory({
     launcherPath,
     workerPath,
@@ -120,6 +122,26 @@ export async function checkWorkerProgram(path: string): Promise<string> {
   )
 }
 
+/** Nothing to start. Most other programs end at an option that they do not know. */
+const NOTHING_TO_LAUNCH = ['--uid', '65534', '--gid', '65534', '--']
+/** What every functions-launcher says of that, on standard error. */
+const LAUNCHER_REFUSAL = '{"type":"launch-failed",'
+
+/**
+ * Checks a program that is used in place of the embedded launcher. The errors of the sandbox, which
+ * would follow, name another program: the one that it did not start.
+ *
+ * @throws {FunctionError} CONFIG_INVALID
+ */
+export async function checkLauncherProgram(path: string): Promise<void> {
+  if ((await outputOf([path, ...NOTHING_TO_LAUNCH], 'stderr')).text.startsWith(LAUNCHER_REFUSAL))
+    return
+  throw new FunctionError(
+    'CONFIG_INVALID',
+    `${path} is not a functions-launcher: it does not report that it is given no program to start. Check worker.launcher_path, and the file functions-launcher beside this executable.`,
+  )
+}
+
 /** By path of the worker program. A failed question is asked again. */
 const engines = new Map<string, Promise<string>>()
 
@@ -138,17 +160,27 @@ function engineOf(path: string): Promise<string> {
 
 /** What `quickjs-worker --version` prints; empty if it cannot be run. */
 async function workerVersion(path: string): Promise<string> {
+  const { text, exitCode } = await outputOf([path, '--version'], 'stdout')
+  return exitCode === 0 ? text.trim() : ''
+}
+
+/** Runs a program that may be any. Its output is empty if it cannot be run. */
+async function outputOf(
+  command: string[],
+  from: 'stdout' | 'stderr',
+): Promise<{ text: string; exitCode: number | undefined }> {
   try {
-    const child = Bun.spawn([path, '--version'], {
+    const child = Bun.spawn(command, {
       stdin: 'ignore',
-      stderr: 'ignore',
+      stdout: from === 'stdout' ? 'pipe' : 'ignore',
+      stderr: from === 'stderr' ? 'pipe' : 'ignore',
       env: {},
       timeout: VERSION_TIMEOUT_MS,
       killSignal: 'SIGKILL',
     })
-    const text = await new Response(child.stdout).text()
-    return (await child.exited) === 0 ? text.trim() : ''
+    const text = await new Response(child[from]).text()
+    return { text, exitCode: await child.exited }
   } catch {
-    return ''
+    return { text: '', exitCode: undefined }
   }
 }

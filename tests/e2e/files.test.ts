@@ -1,8 +1,8 @@
 /** Files as people have them: byte order marks, broken JSON, copies; and what a command may write. */
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, type Service, Workspace } from './harness.ts'
+import { EXECUTABLE, run, type Service, Workspace } from './harness.ts'
 
 const MARK = '\ufeff'
 const workspace = new Workspace()
@@ -54,19 +54,31 @@ test('commands that only read write nothing to the current folder', async () => 
   }
 })
 
-test('a program that is configured as quickjs-worker and is none is named', async () => {
-  const env = { FUNCTIONS_WORKER_QUICKJS_PATH: '/bin/false' }
-  const dataDir = ['--data-dir', join(workspace.dir, 'other')]
-  const file = join(workspace.dir, 'hello.ts')
-  for (const args of [
-    ['deploy', 'x', file],
-    ['serve', '--port', '0'],
-  ]) {
-    const { exitCode, stderr } = await run([...args, ...dataDir], { env })
-    expect(exitCode).toBe(1)
-    expect(stderr).toContain('/bin/false is not a quickjs-worker')
-    expect(stderr).toContain('worker.quickjs_path')
-  }
+describe('a program that is configured and is another one is named, with its setting:', () => {
+  test.each([
+    ['quickjs-worker', 'worker.quickjs_path', '/bin/false'],
+    ['functions-launcher', 'worker.launcher_path', '/bin/false'],
+    ['functions-launcher', 'worker.launcher_path', '/bin/true'],
+    ['functions-launcher', 'worker.launcher_path', '/bin/cat'],
+    ['functions-launcher', 'worker.launcher_path', EXECUTABLE],
+  ])(
+    '%s, %s = %s',
+    async (program, key, path) => {
+      const env = { [`FUNCTIONS_${key.replace('.', '_').toUpperCase()}`]: path }
+      const dataDir = ['--data-dir', join(workspace.dir, 'other')]
+      const file = join(workspace.dir, 'hello.ts')
+      for (const args of [
+        ['deploy', 'x', file],
+        ['serve', '--port', '0'],
+      ]) {
+        const { exitCode, stderr } = await run([...args, ...dataDir], { env })
+        expect(exitCode).toBe(1)
+        expect(stderr).toContain(`${path} is not a ${program}`)
+        expect(stderr).toContain(key)
+      }
+    },
+    40_000,
+  )
 })
 
 test('a copied data directory does not lead to the service of the original', async () => {
