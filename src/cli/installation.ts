@@ -27,6 +27,8 @@ export class Installation {
   readonly next: string
   /** The executable before the last upgrade. */
   readonly previous: string
+  /** The new executable lay there before this command: it is not deleted. */
+  #given = false
 
   constructor(current: string) {
     this.current = current
@@ -48,6 +50,24 @@ export class Installation {
       // Before its release: who locks a file that is not there any more begins again.
       rmSync(path, { force: true })
       lock.release()
+    }
+  }
+
+  /**
+   * A new executable lies beside the current one, and no command is upgrading: an upgrade was killed. If it was killed
+   * late, its service ran that executable until it ended.
+   */
+  get isLeftover(): boolean {
+    const lock = `${this.current}.lock`
+    try {
+      if (statOf(this.next)?.isFile() !== true) return false
+      if (statOf(lock) === undefined) return true
+      const taken = tryLockFile(lock)
+      taken?.release()
+      return taken !== undefined
+    } catch {
+      // This user may not lock it. It may be another user's upgrade.
+      return false
     }
   }
 
@@ -90,10 +110,13 @@ export class Installation {
     if (!statOf(file)?.isFile()) {
       throw new FunctionError('BAD_REQUEST', `${file} is not a file: name the new executable.`)
     }
+    this.#given = isSame(file, this.next)
     this.#orUnchanged(() => {
       // A running executable cannot be written, but a file of this name can be replaced.
-      rmSync(this.next, { force: true })
-      copyFileSync(file, this.next, constants.COPYFILE_EXCL)
+      if (!this.#given) {
+        rmSync(this.next, { force: true })
+        copyFileSync(file, this.next, constants.COPYFILE_EXCL)
+      }
       chmodSync(this.next, 0o755)
       sync(this.next)
     })
@@ -154,8 +177,9 @@ export class Installation {
     }
   }
 
-  /** Removes the new executable if it has not taken its place. */
+  /** Removes the new executable that this command brought, if it has not taken its place. */
   discard(): void {
+    if (this.#given) return
     try {
       rmSync(this.next, { force: true })
     } catch {
@@ -181,6 +205,11 @@ export class Installation {
 function exchanged(a: string, b: string): boolean {
   const [from, to] = [Buffer.from(`${a}\0`), Buffer.from(`${b}\0`)]
   return libc().renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) === 0
+}
+
+function isSame(a: string, b: string): boolean {
+  const [one, other] = [statOf(a), statOf(b)]
+  return one !== undefined && one.ino === other?.ino && one.dev === other.dev
 }
 
 function statOf(path: string) {

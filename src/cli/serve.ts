@@ -1,9 +1,11 @@
 import { resolve } from 'node:path'
+import { RELEASE } from '../release.ts'
 import { isSuccessor } from '../service/predecessor.ts'
 import { runService } from '../service/run.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { Cgroups } from '../worker/sandbox/cgroups.ts'
 import type { Command } from './command.ts'
+import { Installation } from './installation.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -15,10 +17,25 @@ export const serve: Command = {
     for (const warning of loaded.warnings) {
       log.warn(warning)
     }
+    warnOfLeftover(log)
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
     const host = { files, cgroups: takeCgroups() }
     return await runService(loaded.config, { log, host, reload: loaded.again })
   },
+}
+
+/** An upgrade that was killed may have left its executable: this process runs the one before. */
+function warnOfLeftover(log: ServiceLog): void {
+  if (isSuccessor()) return
+  const installation = new Installation(process.execPath)
+  if (!installation.isLeftover) return
+  const { next } = installation
+  const remedy = `run 'functions upgrade ${next}' to complete the upgrade, or delete the file`
+  log.warn('an upgrade was cut off and left its executable: this is the release before', {
+    file: next,
+    release: RELEASE,
+    remedy,
+  })
 }
 
 /**

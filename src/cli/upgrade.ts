@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -7,7 +7,7 @@ import { FunctionError } from '../errors.ts'
 import { killGroup } from '../lib/process-group.ts'
 import { HAND_OVER } from '../service/hand-over-peer.ts'
 import { findService, needService, type ServiceClient } from './client.ts'
-import type { Command } from './command.ts'
+import type { Command, Io } from './command.ts'
 import { Installation } from './installation.ts'
 import {
   describeService,
@@ -45,6 +45,7 @@ export const upgrade: Command = {
     try {
       next = await installation.exclusively(async () => {
         await finishUpgrade(installation, before.pid, io)
+        await noteLeftover(installation, file, io)
         await prepare(installation, file, timeoutMs, signals)
         signals.hold(() => void io.stderr('The upgrade has begun: it is completed first.\n'))
         const taken = await takeOver(loaded, client, installation, timeoutMs)
@@ -64,6 +65,13 @@ export const upgrade: Command = {
     })
   },
 }
+
+/** An upgrade that was killed before the service moved to its executable had no effect. */
+async function noteLeftover({ next }: Installation, file: string, io: Io): Promise<void> {
+  if (!existsSync(next) || resolve(file) === next) return
+  await io.stderr(`note: ${next} is of an upgrade that was cut off, and is replaced.\n`)
+}
+
 /**
  * Puts the new executable beside the current one, or leaves nothing.
  *

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -216,6 +217,52 @@ describe('an upgrade', () => {
     writeFileSync(endless, '#!/bin/sh\nexec cat /dev/zero\n')
     expect((await installed.upgrade(endless)).stderr).toContain('is not an executable of functions')
   }, 20_000)
+})
+
+describe('the executable of an upgrade that was killed early', () => {
+  let installed: Installed
+  let next: string
+  beforeAll(async () => {
+    installed = new Installed()
+    next = `${installed.executable}.new`
+    copyFileSync(EXECUTABLE, next)
+    writeFileSync(`${installed.executable}.lock`, '')
+    await installed.serve()
+  }, 30_000)
+  afterAll(() => installed.remove())
+
+  test('is named when the service starts, with what to do', () => {
+    const line = installed.log.split('\n').find((text) => text.includes('an upgrade was cut off'))
+    expect(JSON.parse(line ?? '{}')).toMatchObject({
+      level: 'warn',
+      file: next,
+      remedy: `run 'functions upgrade ${next}' to complete the upgrade, or delete the file`,
+    })
+  })
+
+  test('is replaced by the next upgrade, which says so', async () => {
+    const before = statSync(next).ino
+    const { stderr, exitCode } = await installed.upgrade(EXECUTABLE)
+    expect(stderr).toBe(`note: ${next} is of an upgrade that was cut off, and is replaced.\n`)
+    expect(exitCode).toBe(0)
+    expect(statSync(installed.executable).ino).not.toBe(before)
+    // The process that took over has the executable of the upgrade under its own name by now.
+    expect(installed.log.match(/an upgrade was cut off/g)).toHaveLength(1)
+    expect(readdirSync(installed.bin).sort()).toEqual(['functions', 'functions.previous'])
+  }, 30_000)
+
+  test('can be named itself, and stays where it is refused', async () => {
+    writeFileSync(next, '#!/bin/sh\nexit 1\n')
+    const refused = await installed.upgrade(next)
+    expect(refused.stderr).toContain('is not an executable of functions')
+    expect(readFileSync(next, 'utf8')).toStartWith('#!/bin/sh')
+    rmSync(next)
+    copyFileSync(EXECUTABLE, next)
+    const { ino } = statSync(next)
+    documentOf(await installed.upgrade(next))
+    expect(statSync(installed.executable).ino).toBe(ino)
+    expect(readdirSync(installed.bin).sort()).toEqual(['functions', 'functions.previous'])
+  }, 30_000)
 })
 
 test('a user who may not use the socket is told so', async () => {
