@@ -241,3 +241,29 @@ describe('a removal', () => {
     expect(versionsOf('app')).toContain('v1')
   })
 })
+
+test('a bundle that is a pipe, a folder, a device, or larger than it was is refused at once', async () => {
+  const small = await keep('app', 'v1', 'code')
+  const large = await keep('app', 'v2', 'x'.repeat(300_000))
+  for (const record of [small, large]) {
+    const path = join(dir, record.path)
+    const refused = async (why: RegExp) => {
+      const error = await load(record).then(
+        () => undefined,
+        (cause: Error) => cause,
+      )
+      expect(error?.message).toMatch(why)
+      rmSync(path, { recursive: true })
+    }
+    Bun.spawnSync(['truncate', '-s', '5G', path])
+    await refused(/was changed after it was deployed/)
+    Bun.spawnSync(['mkfifo', path])
+    await refused(/cannot be read \(it is not a regular file\)/)
+    mkdirSync(path)
+    await refused(/cannot be read \(it is not a regular file\)/)
+    symlinkSync('/dev/zero', path)
+    await refused(/cannot be read \(it is not a regular file\)/)
+    symlinkSync('bundle.js', path)
+    await refused(/cannot be read \(ELOOP\)/)
+  }
+})

@@ -1,10 +1,11 @@
 /** The directory of bundles: each version's bundle and source map, written once and atomically. */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
+import { NotStored, readStored, readStoredSync } from '../lib/stored-file.ts'
 import { type BundleRecord, functionId, type NewVersion } from '../metadata/records.ts'
 import {
   ACTIVE_FILE,
@@ -70,7 +71,7 @@ export class BundleStore {
   load(record: BundleRecord): Uint8Array | Promise<Uint8Array> {
     const path = join(this.#dataDir, record.path)
     if (record.size > READ_AT_ONCE_BYTES) {
-      return readFile(path).then(
+      return readStored(path, record.size).then(
         (code) => checked(record, code),
         (cause) => {
           throw unreadable(record, cause)
@@ -79,7 +80,7 @@ export class BundleStore {
     }
     let code: Uint8Array
     try {
-      code = readFileSync(path)
+      code = readStoredSync(path, record.size)
     } catch (cause) {
       throw unreadable(record, cause)
     }
@@ -150,13 +151,19 @@ async function commit(payload: string, directory: string): Promise<void> {
 
 function checked(record: BundleRecord, code: Uint8Array): Uint8Array {
   if (sha256(code) === record.sha256) return code
-  throw damaged(
+  throw changed(record)
+}
+
+function changed(record: BundleRecord, cause?: unknown): FunctionError {
+  return damaged(
     `${record.path} was changed after it was deployed: its SHA-256 differs. 'functions check --repair' looks for an intact copy; else restore it from a backup, or deploy again.`,
+    cause,
   )
 }
 
 function unreadable(record: BundleRecord, cause: unknown): FunctionError {
-  const why = (cause as NodeJS.ErrnoException).code
+  if (cause instanceof NotStored && cause.code === 'EFBIG') return changed(record, cause)
+  const why = cause instanceof NotStored ? cause.message : (cause as NodeJS.ErrnoException).code
   return damaged(
     `${record.path} cannot be read (${why}). 'functions check --repair' looks for an intact copy; else restore it from a backup, or deploy again.`,
     cause,

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
+import { readStoredSync } from '../lib/stored-file.ts'
 
 /** A position in a bundle, as both engines write it in a stack. */
 const BUNDLE_POSITION = /(?<=^|[\s(])bundle\.js:(\d{1,9}):(\d{1,9})/gm
@@ -44,7 +44,7 @@ export function stackMapper(readMap: () => Uint8Array): (stack: string) => strin
 
 /** Reads a map from the disk. */
 export function readMapFile(path: string): Uint8Array {
-  return readFileSync(path)
+  return readStoredSync(path, MAX_READ_BYTES)
 }
 
 function cached(owner: object): TraceMap | undefined {

@@ -8,6 +8,9 @@ import { capabilitiesSchema } from '../capabilities/schema.ts'
 import { functionConfigSchema, functionId, type NewVersion } from '../metadata/records.ts'
 import { bundleOwner, MANIFEST_FILE } from './files.ts'
 
+/** A larger file is not read as a manifest. */
+export const MAX_MANIFEST_BYTES = 2 ** 20
+
 /** A reader refuses a higher number. Keys may be added without a new one. */
 const FORMAT = 1
 
@@ -65,7 +68,8 @@ export async function ownManifest(
   folder: string,
 ): Promise<VersionManifest | undefined> {
   const path = join(dataDir, folder, MANIFEST_FILE)
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  if (!found?.isFile() || found.size > MAX_MANIFEST_BYTES) return undefined
   const manifest = parseManifest(await readFile(path, 'utf8').catch(() => ''))
   const owner = bundleOwner(folder)
   if (manifest === undefined || owner === undefined) return undefined

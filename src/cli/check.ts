@@ -3,7 +3,7 @@ import type { Operations } from '../admin/operations.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { counted } from '../lib/counted.ts'
-import { check as checkDirectory, type Finding } from '../maintenance/check.ts'
+import { check as checkDirectory, type Finding, hasData } from '../maintenance/check.ts'
 import { repair, setUnknownAside } from '../maintenance/repair.ts'
 import { readBackup } from '../maintenance/restore.ts'
 import type { Command } from './command.ts'
@@ -43,6 +43,11 @@ export const check: Command = {
     const { dataDir } = loaded.config.server
     if (!existsSync(dataDir)) {
       throw new FunctionError('STORAGE_UNUSABLE', `The data directory ${dataDir} does not exist.`)
+    }
+    if (!hasData(dataDir)) {
+      const empty = { ...resultOf(dataDir, [], []), empty: true }
+      await print(empty, () => `${printable(dataDir)} is empty: nothing was deployed there\n`)
+      return 0
     }
     const result =
       wanted === true

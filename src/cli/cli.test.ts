@@ -1,5 +1,13 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tryLockDataDir } from '../metadata/lock.ts'
@@ -117,6 +125,47 @@ describe('wrong usage is exit 2 and one sentence', () => {
     const result = await command('list')
     refused(result, 1)
     expect(result.stderr).toContain('functions check --repair')
+  })
+
+  test('a limit of a deployment names the flag that was used', async () => {
+    const file = source('x.ts', GOOD)
+    for (const [flag, value] of [
+      ['--memory', '5000GB'],
+      ['--memory', '1KB'],
+      ['--cpu', '2h'],
+      ['--max-workers', '99999'],
+      ['--concurrency', '99999'],
+      ['--timeout', '30d'],
+      ['--version', 'a/b'],
+    ] as const) {
+      const result = await command('deploy', 'a', file, flag, value)
+      refused(result, 2)
+      expect(result.stderr).toContain(flag)
+      expect(result.stderr).not.toMatch(/max[MCW]|timeoutMs/)
+    }
+  })
+
+  test('a check of a folder of something else is refused and changes nothing', async () => {
+    mkdirSync(dataDir, { mode: 0o755 })
+    const empty = await command('check')
+    expect(empty).toMatchObject({ status: 0 })
+    expect(empty.stdout).toContain('is empty: nothing was deployed there')
+    expect(JSON.parse((await command('check', '--json')).stdout)).toMatchObject({ empty: true })
+    writeFileSync(join(dataDir, 'thesis.txt'), '')
+    for (const flags of [[], ['--repair']]) {
+      const result = await command('check', ...flags)
+      refused(result, 1)
+      expect(result.stderr).toContain('is not a data directory')
+    }
+    expect(readdirSync(dataDir)).toEqual(['thesis.txt'])
+    expect(statSync(dataDir).mode & 0o777).toBe(0o755)
+  })
+
+  test('list of a directory that lost its database says so', async () => {
+    mkdirSync(join(dataDir, 'bundles/func-a/v1'), { recursive: true })
+    const result = await command('list')
+    refused(result, 1)
+    expect(result.stderr).toContain('has bundles but no metadata.db')
   })
 
   test('a custom profile names the key', async () => {

@@ -8,6 +8,7 @@ import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
+import { refuseLost } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
@@ -19,13 +20,18 @@ import { refuseFoundPrograms } from './programs.ts'
 const LOCK_TIMEOUT_MS = 40_000
 const LOCK_RETRY_MS = 50
 
-/** Reads from the metadata store; undefined if nothing was ever deployed. */
+/**
+ * Reads from the metadata store; undefined if nothing was ever deployed.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
 export function readStore<T>(
   loaded: LoadedConfig,
   read: (store: MetadataStore) => T,
 ): T | undefined {
   const { dataDir } = loaded.config.server
   if (!isThere(join(dataDir, 'metadata.db'))) {
+    if (isThere(dataDir)) refuseLost(dataDir)
     return undefined
   }
   const store = MetadataStore.open(dataDir)

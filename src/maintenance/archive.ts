@@ -26,6 +26,7 @@ import {
   MAP_FILE,
 } from '../bundles/files.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
+import { MAX_MANIFEST_BYTES } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
 import { BLOCK_BYTES, decodeHeader, encodeHeader, paddingOf } from './ustar.ts'
 
@@ -271,7 +272,7 @@ function checkPlace(path: string, size: number, last: string): void {
 }
 
 /** Maximum size of an entry in bytes; undefined for a path that does not belong into a backup. */
-function sizeLimit(path: string): number | undefined {
+export function sizeLimit(path: string): number | undefined {
   if (path === HEADER || path === SETTINGS) return MAX_TEXT_BYTES
   // SHA256SUMS must have exactly the size of its lines, and is not kept.
   const large = [METADATA, ...TELEMETRY, SUMS]
@@ -285,7 +286,7 @@ function sizeLimit(path: string): number | undefined {
     return undefined
   if (file === BUNDLE_FILE) return MAX_BUNDLE_BYTES
   if (file === MAP_FILE) return MAX_MAP_BYTES
-  return file === MANIFEST_FILE ? MAX_TEXT_BYTES : undefined
+  return file === MANIFEST_FILE ? MAX_MANIFEST_BYTES : undefined
 }
 
 /** Cuts a stream into pieces of the wanted length. */

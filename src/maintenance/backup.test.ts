@@ -282,3 +282,70 @@ describe('a restore', () => {
     chmodSync(target, 0o700)
   })
 })
+
+describe('a backup that would replace a good one by less', () => {
+  const keep = async (why: RegExp) => {
+    writeFileSync(file, 'the last good backup')
+    const { code, message } = await failure(backUp())
+    expect(code).toBe('STORAGE_UNUSABLE')
+    expect(message).toMatch(why)
+    expect(readFileSync(file, 'utf8')).toBe('the last good backup')
+  }
+  const replaceDatabase = (make: (path: string) => void) => {
+    const path = join(dataDir, 'metadata.db')
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
+    make(path)
+  }
+
+  test('is refused if the database lost its rows', async () => {
+    change(
+      'PRAGMA foreign_keys = OFF; DELETE FROM function_deployments; DELETE FROM function_versions; DELETE FROM functions',
+    )
+    await keep(/metadata\.db has no versions: run 'functions check'/)
+  })
+
+  test('is refused if it has no tables, other ones, or lacks one', async () => {
+    replaceDatabase((path) => writeFileSync(path, ''))
+    await keep(/lacks the tables of a service/)
+    replaceDatabase((path) => {
+      const db = new Database(path)
+      db.run('CREATE TABLE x (a)')
+      db.close()
+    })
+    await keep(/lacks the tables of a service/)
+  })
+
+  test('is refused if it is a pipe or a folder', async () => {
+    replaceDatabase((path) => void Bun.spawnSync(['mkfifo', path]))
+    await keep(/it is not a regular file/)
+    rmSync(join(dataDir, 'metadata.db'))
+    mkdirSync(join(dataDir, 'metadata.db'))
+    await keep(/it is not a regular file/)
+  })
+
+  test('says how many versions an older database does not know', async () => {
+    change("PRAGMA foreign_keys = OFF; DELETE FROM function_versions WHERE version = 'v3'")
+    const { warnings, versions } = await backUp()
+    expect(versions).toBe(6)
+    expect(warnings).toEqual([
+      "3 bundles that metadata.db does not know are not in the backup: it may be old. Run 'functions check'",
+    ])
+  })
+})
+
+test('a file that grew beyond its limit does not prevent a backup that restores', async () => {
+  const version = join(dataDir, 'bundles/func-app/v1')
+  writeFileSync(join(version, 'version.json'), ' '.repeat(2 ** 20 + 1))
+  writeFileSync(join(dataDir, 'bundles/func-z/.active'), 'v'.repeat(2 ** 20 + 1))
+  Bun.spawnSync(['truncate', '-s', '81M', join(version, 'bundle.js.map')])
+  Bun.spawnSync(['truncate', '-s', '3G', join(dataDir, 'bundles/func-app-b/v2/bundle.js')])
+  const { warnings, missing } = await backUp()
+  const size = 2 ** 20 + 1
+  expect(warnings).toEqual([
+    `bundles/func-app/v1/bundle.js.map is not in the backup: it is damaged, with ${81 * 2 ** 20} bytes`,
+    `bundles/func-app/v1/version.json is not in the backup: it is damaged, with ${size} bytes`,
+    `bundles/func-z/.active is not in the backup: it is damaged, with ${size} bytes`,
+  ])
+  expect(missing).toEqual(['bundles/func-app-b/v2/bundle.js'])
+  expect(await restored()).toMatchObject({ functions: 3, versions: 9, missing })
+})

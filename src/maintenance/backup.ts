@@ -18,6 +18,7 @@ import {
 } from 'node:fs'
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { basename, dirname, join, resolve, sep } from 'node:path'
+import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import { sha256 } from '../bundles/bundle-store.ts'
 import {
   ACTIVE_FILE,
@@ -26,9 +27,13 @@ import {
   MAP_FILE,
   syncDirectory,
 } from '../bundles/files.ts'
+import { ownManifest } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
+import { counted } from '../lib/counted.ts'
 import { unusable } from '../lib/storage.ts'
+import { contentLost } from '../metadata/database.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
+import { lackingIn } from '../metadata/migrate.ts'
 import {
   ArchiveWriter,
   METADATA,
@@ -37,12 +42,12 @@ import {
   readChunks,
   SETTINGS,
   type Sink,
+  sizeLimit,
   TELEMETRY,
 } from './archive.ts'
-import { needSpace, plainFileSize, sizeOf, writeError } from './files.ts'
+import { needSpace, plainFileSize, sizeOf, WORK_PREFIX, writeError } from './files.ts'
+import { orphansIn } from './orphans.ts'
 
-/** The folder of a backup that is being written. One that is left over is deleted by the next backup there. */
-export const WORK_PREFIX = '.functions-backup-'
 /** A folder of another backup may not have its lock yet, ms. */
 const WORK_GRACE_MS = 60_000
 const BUSY_TIMEOUT_MS = 10_000
@@ -115,12 +120,14 @@ async function write(work: string, sink: Sink, options: BackupOptions): Promise<
   const db = new Database(snapshot, { readonly: true })
   const sums = await open(join(work, 'sums'), 'wx+', 0o600)
   try {
+    refuseEmptied(db, dataDir)
     const writer = new ArchiveWriter(sink, sums)
     await writer.begin(release)
     await writer.addText(SETTINGS, settings)
     await writer.add(METADATA, sizeOf(snapshot), readChunks(snapshot))
     const warnings = options.telemetry ? await addTelemetry(writer, work, dataDir) : []
-    const missing = await addBundles(writer, db, dataDir)
+    warnings.push(...(await warnOfUnknown(dataDir)))
+    const missing = await addBundles(writer, db, dataDir, warnings)
     if (missing.length > 0) await writer.addText(MISSING, `${missing.join('\n')}\n`)
     const digest = await writer.end()
     const { bytes, files } = writer
@@ -133,11 +140,18 @@ async function write(work: string, sink: Sink, options: BackupOptions): Promise<
   }
 }
 
+/** Opens a database that a service may write to. */
+function openInUse(path: string): Database {
+  const db = new Database(path, { readwrite: true, create: false })
+  db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+  return db
+}
+
 function takeSnapshot(from: string, to: string): void {
   let db: Database | undefined
   try {
-    db = new Database(from, { readwrite: true, create: false })
-    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    if (!statSync(from).isFile()) throw new Error('it is not a regular file')
+    db = openInUse(from)
     db.run('VACUUM INTO ?', [to])
   } catch (cause) {
     const { code } = cause as { code?: string }
@@ -149,6 +163,42 @@ function takeSnapshot(from: string, to: string): void {
   } finally {
     db?.close()
   }
+}
+
+/**
+ * A backup of a database that lost its content would replace the last good one, and a restore would refuse it.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
+function refuseEmptied(snapshot: Database, dataDir: string): void {
+  const lacking = lackingIn(snapshot)
+  let loss = lacking && `lacks ${lacking}`
+  if (loss === undefined) {
+    // Not the snapshot: the first deployment may have come after it.
+    const db = openInUse(join(dataDir, METADATA))
+    loss = contentLost(db, dataDir)
+    db.close()
+  }
+  if (loss === undefined) return
+  const message = `${join(dataDir, METADATA)} ${loss}: run 'functions check', and restore an earlier backup or rebuild it with 'functions check --repair'.`
+  throw new FunctionError('STORAGE_UNUSABLE', message)
+}
+
+/** Versions that are whole, and that the database does not know: it may be older than they are. */
+async function warnOfUnknown(dataDir: string): Promise<string[]> {
+  const db = openInUse(join(dataDir, METADATA))
+  let unknown = 0
+  try {
+    for (const path of orphansIn(dataDir, db)) {
+      if ((await ownManifest(dataDir, path)) !== undefined) unknown++
+    }
+  } finally {
+    db.close()
+  }
+  if (unknown === 0) return []
+  return [
+    `${counted(unknown, 'bundle')} that ${METADATA} does not know are not in the backup: it may be old. Run 'functions check'`,
+  ]
 }
 
 /** Logs and metrics that cannot be copied do not prevent a backup of the functions. */
@@ -180,15 +230,31 @@ interface BundleRow {
 }
 
 /** @returns the bundles that are missing or damaged */
-async function addBundles(writer: ArchiveWriter, db: Database, dataDir: string): Promise<string[]> {
+async function addBundles(
+  writer: ArchiveWriter,
+  db: Database,
+  dataDir: string,
+  warnings: string[],
+): Promise<string[]> {
   const missing: string[] = []
+  const addIfThere = async (path: string) => {
+    const size = plainFileSize(join(dataDir, path))
+    if (size === undefined) return
+    if (size > (sizeLimit(path) ?? 0)) {
+      // A restore would refuse it, and with it the whole backup.
+      warnings.push(`${path} is not in the backup: it is damaged, with ${size} bytes`)
+      return
+    }
+    const content = await readFile(join(dataDir, path)).catch(() => undefined)
+    if (content !== undefined) await writer.add(path, content.length, [content])
+  }
   let function_ = ''
   // In the order of bytes, which is the order of the archive.
   const rows = db.query<BundleRow, []>(
     'SELECT bundle_path AS path, min(bundle_sha256) AS sha256 FROM function_versions GROUP BY bundle_path ORDER BY bundle_path',
   )
   for (const { path, sha256: digest } of rows.iterate()) {
-    const code = bundleOwner(path) && (await readPlain(join(dataDir, path)))
+    const code = bundleOwner(path) && (await readBundle(join(dataDir, path)))
     if (code === undefined || sha256(code) !== digest) {
       missing.push(path)
       continue
@@ -196,22 +262,17 @@ async function addBundles(writer: ArchiveWriter, db: Database, dataDir: string):
     const directory = dirname(path)
     if (dirname(directory) !== function_) {
       function_ = dirname(directory)
-      await addIfThere(writer, dataDir, join(function_, ACTIVE_FILE))
+      await addIfThere(join(function_, ACTIVE_FILE))
     }
     await writer.add(path, code.length, [code])
-    await addIfThere(writer, dataDir, join(directory, MAP_FILE))
-    await addIfThere(writer, dataDir, join(directory, MANIFEST_FILE))
+    await addIfThere(join(directory, MAP_FILE))
+    await addIfThere(join(directory, MANIFEST_FILE))
   }
   return missing
 }
 
-async function addIfThere(writer: ArchiveWriter, dataDir: string, path: string): Promise<void> {
-  const content = await readPlain(join(dataDir, path))
-  if (content !== undefined) await writer.add(path, content.length, [content])
-}
-
-async function readPlain(path: string): Promise<Buffer | undefined> {
-  if (plainFileSize(path) === undefined) return undefined
+async function readBundle(path: string): Promise<Buffer | undefined> {
+  if ((plainFileSize(path) ?? Number.POSITIVE_INFINITY) > MAX_BUNDLE_BYTES) return undefined
   return await readFile(path).catch(() => undefined)
 }
 
@@ -294,8 +355,7 @@ function spaceNeeded(dataDir: string, telemetry: boolean): number {
   const path = join(dataDir, METADATA)
   let db: Database | undefined
   try {
-    db = new Database(path, { readwrite: true, create: false })
-    db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    db = openInUse(path)
     const sql = 'SELECT coalesce(sum(size), 0) AS n FROM function_versions'
     return copies + MAP_FACTOR * (db.query<{ n: number }, []>(sql).get()?.n ?? 0)
   } catch {

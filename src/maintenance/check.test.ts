@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { MetadataStore } from '../metadata/store.ts'
 import { addFunctions, sourceOf } from '../testing/data-dir-fixture.ts'
 import { backupToFile } from './backup.ts'
-import { check } from './check.ts'
+import { check, hasData } from './check.ts'
 import { repair, setUnknownAside } from './repair.ts'
 import { readBackup } from './restore.ts'
 
@@ -278,6 +278,82 @@ describe('a repair', () => {
     expect(functions()).toEqual([
       ['app', 'v3', 3],
       ['b', undefined, 2],
+    ])
+  })
+})
+
+describe('a folder that', () => {
+  test('is empty has nothing to check', () => {
+    const empty = join(dir, 'empty')
+    mkdirSync(empty)
+    expect(hasData(empty)).toBe(false)
+    writeFileSync(join(empty, 'service.lock'), '')
+    mkdirSync(join(empty, 'lost+found'))
+    expect(hasData(empty)).toBe(false)
+  })
+
+  test('belongs to somebody else is refused', () => {
+    for (const name of ['a.txt', '.bashrc', 'src']) {
+      const foreign = join(dir, `foreign-${name}`)
+      mkdirSync(join(foreign, name), { recursive: true })
+      expect(() => hasData(foreign)).toThrow(`is not a data directory: it has no metadata.db`)
+    }
+    expect(() => hasData('/etc/passwd')).toThrow('cannot be used')
+  })
+
+  test('has a part of a data directory is one', () => {
+    for (const name of [
+      'metadata.db',
+      'bundles',
+      '.restore',
+      '.rebuild',
+      'metadata.db.set-aside-1',
+    ]) {
+      const part = join(dir, `part-${name}`)
+      mkdirSync(part)
+      writeFileSync(join(part, name), '')
+      expect(hasData(part)).toBe(true)
+    }
+  })
+})
+
+describe('where a file or folder should be', () => {
+  const pipe = (path: string) => {
+    rmSync(at(path), { recursive: true, force: true })
+    Bun.spawnSync(['mkfifo', '-m', '600', at(path)])
+  }
+
+  test('a pipe or a folder in place of the database is set aside by a repair', async () => {
+    const before = functions()
+    for (const make of [pipe, (path: string) => mkdirSync(at(path), { mode: 0o700 })]) {
+      for (const suffix of ['', '-wal', '-shm']) {
+        rmSync(at(`metadata.db${suffix}`), { recursive: true, force: true })
+      }
+      make('metadata.db')
+      const findings = await check(dataDir)
+      expect(findings[0]?.message).toContain('the database is not a regular file')
+      await repair(dataDir, findings)
+      expect(functions()).toEqual(before)
+    }
+  })
+
+  test('a pipe, a file, a circle of links or a file without end is only reported', async () => {
+    pipe('bundles/func-app/v1/bundle.js')
+    pipe('bundles/func-app/v2/version.json')
+    rmSync(at('bundles/func-app/v3/bundle.js'))
+    symlinkSync('bundle.js', at('bundles/func-app/v3/bundle.js'))
+    Bun.spawnSync(['truncate', '-s', '5G', at('bundles/func-b/v1/bundle.js')])
+    Bun.spawnSync(['truncate', '-s', '5G', at('bundles/func-b/v2/version.json')])
+    writeFileSync(at('bundles/func-file'), '')
+    symlinkSync('func-loop', at('bundles/func-loop'))
+    rmSync(at('bundles/.staging'), { recursive: true, force: true })
+    writeFileSync(at('bundles/.staging'), '')
+    expect((await kinds()).toSorted()).toEqual([
+      'bundle-damaged bundles/func-b/v1/bundle.js',
+      'bundle-missing bundles/func-app/v1/bundle.js',
+      'bundle-missing bundles/func-app/v3/bundle.js',
+      'manifest-missing bundles/func-app/v2/version.json',
+      'manifest-missing bundles/func-b/v2/version.json',
     ])
   })
 })

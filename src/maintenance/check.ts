@@ -1,28 +1,19 @@
 /** Looks for everything that is wrong with a data directory. It changes nothing. */
 import { Database } from 'bun:sqlite'
-import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import { sha256 } from '../bundles/bundle-store.ts'
-import {
-  ACTIVE_FILE,
-  BUNDLE_FILE,
-  BUNDLES,
-  bundleOwner,
-  isFunctionId,
-  MANIFEST_FILE,
-  MANIFESTS_MARKER,
-  STAGING,
-} from '../bundles/files.ts'
-import { INTENT_FILE, parseIntent } from '../bundles/intents.ts'
-import { ownManifest, parseManifest } from '../bundles/version-manifest.ts'
+import { BUNDLES, bundleOwner, MANIFEST_FILE, MANIFESTS_MARKER } from '../bundles/files.ts'
+import { MAX_MANIFEST_BYTES, ownManifest, parseManifest } from '../bundles/version-manifest.ts'
 import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
 import { contentLost, hasBundles, REBUILDING, RESTORING } from '../metadata/database.ts'
 import { lackingIn } from '../metadata/migrate.ts'
 import { METADATA, TELEMETRY } from './archive.ts'
-import { WORK_PREFIX } from './backup.ts'
-import { plainFileSize } from './files.ts'
+import { plainFileSize, WORK_PREFIX } from './files.ts'
+import { orphansIn } from './orphans.ts'
 
 const BUSY_TIMEOUT_MS = 10_000
 /** Problems that SQLite's own check reports at most. */
@@ -71,6 +62,31 @@ export const VERSION_ROWS = `SELECT v.id, v.function_id AS functionId, f.name, v
     v.bundle_sha256 AS sha256, v.id IS f.active_version_id AS active
   FROM function_versions v JOIN functions f ON f.id = v.function_id`
 
+/** What every data directory has one of, unless nothing was ever deployed there. */
+const MARKS = [METADATA, ...TELEMETRY, BUNDLES, RESTORING, REBUILDING]
+/** What a folder may have besides, and is still empty. */
+const NOTHING = ['service.lock', 'service.lock-journal', 'lost+found']
+
+/**
+ * Is there anything to check?
+ *
+ * @returns false for an empty folder
+ * @throws {FunctionError} STORAGE_UNUSABLE for a folder of something else, which must not be changed
+ */
+export function hasData(dataDir: string): boolean {
+  let names: string[]
+  try {
+    names = readdirSync(dataDir)
+  } catch (cause) {
+    throw unusable(dataDir, cause)
+  }
+  if (MARKS.some((mark) => names.some((name) => name.startsWith(mark)))) return true
+  const other = names.find((name) => !NOTHING.includes(name))
+  if (other === undefined) return false
+  const message = `${dataDir} is not a data directory: it has no ${METADATA} and no ${BUNDLES}, but ${JSON.stringify(other)}. Check --data-dir.`
+  throw new FunctionError('STORAGE_UNUSABLE', message)
+}
+
 /**
  * Checks a data directory whose bundles are held: by its service, or by the lock.
  *
@@ -86,16 +102,16 @@ export async function check(dataDir: string): Promise<Finding[]> {
     if (hasBundles(dataDir)) add(lost())
     return findings
   }
+  // SQLite says of a folder or a pipe that the disk is at fault.
+  if (!statSync(join(dataDir, METADATA)).isFile()) {
+    add(damaged('the database is not a regular file'))
+    return findings
+  }
   const db = openToRead(join(dataDir, METADATA))
   try {
     const damage = problemsOf(db, dataDir)
     if (damage !== undefined) {
-      add({
-        kind: 'database-damaged',
-        severity: 'error',
-        path: METADATA,
-        message: `${damage}. --repair rebuilds it from the bundles: variables that cannot be read are lost. A backup has them`,
-      })
+      add(damaged(damage))
       return findings
     }
     checkReferences(db, add)
@@ -115,6 +131,15 @@ function lost(): Finding {
     severity: 'error',
     path: METADATA,
     message: 'the database is missing. --repair rebuilds it from the bundles, without variables',
+  }
+}
+
+function damaged(what: string): Finding {
+  return {
+    kind: 'database-damaged',
+    severity: 'error',
+    path: METADATA,
+    message: `${what}. --repair rebuilds it from the bundles: variables that cannot be read are lost. A backup has them`,
   }
 }
 
@@ -230,7 +255,9 @@ export async function bundleState(
   digest: string,
 ): Promise<'whole' | 'missing' | 'damaged'> {
   const file = join(dataDir, path)
-  if (bundleOwner(path) === undefined || plainFileSize(file) === undefined) return 'missing'
+  const size = plainFileSize(file)
+  if (bundleOwner(path) === undefined || size === undefined) return 'missing'
+  if (size > MAX_BUNDLE_BYTES) return 'damaged'
   const code = await readFile(file).catch(() => undefined)
   if (code === undefined) return 'missing'
   return sha256(code) === digest ? 'whole' : 'damaged'
@@ -238,7 +265,7 @@ export async function bundleState(
 
 function hasManifest(dataDir: string, row: VersionRow): boolean {
   const path = join(dataDir, dirname(row.path), MANIFEST_FILE)
-  if (plainFileSize(path) === undefined) return false
+  if ((plainFileSize(path) ?? Number.POSITIVE_INFINITY) > MAX_MANIFEST_BYTES) return false
   const manifest = parseManifest(readFileSync(path, 'utf8'))
   return manifest?.sha256 === row.sha256 && manifest.version === row.version
 }
@@ -251,37 +278,4 @@ async function checkFolders(dataDir: string, db: Database, add: Add): Promise<vo
       : "no version refers to it: 'functions gc' deletes it"
     add({ kind: 'bundle-orphaned', severity: 'warning', path, message })
   }
-}
-
-/** Folders that no version refers to. A change that runs now has its folder in an intent. */
-export function* orphansIn(dataDir: string, db: Database): Generator<string> {
-  const root = join(dataDir, BUNDLES)
-  if (!existsSync(root)) return
-  const query = db.query<{ path: string }, [string, string]>(
-    'SELECT bundle_path AS path FROM function_versions WHERE function_id = ? AND version = ?',
-  )
-  const isReferred = (path: string) => {
-    const owner = bundleOwner(path)
-    if (owner === undefined) return false
-    return query.get(owner.functionId, owner.version)?.path === join(path, BUNDLE_FILE)
-  }
-  for (const id of readdirSync(root).filter(isFunctionId)) {
-    for (const name of readdirSync(join(root, id))) {
-      const path = join(BUNDLES, id, name)
-      if (name.startsWith(ACTIVE_FILE) || isReferred(path)) continue
-      // In this order: a deployment removes its intent after its row is there.
-      if (!isIntended(dataDir, path) && !isReferred(path)) yield path
-    }
-  }
-}
-
-function isIntended(dataDir: string, path: string): boolean {
-  const root = join(dataDir, STAGING)
-  if (!existsSync(root)) return false
-  return readdirSync(root).some((name) => {
-    const file = join(root, name, INTENT_FILE)
-    if (plainFileSize(file) === undefined) return false
-    const directories = parseIntent(readFileSync(file, 'utf8'))
-    return directories.includes(path) || directories.includes(dirname(path))
-  })
 }

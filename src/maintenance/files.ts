@@ -1,12 +1,21 @@
 /** What backup, restore and check need of the file system. */
-import { lstatSync, statfsSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, statfsSync, statSync } from 'node:fs'
 import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
+
+/** The folder of a backup that is being written. One that is left over is deleted by the next backup there. */
+export const WORK_PREFIX = '.functions-backup-'
 
 /** Size in bytes of a plain file that no symbolic link leads to; undefined for anything else. */
 export function plainFileSize(path: string): number | undefined {
   const found = lstatSync(path, { throwIfNoEntry: false })
   return found?.isFile() ? found.size : undefined
+}
+
+/** The names in a folder that no symbolic link leads to; none for anything else. */
+export function namesIn(path: string): string[] {
+  const found = lstatSync(path, { throwIfNoEntry: false })
+  return found?.isDirectory() ? readdirSync(path) : []
 }
 
 /** Size of a file in bytes; 0 if it does not exist. */

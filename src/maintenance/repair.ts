@@ -129,8 +129,9 @@ export async function setUnknownAside(
   return done
 }
 
+/** To the millisecond: what an earlier repair set aside must not be replaced. */
 function timeInNames(): string {
-  return new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+  return new Date().toISOString().replace(/[-:.]/g, '')
 }
 
 function setAside(dataDir: string, path: string, time: string): void {

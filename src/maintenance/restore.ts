@@ -26,8 +26,8 @@ import {
   SETTINGS,
   TELEMETRY,
 } from './archive.ts'
-import { orphansIn } from './check.ts'
 import { needSpace, writeError } from './files.ts'
+import { orphansIn } from './orphans.ts'
 
 /** Settings of the backup, for people: a service reads its own. */
 const RESTORED_SETTINGS = 'settings.restored.toml'

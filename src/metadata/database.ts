@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { accessSync, constants, existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { isFull, unusable } from '../lib/storage.ts'
@@ -41,6 +41,7 @@ export function openDatabase(dataDir: string): Database {
     throw new FunctionError('STORAGE_UNUSABLE', message)
   }
   if (!existsSync(path)) refuseLost(dataDir)
+  else refuseOtherKind(path)
   try {
     return open(path, 'NORMAL')
   } catch (cause) {
@@ -82,6 +83,7 @@ export function checkDatabase(dataDir: string): void {
   const path = join(dataDir, 'metadata.db')
   let db: Database | undefined
   try {
+    refuseOtherKind(path)
     db = new Database(path, { readonly: true })
     db.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
     refuseNewer(db, path)
@@ -92,20 +94,29 @@ export function checkDatabase(dataDir: string): void {
   }
 }
 
+const REMEDY =
+  "stop the service and run 'functions check --repair', or restore a backup into another directory"
+
 function refusal(path: string, cause: unknown): unknown {
   if (cause instanceof FunctionError) return cause
   const { code = '' } = cause as NodeJS.ErrnoException
   if (!/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return unusable(path, cause)
-  const remedy =
-    "stop the service and run 'functions check --repair', or restore a backup into another directory"
-  return unusable(path, cause, { remedy })
+  return unusable(path, cause, { remedy: REMEDY })
+}
+
+/** SQLite says of a folder or a pipe that the disk is at fault. */
+function refuseOtherKind(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() !== false) return
+  throw unusable(path, new Error('it is not a regular file'), { remedy: REMEDY })
 }
 
 /**
  * A new database in place of a lost one would make every function disappear, and the next garbage
  * collection would delete all bundles.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE if the directory has lost its database
  */
-function refuseLost(dataDir: string): void {
+export function refuseLost(dataDir: string): void {
   if (existsSync(join(dataDir, RESTORING))) {
     throw new FunctionError(
       'STORAGE_UNUSABLE',
