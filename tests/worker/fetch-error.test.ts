@@ -39,3 +39,41 @@ for (const message of [REFUSAL, { type: 'cancel', id: 'f1', reason: 'body' }]) {
     await zygote.close()
   })
 }
+
+const CALLS: Record<string, string> = {
+  awaited: `async function getUser() { return await fetch('http://a.test/') }
+    const failing = () => getUser()`,
+  caught: `function getUser() { return fetch('http://a.test/').catch((error) => { throw error }) }
+    const failing = async () => { await null; return getUser() }`,
+  'in a method': `class Api { getUser() { return fetch(new Request('http://a.test/', { method: 'POST', body: 'x' })) } }
+    const failing = () => Promise.all([new Api().getUser()])`,
+  'with a polluted prototype': `const getUser = () => fetch('http://a.test/')
+    const failing = () => { Error.prototype.message = 'polluted'; return getUser() }`,
+}
+
+for (const [name, code] of Object.entries(CALLS)) {
+  test(`the error of a fetch has the frames of the call: ${name}`, async () => {
+    const zygote = await startZygote()
+    const worker = await zygote.connect()
+    const bundle = `${code}
+      export default async () => {
+        const error = await failing().catch((error) => error)
+        console.error(error)
+        return Response.json({ stack: error.stack, code: error.code, cause: error.cause.code })
+      }`
+    worker.start({ bundle })
+    await worker.ready()
+    const running = worker.begin()
+    await worker.inbox.find(({ type }) => type === 'fetch')
+    worker.send(REFUSAL)
+    const { text, logs } = await running.result
+    const { stack, code: reason, cause } = JSON.parse(text)
+    expect(stack).toMatch(/^TypeError: fetch: no\n {4}at getUser \(bundle\.js:\d+:\d+\)/)
+    expect(stack).not.toContain('native')
+    expect([reason, cause]).toEqual(['ERR_POLICY', 'ERR_POLICY'])
+    const shown = logs[0]?.message ?? ''
+    expect(shown).toMatch(/^TypeError: fetch: no\n {4}at getUser \(bundle\.js:\d+:\d+\)\n/)
+    expect(shown).toContain('[cause]: Error: ')
+    await zygote.close()
+  })
+}

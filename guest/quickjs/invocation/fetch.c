@@ -26,6 +26,7 @@ static void free_fetch(fn_worker *worker, fn_fetch *fetch) {
     fn_body_out_free(worker, &fetch->out);
     JS_FreeValue(worker->ctx, fetch->settle);
     JS_FreeValue(worker->ctx, fetch->feed);
+    JS_FreeValue(worker->ctx, fetch->frames);
     fn_invocation_unref(fetch->out.invocation);
     free(fetch);
 }
@@ -88,10 +89,18 @@ static int shown_len(size_t len) {
     return (int)(len < MAX_MESSAGE_BYTES ? len : MAX_MESSAGE_BYTES);
 }
 
-/* May run scripts, through Error.prepareStackTrace: find the fetch again after it. */
-static JSValue new_type_error(JSContext *ctx, const char *message, size_t len) {
+/* May run scripts, through Error.prepareStackTrace: find the fetch again after it. Nothing of the
+ * tenant runs when a fetch fails, so the error has the frames of the call of fetch. */
+static JSValue new_type_error(JSContext *ctx, const fn_fetch *fetch, const char *message,
+                              size_t len) {
+    JSValue frames = JS_DupValue(ctx, fetch->frames);
     JS_ThrowTypeError(ctx, "fetch: %.*s", shown_len(len), message);
-    return JS_GetException(ctx);
+    JSValue error = JS_GetException(ctx);
+    if (JS_SetFrames(ctx, error, frames) < 0) {
+        forget_exception(ctx);
+    }
+    JS_FreeValue(ctx, frames);
+    return error;
 }
 
 static int define(JSContext *ctx, JSValueConst object, const char *name, JSValue value, int flags) {
@@ -196,6 +205,11 @@ static fn_fetch *new_fetch(fn_worker *worker, fn_invocation *invocation, JSValue
                      fn_invocation_ref(invocation));
     fetch->settle = JS_DupValue(worker->ctx, callback);
     fetch->feed = JS_UNDEFINED;
+    fetch->frames = JS_CaptureFrames(worker->ctx);
+    if (JS_IsException(fetch->frames)) {
+        forget_exception(worker->ctx);
+        fetch->frames = JS_UNDEFINED;
+    }
     fetch->next = worker->fetches;
     worker->fetches = fetch;
     return fetch;
@@ -263,7 +277,7 @@ void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause
     }
     fetch->out.open = false;
     fn_send_cancel(worker, fetch->out.id, "aborted");
-    JSValue error = new_type_error(worker->ctx, message, sizeof(message) - 1);
+    JSValue error = new_type_error(worker->ctx, fetch, message, sizeof(message) - 1);
     if (JS_IsObject(error) &&
         define_cause(worker->ctx, error, JS_DupValue(worker->ctx, cause)) < 0) {
         forget_exception(worker->ctx);
@@ -320,7 +334,7 @@ void fn_fetch_error(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame) {
     const char *reason = fn_frame_text(frame, "reason", &reason_len);
     fn_body_id id = fetch->out.id;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
-    JSValue error = new_type_error(worker->ctx, message, len);
+    JSValue error = new_type_error(worker->ctx, fetch, message, len);
     if (JS_IsObject(error) &&
         add_reason(worker->ctx, error, message, len, reason, reason_len) < 0) {
         forget_exception(worker->ctx);
@@ -373,7 +387,7 @@ void fn_fetch_unwanted(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame
     (void)frame;
     fn_body_id id = fetch->out.id;
     fn_scope scope = fn_enter(worker, fetch->out.invocation);
-    JSValue reason = new_type_error(worker->ctx, message, sizeof(message) - 1);
+    JSValue reason = new_type_error(worker->ctx, fetch, message, sizeof(message) - 1);
     fetch = fn_fetch_find(worker, id);
     if (fetch != NULL) {
         cancel_upload(worker, fetch, reason);

@@ -12,6 +12,7 @@ struct fn_fetch {
     fn_body_in in;
     JSValue settle; /* the callback; undefined once the response has begun */
     JSValue feed;   /* receives the response's body; undefined if there is none */
+    JSValue frames; /* of the code that called fetch, for errors; undefined if it has none */
     bool no_body;   /* a HEAD request */
     struct fn_fetch *next;
 };

@@ -9,7 +9,12 @@
 void fn_log_error(fn_worker *worker, fn_invocation *invocation, const char *what,
                   JSValueConst error) {
     fn_error_text text = {0};
-    if (fn_web_error_text(worker->ctx, error, &text) != 0 || text.message == NULL) {
+    /* Looking at a large value takes time, which is the invocation's. */
+    fn_invocation *outer = worker->current;
+    fn_budget_switch(worker, invocation);
+    int err = fn_web_error_text(worker->ctx, error, &text);
+    fn_budget_switch(worker, outer);
+    if (err != 0 || text.message == NULL) {
         JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
         fn_log(worker, invocation, FN_LOG_ERROR, what, strlen(what));
         return;

@@ -5,6 +5,7 @@ import './idl/primordials.js'
 import './console/console.js'
 import './html/navigator.js'
 
+export { describeThrown } from './console/thrown.js'
 export { abortSignal, isSignal, newSignal } from './events/abort.js'
 export { extractBody, makeBlob, parseFormData } from './fetch/body.js'
 export { promiseEvent, reportException } from './html/global-scope.js'

@@ -37,9 +37,12 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
   })
 }
 
+/** A longer text is not mapped: a log line has a message before its stack, and errors within it. */
+const MAX_MAPPED = 2 * MAX_ERROR_STACK
+
 /** The stack with positions in the tenant's sources. The worker wrote it, so it may be any text. */
 export function mapSafely(spec: WorkerSpec, stack: string): string {
-  if (stack.length > MAX_ERROR_STACK) return stack
+  if (stack.length > MAX_MAPPED) return stack
   try {
     return spec.mapStack(stack.replace(BUILT_IN_FRAMES, ''))
   } catch {

@@ -132,14 +132,11 @@ function timeLog(label, rest, remove) {
   print(INFO, `${key}: ${elapsed(start)}${more}`)
 }
 
-/** The position of the caller, without the frames of the console. */
+/** The position of the caller: a stack has no frames of built-in modules. */
 function callerStack() {
   const stack = ErrorPrototypeGetStack(new Error())
-  if (typeof stack !== 'string') return ''
-  const first = StringPrototypeIndexOf(stack, '\n')
-  const second = StringPrototypeIndexOf(stack, '\n', first + 1)
-  const end = stack[stack.length - 1] === '\n' ? stack.length - 1 : stack.length
-  return second < 0 ? '' : `\n${StringPrototypeSlice(stack, second + 1, end)}`
+  const first = typeof stack === 'string' ? StringPrototypeIndexOf(stack, '\n') : -1
+  return first < 0 ? '' : StringPrototypeSlice(stack, first)
 }
 
 const methods = {

@@ -6,6 +6,7 @@ import {
   ObjectGetOwnPropertyDescriptor,
   ObjectGetPrototypeOf,
   primordialGlobals,
+  StringPrototypeIndexOf,
   StringPrototypeReplaceAll,
   StringPrototypeSlice,
   uncurryThis,
@@ -27,32 +28,80 @@ function dataString(object, name) {
   return ''
 }
 
-function headline(value, name) {
+/** Longer messages are cut: a log line has room for 16 KiB. */
+const MAX_MESSAGE = 10000
+
+const nameOf = (value) =>
+  (classOf(value) === 'DOMException' ? exceptionName(value) : dataString(value, 'name')) || 'Error'
+
+const messageOf = (value) =>
+  classOf(value) === 'DOMException' ? exceptionMessage(value) : dataString(value, 'message')
+
+/** What the log shows first: `TypeError: message`. */
+export function headline(value, className) {
   const exception = classOf(value) === 'DOMException'
-  const called = (exception ? exceptionName(value) : dataString(value, 'name')) || 'Error'
-  const message = exception ? exceptionMessage(value) : dataString(value, 'message')
-  const title = name !== null && called === 'Error' && name !== 'DOMException' ? name : called
+  const called = nameOf(value)
+  const plain = called === 'Error' && className !== null && className !== 'DOMException'
+  const title = plain ? className : called
   const prefix = exception ? `DOMException [${title}]` : title
-  return message === '' ? prefix : `${prefix}: ${message}`
+  const message = messageOf(value)
+  if (message === '') return prefix
+  const more = message.length - MAX_MESSAGE
+  if (more <= 0) return `${prefix}: ${message}`
+  return `${prefix}: ${StringPrototypeSlice(message, 0, MAX_MESSAGE)}... ${more} more characters`
 }
 
-function stackOf(value) {
+/** An own `stack` is what a script set; otherwise it is what the engine recorded. */
+function stackText(value) {
+  const own = ObjectGetOwnPropertyDescriptor(value, 'stack')
+  if (own !== undefined) return typeof own.value === 'string' ? own.value : ''
   const stack =
     classOf(value) === 'Error' ? ErrorPrototypeGetStack(value) : dataString(value, 'stack')
-  if (typeof stack !== 'string' || stack === '') return ''
-  return stack[stack.length - 1] === '\n' ? `\n${StringPrototypeSlice(stack, 0, -1)}` : `\n${stack}`
+  return typeof stack === 'string' ? stack : ''
+}
+
+/** Whether a stack has the text at a place. */
+const holds = (stack, text, at) => StringPrototypeSlice(stack, at, at + text.length) === text
+
+const FRAME = '\n    at '
+
+/** Where the lines of the frames begin. The message may be huge: nothing copies it. */
+function framesAt(value, stack) {
+  const name = nameOf(value)
+  const message = messageOf(value)
+  const head = message === '' ? name.length : name.length + 2 + message.length
+  if (holds(stack, name, 0) && (stack.length === head || stack[head] === '\n')) return head
+  // The stack keeps the name and the message that the error was created with.
+  return StringPrototypeIndexOf(stack, FRAME)
+}
+
+/** The lines of a stack below its name and message, which the headline shows. */
+function framesOf(value) {
+  const stack = stackText(value)
+  if (stack === '') return ''
+  const at = framesAt(value, stack)
+  let lines = ''
+  const own = ObjectGetOwnPropertyDescriptor(value, 'stack') !== undefined
+  if (at >= 0) lines = StringPrototypeSlice(stack, at)
+  else if (own || holds(stack, '    at ', 0)) lines = `\n${stack}`
+  return lines[lines.length - 1] === '\n' ? StringPrototypeSlice(lines, 0, -1) : lines
 }
 
 export function describeError(value, name, tools) {
-  const text = `${headline(value, name)}${stackOf(value)}`
-  const whole = tools.tooDeep ? `[${headline(value, name)}]` : text
+  const title = headline(value, name)
+  const text = tools.tooDeep ? title : `${title}${framesOf(value)}`
+  const shown =
+    tools.indent === '' ? text : StringPrototypeReplaceAll(text, '\n', `\n${tools.indent}`)
   return {
     __proto__: null,
-    prefix: tools.nested ? StringPrototypeReplaceAll(whole, '\n', '\n  ') : whole,
-    bare: tools.nested ? StringPrototypeReplaceAll(whole, '\n', '\n  ') : whole,
+    prefix: shown,
+    bare: shown,
     open: '{',
     close: '}',
     entries: [],
-    skip: { __proto__: null, extra: ['cause', 'errors'] },
+    skip: { __proto__: null, hidden: ['stack'], extra: HIDDEN_PARTS },
   }
 }
+
+/** Errors within an error, in properties that are not enumerable. */
+const HIDDEN_PARTS = ['cause', 'errors', 'error', 'suppressed']

@@ -15,6 +15,7 @@ import {
   primordialGlobals,
   ReflectOwnKeys,
   RegExpPrototypeExec,
+  StringPrototypeRepeat,
   StringPrototypeSlice,
   SymbolPrototypeToString,
   SymbolToStringTag,
@@ -35,7 +36,7 @@ function newState(depth) {
 }
 
 export function inspect(value, depth = MAX_DEPTH) {
-  return inspectValue(value, newState(depth), false)
+  return inspectValue(value, newState(depth))
 }
 
 function inspectPrimitive(value) {
@@ -49,14 +50,14 @@ function inspectPrimitive(value) {
   return value === 0 && 1 / value < 0 ? '-0' : String(value)
 }
 
-/** Reads the target of a proxy natively. */
-function unwrap(value) {
+/** Reads the target of a proxy natively; null if it was revoked. */
+export function unwrap(value) {
   let target = value
   while (classOf(target) === 'Proxy') target = proxyTarget(target)
   return target
 }
 
-export function inspectValue(given, state, nested) {
+export function inspectValue(given, state) {
   if ((typeof given !== 'object' && typeof given !== 'function') || given === null) {
     return inspectPrimitive(given)
   }
@@ -70,7 +71,7 @@ export function inspectValue(given, state, nested) {
   }
   if (state.length > MAX_LENGTH) return '...'
   ArrayPrototypePush(state.path, value)
-  const text = inspectObject(value, state, nested)
+  const text = inspectObject(value, state)
   ArrayPrototypePop(state.path)
   state.length += text.length
   const mark = MapPrototypeGet(state.circular, value)
@@ -98,15 +99,15 @@ function tagOf(value, name) {
   return typeof tag === 'string' && tag !== '' && tag !== name ? ` [${tag}]` : ''
 }
 
-function inspectObject(value, state, nested) {
+function inspectObject(value, state) {
   const kind = classOf(value)
   const name = className(value)
   const shape = inspectKind(kind, value, name, {
     __proto__: null,
-    inspect: (item) => inspectValue(item, state, true),
+    inspect: (item) => inspectValue(item, state),
     tooDeep: state.path.length > state.depth + 1,
     maxEntries: MAX_ENTRIES,
-    nested,
+    indent: StringPrototypeRepeat('  ', state.path.length - 1),
   })
   if (shape.whole !== undefined) return shape.whole
   const prefix = shape.prefix === '' ? '' : `${shape.prefix}${tagOf(value, name)} `
@@ -121,7 +122,7 @@ function inspectObject(value, state, nested) {
 
 function inspectProperty(property, state) {
   if (property.get !== undefined) return property.set === undefined ? '[Getter]' : '[Getter/Setter]'
-  if ('value' in property) return inspectValue(property.value, state, true)
+  if ('value' in property) return inspectValue(property.value, state)
   return property.set === undefined ? 'undefined' : '[Setter]'
 }
 
@@ -144,6 +145,7 @@ function addProperties(value, skip, entries, state) {
     const property = ObjectGetOwnPropertyDescriptor(value, key)
     const forced = skip.extra !== undefined && ArrayPrototypeIncludes(skip.extra, key)
     if (property === undefined || (!property.enumerable && !forced)) continue
+    if (skip.hidden !== undefined && ArrayPrototypeIncludes(skip.hidden, key)) continue
     if (skip.indexes && typeof key === 'string' && isIndex(key)) continue
     if (++shown > MAX_ENTRIES) {
       ArrayPrototypePush(entries, '... more properties')

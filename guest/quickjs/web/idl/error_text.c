@@ -1,5 +1,8 @@
-/* Renders a thrown value for a log. Reads its own data properties only, so that no script runs. */
+/* Renders a thrown value for a log. The built-in JavaScript of the console describes it; where that
+ * fails, for lack of stack, memory or time, C does. Neither runs a script: they read data properties
+ * only. */
 #include "web/idl/error_text.h"
+#include "web/idl/builtin_loader.h"
 #include "web/idl/class_of.h"
 #include "web/idl/intrinsics.h"
 #include "web/idl/text.h"
@@ -130,27 +133,76 @@ static void add_any(JSContext *ctx, builder *b, JSValueConst value) {
     }
 }
 
+/* A string as a text of its own, or NULL. Takes ownership of `value`. */
+static char *text_of(JSContext *ctx, JSValue value, size_t size) {
+    char *text = JS_IsString(value) ? js_malloc(ctx, size + 1) : NULL;
+    if (text != NULL) {
+        builder b = {text, 0, size};
+        add_value(ctx, &b, value);
+        text[b.len] = '\0';
+    }
+    JS_FreeValue(ctx, value);
+    return text;
+}
+
+/* The frames of a stack, which begins with the name and the message of the error. */
 static char *describe_stack(JSContext *ctx, JSValueConst error) {
+    static const char frame[] = "\n    at ";
     JSValue stack = JS_IsError(error)     ? JS_Call(ctx, fn_intrinsics.error_stack, error, 0, NULL)
                     : is_exception(error) ? data_string(ctx, error, "stack")
                                           : JS_UNDEFINED;
-    char *text = JS_IsString(stack) ? js_malloc(ctx, MAX_STACK + 1) : NULL;
-    if (text != NULL) {
-        builder b = {text, 0, MAX_STACK};
-        add_value(ctx, &b, stack);
-        text[b.len] = '\0';
+    if (JS_IsException(stack)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
     }
-    JS_FreeValue(ctx, stack);
+    char *text = text_of(ctx, stack, MAX_MESSAGE + MAX_STACK);
+    char *first = text == NULL ? NULL : strstr(text, frame);
+    if (first == NULL) {
+        js_free(ctx, text);
+        return NULL;
+    }
+    size_t len = strnlen(first + 1, MAX_STACK);
+    memmove(text, first + 1, len);
+    text[len] = '\0';
     return text;
+}
+
+/* What describeThrown of console/thrown.js says: the first line, unless C knows it, and the rest.
+ * Whether it said anything. */
+static bool ask_console(JSContext *ctx, JSValueConst error, char **line, char **rest) {
+    JSValue parts = fn_hook(ctx, "describeThrown", 1, &error);
+    JSValue first = JS_UNDEFINED, more = JS_UNDEFINED;
+    bool told = JS_IsArray(parts);
+    if (told) {
+        first = JS_GetPropertyUint32(ctx, parts, 0);
+        more = JS_GetPropertyUint32(ctx, parts, 1);
+    }
+    if (!told || JS_IsException(first) || JS_IsException(more)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        told = false;
+    }
+    JS_FreeValue(ctx, parts);
+    *line = text_of(ctx, first, MAX_MESSAGE);
+    *rest = text_of(ctx, more, MAX_STACK);
+    return told;
 }
 
 int fn_web_error_text(JSContext *ctx, JSValueConst error, fn_error_text *out) {
     *out = (fn_error_text){NULL, NULL};
+    char *line = NULL;
+    bool told = !JS_IsString(error) && ask_console(ctx, error, &line, &out->stack);
     builder b = {js_malloc(ctx, MAX_MESSAGE + 1), 0, MAX_MESSAGE};
     if (b.text == NULL) {
+        js_free(ctx, line);
+        js_free(ctx, out->stack);
+        out->stack = NULL;
         return -1;
     }
-    add_any(ctx, &b, error);
+    if (line != NULL) {
+        add(&b, line, strlen(line));
+    } else {
+        add_any(ctx, &b, error);
+    }
+    js_free(ctx, line);
     b.text[b.len] = '\0';
     for (size_t i = 0; i < b.len; i++) {
         if ((uint8_t)b.text[i] < 0x20 || b.text[i] == 0x7f) {
@@ -159,6 +211,8 @@ int fn_web_error_text(JSContext *ctx, JSValueConst error, fn_error_text *out) {
     }
     char *shorter = js_realloc(ctx, b.text, b.len + 1);
     out->message = shorter != NULL ? shorter : b.text;
-    out->stack = describe_stack(ctx, error);
+    if (!told) {
+        out->stack = describe_stack(ctx, error);
+    }
     return 0;
 }
