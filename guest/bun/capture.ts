@@ -7,7 +7,7 @@ import type { Channel } from '../../src/worker/protocol/channel.ts'
 import { encodeLine } from '../../src/worker/protocol/encode.ts'
 import { MAX_LOG_MESSAGE } from '../../src/worker/protocol/limits.ts'
 import type { LogLevel } from '../../src/worker/worker.ts'
-import { describeError, errorText } from './errors.ts'
+import { DEPTH, describeError, errorText, withoutRunner } from './errors.ts'
 
 /** Carries the running invocation through promises, timers and callbacks. */
 export const current = new AsyncLocalStorage<{ readonly id: number; readonly done: boolean }>()
@@ -55,7 +55,8 @@ export function captureConsole(channel: Channel): void {
     sendLog(channel, level, text, run?.done === false ? run.id : undefined)
   }
   const at = (level: LogLevel) => {
-    return (...args: unknown[]) => log(level, formatWithOptions({ depth: 4 }, ...args))
+    return (...args: unknown[]) =>
+      log(level, withoutRunner(formatWithOptions({ depth: DEPTH }, ...args)))
   }
   const lines = (level: LogLevel) => {
     return new Writable({
@@ -76,7 +77,7 @@ export function captureConsole(channel: Channel): void {
     error: at('error'),
     trace: (...args: unknown[]) => {
       const { stack } = new Error(formatWithOptions({}, ...args))
-      log('debug', String(stack).replace(/^Error/, 'Trace'))
+      log('debug', withoutRunner(String(stack).replace(/^Error/, 'Trace')))
     },
     dir: (value: unknown, options?: object) => log('info', inspect(value, options)),
   })

@@ -4,7 +4,7 @@ import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../../src/worker/protocol/li
 
 export interface Described {
   message: string
-  /** The frames only, without the message. */
+  /** The frames, and the errors within this one, without the message. */
   stack: string | undefined
 }
 
@@ -47,10 +47,25 @@ function describe(thrown: unknown): Described {
   }
   if (thrown instanceof Error) {
     const message = String(thrown)
-    return { message, stack: tenantFrames(message, String(thrown.stack ?? '')) }
+    return {
+      message,
+      stack: withoutRunner(belowMessage(message, inspect(thrown, { depth: DEPTH }))),
+    }
   }
-  const text = typeof thrown === 'string' ? thrown : inspect(thrown, { depth: 2 })
-  return { message: `thrown: ${text}`, stack: undefined }
+  const text = typeof thrown === 'string' ? thrown : inspect(thrown, { depth: DEPTH })
+  return { message: text, stack: undefined }
+}
+
+/** The same depth as that of `console`, so that an error looks alike however it is logged. */
+export const DEPTH = 4
+
+/** What the log shows of an error below its first line: frames, properties, causes. */
+function belowMessage(message: string, inspected: string): string {
+  const text = inspected.replace(/^<ref \*\d+> /, '')
+  if (text.startsWith(message)) return text.slice(message.length).replace(/^\n/, '')
+  // The stack has the name and the message that the error was created with.
+  const first = text.indexOf('\n    at ')
+  return first < 0 ? '' : text.slice(first + 1)
 }
 
 function isBuild(thrown: unknown): thrown is BuildMessage {
@@ -59,9 +74,18 @@ function isBuild(thrown: unknown): thrown is BuildMessage {
   )
 }
 
-/** Removes the message, which has its own field, and the frames of this runner. */
-function tenantFrames(message: string, stack: string): string {
-  const frames = stack.startsWith(`${message}\n`) ? stack.slice(message.length + 1) : stack
-  const lines = frames.split('\n')
-  return lines.filter((line) => !/^\s+at .*\[eval\]/.test(line)).join('\n')
+/** A frame of this runner, and what may follow it: the braces of the error's properties, a comma. */
+const RUNNER_FRAME = /^\s+at .*\[eval\]:\d+:\d+\)?(.*)$/
+
+/** Removes the frames of this runner from stacks. */
+export function withoutRunner(text: string): string {
+  if (!text.includes('[eval]:')) return text
+  const lines: string[] = []
+  for (const line of text.split('\n')) {
+    const rest = RUNNER_FRAME.exec(line)?.[1]
+    if (rest === undefined) lines.push(line)
+    else if (rest !== '')
+      lines.push(lines.length === 0 ? rest.trimStart() : `${lines.pop()}${rest}`)
+  }
+  return lines.join('\n')
 }

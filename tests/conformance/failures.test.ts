@@ -187,6 +187,62 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     expect(worker.state).toBe('ready')
   })
 
+  test('whose error has causes: all are shown, with positions of the sources', async () => {
+    const source = `const inner = () => Object.assign(new TypeError('the socket closed'), { code: 'ECONNRESET' })
+      const outer = () => new Error('the query failed', { cause: inner() })
+      const several = () => new AggregateError([new RangeError('first'), outer()], 'all failed')
+      const circular = () => { const error = new Error('turns'); error.cause = error; return error }
+      const chain = () => { let error; for (let i = 0; i < 2000; i++) error = new Error('link ' + i, { cause: error }); return error }
+      const errors = { outer, several, circular, chain }
+      export default async (req) => {
+        const [, way, which] = new URL(req.url).pathname.split('/')
+        if (way === 'handler') throw errors[which]()
+        if (way === 'console') console.error(errors[which]())
+        if (way === 'unhandled') Promise.reject(errors[which]())
+        if (way === 'timer') setTimeout(() => { throw errors[which]() }, 1)
+        await new Promise((r) => setTimeout(r, 20))
+        return new Response()
+      }`
+    const { worker, logs } = await start(fixture.factory, runtime, source, {
+      mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
+    })
+    const wanted = {
+      outer: [
+        'Error: the query failed',
+        'cause',
+        'TypeError: the socket closed',
+        "code: 'ECONNRESET'",
+      ],
+      several: [
+        'AggregateError: all failed',
+        'errors',
+        'RangeError: first',
+        'Error: the query failed',
+      ],
+      circular: ['Error: turns', '[Circular'],
+      chain: ['Error: link 1999', 'cause', 'Error: link 1998', 'link 1996'],
+    }
+    for (const way of ['handler', 'console', 'unhandled', 'timer']) {
+      for (const [which, parts] of Object.entries(wanted)) {
+        logs.length = 0
+        const { error } = await call(worker, { url: `http://localhost/${way}/${which}` })
+        if (way !== 'handler') await until('the log', () => logs.length > 0)
+        const failure = `${error?.message}\n${error?.tenantStack}`
+        const text = way === 'handler' ? failure : logs.map(({ message }) => message).join('\n')
+        let from = 0
+        for (const part of parts) {
+          const at = text.indexOf(part, from)
+          expect([way, which, part, at >= from, text]).toEqual([way, which, part, true, text])
+          from = at + part.length
+        }
+        expect(text).toContain('src/main.ts:')
+        expect(text.split(parts[0] as string)).toHaveLength(2)
+        expect(text).not.toContain('link 1990')
+        expect(text).not.toContain('[eval]')
+      }
+    }
+  })
+
   test('whose process crashes: WORKER_CRASHED for what was in flight, the rest untouched', async () => {
     const never = `export default () => {
       console.log('running')
