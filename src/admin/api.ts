@@ -8,7 +8,7 @@ import { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
-import type { Bundle } from '../bundles/bundle-store.ts'
+import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
 import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
@@ -29,6 +29,7 @@ import {
   rollbackRoute,
   serviceRoute,
   showRoute,
+  sourceMapRoute,
   versionsRoute,
   workersRoute,
 } from './routes.ts'
@@ -37,14 +38,17 @@ import {
   type DeploySettings,
   deploySettingsSchema,
   functionNameSchema,
+  versionNameSchema,
 } from './settings.ts'
 import { showFunction } from './show.ts'
+import { bundleOf, readSourceMap } from './source-map.ts'
 
 const listCursor = z.string()
 const versionCursor = z.object({ createdAt: z.string(), id: z.string() })
 
 interface ApiDeps {
   store: MetadataStore
+  bundles: BundleStore
   operations: Operations
   control: ServiceControl
   retention(): RetentionPolicy
@@ -95,7 +99,16 @@ export function createApi(deps: ApiDeps): (request: Request) => Response | Promi
   return (request) => app.fetch(request)
 }
 
-function addReads(app: OpenAPIHono, { store, control, lifecycle }: ApiDeps): void {
+function addReads(app: OpenAPIHono, deps: ApiDeps): void {
+  const { store, bundles, control, lifecycle } = deps
+  app.openAPIRegistry.registerPath(sourceMapRoute)
+  app.get(sourceMapRoute.getRoutingPath(), async (c) => {
+    const name = nameOf({ name: c.req.param('name') })
+    const given = c.req.query('version')
+    const version = given === undefined ? undefined : checked(versionNameSchema, given, 'version')
+    const map = await readSourceMap(bundles, bundleOf(store, name, version))
+    return c.body(map, 200, { 'content-type': 'application/json' })
+  })
   app.openapi(serviceRoute, (c) => c.json(lifecycle.describe(), 200))
   app.openapi(listRoute, (c) => {
     const { limit, cursor } = c.req.valid('query')

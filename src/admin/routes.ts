@@ -83,6 +83,20 @@ export const versionsRoute = createRoute({
   },
 })
 
+export const sourceMapRoute = createRoute({
+  method: 'get',
+  path: '/v1/functions/{name}/source-map',
+  summary: 'The source map of a version: of the active one, unless another is named',
+  request: { params, query: z.object({ version: z.string().optional() }) },
+  responses: {
+    200: {
+      description: 'The source map of `bundle.js`, version 3.',
+      content: { 'application/json': { schema: z.object({ version: z.literal(3) }).loose() } },
+    },
+    default: problem,
+  },
+})
+
 export const deployRoute = createRoute({
   method: 'post',
   path: '/v1/functions/{name}/versions',

@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
@@ -341,6 +342,38 @@ describe('without a service', () => {
     expect((await command('list')).stdout).toMatch(/^app +quickjs-ng +v1 +deployed +strict /m)
     expect((await command('delete', 'app')).status).toBe(0)
     expect(JSON.parse((await command('list', '--json')).stdout)).toEqual([])
+  })
+
+  test('show --source-map prints the map of the active version, or of another', async () => {
+    const text = 'interface A { a: number }\n\nexport default () => new Response("1")\n'
+    await command('deploy', 'app', source('first.ts', text))
+    await command('deploy', 'app', source('second.ts', text.replace('"1"', '"2"')))
+    const active = JSON.parse((await command('show', 'app', '--source-map')).stdout)
+    expect(active).toMatchObject({ version: 3, sources: ['second.ts'] })
+    const map = new TraceMap(active)
+    expect(active.mappings.length).toBeGreaterThan(5)
+    expect(originalPositionFor(map, { line: 2, column: 20 }).source).toBe('second.ts')
+    const older = await command('show', 'app', '--source-map', '--version', 'v1', '--json')
+    expect(JSON.parse(older.stdout)).toMatchObject({ version: 3, sources: ['first.ts'] })
+  })
+
+  test('show --source-map says what is wrong', async () => {
+    await command('deploy', 'app', source('app.ts', GOOD))
+    const wrong: [string[], string][] = [
+      [['absent', '--source-map'], "Function 'absent' does not exist"],
+      [['app', '--source-map', '--version', 'v9'], "has no version 'v9'"],
+      [['app', '--source-map', '--version', '../v1'], 'version'],
+      [['app', '--version', 'v1'], '--source-map'],
+    ]
+    for (const [args, message] of wrong) {
+      const { status, stdout, stderr } = await command('show', ...args)
+      expect([args, status > 0, stdout]).toEqual([args, true, ''])
+      expect(stderr).toContain(message)
+    }
+    rmSync(join(dataDir, 'bundles/func-app/v1/bundle.js.map'))
+    const lost = await command('show', 'app', '--source-map')
+    expect(lost.status).toBe(1)
+    expect(lost.stderr).toContain('functions check')
   })
 
   test('a bundle that is refused is exit 1 with the tenant’s file and line', async () => {

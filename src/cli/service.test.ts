@@ -59,6 +59,29 @@ async function served(name: string): Promise<string> {
 }
 
 describe('commands', () => {
+  test('show --source-map and the API give the map of a version', async () => {
+    await deploy('mapped', answer('one'))
+    await deploy('mapped', `interface A { a: 1 }\n\n${answer('two')}`)
+    const shown = JSON.parse((await command('show', 'mapped', '--source-map')).stdout)
+    expect(shown).toMatchObject({ version: 3, sources: ['mapped.ts'] })
+    const response = await api('/v1/functions/mapped/source-map')
+    expect(response.headers.get('content-type')).toContain('application/json')
+    expect(await response.json()).toEqual(shown)
+    const older = await api('/v1/functions/mapped/source-map?version=v1')
+    const first = await older.json()
+    expect(first).toMatchObject({ version: 3, sources: ['mapped.ts'] })
+    expect(first).not.toEqual(shown)
+    const codes = [
+      'absent/source-map',
+      'mapped/source-map?version=v9',
+      'mapped/source-map?version=..%2F',
+    ]
+    const found = await Promise.all(codes.map((path) => api(`/v1/functions/${path}`)))
+    expect(found.map(({ status }) => status)).toEqual([404, 404, 400])
+    const { stderr } = await command('show', 'mapped', '--source-map', '--version', 'v9')
+    expect(stderr).toContain("has no version 'v9'")
+  })
+
   test('deploy is live when it returns, and so is rollback', async () => {
     expect((await deploy('app', answer('one'))).document).toMatchObject({
       version: 'v1',
@@ -198,6 +221,7 @@ describe('the management API', () => {
       '/v1/functions',
       '/v1/functions/{name}',
       '/v1/functions/{name}/rollback',
+      '/v1/functions/{name}/source-map',
       '/v1/functions/{name}/versions',
       '/v1/gc',
       '/v1/hold',

@@ -1,18 +1,40 @@
 import { z } from 'zod'
 import { type WorkerDocument, workerDocumentSchema } from '../admin/documents.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { FunctionError } from '../errors.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
 import { readDetails } from './details.ts'
 import { printable } from './errors.ts'
+import { sourceMapOf } from './source-map.ts'
 import { shortTime } from './table.ts'
 
 export const show: Command = {
   name: 'show',
   args: '<name>',
   summary: 'Show a function and what it runs with',
-  examples: ['show hello-world', 'show hello-world --json'],
-  async run({ loaded, print }, [name = '']) {
+  examples: [
+    'show hello-world',
+    'show hello-world --json',
+    'show hello-world --source-map >bundle.js.map',
+    'show hello-world --source-map --version v2 >bundle.js.map',
+  ],
+  options: [
+    {
+      flags: '--source-map',
+      help: 'print the source map of the active version, for an error tracker',
+    },
+    { flags: '--version <version>', help: 'with --source-map: of this version' },
+  ],
+  async run({ io, loaded, print }, [name = ''], { sourceMap, version }) {
+    if (sourceMap === true) {
+      await io.stdout(await sourceMapOf(loaded, name, version as string | undefined))
+      return
+    }
+    if (version !== undefined) {
+      const message = `'show' takes --version with --source-map only: 'functions versions ${printable(name)}' lists the versions.`
+      throw new FunctionError('BAD_REQUEST', message)
+    }
     const details = await readDetails(loaded, name)
     const workers = await liveWorkers(loaded, details.name)
     await print({ ...details, workers }, () => {

@@ -134,6 +134,7 @@ export async function compose(
   rollback.push(() => housekeeping.stop())
   const answer = createApi({
     store,
+    bundles,
     operations,
     control,
     lifecycle,
