@@ -162,6 +162,10 @@ export function notices(): string {
   const parts = [
     ...nativeParts(),
     ...bundledPackages().map((name) => npmPart(name, 'bundled into functions')),
+    // The executable has them as one text, which the source map does not show.
+    ...['acorn', 'eslint-scope', 'esrecurse', 'estraverse'].map((name) =>
+      npmPart(name, 'bundled into functions: reads bundles'),
+    ),
     npmPart('web-streams-polyfill', 'bundled into quickjs-worker, with changes'),
     npmPart('@jspm/core', 'bundled into functions that import modules of Node, with changes'),
     npmPart('@exodus/bytes', 'the tables of encodings in quickjs-worker are made from it'),

@@ -43,11 +43,19 @@ export interface SourcePosition {
   column: number
 }
 
+/** One of several things that are wrong. */
+export interface Problem {
+  message: string
+  position?: SourcePosition | undefined
+}
+
 interface FunctionErrorOptions {
   cause?: unknown
   /** The tenant's source-mapped stack, for the tenant's logs. Not shown to clients by default. */
   stack?: string
   position?: SourcePosition
+  /** What is wrong besides. */
+  others?: readonly Problem[]
   /** Seconds for the Retry-After header. */
   retryAfter?: number
 }
@@ -57,6 +65,7 @@ export class FunctionError extends Error {
   readonly code: ErrorCode
   readonly tenantStack: string | undefined
   readonly position: SourcePosition | undefined
+  readonly others: readonly Problem[]
   readonly retryAfter: number | undefined
 
   constructor(code: ErrorCode, message: string, options: FunctionErrorOptions = {}) {
@@ -65,6 +74,7 @@ export class FunctionError extends Error {
     this.code = code
     this.tenantStack = options.stack
     this.position = options.position
+    this.others = options.others ?? []
     this.retryAfter = options.retryAfter
   }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { STRICT, useProject } from '../testing/bundle-fixture.ts'
@@ -6,6 +6,9 @@ import { buildBundle } from './build.ts'
 import { findImport } from './imports.ts'
 import { findProject } from './project.ts'
 import { stackMapper } from './source-map.ts'
+
+// A build starts a process, which may wait long on a machine with other tests on it.
+setDefaultTimeout(60_000)
 
 const project = useProject()
 const { build, refused, run, text, write } = project

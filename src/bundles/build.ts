@@ -13,10 +13,19 @@ import { z } from 'zod'
 import nodeModules from '../../.build/node-modules.pack' with { type: 'file' }
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
-import { FunctionError } from '../errors.ts'
+import { FunctionError, type Problem } from '../errors.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
 import { freeSpace } from '../lib/storage.ts'
 import { withTemporaryFolder } from '../lib/temporary-folder.ts'
+import {
+  type Absence,
+  absenceOf,
+  absenceOverride,
+  absenceWarnings,
+  isOptionalPackage,
+  leftOut,
+  OptionalImports,
+} from './absences.ts'
 import type { Bundle } from './bundle-store.ts'
 import {
   type BuildFailure,
@@ -26,15 +35,24 @@ import {
   META_FILE,
   TSCONFIG_FILE,
 } from './bundler/task.ts'
-import { globalDefines, MADE_GLOBALS, watchedGlobals } from './globals.ts'
-import { checkAssets, checkImports, type Metafile, metafileSchema } from './imports.ts'
-import { NODE_MODULES } from './node-modules.ts'
+import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
+import {
+  checkAssets,
+  checkImports,
+  importFaults,
+  type Metafile,
+  metafileSchema,
+} from './imports.ts'
+import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import { type Project, rootRemedy } from './project.ts'
+import { refusalOf } from './refusal.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
-import { type BundleWarning, globalWarnings, takeMarks } from './undeclared-globals.ts'
+import { globalWarnings, missingUses, takeMarks, type Uses } from './undeclared-globals.ts'
 import { unresolved } from './unresolved.ts'
+import type { BundleWarning } from './warnings.ts'
 
 const BUNDLER = programSource('src/bundles/bundler/main.ts')
+const ANALYSIS = programSource('src/bundles/bundler/analysis.ts')
 const FOLDER_PREFIX = 'functions-bundle-'
 /** What a build of ordinary size writes to the temporary folder, Node's modules included. */
 const FOLDER_BYTES = 16 * 2 ** 20
@@ -55,12 +73,15 @@ export interface BuiltBundle extends Bundle {
   warnings: BundleWarning[]
 }
 
-/** The checked output of one run of the bundler. */
-interface Output {
+/** The output of one run of the bundler. */
+interface Output extends Uses {
   code: Uint8Array
   map: Uint8Array
   meta: Metafile
 }
+
+/** Runs of the bundler for one bundle. Each run but the last finds something that the next one needs. */
+const MAX_RUNS = 20
 
 /**
  * Bundles the project for a runtime.
@@ -95,48 +116,194 @@ async function buildIn(
     define: quickjs ? globalDefines(watched) : {},
     nodeModules: sources,
     nodeNames: mapValues(NODE_MODULES, ({ source }) => source),
+    denied: Object.keys(NODE_MODULES).filter((name) => nodeRefusal(name, capabilities)),
     globals: {},
     exports: [],
+    overrides: [],
+    missing: Object.fromEntries(
+      watched
+        .filter((name) => MADE_GLOBALS[name] === undefined)
+        .map((name) => [marked(name), name]),
+    ),
+    analysis: ANALYSIS,
   }
   await writeFile(sources, await Bun.file(nodeModules).bytes())
-  let output = await runOnce(project, task, capabilities)
-  let { code, uses } = takeMarks(output.code, watched)
-  const made = Object.entries(MADE_GLOBALS).filter(([key]) => uses.some(({ name }) => name === key))
-  if (made.length > 0) {
-    // Only now is it known which globals the bundle needs. Most bundles need none.
-    const globals = Object.fromEntries(made)
-    output = await runOnce(
-      project,
-      { ...task, globals, exports: exportsOf(output.meta) },
-      capabilities,
-    )
-    ;({ code, uses } = takeMarks(output.code, watched))
-  }
+  const build = new Build(project, capabilities, watched, task)
+  const { code, map, ...uses } = await build.run()
+  const sourceUses = missingUses(uses, map)
   return {
     code: checkSize('bundle', code, MAX_BUNDLE_BYTES),
-    map: checkSize('source map', output.map, MAX_MAP_BYTES),
-    warnings: globalWarnings(uses, output.map),
+    map: checkSize('source map', map, MAX_MAP_BYTES),
+    warnings: [
+      ...globalWarnings(sourceUses, () => undefined),
+      ...absenceWarnings(project, build.absences),
+    ],
   }
 }
 
-async function runOnce(
-  project: Project,
-  task: BuildTask,
-  capabilities: Capabilities,
-): Promise<Output> {
-  const { out } = task
-  await runBundler(project, task)
-  const meta = metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
-  checkImports(project, capabilities, meta)
+/** Runs the bundler until nothing is left to change in its task. */
+class Build {
+  readonly #project: Project
+  readonly #capabilities: Capabilities
+  readonly #watched: readonly string[]
+  readonly #task: BuildTask
+  /** Imports that fail at run time. */
+  readonly absences: Absence[] = []
+  /** Imports that the bundler did not find, and that the code may not allow for. */
+  readonly #unresolved: UnresolvedImport[] = []
+
+  constructor(
+    project: Project,
+    capabilities: Capabilities,
+    watched: readonly string[],
+    task: BuildTask,
+  ) {
+    this.#project = project
+    this.#capabilities = capabilities
+    this.#watched = watched
+    this.#task = task
+  }
+
+  /** @throws {FunctionError} BUNDLE_REFUSED with everything that is wrong */
+  async run(): Promise<Output> {
+    for (let count = 0; count < MAX_RUNS; count++) {
+      const failures = await runBundler(this.#task)
+      if (failures.length > 0) {
+        this.#handleFailures(failures)
+        continue
+      }
+      const meta = await readMeta(this.#task.out)
+      if (this.#leaveOut(meta)) continue
+      await checkFiles(this.#project, this.#task.out, meta)
+      const output = await readOutput(this.#project, this.#task.out, meta, this.#watched)
+      if (this.#needsGlobals(output)) continue
+      return output
+    }
+    const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages that are not installed.`
+    throw new FunctionError('BUNDLE_REFUSED', message)
+  }
+
+  /** Tries the next run without the imports that were not found, so that it finds every other fault. */
+  #handleFailures(failures: readonly BuildFailure[]): void {
+    const unknown: UnresolvedImport[] = []
+    const problems: Problem[] = []
+    for (const failure of failures) {
+      const error = buildError(this.#project, failure)
+      const { specifier, file = this.#project.entry } = failure
+      const importer = resolve(this.#project.root, file)
+      if (specifier === undefined || this.#isOverridden(importer, specifier)) problems.push(error)
+      else unknown.push({ importer, specifier, error })
+    }
+    const isOptional = (each: UnresolvedImport) => isOptionalPackage(this.#project, each)
+    if (problems.length > 0) {
+      const required = unknown.filter((each) => !isOptional(each)).map(({ error }) => error)
+      throw refusalOf([...problems, ...required, ...this.#unresolved.map(({ error }) => error)])
+    }
+    for (const each of unknown) {
+      if (isOptional(each)) this.absences.push(each)
+      else this.#unresolved.push(each)
+      this.#task.overrides.push(absenceOverride(this.#project, each))
+    }
+  }
+
+  /**
+   * Makes the imports that the code can do without fail at run time. Returns whether there were any.
+   *
+   * @throws {FunctionError} BUNDLE_REFUSED for the other imports that cannot be bundled
+   */
+  #leaveOut(meta: Metafile): boolean {
+    const project = this.#project
+    const optional = new OptionalImports(meta)
+    const left = leftOut(project, meta)
+    const isLeft = new Set(left.map(({ importer, specifier }) => `${importer}\0${specifier}`))
+    const faults = importFaults(project, this.#capabilities, meta).filter(({ importer, edge }) => {
+      return !isLeft.has(`${resolve(project.root, importer)}\0${edge.original ?? edge.path}`)
+    })
+    const [optionalFaults, otherFaults] = partition(faults, ({ importer, edge, absent }) => {
+      return absent && optional.has(importer, edge.original ?? edge.path)
+    })
+    const found = [...left, ...optionalFaults.map((fault) => absenceOf(project, fault))]
+    const [excused, others] = partition(this.#unresolved, ({ importer, specifier }) => {
+      return optional.has(relative(project.root, importer), specifier)
+    })
+    const added = found.filter(
+      ({ importer, specifier }) => !this.#isOverridden(importer, specifier),
+    )
+    // With another run there is one more chance to find every fault at once.
+    if (added.length === 0) {
+      const problems = others.map(({ error }) => error)
+      checkImports(project, meta, otherFaults, problems)
+      this.absences.push(...excused)
+    }
+    this.absences.push(...added)
+    this.#task.overrides.push(...added.map((each) => absenceOverride(project, each)))
+    return added.length > 0
+  }
+
+  #isOverridden(importer: string, specifier: string): boolean {
+    return this.#task.overrides.some((override) => {
+      return override.importer === importer && override.specifier === specifier
+    })
+  }
+
+  /** Only now is it known which globals the bundle needs. Most bundles need none. */
+  #needsGlobals({ uses, meta }: Output): boolean {
+    const isUsed = (key: string) => uses.some(({ name }) => name === key)
+    const made = Object.entries(MADE_GLOBALS).filter(([key]) => isUsed(key))
+    if (made.length === 0 || Object.keys(this.#task.globals).length > 0) return false
+    this.#task.globals = Object.fromEntries(made)
+    this.#task.exports = exportsOf(meta)
+    return true
+  }
+}
+
+interface UnresolvedImport extends Absence {
+  error: FunctionError
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))]
+}
+
+async function readMeta(out: string): Promise<Metafile> {
+  return metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
+}
+
+/** @throws {FunctionError} BUNDLE_REFUSED for a file beside the bundle */
+async function checkFiles(project: Project, out: string, meta: Metafile): Promise<void> {
   const expected = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE, TSCONFIG_FILE]
+  const written = await readdir(out)
   checkAssets(
     project,
     meta,
-    (await readdir(out)).filter((name) => !expected.includes(name)),
+    written.filter((name) => !expected.includes(name)),
   )
-  const code = await readFile(join(out, CODE_FILE))
+}
+
+async function readOutput(
+  project: Project,
+  out: string,
+  meta: Metafile,
+  watched: readonly string[],
+): Promise<Output> {
+  const { code, ...marks } = takeMarks(await readFile(join(out, CODE_FILE)), watched, meta)
   const map = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
-  return { code, map, meta }
+  return { ...marks, code: withRepeatedErrors(code), map, meta }
+}
+
+/** The bundler's `require`, which remembers a module before it runs. */
+const REQUIRE =
+  '\nvar __commonJS = (cb, mod) => () => (mod || cb((mod = { exports: {} }).exports, mod), mod.exports);\n'
+const REQUIRE_AGAIN =
+  '\nvar __commonJS = (cb, mod) => () => { try { return mod || cb((mod = { exports: {} }).exports, mod), mod.exports } catch (e) { throw mod = 0, e } };\n'
+
+/** As in Node, a module that failed is run again when it is required again. It would seem to be empty. */
+function withRepeatedErrors(code: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength)
+  const at = bytes.indexOf(REQUIRE)
+  if (at === -1) return code
+  const rest = bytes.subarray(at + Buffer.byteLength(REQUIRE))
+  return Buffer.concat([bytes.subarray(0, at), Buffer.from(REQUIRE_AGAIN), rest])
 }
 
 function exportsOf({ outputs }: Metafile): string[] {
@@ -147,7 +314,8 @@ function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => 
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]))
 }
 
-async function runBundler(project: Project, task: BuildTask): Promise<void> {
+/** Returns what failed; nothing if it wrote a bundle. */
+async function runBundler(task: BuildTask): Promise<BuildFailure[]> {
   const child = Bun.spawn(
     [
       process.execPath,
@@ -169,44 +337,45 @@ async function runBundler(project: Project, task: BuildTask): Promise<void> {
   )
   const stdout = await new Response(child.stdout).text()
   const status = await child.exited
-  if (status !== 0) {
-    const failure = readFailure(stdout)
-    if (failure?.file === undefined && (freeSpace(task.out)?.bytes ?? Infinity) < TOO_FULL_BYTES) {
-      throw Object.assign(new Error('the temporary folder is full'), { code: 'ENOSPC' })
-    }
-    throw buildError(project, failure, status)
+  if (status === 0) return []
+  const failures = readFailures(stdout)
+  const isPlaced = failures.some(({ file }) => file !== undefined)
+  if (!isPlaced && (freeSpace(task.out)?.bytes ?? Infinity) < TOO_FULL_BYTES) {
+    throw Object.assign(new Error('the temporary folder is full'), { code: 'ENOSPC' })
   }
+  if (failures.length === 0) throw bundlerError(status)
+  return failures
 }
 
-const failureSchema = z.object({
-  message: z.string(),
-  specifier: z.string().optional(),
-  file: z.string().optional(),
-  line: z.int().optional(),
-  column: z.int().optional(),
-})
+const failuresSchema = z.array(
+  z.object({
+    message: z.string(),
+    specifier: z.string().optional(),
+    file: z.string().optional(),
+    line: z.int().optional(),
+    column: z.int().optional(),
+  }),
+)
 
-function readFailure(text: string): z.infer<typeof failureSchema> | undefined {
+function readFailures(text: string): BuildFailure[] {
   try {
-    return failureSchema.parse(JSON.parse(text) satisfies BuildFailure)
+    return failuresSchema.parse(JSON.parse(text)) as BuildFailure[]
   } catch {
-    return undefined
+    return []
   }
 }
 
-function buildError(
-  project: Project,
-  failure: z.infer<typeof failureSchema> | undefined,
-  status: number,
-): FunctionError {
+/** The bundler ended without a reason of its own. */
+function bundlerError(status: number): FunctionError {
+  const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
+  const remedy = 'look for a pipe, a device or a huge file among the files that the project names'
+  const why =
+    status > 128 ? `was killed; ${limits}: ${remedy}` : `failed with exit status ${status}`
+  return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
+}
+
+function buildError(project: Project, failure: BuildFailure): FunctionError {
   const { root, entry } = project
-  if (failure === undefined) {
-    const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
-    const remedy = 'look for a pipe, a device or a huge file among the files that the project names'
-    const why =
-      status > 128 ? `was killed; ${limits}: ${remedy}` : `failed with exit status ${status}`
-    return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
-  }
   const { file: path = entry, line = 1, column = 1 } = failure
   const file = relative(root, resolve(root, path))
   if (file.startsWith('..')) {

@@ -4,14 +4,16 @@ import { isBuiltin } from 'node:module'
 import { basename, dirname, extname, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import type { Capabilities } from '../capabilities/schema.ts'
-import { FunctionError } from '../errors.ts'
+import { FunctionError, type Problem, type SourcePosition } from '../errors.ts'
 import { isInside } from '../lib/is-inside.ts'
 import { nodeNameOf, nodeRefusal } from './node-modules.ts'
 import { inNodeModules, installed, packageOf } from './packages.ts'
 import { type Project, rootRemedy } from './project.ts'
+import { refusalOf } from './refusal.ts'
 
 const importSchema = z.looseObject({
   path: z.string(),
+  kind: z.string(),
   /** The specifier in the source, if it differs. */
   original: z.string().optional(),
   external: z.boolean().optional(),
@@ -21,6 +23,12 @@ export const metafileSchema = z.looseObject({
   inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
   /** The imports of the bundle itself, if there are any but `fn:...`. */
   outside: z.array(z.string()),
+  /** By module: the specifiers that it imports only where it handles the failure. */
+  handled: z.record(z.string(), z.array(z.string())),
+  /** Uses of globals that harm nothing, by their offsets in the bundle. */
+  harmless: z.array(z.int()),
+  /** Texts that say that a global is missing. */
+  messages: z.array(z.object({ name: z.string(), at: z.int() })),
   outputs: z.record(
     z.string(),
     z.looseObject({
@@ -31,27 +39,51 @@ export const metafileSchema = z.looseObject({
 })
 
 export type Metafile = z.infer<typeof metafileSchema>
-type Import = z.infer<typeof importSchema>
+export type Import = z.infer<typeof importSchema>
+
+/** An import that a bundle may not have. */
+export interface ImportFault {
+  /** The importing module, as the bundler's list names it. */
+  importer: string
+  edge: Import
+  /** The rest of a sentence that begins with the specifier. */
+  why: string
+  /** The runtime or profile has no such module, or it was not found. */
+  absent: boolean
+}
 
 /**
- * Refuses imports that lead outside the project root, imports of built-in modules that the runtime
+ * Finds imports that lead outside the project root, imports of built-in modules that the runtime
  * does not have, and imports that were not bundled.
- *
- * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
  */
-export function checkImports(project: Project, capabilities: Capabilities, meta: Metafile): void {
+export function importFaults(
+  project: Project,
+  capabilities: Capabilities,
+  meta: Metafile,
+): ImportFault[] {
   const outside = new Set(meta.outside)
-  for (const [importer, { imports }] of Object.entries(meta.inputs)) {
-    if (!isFile(project, importer)) {
-      continue
-    }
-    for (const edge of imports) {
-      const why = refusal(project, capabilities, importer, edge, outside)
-      if (why !== undefined) {
-        throw refuse(project, importer, edge, why)
-      }
-    }
-  }
+  return Object.entries(meta.inputs).flatMap(([importer, { imports }]) => {
+    if (!isFile(project, importer)) return []
+    return imports.flatMap((edge) => {
+      const found = refusal(project, capabilities, importer, edge, outside)
+      return found === undefined ? [] : [{ importer, edge, ...found }]
+    })
+  })
+}
+
+/**
+ * Refuses a bundle with faults, or with a module that lies outside the project root.
+ *
+ * @throws {FunctionError} BUNDLE_REFUSED with file and line of the imports
+ */
+export function checkImports(
+  project: Project,
+  meta: Metafile,
+  faults: readonly ImportFault[],
+  others: readonly Problem[],
+): void {
+  const found = [...others, ...faults.map((fault) => problemOf(project, fault))]
+  if (found.length > 0) throw refusalOf(found)
   // Every input comes from an import that was checked above, unless the bundler's list is incomplete.
   for (const path of Object.keys(meta.inputs)) {
     if (isFile(project, path) && !liesInside(project, path)) {
@@ -82,7 +114,7 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
     if (edge !== undefined) {
       const why =
         'would become a separate file, and a bundle is one file of code; import text with { type: "text" }'
-      throw refuse(project, importer, edge, why)
+      throw refusalOf([problemOf(project, { importer, edge, why })])
     }
   }
   throw new FunctionError(
@@ -91,21 +123,24 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
   )
 }
 
+type Refusal = Pick<ImportFault, 'why' | 'absent'>
+
 function refusal(
   project: Project,
   capabilities: Capabilities,
   importer: string,
   edge: Import,
   outside: ReadonlySet<string>,
-): string | undefined {
+): Refusal | undefined {
   const node = nodeNameOf(edge.path)
   if (node !== undefined) {
-    return nodeRefusal(node, capabilities)
+    const why = nodeRefusal(node, capabilities)
+    return why === undefined ? undefined : { why, absent: true }
   }
   if (edge.path.startsWith('functions:missing:')) {
     const why = 'is a module of another platform, which quickjs-ng functions do not have'
     const name = (edge.original ?? edge.path).replace(/^node:/, '')
-    return /^https?2?$/.test(name) ? `${why}: use fetch` : why
+    return { why: /^https?2?$/.test(name) ? `${why}: use fetch` : why, absent: true }
   }
   // On quickjs-ng this is a type-only import, which is not in the bundle, or one of the bundler itself.
   if (/^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun') {
@@ -114,10 +149,14 @@ function refusal(
   if (edge.external === true) {
     // An import that nothing needs was not followed, and the bundle does not contain it.
     return outside.has(edge.path) || /^\w+:/.test(edge.path)
-      ? 'was not bundled, and a worker can load nothing outside its bundle'
+      ? {
+          why: 'was not bundled, and a worker can load nothing outside its bundle',
+          absent: false,
+        }
       : undefined
   }
-  return isFile(project, edge.path) ? fileRefusal(project, importer, edge) : undefined
+  const why = isFile(project, edge.path) ? fileRefusal(project, importer, edge) : undefined
+  return why === undefined ? undefined : { why, absent: false }
 }
 
 function fileRefusal(project: Project, importer: string, edge: Import): string | undefined {
@@ -162,12 +201,23 @@ function realPath(path: string): string | undefined {
   }
 }
 
-function refuse(project: Project, importer: string, edge: Import, why: string): FunctionError {
-  const specifier = edge.original ?? edge.path
+/** Where an import stands in the sources. */
+export function importPosition(
+  project: Project,
+  importer: string,
+  specifier: string,
+): SourcePosition {
   const path = resolve(project.root, importer)
-  return new FunctionError('BUNDLE_REFUSED', `'${specifier}' ${why}.`, {
-    position: { file: relative(project.root, path), ...findImport(readSource(path), specifier) },
-  })
+  return { file: relative(project.root, path), ...findImport(readSource(path), specifier) }
+}
+
+function problemOf(
+  project: Project,
+  { importer, edge, why }: Pick<ImportFault, 'importer' | 'edge' | 'why'>,
+): Problem {
+  const specifier = edge.original ?? edge.path
+  const position = importPosition(project, importer, specifier)
+  return { message: `'${specifier}' ${why}.`, position }
 }
 
 export function readSource(path: string): string {

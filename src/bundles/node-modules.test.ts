@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { NAMED_PROFILES } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { useProject } from '../testing/bundle-fixture.ts'
@@ -6,6 +6,9 @@ import { buildBundle } from './build.ts'
 import type { Bundle } from './bundle-store.ts'
 import { UNDECLARED_MARK } from './globals.ts'
 import { findProject } from './project.ts'
+
+// A build starts a process, which may wait long on a machine with other tests on it.
+setDefaultTimeout(60_000)
 
 const { build, refused, run, text, write } = useProject()
 
@@ -65,38 +68,26 @@ describe('globals that do not exist', () => {
   const warnings = async (source: string, runtime?: Runtime) =>
     (await build(source, runtime)).warnings
 
-  test('are warned of, once each, where the tenant’s sources name them first', async () => {
+  test('are warned of, once each, where the tenant’s sources use them without a test', async () => {
     write(
       'node_modules/p/index.js',
       'if (typeof WebSocket === "undefined") { globalThis.x = 1 }\n\nmodule.exports = () => new WebSocket()\n',
     )
     const source = `import p from 'p'
       const Intl = { mine: true }
-      export default (WebAssembly) => [WebAssembly, p, Intl, typeof document, { document: 1 }.document,
-        globalThis.indexedDB, eval('1'), Function.prototype, new Function('a')]`
-    const missing = 'is not available in quickjs-ng functions'
+      export default (Worker) => [Worker, p, Intl, typeof document, { document: 1 }.document,
+        WebAssembly, globalThis.indexedDB, eval('1'), Function.prototype, new Function('a')]`
+    const missing = 'is not available in quickjs-ng functions.'
     const evals = 'compiles text at run time, which needs a profile with allowEval.'
+    const at = (message: string, file: string, line: number) => {
+      return { message, file, line, column: expect.any(Number), places: [], more: 0 }
+    }
     expect(await warnings(source)).toEqual([
-      {
-        message: `'WebSocket' ${missing}.`,
-        file: 'node_modules/p/index.js',
-        line: 3,
-        column: expect.any(Number),
-      },
-      {
-        message: `'document' ${missing}; the bundle only tests whether it exists.`,
-        file: 'index.ts',
-        line: 3,
-        column: expect.any(Number),
-      },
-      {
-        message: `'indexedDB' ${missing}.`,
-        file: 'index.ts',
-        line: 4,
-        column: expect.any(Number),
-      },
-      { message: `'eval' ${evals}`, file: 'index.ts', line: 4, column: expect.any(Number) },
-      { message: `'Function' ${evals}`, file: 'index.ts', line: 4, column: expect.any(Number) },
+      at(`'WebSocket' ${missing}`, 'node_modules/p/index.js', 3),
+      at(`'WebAssembly' ${missing}`, 'index.ts', 4),
+      at(`'indexedDB' ${missing}`, 'index.ts', 4),
+      at(`'eval' ${evals}`, 'index.ts', 4),
+      at(`'Function' ${evals}`, 'index.ts', 4),
     ])
     expect(await warnings(source, 'bun')).toEqual([])
   })

@@ -2,80 +2,139 @@
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import type { SourcePosition } from '../errors.ts'
 import { globalRefusal, MADE_GLOBALS, marked, UNDECLARED_MARK } from './globals.ts'
+import { type BundleWarning, warningAt } from './warnings.ts'
 
-/** A warning about a bundle that is accepted. */
-export interface BundleWarning extends SourcePosition {
-  message: string
-}
-
-interface Use {
-  name: string
-  /** Used only with `typeof`, which is harmless. */
-  probe: boolean
-  /** As in source maps: lines from 1, columns from 0. */
+/** Where something stands in a bundle. As in source maps: lines from 1, columns from 0. */
+interface Place {
   line: number
   column: number
 }
 
-/** Returns the marked globals of the bundle in order, and the bundle without the marks. */
+export interface Use extends Place {
+  name: string
+  /** It is behind a test that fails in a worker, or only such a test. */
+  harmless: boolean
+}
+
+/** What the bundler's process found out about the uses, by offsets in the bundle. */
+interface Findings {
+  harmless: readonly number[]
+  messages: readonly { name: string; at: number }[]
+}
+
+export interface Uses {
+  /** In the order of the bundle. */
+  uses: Use[]
+  /** Texts that say that a global is missing. */
+  messages: (Place & { name: string })[]
+}
+
+/** A use of a missing global, where the sources have it. */
+export interface SourceUse {
+  name: string
+  position: SourcePosition
+  /** It is only tested for, but the same source has an error for the case that it is missing. */
+  tested: boolean
+}
+
+/** Returns the marked globals of the bundle, and the bundle without the marks. */
 export function takeMarks(
   bundle: Uint8Array,
   watched: readonly string[],
-): { code: Uint8Array; uses: Use[] } {
+  findings: Findings,
+): Uses & { code: Uint8Array } {
   if (!Buffer.from(bundle.buffer, bundle.byteOffset, bundle.byteLength).includes(UNDECLARED_MARK)) {
-    return { code: bundle, uses: [] }
+    return { code: bundle, uses: [], messages: [] }
   }
   const names = new Map(watched.map((name) => [marked(name), name]))
   const pattern = new RegExp(`(?<![\\w$])${UNDECLARED_MARK}[\\w$]+`, 'g')
   const text = new TextDecoder().decode(bundle)
+  const harmless = new Set(findings.harmless)
   const uses: Use[] = []
-  let line = 1
-  let lineStart = 0
+  const placeOf = placesIn(text)
   const clean = text.replace(pattern, (mark: string, at: number) => {
     const name = names.get(mark)
     if (name === undefined) {
       return mark
     }
+    if ((name !== 'Function' && name !== 'eval') || text[at + mark.length] === '(') {
+      uses.push({ name, harmless: harmless.has(at), ...placeOf(at) })
+    }
+    return name
+  })
+  const placeOfMessage = placesIn(text)
+  const messages = findings.messages
+    .toSorted((a, b) => a.at - b.at)
+    .map(({ name, at }) => ({ name, ...placeOfMessage(at) }))
+  return { code: new TextEncoder().encode(clean), uses, messages }
+}
+
+/** Returns the places of offsets, which must be asked for in ascending order. */
+function placesIn(text: string): (at: number) => Place {
+  let line = 1
+  let lineStart = 0
+  return (at) => {
     for (;;) {
       const end = text.indexOf('\n', lineStart)
       if (end === -1 || end >= at) break
       line++
       lineStart = end + 1
     }
-    if (name !== 'Function' && name !== 'eval') {
-      const probe = /\btypeof $/.test(text.slice(Math.max(0, at - 10), at))
-      uses.push({ name, probe, line, column: at - lineStart })
-    } else if (text[at + mark.length] === '(') {
-      uses.push({ name, probe: false, line, column: at - lineStart })
-    }
-    return name
-  })
-  return { code: new TextEncoder().encode(clean), uses }
+    return { line, column: at - lineStart }
+  }
 }
 
-/**
- * Returns one warning for each missing global that the tenant's sources use: at its first real use, or
- * at its first `typeof` if there is no other use.
- */
-export function globalWarnings(uses: readonly Use[], map: Uint8Array): BundleWarning[] {
+/** The uses of missing globals in the tenant's sources that may fail in a worker. */
+export function missingUses({ uses, messages }: Uses, map: Uint8Array): SourceUse[] {
   const missing = uses.filter(({ name }) => MADE_GLOBALS[name] === undefined)
   if (missing.length === 0) {
     return []
   }
   const trace = new TraceMap(new TextDecoder().decode(map))
-  const found = new Map<string, { use: Use; position: SourcePosition }>()
-  for (const use of missing) {
-    const before = found.get(use.name)
-    if (before !== undefined && (!before.use.probe || use.probe)) {
-      continue
-    }
-    const { source, line, column } = originalPositionFor(trace, use)
-    if (source !== null && !/^\w+:/.test(source)) {
-      found.set(use.name, { use, position: { file: source, line, column: column + 1 } })
-    }
+  const positionOf = (place: Place): SourcePosition | undefined => {
+    const { source, line, column } = originalPositionFor(trace, place)
+    const known = source !== null && !/^\w+:/.test(source)
+    return known ? { file: source, line, column: column + 1 } : undefined
   }
-  return [...found.values()].map(({ use, position }) => ({
-    message: `'${use.name}' ${globalRefusal(use.name)}${use.probe ? '; the bundle only tests whether it exists' : ''}.`,
-    ...position,
-  }))
+  const errors = new Set(
+    messages.flatMap((message) => {
+      const position = positionOf(message)
+      return position === undefined ? [] : [`${message.name} ${position.file}`]
+    }),
+  )
+  return missing.flatMap((use) => {
+    const { name, harmless } = use
+    const position = positionOf(use)
+    if (position === undefined) return []
+    const hasError = harmless && errors.has(`${name} ${position.file}`)
+    return harmless && !hasError ? [] : [{ name, position, tested: harmless }]
+  })
+}
+
+/**
+ * Returns one warning for each missing global, with its places: those that are not tested for, or else
+ * those where its absence is an error.
+ *
+ * @param noteOf what else is to be said of a global that is used at a position
+ */
+export function globalWarnings(
+  uses: readonly SourceUse[],
+  noteOf: (use: SourceUse) => string | undefined,
+): BundleWarning[] {
+  // What the code itself has an error for is the most likely to matter.
+  const sorted = uses.toSorted((a, b) => Number(b.tested) - Number(a.tested))
+  return [...Map.groupBy(sorted, ({ name }) => name)].map(([name, all]) => {
+    const untested = all.filter(({ tested }) => !tested)
+    const counted = untested.length > 0 ? untested : all
+    const notes = counted.map(noteOf).filter((note) => note !== undefined)
+    const why =
+      untested.length > 0
+        ? [...new Set(notes)].map((note) => `; ${note}`).join('')
+        : '; this code tests for it, and has an error for the case that it is missing'
+    const message = `'${name}' ${globalRefusal(name)}${why}.`
+    return warningAt(
+      message,
+      counted.map(({ position }) => position),
+    )
+  })
 }

@@ -10,7 +10,7 @@ import {
 import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
-import type { BundleWarning } from '../bundles/undeclared-globals.ts'
+import { type BundleWarning, warningText } from '../bundles/warnings.ts'
 import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
@@ -115,8 +115,8 @@ export const deploy: Command = {
   },
 }
 
-function describeWarning({ file, line, column, message }: BundleWarning): string {
-  return `${printable(`warning: ${file}:${line}:${column}: ${message}`)}\n`
+function describeWarning(warning: BundleWarning): string {
+  return `${printable(`warning: ${warningText(warning)}`)}\n`
 }
 
 /**

@@ -8,6 +8,8 @@ interface ErrorDocument {
   file?: string
   line?: number
   column?: number
+  /** What is wrong besides. */
+  others?: Pick<ErrorDocument, 'message' | 'file' | 'line' | 'column'>[]
 }
 
 export function errorDocument(error: unknown): ErrorDocument {
@@ -16,7 +18,12 @@ export function errorDocument(error: unknown): ErrorDocument {
   }
   if (error instanceof FunctionError) {
     const { code, message, position } = error
-    return { code, message: printable(message), ...position }
+    const others = error.others.map((each) => ({
+      message: printable(each.message),
+      ...each.position,
+    }))
+    const more = others.length > 0 && { others }
+    return { code, message: printable(message), ...position, ...more }
   }
   const message = error instanceof Error ? error.message : String(error)
   return {
@@ -25,9 +32,13 @@ export function errorDocument(error: unknown): ErrorDocument {
   }
 }
 
-/** One sentence for people; never a stack trace. */
+/** A line for each thing that is wrong; never a stack trace. */
 export function describeError(error: unknown): string {
-  const { message, file, line, column } = errorDocument(error)
+  const { others = [], ...first } = errorDocument(error)
+  return [first, ...others].map(describe).join('\n')
+}
+
+function describe({ message, file, line, column }: Omit<ErrorDocument, 'code'>): string {
   const place = file === undefined ? '' : `${printable(file)}:${line}:${column}: `
   // The message of an invalid configuration already begins with its position.
   return place !== '' && message.startsWith(`${file}:${line}`) ? message : `${place}${message}`

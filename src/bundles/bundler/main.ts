@@ -5,7 +5,9 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stdout } from '../../lib/output.ts'
+import { overridesPlugin } from './overrides.ts'
 import { nodePlugin } from './plugin.ts'
+import { readBundle } from './read-bundle.ts'
 import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './task.ts'
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
 import { tsconfigPlugin } from './tsconfig-plugin.ts'
@@ -27,24 +29,24 @@ const task: BuildTask = await Bun.stdin.json().catch((error) => {
   endIfOrphan()
   throw error
 })
-const failure = await buildOrFault(task)
-if (failure !== undefined) {
-  await stdout.write(JSON.stringify(failure))
+const failures = await buildOrFault(task)
+if (failures.length > 0) {
+  await stdout.write(JSON.stringify(failures))
   process.exitCode = 1
 }
 // It may have written the folder anew.
 endIfOrphan()
 
-async function buildOrFault(task: BuildTask): Promise<BuildFailure | undefined> {
+async function buildOrFault(task: BuildTask): Promise<BuildFailure[]> {
   try {
     return await build(task)
   } catch (error) {
-    if (error instanceof TsconfigFault) return await faultOf(error)
+    if (error instanceof TsconfigFault) return [await faultOf(error)]
     throw error
   }
 }
 
-async function build(task: BuildTask): Promise<BuildFailure | undefined> {
+async function build(task: BuildTask): Promise<BuildFailure[]> {
   const reader = new TsconfigReader(task.root)
   const compilerOptions = reader.of(task.entry)?.options ?? {}
   reader.checkAbove(dirname(task.entry))
@@ -76,44 +78,35 @@ async function build(task: BuildTask): Promise<BuildFailure | undefined> {
     ...(quickjs
       ? {
           target: 'browser',
-          // As on edge platforms. Not workerd: packages' code for it imports Cloudflare's modules.
           conditions: ['worker', 'edge-light'],
           external: ['fn:*'],
-          plugins: [own, nodePlugin(task)],
+          plugins: [overridesPlugin(task.overrides), own, nodePlugin(task)],
         }
-      : { target: 'bun', plugins: [own] }),
+      : { target: 'bun', plugins: [overridesPlugin(task.overrides), own] }),
   }
   const result = await Bun.build(options)
   if (fault !== undefined) throw fault
-  if (!result.success) {
-    return describe(result.logs)
-  }
-  const outside = await outsideOf(result)
-  await Bun.write(join(task.out, META_FILE), JSON.stringify({ ...result.metafile, outside }))
-  return undefined
+  if (!result.success) return describe(result.logs)
+  const { metafile } = result
+  const read = await readBundle(task, result)
+  await Bun.write(join(task.out, META_FILE), JSON.stringify({ ...metafile, ...read }))
+  return []
 }
 
-/**
- * The imports of the bundle itself. The bundler's list also has imports that nothing needs and that
- * were not followed. Only if there are any, the bundle is searched.
- */
-async function outsideOf({ metafile, outputs }: Bun.BuildOutput): Promise<string[]> {
-  const all = Object.values(metafile?.inputs ?? {}).flatMap(({ imports }) => imports)
-  if (!all.some(({ path, external }) => external && !path.startsWith('fn:'))) {
-    return []
-  }
-  const code = await outputs.find(({ kind }) => kind === 'entry-point')?.text()
-  return new Bun.Transpiler({ loader: 'js' }).scanImports(code ?? '').map(({ path }) => path)
-}
+/** Failures that are reported; a broken source may have thousands. */
+const MAX_FAILURES = 100
 
-function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure {
-  const log = logs.find(({ level }) => level === 'error') ?? logs[0]
-  const position = log?.position
-  return {
-    message: log?.message ?? 'The bundler failed without a message.',
-    ...(log !== undefined && 'specifier' in log && { specifier: log.specifier }),
-    ...(position && { file: position.file, line: position.line, column: position.column }),
-  }
+function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure[] {
+  const errors = logs.filter(({ level }) => level === 'error')
+  const found = (errors.length > 0 ? errors : logs).slice(0, MAX_FAILURES).map((log) => {
+    const { message, position } = log
+    return {
+      message,
+      ...('specifier' in log && { specifier: log.specifier }),
+      ...(position && { file: position.file, line: position.line, column: position.column }),
+    }
+  })
+  return found.length > 0 ? found : [{ message: 'The bundler failed without a message.' }]
 }
 
 /** The failure with its place, which Bun's parser of JSON does not give. */

@@ -13,11 +13,32 @@ export interface BuildTask {
   nodeModules: string
   /** Files in it by the name that is imported. */
   nodeNames: Record<string, string>
+  /** Names of Node's modules that the profile does not allow. */
+  denied: string[]
   /** Globals to define before the entry runs, with the Node module that exports each. */
   globals: Record<string, string>
   /** Exports of the entry, from an earlier build. Needed if there are globals to define. */
   exports: string[]
+  overrides: ImportOverride[]
+  /** Undeclared names that do not exist in a worker, as `define` writes them, with their real names. */
+  missing: Record<string, string>
+  /** The program of analysis.ts as one text. */
+  analysis: string
 }
+
+/** Where an import leads, in place of where the bundler would find it. */
+export type ImportOverride = {
+  /** Absolute. */
+  importer: string
+  specifier: string
+} & (
+  | { file: string }
+  /** The message of the error that the import fails with at run time. */
+  | { error: string }
+)
+
+/** Everything that failed; at least one. */
+export type BuildFailures = BuildFailure[]
 
 export interface BuildFailure {
   message: string
