@@ -186,3 +186,19 @@ describe('what is wrong stops, with its name and line', () => {
     expect(failure(endless).message).toContain('/dev/zero is larger than 1048576 bytes')
   })
 })
+
+test('a pipe is read where it is named, and does not block every command of its folder', () => {
+  Bun.spawnSync(['mkfifo', file])
+  const before = process.cwd()
+  process.chdir(dir)
+  try {
+    const { code, message } = failure(() => loadConfig({ flags: {}, env: {} }))
+    expect(code).toBe('CONFIG_INVALID')
+    expect(message).toContain('functions.toml in this folder is a pipe')
+  } finally {
+    process.chdir(before)
+  }
+  const writer = Bun.spawn(['sh', '-c', `echo 'server.port = 1234' > ${file}`])
+  expect(loadConfig({ flags: { config: file }, env: {} }).config.server.port).toBe(1234)
+  writer.kill()
+})

@@ -56,6 +56,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
   const warnings = checkEnvironment(env)
   const named = flags.config ?? nonEmpty(env.FUNCTIONS_CONFIG)
   const path = named ?? DEFAULT_CONFIG_FILE
+  if (named === undefined) refusePipe(path)
   const entries = readConfigFile(path)
   if (entries === undefined && named !== undefined) {
     throw new FunctionError(
@@ -85,6 +86,13 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     warnings,
     again: () => loadAgain(input, path, entries !== undefined),
   }
+}
+
+/** Whoever names a pipe wants it to be read. One that lies in the working directory would block every command. */
+function refusePipe(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isFIFO() !== true) return
+  const message = `The configuration file ${path} in this folder is a pipe: remove it, or name it with --config.`
+  throw new FunctionError('CONFIG_INVALID', message)
 }
 
 function loadAgain(input: ConfigInput, path: string, existed: boolean): LoadedConfig {
