@@ -67,7 +67,9 @@ function make(prefix: string, neededBytes: number): { folder: string; lock: File
       mkdirSync(join(folder, WORK))
       // Another command may just have taken the lock, and deletes the folder as left over.
       const lock = tryLockFile(join(folder, LOCK))
-      if (lock !== undefined) return { folder, lock }
+      // It may also have deleted it, and released the lock of a file that is not there any more.
+      if (lock !== undefined && existsSync(join(folder, WORK))) return { folder, lock }
+      lock?.release()
     }
   } catch (cause) {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
