@@ -37,6 +37,7 @@ static const fn_bundle_import imports[] = {
      .functions = fn_file_functions,
      .function_count = &fn_file_function_count},
     {.name = "fn:hash", .exports = fn_web_hash_exports},
+    {.name = "fn:node-crypto", .exports = fn_web_node_crypto_exports},
     {.name = "fn:process",
      .allowed = may_start_processes,
      .functions = fn_child_process_functions,

@@ -92,6 +92,16 @@ function cloneKey(key) {
   return makeKey(type, extractable, usages, material, algorithm)
 }
 
+/**
+ * The parts of a key for node:crypto, whose KeyObject shares its material; undefined for anything
+ * but a key.
+ */
+export function partsOf(value) {
+  if (!isCryptoKey(value)) return undefined
+  const { type, material, name, namedCurve } = slotsOf(value)
+  return { __proto__: null, type, material, name, namedCurve }
+}
+
 function view(value) {
   if (!isCryptoKey(value)) return undefined
   const slots = slotsOf(value)

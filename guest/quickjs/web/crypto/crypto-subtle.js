@@ -135,6 +135,11 @@ function importFromScript(formatName, keyData, identifier, extractable, keyUsage
   return importKey(format, isBytes ? copyBytes(data) : data, algorithm, mayLeave, usages)
 }
 
+/** SubtleCrypto.importKey for node:crypto: it returns the key and not a promise. */
+export function importNow(format, keyData, algorithm, extractable, usages) {
+  return importFromScript(format, keyData, algorithm, extractable, usages)
+}
+
 function exportKey(format, key) {
   const { name, extractable } = slotsOf(key)
   const { exportKey: run } = implementation(name)

@@ -42,6 +42,7 @@ int fn_crypto_random(void *unused, unsigned char *bytes, size_t len);
 
 /* ---- Zig's std.crypto (guest/quickjs/web/crypto) */
 
+void fn_md5_block(uint32_t state[4], const uint8_t block[64]);
 void fn_sha1_block(uint32_t state[5], const uint8_t block[64]);
 void fn_sha256_block(uint32_t state[8], const uint8_t block[64]);
 void fn_sha256_block_cpu(uint32_t state[8], const uint8_t block[64]);
@@ -118,7 +119,13 @@ typedef struct {
 
 extern const fn_oid fn_oids[];
 
-/* ---- functions of the module fn:crypto, one list per file */
+/* ---- crypto_cipher.c */
+
+/* Registers its class, unless that was done before: a function that does not use it pays nothing.
+ */
+int fn_cipher_init(JSContext *ctx);
+
+/* ---- functions of the modules fn:crypto and fn:node-crypto, one list per file */
 
 typedef struct {
     const JSCFunctionListEntry *entries;
@@ -127,6 +134,7 @@ typedef struct {
 
 extern const fn_functions fn_hash_functions, fn_key_functions, fn_aes_functions, fn_kdf_functions,
     fn_der_functions, fn_der_write_functions, fn_ec_functions, fn_rsa_functions,
-    fn_rsa_use_functions, fn_okp_functions;
+    fn_rsa_use_functions, fn_okp_functions, fn_cipher_functions, fn_scrypt_functions,
+    fn_prehashed_functions, fn_pkcs1_functions, fn_bridge_functions;
 
 #endif

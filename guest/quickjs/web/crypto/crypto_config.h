@@ -34,6 +34,7 @@ void fn_crypto_free(void *memory);
  * CPU's instructions for SHA-256. Between blocks they check whether the invocation must end. */
 #define MBEDTLS_MD_C
 #define MBEDTLS_MD5_C
+#define MBEDTLS_MD5_PROCESS_ALT
 #define MBEDTLS_SHA1_C
 #define MBEDTLS_SHA1_PROCESS_ALT
 #define MBEDTLS_SHA224_C
@@ -59,6 +60,7 @@ void fn_crypto_free(void *memory);
 #define MBEDTLS_ECP_DP_SECP256R1_ENABLED
 #define MBEDTLS_ECP_DP_SECP384R1_ENABLED
 #define MBEDTLS_ECP_DP_SECP521R1_ENABLED
+#define MBEDTLS_ECP_DP_SECP256K1_ENABLED /* only for node:crypto */
 #define MBEDTLS_ECP_NIST_OPTIM
 #define MBEDTLS_ECDSA_C
 #define MBEDTLS_ECDH_C

@@ -1,4 +1,4 @@
-/* ECDSA and ECDH on the NIST curves. */
+/* ECDSA and ECDH on the NIST curves and secp256k1. */
 #include "web/crypto/crypto.h"
 #include "web/idl/buffer_source.h"
 #include "web/idl/idl.h"
@@ -16,6 +16,7 @@ static const struct {
     {"P-256", MBEDTLS_ECP_DP_SECP256R1},
     {"P-384", MBEDTLS_ECP_DP_SECP384R1},
     {"P-521", MBEDTLS_ECP_DP_SECP521R1},
+    {"secp256k1", MBEDTLS_ECP_DP_SECP256K1}, /* only for node:crypto */
 };
 
 /* A key of this curve that has neither half yet. NULL with an exception. */

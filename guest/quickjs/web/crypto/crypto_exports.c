@@ -1,4 +1,5 @@
-/* The module `fn:crypto`: primitives for SubtleCrypto and node:crypto. Bundles cannot import it.
+/* The module `fn:crypto`: primitives for SubtleCrypto. Bundles cannot import it, but the modules
+ * `fn:hash` and `fn:node-crypto`, which share functions with it.
  * The tables of functions are gathered here, so that no primitive depends on this file. */
 #include "web/crypto/crypto.h"
 #include "web/crypto/web_crypto.h"
@@ -10,6 +11,13 @@ static const fn_functions *const lists[] = {
     &fn_hash_functions,    &fn_key_functions,       &fn_aes_functions, &fn_kdf_functions,
     &fn_der_functions,     &fn_der_write_functions, &fn_ec_functions,  &fn_rsa_functions,
     &fn_rsa_use_functions, &fn_okp_functions,
+};
+
+/* Every function of these lists can be called by a bundle, with any arguments. */
+static const fn_functions *const node_lists[] = {
+    &fn_key_functions,       &fn_kdf_functions,   &fn_ec_functions,     &fn_rsa_functions,
+    &fn_rsa_use_functions,   &fn_okp_functions,   &fn_cipher_functions, &fn_scrypt_functions,
+    &fn_prehashed_functions, &fn_pkcs1_functions, &fn_bridge_functions,
 };
 
 /* (left, right): bytes of the same length */
@@ -32,6 +40,20 @@ int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill) {
                    add(ctx, module, comparison, FN_COUNT(comparison)) < 0
                ? -1
                : 0;
+}
+
+int fn_web_node_crypto_exports(JSContext *ctx, JSModuleDef *module, bool fill) {
+    int (*add)(JSContext *, JSModuleDef *, const JSCFunctionListEntry *, int) =
+        fill ? JS_SetModuleExportList : JS_AddModuleExportList;
+    if (fill && fn_cipher_init(ctx) < 0) {
+        return -1;
+    }
+    for (int i = 0; i < FN_COUNT(node_lists); i++) {
+        if (add(ctx, module, node_lists[i]->entries, node_lists[i]->count) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static int fill_module(JSContext *ctx, JSModuleDef *module) {

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include "mbedtls/error.h"
+#include "mbedtls/md5.h"
 #include "mbedtls/sha1.h"
 #include "mbedtls/sha256.h"
 #include "mbedtls/sha512.h"
@@ -77,6 +78,14 @@ static bool find_sha256(void) {
 void fn_crypto_platform_init(JSRuntime *rt) {
     runtime = rt;
     cpu_has_sha256 = find_sha256();
+}
+
+int mbedtls_internal_md5_process(mbedtls_md5_context *md5, const unsigned char data[64]) {
+    if (stopped()) {
+        return MBEDTLS_ERR_ERROR_GENERIC_ERROR;
+    }
+    fn_md5_block(md5->state, data);
+    return 0;
 }
 
 int mbedtls_internal_sha1_process(mbedtls_sha1_context *sha, const unsigned char data[64]) {

@@ -1,7 +1,11 @@
-//! The compression functions of SHA-1 and SHA-2, one block each, from Zig's std.crypto.
+//! The compression functions of MD5, SHA-1 and SHA-2, one block each, from Zig's std.crypto.
 
 const std = @import("std");
 const hash = std.crypto.hash;
+
+export fn fn_md5_block(state: *[4]u32, block: *const [64]u8) void {
+    run(hash.Md5, state, block);
+}
 
 export fn fn_sha1_block(state: *[5]u32, block: *const [64]u8) void {
     run(hash.Sha1, state, block);

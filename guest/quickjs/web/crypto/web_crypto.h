@@ -10,5 +10,7 @@ int fn_crypto_exports_init(JSContext *ctx);
 /* Adds the hash functions for node:crypto to a module, or with `fill` sets their values. 0, or -1
  * with an exception. */
 int fn_web_hash_exports(JSContext *ctx, JSModuleDef *module, bool fill);
+/* The same for what node:crypto has besides hashes. */
+int fn_web_node_crypto_exports(JSContext *ctx, JSModuleDef *module, bool fill);
 
 #endif
