@@ -46,7 +46,7 @@ const result = await Bun.build({
   define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
   conditions: ['production'],
   plugins: [patches],
-  minify: { syntax: true, whitespace: true, identifiers: false },
+  minify: { syntax: true, whitespace: false, identifiers: false },
 })
 const sources: Record<string, string> = {}
 for (const output of result.outputs) {

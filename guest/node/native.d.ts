@@ -78,3 +78,121 @@ declare module 'fn:hash' {
   /** Of the same length, in a time that depends on nothing else. */
   export function equal(left: Uint8Array, right: Uint8Array): boolean
 }
+
+declare module 'fn:node-crypto' {
+  /** Key material, which JS can only hold and pass back. */
+  export interface Key {
+    readonly __key: never
+  }
+  export interface Cipher {
+    readonly __cipher: never
+  }
+  type Bytes = Uint8Array | ArrayBuffer
+
+  // An operation that refuses a key or data throws a DOMException.
+
+  export function secretKey(bytes: Bytes): Key
+  export function secretBytes(key: Key): ArrayBuffer
+  export function randomBytes(count: number): ArrayBuffer
+
+  export function pbkdf2(
+    hash: string,
+    key: Key,
+    salt: Bytes,
+    iterations: number,
+    length: number,
+  ): ArrayBuffer
+  export function hkdf(
+    hash: string,
+    key: Key,
+    salt: Bytes,
+    info: Bytes,
+    length: number,
+  ): ArrayBuffer
+  export function scrypt(
+    password: Bytes,
+    salt: Bytes,
+    N: number,
+    r: number,
+    p: number,
+    length: number,
+  ): ArrayBuffer
+
+  export function rsaGenerate(bits: number, exponent: number): Key
+  /** An RSAPublicKey or an RSAPrivateKey in DER. */
+  export function rsaImportPublic(der: Bytes): Key
+  export function rsaImportPrivate(der: Bytes): Key
+  /** n, e, d, p, q, dp, dq, qi; or the first two of them. */
+  export function rsaImportNumbers(...numbers: Bytes[]): Key
+  export function rsaPublic(key: Key): Key
+  export function rsaNumbers(key: Key): ArrayBuffer[]
+  export function rsaWrite(key: Key): ArrayBuffer
+  export function rsaBits(key: Key): number
+  export function oaepEncrypt(key: Key, hash: string, data: Bytes, label: Bytes): ArrayBuffer
+  export function oaepDecrypt(key: Key, hash: string, data: Bytes, label: Bytes): ArrayBuffer
+  export function rsaEncrypt(key: Key, data: Bytes): ArrayBuffer
+  export function rsaDecrypt(key: Key, data: Bytes): ArrayBuffer
+  export function rsaRawPublic(key: Key, data: Bytes): ArrayBuffer
+  export function rsaRawPrivate(key: Key, data: Bytes): ArrayBuffer
+  /** Without a hash the digest is signed as it is; `salt` undefined: PKCS #1 v1.5, else PSS. */
+  export function rsaSignDigest(
+    key: Key,
+    hash: string | undefined,
+    digest: Bytes,
+    salt: number | undefined,
+  ): ArrayBuffer
+  /** `salt` 2 ** 32 - 1: of any length. */
+  export function rsaVerifyDigest(
+    key: Key,
+    hash: string | undefined,
+    digest: Bytes,
+    salt: number | undefined,
+    signature: Bytes,
+  ): boolean
+
+  export function ecGenerate(curve: string): Key
+  export function ecImportPublic(curve: string, point: Bytes): Key
+  export function ecImportPrivate(curve: string, secret: Bytes, point: Bytes | undefined): Key
+  export function ecPublic(key: Key): Key
+  export function ecPoint(key: Key): ArrayBuffer
+  export function ecSecret(key: Key): ArrayBuffer
+  /** r and s, each with the length of the curve's order. */
+  export function ecSignDigest(key: Key, digest: Bytes): ArrayBuffer
+  export function ecVerifyDigest(key: Key, digest: Bytes, signature: Bytes): boolean
+  export function ecDerive(own: Key, peer: Key): ArrayBuffer
+
+  export function edGenerate(): Key
+  export function edImportPublic(bytes: Bytes): Key
+  export function edImportPrivate(bytes: Bytes): Key
+  export function edPublic(key: Key): ArrayBuffer
+  export function edSecret(key: Key): ArrayBuffer
+  export function edSign(key: Key, data: Bytes): ArrayBuffer
+  export function edVerify(key: Key, data: Bytes, signature: Bytes): boolean
+  export function xGenerate(): Key
+  export function xImportPublic(bytes: Bytes): Key
+  export function xImportPrivate(bytes: Bytes): Key
+  export function xPublic(key: Key): ArrayBuffer
+  export function xSecret(key: Key): ArrayBuffer
+  export function xDerive(own: Key, peer: Key): ArrayBuffer
+
+  export function cipherNew(mode: string, key: Bytes, iv: Bytes, encrypt: boolean): Cipher
+  export function cipherAad(cipher: Cipher, bytes: Bytes): void
+  export function cipherUpdate(cipher: Cipher, bytes: Bytes, padding: boolean): ArrayBuffer
+  /** A string says why there is no last block. */
+  export function cipherFinal(cipher: Cipher, padding: boolean): ArrayBuffer | 'length' | 'padding'
+  export function cipherTag(cipher: Cipher): ArrayBuffer
+  export function cipherVerify(cipher: Cipher, tag: Bytes): boolean
+
+  export function webImport(
+    format: string,
+    data: Bytes,
+    algorithm: unknown,
+    extractable: boolean,
+    usages: string[],
+  ): CryptoKey
+  export function webParts(
+    value: unknown,
+  ):
+    | { type: 'secret' | 'public' | 'private'; material: Key; name: string; namedCurve?: string }
+    | undefined
+}

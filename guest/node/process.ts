@@ -13,7 +13,8 @@ export const argv0 = 'functions'
 export const execArgv: string[] = []
 export const execPath = '/functions'
 export const title = 'functions'
-export const version = ''
+/** Packages compare it to find out what Node's modules have; the modules here have what Node 22 has. */
+export const version = 'v22.0.0'
 export const versions: Record<string, string> = {}
 export const platform = 'linux'
 export const arch = ''

@@ -1,2 +1,9 @@
+import { Transform, Writable } from '@jspm/core/nodelibs/stream'
+import { provideStreams } from './crypto/late-streams.ts'
+
 export * from '@jspm/core/nodelibs/stream'
-export { default } from '@jspm/core/nodelibs/stream'
+// As in Node, the constructor of all streams, which packages inherit from.
+export { Stream as default } from '@jspm/core/nodelibs/stream'
+
+// Hashes and ciphers of node:crypto are streams only in bundles that have this module.
+provideStreams({ Transform, Writable })

@@ -136,8 +136,8 @@ describe('modules of Node', () => {
       [
         'ERR_CRYPTO_INVALID_DIGEST',
         'ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH',
-        'TypeError',
-        'RangeError',
+        'ERR_INVALID_ARG_TYPE',
+        'ERR_OUT_OF_RANGE',
       ],
       100_000,
       2,
