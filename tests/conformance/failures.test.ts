@@ -187,6 +187,20 @@ describe.each(RUNTIMES)('%s: a handler', (runtime) => {
     expect(worker.state).toBe('ready')
   })
 
+  test('whose error has one frame and a cause: the position is that of the error', async () => {
+    const source = `const inner = () => new Error('inner')
+      export default async () => {
+        await null
+        throw new Error('outer', { cause: inner() })
+      }`
+    const { worker } = await start(fixture.factory, runtime, source, {
+      mapStack: (stack) => stack.replaceAll('bundle.js', 'src/main.ts'),
+    })
+    const { error } = await call(worker)
+    expect(error?.position).toMatchObject({ file: 'src/main.ts', line: 4 })
+    expect(error?.tenantStack).toContain('inner')
+  })
+
   test('whose error has causes: all are shown, with positions of the sources', async () => {
     const source = `const inner = () => Object.assign(new TypeError('the socket closed'), { code: 'ECONNRESET' })
       const outer = () => new Error('the query failed', { cause: inner() })

@@ -104,6 +104,25 @@ describe('an error that nothing caught', () => {
     }
   })
 
+  test('has its own position in an ErrorEvent', async () => {
+    const worker = await zygote.worker({
+      bundle: `const inner = () => new Error('inner')
+        const seen = new Promise((done) => addEventListener('error', done))
+        export default async () => {
+          setTimeout(() => {
+            throw new Error('outer', { cause: inner() })
+          })
+          const { message, filename, lineno } = await seen
+          return Response.json({ message, filename, lineno })
+        }`,
+    })
+    expect(await worker.json()).toEqual({
+      message: 'Uncaught Error: outer',
+      filename: 'bundle.js',
+      lineno: 5,
+    })
+  })
+
   test('shows what using kept of two errors', async () => {
     for (const [, text] of await logged(
       "new SuppressedError(new Error('of dispose'), new Error('of the body'))",

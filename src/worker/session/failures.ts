@@ -5,8 +5,11 @@ import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../protocol/limits.ts'
 import type { ErrorMessage } from '../protocol/messages.ts'
 import type { WorkerSpec } from '../worker.ts'
 
-/** `at name (file:line:column)` or `at file:line:column`, as both engines write it. */
-const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?\s*$/
+/**
+ * `at name (file:line:column)` or `at file:line:column`, as both engines write it. The braces of the
+ * error's properties may open behind the last frame.
+ */
+const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?(?: \{)?\s*$/
 
 /** Frames of the Web APIs that are written in JS: quickjs-worker has neither names nor lines for them. */
 const BUILT_IN_FRAMES = /^\s*at [^\n]*\(<null>:\d+:\d+\)(?:\n|$)/gm

@@ -78,7 +78,8 @@ export class PromiseRejectionEvent extends Event {
 }
 defineInterface(PromiseRejectionEvent, { __proto__: null, global: false })
 
-const POSITION = /([^\s(]+):(\d+):(\d+)\)?$/m
+/** The braces of the error's properties may open behind its last frame. */
+const POSITION = /([^\s(]+):(\d+):(\d+)\)?(?: \{)?$/m
 
 /** The position of the topmost frame of a stack. */
 function positionOf(stack) {
