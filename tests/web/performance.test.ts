@@ -16,6 +16,33 @@ describe('performance', () => {
       throws(() => new Performance(), 'TypeError')
       throws(() => Performance.prototype.now.call({} as never), 'TypeError')
     },
+    'refuses another receiver with the usual TypeError': () => {
+      const { clearMarks, getEntries, mark, measure, now, toJSON } = performance
+      const origin = Object.getOwnPropertyDescriptor(Performance.prototype, 'timeOrigin')?.get
+      const calls: (() => unknown)[] = [
+        () => now(),
+        () => now.call({} as never),
+        () => now.call(Performance.prototype),
+        () => now.call(new Proxy(performance, {})),
+        () => Reflect.apply(now, 5, []),
+        () => mark('a'),
+        () => measure('a'),
+        () => getEntries(),
+        () => clearMarks(),
+        () => toJSON(),
+        () => origin?.call(undefined),
+      ]
+      for (const call of calls) {
+        let message = 'returned'
+        try {
+          call()
+        } catch (error) {
+          message = String(error)
+        }
+        same(message, 'TypeError: Illegal invocation')
+      }
+      same(typeof now.call(performance), 'number')
+    },
     'marks, and what is measured between them': () => {
       const detail = { list: [1] }
       const mark = performance.mark('a', { startTime: 5, detail })

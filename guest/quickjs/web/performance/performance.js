@@ -64,49 +64,55 @@ export class Performance extends EventTarget {
     this.#made = true
   }
 
+  static #check(value) {
+    if (typeof value !== 'object' || value === null || !(#made in value)) {
+      throw new TypeError('Illegal invocation')
+    }
+  }
+
   now() {
-    this.#made
+    Performance.#check(this)
     return now()
   }
   get timeOrigin() {
-    this.#made
+    Performance.#check(this)
     return timeOrigin()
   }
   toJSON() {
-    this.#made
+    Performance.#check(this)
     return { timeOrigin: timeOrigin() }
   }
   getEntries() {
-    this.#made
+    Performance.#check(this)
     return find()
   }
   getEntriesByType(type) {
-    this.#made
+    Performance.#check(this)
     needArguments('Performance.getEntriesByType', arguments.length, 1)
     return find(undefined, `${type}`)
   }
   getEntriesByName(name, type = undefined) {
-    this.#made
+    Performance.#check(this)
     needArguments('Performance.getEntriesByName', arguments.length, 1)
     return find(`${name}`, optionalString(type))
   }
   mark(markName, markOptions = undefined) {
-    this.#made
+    Performance.#check(this)
     needArguments('Performance.mark', arguments.length, 1)
     return record(new PerformanceMark(markName, markOptions))
   }
   clearMarks(markName = undefined) {
-    this.#made
+    Performance.#check(this)
     clear('mark', optionalString(markName))
   }
   measure(measureName, startOrMeasureOptions = undefined, endMark = undefined) {
-    this.#made
+    Performance.#check(this)
     needArguments('Performance.measure', arguments.length, 1)
     const name = `${measureName}`
     return record(newMeasure(name, startOrMeasureOptions, optionalString(endMark), markTime))
   }
   clearMeasures(measureName = undefined) {
-    this.#made
+    Performance.#check(this)
     clear('measure', optionalString(measureName))
   }
 }
