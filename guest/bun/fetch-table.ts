@@ -7,17 +7,21 @@ import {
   type FetchResponseMessage,
   FORBIDDEN_METHOD,
 } from '../../src/worker/protocol/messages.ts'
+import { assetResponse } from './assets.ts'
 import { current } from './capture.ts'
 import { fitsLine } from './heads.ts'
 import { OutboundFetch } from './outbound-fetch.ts'
 
 /** Bun answers these itself, without a network. */
-const LOCAL = /^(?:data|blob|file):/
+const LOCAL = /^(?:data|blob):/
 const native = globalThis.fetch
 
 /** Bun's own `fetch` has the code on the error; libraries for Node read it from the cause. */
 export function addCauses(): void {
   const fetch = async (...args: Parameters<typeof native>) => {
+    const [input] = args
+    const asset = assetResponse(input instanceof Request ? input.url : `${input}`)
+    if (asset !== undefined) return asset
     try {
       return await native(...args)
     } catch (error) {
@@ -28,6 +32,15 @@ export function addCauses(): void {
     }
   }
   globalThis.fetch = Object.assign(fetch, { preconnect: native.preconnect })
+}
+
+/** @throws {TypeError} as in quickjs-ng workers, if the bundle has no such asset */
+function fetchAsset(url: string): Response {
+  const response = assetResponse(url)
+  if (response !== undefined) return response
+  throw new TypeError(
+    `fetch: ${url} is not an asset of this bundle. Only files that a source names by new URL('./file', import.meta.url) are`,
+  )
 }
 
 export class FetchTable {
@@ -70,6 +83,7 @@ export class FetchTable {
   async #fetch(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
     const request = new Request(input as Request, init)
     if (LOCAL.test(request.url)) return await native(request.url)
+    if (request.url.startsWith('file:')) return fetchAsset(request.url)
     const run = current.getStore()
     if (run === undefined || run.done) {
       throw new TypeError('fetch: it can only be called while a request is handled')

@@ -1,5 +1,6 @@
 /** Loads a bundle from memory and finds its handler. */
 import type { StartDetails } from '../../src/worker/protocol/messages.ts'
+import { installAssets } from './assets.ts'
 
 /** What a handler gets besides its request. */
 export interface InvocationContext {
@@ -27,6 +28,7 @@ export async function loadHandler(source: string, details: StartDetails): Promis
       build.module(BUNDLE, () => ({ contents: source, loader: 'js' }))
     },
   })
+  installAssets()
   delete process.env.BUN_BE_BUN
   giveStringsTheirType()
   const exported = ((await import(BUNDLE)) as Record<string, unknown>)[details.handler]

@@ -1,5 +1,6 @@
 /** node:fs/promises on native functions of the worker, each of which checks the allowed paths. */
 import * as native from 'fn:fs'
+import { readAsset } from './fs/assets.ts'
 import {
   checkAccess,
   linkTarget,
@@ -15,6 +16,7 @@ import {
 import {
   constants,
   type Data,
+  decoded,
   type FileOptions,
   openFile,
   type PathLike,
@@ -47,6 +49,8 @@ async function opened<T>(
 
 export async function readFile(path: PathLike | FileHandle, options?: FileOptions | string | null) {
   const { flag = 'r', ...rest } = toOptions<FileOptions>(options)
+  const asset = path instanceof FileHandle ? undefined : readAsset(path)
+  if (asset !== undefined) return decoded(asset, rest.encoding)
   return await opened(path, { flag }, (handle) => handle.readFile(rest))
 }
 

@@ -1,6 +1,7 @@
 /** node:fs: the promises, the synchronous calls and the calls with a callback. */
 import * as native from 'fn:fs'
 import promises from 'node:fs/promises'
+import { readAsset } from './fs/assets.ts'
 import {
   checkAccess,
   linkTarget,
@@ -41,6 +42,8 @@ function atOnce<T>(steps: Generator<void, T>): T {
 
 export function readFileSync(path: PathLike, options?: FileOptions | string | null) {
   const { encoding, flag } = toOptions<FileOptions>(options)
+  const asset = readAsset(path)
+  if (asset !== undefined) return decoded(asset, encoding)
   const file = openFile(path, flag)
   try {
     return decoded(atOnce(readSteps(file)), encoding)
@@ -72,6 +75,7 @@ export function appendFileSync(
 }
 
 export function existsSync(path: PathLike): boolean {
+  if (readAsset(path) !== undefined) return true
   try {
     statOf(path)
     return true

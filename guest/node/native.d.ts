@@ -8,6 +8,11 @@ declare module 'fn:async' {
   export function enter(value: unknown): void
 }
 
+declare module 'fn:assets' {
+  /** New bytes of an asset of the bundle, by its URL. */
+  export function read(url: string): Uint8Array | undefined
+}
+
 declare module 'fn:worker' {
   /** The function's own, frozen. */
   export const env: Readonly<Record<string, string>>

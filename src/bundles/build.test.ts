@@ -122,14 +122,15 @@ describe('what does not build is refused with file and line', () => {
   })
 
   test('what would be a file beside the bundle', async () => {
-    write('a.css', 'a{}')
+    write('a.other', 'a')
     write('b.txt', 'b')
-    write('c.wasm', 'c')
-    const imports = ["'./a.css'", "'./b.txt' with { type: 'file' }", "'./c.wasm'"]
+    write('c.ogg', 'c')
+    const imports = ["'./a.other'", "'./b.txt' with { type: 'file' }", "'./c.ogg'"]
     for (const line of imports) {
       for (const runtime of ['quickjs-ng', 'bun'] as const) {
         const error = await refused(`\nimport x from ${line}\nexport default x`, runtime)
         expect(error.message).toMatch(/one file of code/)
+        expect(error.message).toContain("with { type: 'bytes' }")
         expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
       }
     }

@@ -36,13 +36,9 @@ import {
   TSCONFIG_FILE,
 } from './bundler/task.ts'
 import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
-import {
-  checkAssets,
-  checkImports,
-  importFaults,
-  type Metafile,
-  metafileSchema,
-} from './imports.ts'
+import { checkAssets, checkImports, importFaults, type Metafile, parseMetafile } from './imports.ts'
+import { type Linked, link } from './link.ts'
+import { MODULE_DEFINES } from './module-sites.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import { type Project, rootRemedy } from './project.ts'
 import { refusalOf } from './refusal.ts'
@@ -77,6 +73,8 @@ export interface BuiltBundle extends Bundle {
 interface Output extends Uses {
   code: Uint8Array
   map: Uint8Array
+  /** The texts of the map's sources. */
+  contents: (string | null)[]
   meta: Metafile
 }
 
@@ -113,11 +111,12 @@ async function buildIn(
     root: project.root,
     out,
     runtime,
-    define: quickjs ? globalDefines(watched) : {},
+    define: { ...(quickjs ? globalDefines(watched) : {}), ...MODULE_DEFINES },
     nodeModules: sources,
     nodeNames: mapValues(NODE_MODULES, ({ source }) => source),
     denied: Object.keys(NODE_MODULES).filter((name) => nodeRefusal(name, capabilities)),
     globals: {},
+    globs: [],
     exports: [],
     overrides: [],
     missing: Object.fromEntries(
@@ -129,12 +128,13 @@ async function buildIn(
   }
   await writeFile(sources, await Bun.file(nodeModules).bytes())
   const build = new Build(project, capabilities, watched, task)
-  const { code, map, ...uses } = await build.run()
+  const { linked, map, ...uses } = await build.run()
   const sourceUses = missingUses(uses, map)
   return {
-    code: checkSize('bundle', code, MAX_BUNDLE_BYTES),
-    map: checkSize('source map', map, MAX_MAP_BYTES),
+    code: checkSize('bundle', linked.code, MAX_BUNDLE_BYTES),
+    map: checkSize('source map', linked.map, MAX_MAP_BYTES),
     warnings: [
+      ...linked.warnings,
       ...globalWarnings(sourceUses, () => undefined),
       ...absenceWarnings(project, build.absences),
     ],
@@ -165,7 +165,7 @@ class Build {
   }
 
   /** @throws {FunctionError} BUNDLE_REFUSED with everything that is wrong */
-  async run(): Promise<Output> {
+  async run(): Promise<Output & { linked: Linked }> {
     for (let count = 0; count < MAX_RUNS; count++) {
       const failures = await runBundler(this.#task)
       if (failures.length > 0) {
@@ -176,10 +176,12 @@ class Build {
       if (this.#leaveOut(meta)) continue
       await checkFiles(this.#project, this.#task.out, meta)
       const output = await readOutput(this.#project, this.#task.out, meta, this.#watched)
-      if (this.#needsGlobals(output)) continue
-      return output
+      const { runtime, globs } = this.#task
+      const linked = link(this.#project, runtime, { ...output, globs })
+      if (this.#needsMore(output, linked)) continue
+      return { ...output, linked }
     }
-    const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages that are not installed.`
+    const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages that are not installed, or name files of an import() by literals.`
     throw new FunctionError('BUNDLE_REFUSED', message)
   }
 
@@ -246,13 +248,17 @@ class Build {
     })
   }
 
-  /** Only now is it known which globals the bundle needs. Most bundles need none. */
-  #needsGlobals({ uses, meta }: Output): boolean {
+  /** Only now is it known which globals and which files of globs the bundle needs. Most need none. */
+  #needsMore({ uses, meta }: Output, { globs }: Linked): boolean {
+    const task = this.#task
+    const hasNewFiles = globs.length > task.globs.length
     const isUsed = (key: string) => uses.some(({ name }) => name === key)
     const made = Object.entries(MADE_GLOBALS).filter(([key]) => isUsed(key))
-    if (made.length === 0 || Object.keys(this.#task.globals).length > 0) return false
-    this.#task.globals = Object.fromEntries(made)
-    this.#task.exports = exportsOf(meta)
+    const isFirst = Object.keys(task.globals).length === 0
+    if (!hasNewFiles && (made.length === 0 || !isFirst)) return false
+    task.globals = { ...task.globals, ...Object.fromEntries(made) }
+    task.globs = globs
+    task.exports = exportsOf(meta)
     return true
   }
 }
@@ -266,7 +272,7 @@ function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[
 }
 
 async function readMeta(out: string): Promise<Metafile> {
-  return metafileSchema.parse(JSON.parse(await readFile(join(out, META_FILE), 'utf8')))
+  return parseMetafile(await readFile(join(out, META_FILE), 'utf8'))
 }
 
 /** @throws {FunctionError} BUNDLE_REFUSED for a file beside the bundle */
@@ -287,8 +293,8 @@ async function readOutput(
   watched: readonly string[],
 ): Promise<Output> {
   const { code, ...marks } = takeMarks(await readFile(join(out, CODE_FILE)), watched, meta)
-  const map = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
-  return { ...marks, code: withRepeatedErrors(code), map, meta }
+  const { map, contents } = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
+  return { ...marks, code: withRepeatedErrors(code), map, contents, meta }
 }
 
 /** The bundler's `require`, which remembers a module before it runs. */
@@ -402,18 +408,26 @@ function named(message: string): string {
   )
 }
 
-const mapSchema = z.looseObject({ sources: z.array(z.string()), sourcesContent: z.unknown() })
+const mapSchema = z.looseObject({
+  sources: z.array(z.string()),
+  sourcesContent: z.array(z.string().nullable()).default([]),
+})
 
 /**
  * The source map with paths relative to the project root. The sources' content is left out: positions
  * do not need it, and the service reads the map while requests wait.
  */
-function tenantMap({ root }: Project, out: string, text: string): Uint8Array {
-  const { sourcesContent: _, ...map } = mapSchema.parse(JSON.parse(text))
+function tenantMap(
+  { root }: Project,
+  out: string,
+  text: string,
+): { map: Uint8Array; contents: (string | null)[] } {
+  const { sourcesContent: contents, ...map } = mapSchema.parse(JSON.parse(text))
   const sources = map.sources.map((source) =>
     /^\w+:/.test(source) ? source : relative(root, resolve(out, source)),
   )
-  return new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
+  const tenants = new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
+  return { map: tenants, contents }
 }
 
 function checkSize(what: string, bytes: Uint8Array, limit: number): Uint8Array {

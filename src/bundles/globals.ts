@@ -84,8 +84,6 @@ export function marked(name: string): string {
  */
 export function globalDefines(watched: readonly string[]): Record<string, string> {
   const defines: Record<string, string> = {
-    __dirname: '"/"',
-    __filename: '"/bundle.js"',
     global: 'globalThis',
   }
   for (const name of watched) {

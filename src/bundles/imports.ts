@@ -19,7 +19,7 @@ const importSchema = z.looseObject({
   external: z.boolean().optional(),
 })
 
-export const metafileSchema = z.looseObject({
+const metafileSchema = z.looseObject({
   inputs: z.record(z.string(), z.looseObject({ imports: z.array(importSchema) })),
   /** The imports of the bundle itself, if there are any but `fn:...`. */
   outside: z.array(z.string()),
@@ -50,6 +50,17 @@ export interface ImportFault {
   why: string
   /** The runtime or profile has no such module, or it was not found. */
   absent: boolean
+}
+
+/** The bundler's list, in which a file that is imported as bytes has a prefix. */
+export function parseMetafile(text: string): Metafile {
+  const meta = metafileSchema.parse(JSON.parse(text))
+  const withoutPrefix = (path: string) => path.replace(/^bytes:/, '')
+  const inputs = Object.entries(meta.inputs).map(([path, { imports, ...rest }]) => [
+    withoutPrefix(path),
+    { ...rest, imports: imports.map((edge) => ({ ...edge, path: withoutPrefix(edge.path) })) },
+  ])
+  return { ...meta, inputs: Object.fromEntries(inputs) }
 }
 
 /**
@@ -94,7 +105,7 @@ export function checkImports(
 }
 
 /**
- * Refuses imports that became a file beside the bundle: `with { type: 'file' }`, CSS, WebAssembly.
+ * Refuses imports that became a file beside the bundle: `with { type: 'file' }`, an unknown ending.
  *
  * @param outputs names of files that the bundler wrote beside the bundle
  * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
@@ -113,7 +124,7 @@ export function checkAssets(project: Project, meta: Metafile, outputs: readonly 
     const edge = imports.find(({ path }) => isOrigin(path))
     if (edge !== undefined) {
       const why =
-        'would become a separate file, and a bundle is one file of code; import text with { type: "text" }'
+        "would become a separate file, and a bundle is one file of code: import it with { type: 'text' } or with { type: 'bytes' }"
       throw refusalOf([problemOf(project, { importer, edge, why })])
     }
   }
@@ -159,7 +170,8 @@ function refusal(
   return why === undefined ? undefined : { why, absent: false }
 }
 
-function fileRefusal(project: Project, importer: string, edge: Import): string | undefined {
+/** Why a source must not have a file in its bundle; undefined if it may. */
+export function fileRefusal(project: Project, importer: string, edge: Import): string | undefined {
   const { root } = project
   const path = realPath(resolve(root, edge.path))
   if (path === undefined || !isInside(root, path))

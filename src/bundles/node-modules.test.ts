@@ -126,6 +126,7 @@ describe('globals that do not exist', () => {
 
   test('take no path of the machine that deploys into the bundle', async () => {
     const bundle = await build('export default () => [__dirname, __filename]')
-    expect(text(bundle)).toContain('["/", "/bundle.js"]')
+    const names = await run(bundle)
+    expect((names as () => string[])()).toEqual(['/function', '/function/index.ts'])
   })
 })

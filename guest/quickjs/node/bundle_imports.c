@@ -20,6 +20,24 @@ static int export_worker(JSContext *ctx, JSModuleDef *module, bool fill) {
                 : JS_AddModuleExport(ctx, module, "env");
 }
 
+/* `add` and `read` of the bundle's own assets. */
+static int export_assets(JSContext *ctx, JSModuleDef *module, bool fill) {
+    static const char *const names[] = {"add", "read"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!fill) {
+            if (JS_AddModuleExport(ctx, module, names[i]) < 0) {
+                return -1;
+            }
+            continue;
+        }
+        JSValue value = fn_web_asset_function(ctx, names[i]);
+        if (JS_IsException(value) || JS_SetModuleExport(ctx, module, names[i], value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static bool may_use_files(const fn_worker *worker) {
     return worker->limits.allow_filesystem;
 }
@@ -29,6 +47,7 @@ static bool may_start_processes(const fn_worker *worker) {
 }
 
 static const fn_bundle_import imports[] = {
+    {.name = "fn:assets", .exports = export_assets},
     {.name = "fn:async",
      .functions = fn_async_functions,
      .function_count = &fn_async_function_count},

@@ -107,3 +107,7 @@ int fn_web_after_fork(JSContext *ctx) {
     fn_performance_after_fork();
     return 0;
 }
+
+JSValue fn_web_asset_function(JSContext *ctx, const char *name) {
+    return fn_lazy_export(ctx, "fetch/assets.js", name);
+}

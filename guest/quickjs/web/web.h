@@ -14,6 +14,9 @@ int fn_web_init(JSContext *ctx, const fn_web_host *host);
 /* Called once in each worker, right after the fork: resets the time origin. */
 int fn_web_after_fork(JSContext *ctx);
 
+/* A function of fetch/assets.js, which bundles get as `fn:assets`. */
+JSValue fn_web_asset_function(JSContext *ctx, const char *name);
+
 /* Dispatches an uncaught error to the scope's listeners (`error`, `unhandledrejection`,
  * `rejectionhandled`), which runs code of the bundle. True when a listener cancelled the event:
  * then nothing is logged. */

@@ -5,12 +5,15 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stdout } from '../../lib/output.ts'
+import { assetPlugin } from './asset-plugin.ts'
+import { TEXT_ENDINGS } from './asset-types.ts'
+import { entryPlugin, isWrapped, WRAPPED_ENTRY } from './entry-plugin.ts'
 import { overridesPlugin } from './overrides.ts'
 import { nodePlugin } from './plugin.ts'
 import { readBundle } from './read-bundle.ts'
 import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './task.ts'
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
-import { tsconfigPlugin } from './tsconfig-plugin.ts'
+import { resolvePath, tsconfigPlugin } from './tsconfig-plugin.ts'
 
 /** Time between two looks whether the command that started this process still runs, ms. */
 const ORPHAN_MS = 200
@@ -59,10 +62,13 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
   const own = tsconfigPlugin(reader, compilerOptions, (found) => {
     fault ??= found
   })
+  const assets = assetPlugin(task.root, (specifier, importer) => {
+    const config = reader.of(importer)
+    return config && resolvePath(config, specifier, importer)
+  })
   const quickjs = task.runtime === 'quickjs-ng'
-  const wrapped = Object.keys(task.globals).length > 0
   const options: Bun.BuildConfig & { macros: boolean } = {
-    entrypoints: [wrapped ? 'functions:entry' : task.entry],
+    entrypoints: [isWrapped(task) ? WRAPPED_ENTRY : task.entry],
     outdir: task.out,
     naming: { entry: 'bundle.[ext]' },
     format: 'esm',
@@ -75,14 +81,24 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
     // In place of every tsconfig.json on the disk: Bun follows few forms of "extends".
     tsconfig,
     define: { 'process.env.NODE_ENV': '"production"', ...task.define },
+    loader: Object.fromEntries(TEXT_ENDINGS.map((ending) => [ending, 'text'])),
     ...(quickjs
       ? {
           target: 'browser',
           conditions: ['worker', 'edge-light'],
           external: ['fn:*'],
-          plugins: [overridesPlugin(task.overrides), own, nodePlugin(task)],
+          plugins: [
+            overridesPlugin(task.overrides),
+            assets,
+            own,
+            entryPlugin(task),
+            nodePlugin(task),
+          ],
         }
-      : { target: 'bun', plugins: [overridesPlugin(task.overrides), own] }),
+      : {
+          target: 'bun',
+          plugins: [overridesPlugin(task.overrides), assets, own, entryPlugin(task)],
+        }),
   }
   const result = await Bun.build(options)
   if (fault !== undefined) throw fault

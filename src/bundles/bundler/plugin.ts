@@ -23,7 +23,7 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
   return {
     name: 'node-modules',
     setup(build) {
-      build.onResolve({ filter: /^functions:(?:entry|globals)$/ }, ({ path, importer }) =>
+      build.onResolve({ filter: /^functions:globals$/ }, ({ path, importer }) =>
         importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
       )
       build.onResolve({ filter }, ({ path, importer, kind }) => {
@@ -51,13 +51,10 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
 }
 
 /**
- * The source of a virtual module, by kind: entry, globals, Node module, its form for `require`,
+ * The source of a virtual module, by kind: globals, Node module, its form for `require`,
  * part, or missing.
  */
 function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => string): string {
-  if (path === 'entry') {
-    return entryOf(task)
-  }
   if (path === 'globals') {
     return globalsOf(task)
   }
@@ -70,12 +67,6 @@ function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => s
   }
   const [kind, name = ''] = path.split(/:(.*)/s)
   return sourceOf(kind === 'part' ? name : `${task.nodeNames[name]}.js`)
-}
-
-/** An entry that defines the needed globals before it loads the tenant's entry. */
-function entryOf({ entry, exports }: BuildTask): string {
-  const names = exports.map((name) => (/^[\w$]+$/.test(name) ? name : JSON.stringify(name)))
-  return `import 'functions:globals'\nexport { ${names.join(', ')} } from ${JSON.stringify(entry)}\n`
 }
 
 function globalsOf({ globals }: BuildTask): string {

@@ -17,7 +17,9 @@ export interface BuildTask {
   denied: string[]
   /** Globals to define before the entry runs, with the Node module that exports each. */
   globals: Record<string, string>
-  /** Exports of the entry, from an earlier build. Needed if there are globals to define. */
+  /** Files that an `import()` may load by a name that is only known at run time. */
+  globs: { file: string; type?: string }[]
+  /** Exports of the entry, from an earlier build. Needed if there are globals or globs. */
   exports: string[]
   overrides: ImportOverride[]
   /** Undeclared names that do not exist in a worker, as `define` writes them, with their real names. */
@@ -54,3 +56,5 @@ export const MAP_FILE = 'bundle.js.map'
 export const META_FILE = 'meta.json'
 /** The compiler options of the project. */
 export const TSCONFIG_FILE = 'tsconfig.json'
+/** The variable that holds the functions which load the files of globs; the bundle declares it. */
+export const GLOB_LOADERS = 'functionsGlobLoaders'

@@ -83,7 +83,7 @@ export function tsconfigPlugin(
 }
 
 /** The file that a specifier means by `paths` or `baseUrl`; undefined if they do not lead to one. */
-function resolvePath({ paths, baseUrl }: Tsconfig, specifier: string, importer: string) {
+export function resolvePath({ paths, baseUrl }: Tsconfig, specifier: string, importer: string) {
   for (const candidate of mapped(paths, specifier)) {
     const found = find(candidate, importer)
     if (found !== undefined) return found

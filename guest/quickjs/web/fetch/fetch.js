@@ -25,6 +25,11 @@ function fetchDataUrl(request, url) {
   return fetchLocal(request, data.type, data.bytes)
 }
 
+function fetchAsset(request, url) {
+  const { type, bytes } = lazy('fetch/assets.js').readAsset(url)
+  return fetchLocal(request, type, bytes)
+}
+
 function withCode(error) {
   return ObjectDefineProperty(error, 'code', {
     __proto__: null,
@@ -47,6 +52,10 @@ function fetchByScheme(request, resolve, reject) {
   const scheme = StringPrototypeSlice(url, 0, StringPrototypeIndexOf(url, ':'))
   if (scheme === 'data') {
     resolve(fetchDataUrl(request, url))
+    return undefined
+  }
+  if (scheme === 'file') {
+    resolve(fetchAsset(request, url))
     return undefined
   }
   if (scheme !== 'http' && scheme !== 'https') {
