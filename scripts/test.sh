@@ -190,8 +190,17 @@ no_third_party_source() {
   }
 }
 
+has_c_compiler() {
+  has_any gcc clang && has_any g++ clang++
+}
+
+# The build runs beside other tests, since most of them wait more than they compute.
+start_sanitized_build() {
+  ! has_c_compiler || start_check 'sanitized build' nice -n 10 scripts/build-asan.sh
+}
+
 sanitized_worker_tests() {
-  if ! { has_any gcc clang && has_any g++ clang++; }; then
+  if ! has_c_compiler; then
     if [ -n "${CI:-}" ]; then
       say 'With CI set, the sanitized build may not be skipped. Install gcc and g++, or clang.'
       fail 'sanitized build'
@@ -201,7 +210,7 @@ sanitized_worker_tests() {
     return
   fi
   local before=$failed
-  check 'sanitized build' scripts/build-asan.sh
+  finish_checks
   [ "$failed" -eq "$before" ] || return
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
     tests 'worker tests, sanitized' ./tests/worker ./tests/web
@@ -282,6 +291,7 @@ start_check 'tsc' node_modules/.bin/tsc --noEmit
 start_check 'packages for the tests' install_test_packages
 start_check 'reverse proxies for the tests' install_proxies
 finish_checks
+start_sanitized_build
 tests 'scripts' ./tests/scripts
 tests 'documents' ./tests/docs
 tests 'launcher' ./tests/launcher
