@@ -466,6 +466,24 @@ describe('cryptography', () => {
     })
   })
 
+  test('jsonwebtoken', async () => {
+    const { text: token } = await send('jsonwebtoken')
+    const check = async (value: string) => {
+      const { status, text } = await send('jsonwebtoken', '/', {
+        headers: [['authorization', value]],
+      })
+      return [status, JSON.parse(text)]
+    }
+    expect(await check(token)).toEqual([
+      200,
+      { role: 'admin', sub: 'ann', iat: expect.any(Number), exp: expect.any(Number) },
+    ])
+    expect(await check(`${token.slice(0, -2)}xx`)).toEqual([
+      401,
+      { error: 'JsonWebTokenError', message: 'invalid signature' },
+    ])
+  })
+
   test('svix', async () => {
     const body = '{"event":"paid"}'
     const { date, signature } = await json('svix', '/', { body })
@@ -576,6 +594,17 @@ describe('services', () => {
       status: 200,
       failed: 404,
     })
+  })
+
+  test('resend', async () => {
+    expect(await json('resend', '/?to=ann@example.com')).toEqual({
+      data: { id: '/emails Bearer re_key' },
+    })
+    expect(await json('resend', '/?to=nobody')).toEqual({ data: null, error: 'validation_error' })
+  })
+
+  test('posthog-node', async () => {
+    expect(await json('posthog')).toEqual(['/batch/ true'])
   })
 })
 
