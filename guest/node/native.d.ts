@@ -16,6 +16,8 @@ declare module 'fn:assets' {
 declare module 'fn:worker' {
   /** The function's own, frozen. */
   export const env: Readonly<Record<string, string>>
+  /** The memory limit of the function. */
+  export const memoryBytes: number
 }
 
 declare module 'fn:fs' {
@@ -200,4 +202,47 @@ declare module 'fn:node-crypto' {
   ):
     | { type: 'secret' | 'public' | 'private'; material: Key; name: string; namedCurve?: string }
     | undefined
+}
+
+declare module 'fn:dns' {
+  /** Asks the service. The headers `address` of the response are the addresses. */
+  export function lookUp(
+    name: string,
+    done: (response: Response | undefined, error: unknown) => void,
+  ): void
+}
+
+declare module 'fn:zlib' {
+  /** A stream of zlib. */
+  export interface Codec {
+    readonly __codec: never
+  }
+  /** The most bytes that one step makes. */
+  export const OUTPUT_PART: number
+  /** Mode as Node numbers it. Returns zlib's error code if it refuses the options. */
+  export function open(
+    mode: number,
+    windowBits: number,
+    level: number,
+    memLevel: number,
+    strategy: number,
+    dictionary: Uint8Array | undefined,
+  ): Codec | number
+  /** Returns zlib's status. `state` receives the room and the input that are left. */
+  export function step(
+    codec: Codec,
+    flush: number,
+    input: Uint8Array,
+    inAt: number,
+    inLength: number,
+    output: Uint8Array,
+    outAt: number,
+    outLength: number,
+    state: Uint32Array,
+  ): number
+  export function message(codec: Codec): string | null
+  export function params(codec: Codec, level: number, strategy: number): number
+  export function reset(codec: Codec): number
+  export function close(codec: Codec): void
+  export function crc32(bytes: Uint8Array, value: number): number
 }

@@ -1,4 +1,4 @@
-import { Transform, Writable } from '@jspm/core/nodelibs/stream'
+import stream, { Transform, Writable } from '@jspm/core/nodelibs/stream'
 import { provideStreams } from './crypto/late-streams.ts'
 
 export * from '@jspm/core/nodelibs/stream'
@@ -7,3 +7,6 @@ export { Stream as default } from '@jspm/core/nodelibs/stream'
 
 // Hashes and ciphers of node:crypto are streams only in bundles that have this module.
 provideStreams({ Transform, Writable })
+
+/** With the options that the library's own export of this name leaves out. */
+export const { promises } = stream

@@ -1,20 +1,174 @@
-/** setImmediate on the worker's timers: a timeout of 0 ms. */
-const { clearInterval, clearTimeout, setInterval, setTimeout } = globalThis
+/** node:timers on the worker's timers: objects as Node's, where the globals give numbers. */
 
-export { clearInterval, clearTimeout, setInterval, setTimeout }
+import promises, { setImmediate as immediateLater, setTimeout as later } from 'node:timers/promises'
+import { checkCallback } from './internal/errors.ts'
 
-export function setImmediate(callback: (...args: unknown[]) => void, ...args: unknown[]): unknown {
-  return setTimeout(callback, 0, ...args)
+type Callback = (...args: unknown[]) => void
+
+const native = {
+  clearInterval: globalThis.clearInterval,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval as unknown as (...args: unknown[]) => number,
+  setTimeout: globalThis.setTimeout as unknown as (...args: unknown[]) => number,
 }
 
-export function clearImmediate(id: unknown): void {
-  clearTimeout(id as Timer)
+/** The longest delay, ms. A longer one counts as 1 ms, as in Node. */
+const MAX_DELAY_MS = 2 ** 31 - 1
+
+function delayOf(after: unknown): number {
+  const delay = Number(after)
+  return delay >= 1 && delay <= MAX_DELAY_MS ? Math.trunc(delay) : 1
 }
+
+export class Timeout {
+  _idleTimeout: number
+  _onTimeout: Callback | null
+  _repeat: number | null
+  _destroyed = false
+  readonly #args: unknown[]
+  #id = 0
+  #counts = true
+
+  constructor(callback: Callback, after: unknown, args: unknown[], repeat: boolean) {
+    checkCallback(callback)
+    this._idleTimeout = delayOf(after)
+    this._onTimeout = callback
+    this._repeat = repeat ? this._idleTimeout : null
+    this.#args = args
+    this.#start()
+  }
+
+  #start(): void {
+    const set = this._repeat === null ? native.setTimeout : native.setInterval
+    this.#id = set(() => this.#run(), this._idleTimeout)
+  }
+
+  #run(): void {
+    const callback = this._onTimeout
+    if (this._repeat === null) this._destroyed = true
+    callback?.apply(this, this.#args)
+  }
+
+  /** Starts the time again. A timer that has fired fires once more. */
+  refresh(): this {
+    if (this._onTimeout !== null) {
+      native.clearTimeout(this.#id)
+      this._destroyed = false
+      this.#start()
+    }
+    return this
+  }
+
+  close(): this {
+    native.clearTimeout(this.#id)
+    this._destroyed = true
+    this._onTimeout = null
+    return this
+  }
+
+  ref(): this {
+    this.#counts = true
+    return this
+  }
+
+  /** A worker does not end while timers are set, and does not stay for them: this changes nothing. */
+  unref(): this {
+    this.#counts = false
+    return this
+  }
+
+  hasRef(): boolean {
+    return this.#counts
+  }
+
+  [Symbol.toPrimitive](): number {
+    return this.#id
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+export class Immediate {
+  _onImmediate: Callback | null
+  _destroyed = false
+  readonly #id: number
+  #counts = true
+
+  constructor(callback: Callback, args: unknown[]) {
+    checkCallback(callback)
+    this._onImmediate = callback
+    this.#id = native.setTimeout(() => {
+      const run = this._onImmediate
+      this._destroyed = true
+      this._onImmediate = null
+      run?.apply(this, args)
+    }, 0)
+  }
+
+  close(): void {
+    native.clearTimeout(this.#id)
+    this._destroyed = true
+    this._onImmediate = null
+  }
+
+  ref(): this {
+    this.#counts = true
+    return this
+  }
+
+  unref(): this {
+    this.#counts = false
+    return this
+  }
+
+  hasRef(): boolean {
+    return this.#counts
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+export function setTimeout(callback: Callback, after?: unknown, ...args: unknown[]): Timeout {
+  return new Timeout(callback, after, args, false)
+}
+
+export function setInterval(callback: Callback, after?: unknown, ...args: unknown[]): Timeout {
+  return new Timeout(callback, after, args, true)
+}
+
+export function setImmediate(callback: Callback, ...args: unknown[]): Immediate {
+  return new Immediate(callback, args)
+}
+
+/** Takes what `setTimeout` gave, here or globally. */
+export function clearTimeout(timer: unknown): void {
+  if (timer instanceof Timeout || timer instanceof Immediate) timer.close()
+  else if (typeof timer === 'number') native.clearTimeout(timer)
+  else if (typeof timer === 'string') native.clearTimeout(Number(timer))
+}
+
+export const clearInterval = clearTimeout
+
+export function clearImmediate(immediate: unknown): void {
+  if (immediate instanceof Immediate) immediate.close()
+}
+
+/** For `util.promisify`. */
+const custom = Symbol.for('nodejs.util.promisify.custom')
+Object.defineProperty(setTimeout, custom, { value: later })
+Object.defineProperty(setImmediate, custom, { value: immediateLater })
+
+export { promises }
 
 export default {
   clearImmediate,
   clearInterval,
   clearTimeout,
+  promises,
   setImmediate,
   setInterval,
   setTimeout,

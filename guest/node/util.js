@@ -6,7 +6,12 @@ export * from '@jspm/core/nodelibs/util'
 /** As Node's own modules name their forms for it. */
 const custom = Symbol.for('nodejs.util.promisify.custom')
 
+/** The global takes its callback first, where the forms to be made take it last. */
+const { setTimeout } = globalThis
+const later = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value))
+
 export function promisify(original) {
+  if (original === setTimeout) return later
   return original?.[custom] ?? util.promisify(original)
 }
 promisify.custom = custom

@@ -151,7 +151,7 @@ function refusal(
   if (edge.path.startsWith('functions:missing:')) {
     const why = 'is a module of another platform, which quickjs-ng functions do not have'
     const name = (edge.original ?? edge.path).replace(/^node:/, '')
-    return { why: /^https?2?$/.test(name) ? `${why}: use fetch` : why, absent: true }
+    return { why: name === 'http2' ? `${why}: use fetch` : why, absent: true }
   }
   // On quickjs-ng this is a type-only import, which is not in the bundle, or one of the bundler itself.
   if (/^(node|bun):/.test(edge.path) || isBuiltin(edge.path) || edge.path === 'bun') {

@@ -17,7 +17,7 @@ describe('modules of Node', () => {
     for (const [name, why] of [
       ['node:worker_threads', 'which quickjs-ng functions do not have'],
       ['http2', 'which quickjs-ng functions do not have: use fetch'],
-      ['node:http', 'which quickjs-ng functions do not have: use fetch'],
+      ['node:http2', 'which quickjs-ng functions do not have: use fetch'],
       ['cloudflare:sockets', 'which quickjs-ng functions do not have'],
     ]) {
       const error = await refused(`\n// none\nconst m = require('${name}')\nexport default m`)

@@ -63,6 +63,9 @@ export interface EgressCall {
 /** Requests that may be sent again when a kept connection turns out to be closed: RFC 9110, 9.2.2. */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
+/** Addresses of one answer to a lookup. Further ones are left out. */
+const MAX_ADDRESSES = 64
+
 export class OutboundRequest implements EgressCall {
   readonly #subject: EgressSubject
   readonly #context: EgressContext
@@ -102,10 +105,12 @@ export class OutboundRequest implements EgressCall {
     let entered = false
     try {
       const url = this.#parse()
-      checkTarget(url, this.#subject.capabilities, this.#context.allowance)
+      const name = nameToLookUp(url)
+      checkTarget(name ?? url, this.#subject.capabilities, this.#context.allowance)
       await this.#quota.enter(this.#controller.signal)
       entered = true
-      await this.#follow(url)
+      if (name === undefined) await this.#follow(url)
+      else await this.#lookUp(name)
     } catch (error) {
       this.fail(asEgressError(error))
     }
@@ -152,6 +157,21 @@ export class OutboundRequest implements EgressCall {
     const { url } = this.#request
     if (!URL.canParse(url)) throw refused('The URL is not valid.', 'ERR_INVALID_URL')
     return new URL(url)
+  }
+
+  /** Answers with the addresses of a name, by the rules and at the price of a request to it. */
+  async #lookUp(url: URL): Promise<void> {
+    const { allowance, lookup } = this.#context
+    const target = checkTarget(url, this.#subject.capabilities, allowance)
+    this.#quota.spend()
+    const addresses = await resolveTarget(target, lookup, allowance)
+    if (this.#over) return
+    const headers = addresses
+      .slice(0, MAX_ADDRESSES)
+      .map((address): [string, string] => ['address', address])
+    const head = { status: 200, statusText: 'OK', url: this.#request.url, redirected: false }
+    this.#sink.response({ ...head, headers, end: true })
+    this.#complete(true)
   }
 
   async #follow(from: URL): Promise<void> {
@@ -289,6 +309,20 @@ const OUTCOMES = {
   TIMEOUT: 'failed',
   ABORTED: 'aborted',
 } as const satisfies Record<EgressError['code'], EgressOutcome>
+
+/**
+ * For a lookup, which is a fetch of `dns:<name>`: the URL by which the rules judge the name. Undefined
+ * for other fetches.
+ */
+function nameToLookUp({ protocol, pathname }: URL): URL | undefined {
+  if (protocol !== 'dns:') return undefined
+  const url = URL.parse(`https://${pathname}/`)
+  // Nothing but a name: what has a port, credentials or a path would be judged as something else.
+  if (url === null || !/^[^/\\?#@:[\]\s]+$/.test(pathname)) {
+    throw failed('ENOTFOUND', `${JSON.stringify(pathname)} is not a valid host name.`)
+  }
+  return url
+}
 
 function withLength(headers: HeaderLines, bytes: number): HeaderLines {
   return [...headers, ['content-length', String(bytes)]]

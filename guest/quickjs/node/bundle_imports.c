@@ -16,8 +16,18 @@ typedef struct {
 } fn_bundle_import;
 
 static int export_worker(JSContext *ctx, JSModuleDef *module, bool fill) {
-    return fill ? JS_SetModuleExport(ctx, module, "env", JS_DupValue(ctx, fn_worker_of(ctx)->env))
-                : JS_AddModuleExport(ctx, module, "env");
+    const fn_worker *worker = fn_worker_of(ctx);
+    if (!fill) {
+        return JS_AddModuleExport(ctx, module, "env") < 0 ||
+                       JS_AddModuleExport(ctx, module, "memoryBytes") < 0
+                   ? -1
+                   : 0;
+    }
+    JSValue memory = JS_NewInt64(ctx, (int64_t)worker->limits.memory_bytes);
+    return JS_SetModuleExport(ctx, module, "env", JS_DupValue(ctx, worker->env)) < 0 ||
+                   JS_SetModuleExport(ctx, module, "memoryBytes", memory) < 0
+               ? -1
+               : 0;
 }
 
 /* `add` and `read` of the bundle's own assets. */
@@ -51,6 +61,7 @@ static const fn_bundle_import imports[] = {
     {.name = "fn:async",
      .functions = fn_async_functions,
      .function_count = &fn_async_function_count},
+    {.name = "fn:dns", .functions = fn_dns_functions, .function_count = &fn_dns_function_count},
     {.name = "fn:fs",
      .allowed = may_use_files,
      .functions = fn_file_functions,
@@ -62,6 +73,7 @@ static const fn_bundle_import imports[] = {
      .functions = fn_child_process_functions,
      .function_count = &fn_child_process_function_count},
     {.name = "fn:worker", .exports = export_worker},
+    {.name = "fn:zlib", .functions = fn_zlib_functions, .function_count = &fn_zlib_function_count},
 };
 
 static const fn_bundle_import *find(const char *name) {

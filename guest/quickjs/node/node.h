@@ -18,6 +18,15 @@ void fn_child_processes_end(fn_worker *worker, const fn_invocation *invocation);
 extern const JSCFunctionListEntry fn_child_process_functions[];
 extern const int fn_child_process_function_count;
 
+/* dns.c: fn:dns */
+extern const JSCFunctionListEntry fn_dns_functions[];
+extern const int fn_dns_function_count;
+
+/* zlib.c: fn:zlib */
+int fn_zlib_init(fn_worker *worker);
+extern const JSCFunctionListEntry fn_zlib_functions[];
+extern const int fn_zlib_function_count;
+
 /* bundle_imports.c: the modules `fn:...`, the only ones that a bundle can import. Called when the
  * built-ins have loaded each other. */
 void fn_bundle_imports_init(fn_worker *worker);

@@ -31,7 +31,7 @@ int fn_worker_init(fn_worker *worker) {
     }
     fn_rejections_init(worker);
     if (fn_context_init(worker) != 0 || fn_files_init(worker) != 0 ||
-        fn_child_processes_init(worker) != 0) {
+        fn_child_processes_init(worker) != 0 || fn_zlib_init(worker) != 0) {
         return UV_ENOMEM;
     }
     return fn_web_init(worker->ctx, &web_host);

@@ -1,0 +1,34 @@
+/** node:https: as node:http, for https. */
+
+import { notAvailable, unavailable } from './internal/errors.ts'
+import { SecureAgent, secureGlobalAgent } from './internal/http-agent.js'
+import { ClientRequest } from './internal/http-client.js'
+
+export { SecureAgent as Agent, secureGlobalAgent as globalAgent }
+
+export function request(input, options, callback) {
+  return new ClientRequest(input, options, callback, secureGlobalAgent)
+}
+
+export function get(input, options, callback) {
+  const sent = request(input, options, callback)
+  sent.end()
+  return sent
+}
+
+export class Server {
+  constructor() {
+    throw notAvailable('https.Server')
+  }
+}
+
+export const createServer = unavailable('https.createServer')
+
+export default {
+  Agent: SecureAgent,
+  Server,
+  createServer,
+  get,
+  globalAgent: secureGlobalAgent,
+  request,
+}
