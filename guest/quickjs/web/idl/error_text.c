@@ -161,6 +161,9 @@ static char *describe_stack(JSContext *ctx, JSValueConst error) {
         return NULL;
     }
     size_t len = strnlen(first + 1, MAX_STACK);
+    while (len > 0 && ((uint8_t)first[1 + len] & 0xc0) == 0x80) {
+        len--; /* cut between characters */
+    }
     memmove(text, first + 1, len);
     text[len] = '\0';
     return text;
