@@ -26,6 +26,7 @@ import {
   leftOut,
   OptionalImports,
 } from './absences.ts'
+import { BuildChoices } from './build-choices.ts'
 import type { Bundle } from './bundle-store.ts'
 import {
   type BuildFailure,
@@ -43,9 +44,16 @@ import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import { type Project, rootRemedy } from './project.ts'
 import { refusalOf } from './refusal.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
-import { globalWarnings, missingUses, takeMarks, type Uses } from './undeclared-globals.ts'
+import {
+  globalWarnings,
+  missingUses,
+  type SourceUse,
+  takeMarks,
+  type Uses,
+} from './undeclared-globals.ts'
 import { unresolved } from './unresolved.ts'
 import type { BundleWarning } from './warnings.ts'
+import { type Explanation, explain } from './why.ts'
 
 const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const ANALYSIS = programSource('src/bundles/bundler/analysis.ts')
@@ -67,6 +75,12 @@ const SOURCES_FILE = 'node-modules.json'
 /** A bundle, and the warnings to show when it is deployed. */
 export interface BuiltBundle extends Bundle {
   warnings: BundleWarning[]
+  /**
+   * Says which files of a package are in the bundle, and why.
+   *
+   * @throws {FunctionError} BAD_REQUEST if there are none
+   */
+  explain(packageName: string): Explanation
 }
 
 /** The output of one run of the bundler. */
@@ -78,8 +92,15 @@ interface Output extends Uses {
   meta: Metafile
 }
 
+interface BuildResult extends Output {
+  linked: Linked
+  sourceUses: SourceUse[]
+  absences: Absence[]
+  choices: BuildChoices
+}
+
 /** Runs of the bundler for one bundle. Each run but the last finds something that the next one needs. */
-const MAX_RUNS = 20
+const MAX_RUNS = 30
 
 /**
  * Bundles the project for a runtime.
@@ -128,16 +149,16 @@ async function buildIn(
   }
   await writeFile(sources, await Bun.file(nodeModules).bytes())
   const build = new Build(project, capabilities, watched, task)
-  const { linked, map, ...uses } = await build.run()
-  const sourceUses = missingUses(uses, map)
+  const { linked, meta, sourceUses, absences, choices } = await build.run()
   return {
     code: checkSize('bundle', linked.code, MAX_BUNDLE_BYTES),
     map: checkSize('source map', linked.map, MAX_MAP_BYTES),
     warnings: [
       ...linked.warnings,
-      ...globalWarnings(sourceUses, () => undefined),
-      ...absenceWarnings(project, build.absences),
+      ...globalWarnings(sourceUses, (use) => choices.noteOf(use)),
+      ...absenceWarnings(project, absences),
     ],
+    explain: (name) => explain({ project, runtime, meta, choices, absences }, name),
   }
 }
 
@@ -147,8 +168,9 @@ class Build {
   readonly #capabilities: Capabilities
   readonly #watched: readonly string[]
   readonly #task: BuildTask
+  readonly #choices: BuildChoices
   /** Imports that fail at run time. */
-  readonly absences: Absence[] = []
+  readonly #absences: Absence[] = []
   /** Imports that the bundler did not find, and that the code may not allow for. */
   readonly #unresolved: UnresolvedImport[] = []
 
@@ -162,26 +184,35 @@ class Build {
     this.#capabilities = capabilities
     this.#watched = watched
     this.#task = task
+    this.#choices = new BuildChoices(project, task.runtime)
   }
 
   /** @throws {FunctionError} BUNDLE_REFUSED with everything that is wrong */
-  async run(): Promise<Output & { linked: Linked }> {
+  async run(): Promise<BuildResult> {
+    const project = this.#project
+    const choices = this.#choices
     for (let count = 0; count < MAX_RUNS; count++) {
-      const failures = await runBundler(this.#task)
+      const overrides = [...this.#task.overrides, ...choices.overrides]
+      const failures = await runBundler({ ...this.#task, overrides })
       if (failures.length > 0) {
-        this.#handleFailures(failures)
+        if (!choices.revert()) this.#handleFailures(failures)
         continue
       }
       const meta = await readMeta(this.#task.out)
-      if (this.#leaveOut(meta)) continue
-      await checkFiles(this.#project, this.#task.out, meta)
-      const output = await readOutput(this.#project, this.#task.out, meta, this.#watched)
+      if (choices.preferWorkers(meta) || this.#leaveOut(meta)) continue
+      await checkFiles(project, this.#task.out, meta)
+      const output = await readOutput(project, this.#task.out, meta, this.#watched)
       const { runtime, globs } = this.#task
-      const linked = link(this.#project, runtime, { ...output, globs })
+      const linked = link(project, runtime, { ...output, globs })
       if (this.#needsMore(output, linked)) continue
-      return { ...output, linked }
+      const sourceUses = missingUses(output, output.map)
+      if (choices.rejectUses(meta, sourceUses)) continue
+      const absences = this.#absences.filter(({ importer }) => {
+        return Object.hasOwn(meta.inputs, relative(project.root, importer))
+      })
+      return { ...output, linked, sourceUses, absences, choices }
     }
-    const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages that are not installed, or name files of an import() by literals.`
+    const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages whose builds do not fit a worker, or that are not installed, or name files of an import() by literals.`
     throw new FunctionError('BUNDLE_REFUSED', message)
   }
 
@@ -202,7 +233,7 @@ class Build {
       throw refusalOf([...problems, ...required, ...this.#unresolved.map(({ error }) => error)])
     }
     for (const each of unknown) {
-      if (isOptional(each)) this.absences.push(each)
+      if (isOptional(each)) this.#absences.push(each)
       else this.#unresolved.push(each)
       this.#task.overrides.push(absenceOverride(this.#project, each))
     }
@@ -233,11 +264,12 @@ class Build {
     )
     // With another run there is one more chance to find every fault at once.
     if (added.length === 0) {
+      if (this.#choices.rejectFaults(meta, otherFaults)) return true
       const problems = others.map(({ error }) => error)
       checkImports(project, meta, otherFaults, problems)
-      this.absences.push(...excused)
+      this.#absences.push(...excused)
     }
-    this.absences.push(...added)
+    this.#absences.push(...added)
     this.#task.overrides.push(...added.map((each) => absenceOverride(project, each)))
     return added.length > 0
   }

@@ -7,6 +7,7 @@ import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, type Problem, type SourcePosition } from '../errors.ts'
 import { isInside } from '../lib/is-inside.ts'
 import { nodeNameOf, nodeRefusal } from './node-modules.ts'
+import { PackageFiles } from './package-files.ts'
 import { inNodeModules, installed, packageOf } from './packages.ts'
 import { type Project, rootRemedy } from './project.ts'
 import { refusalOf } from './refusal.ts'
@@ -189,10 +190,25 @@ export function fileRefusal(project: Project, importer: string, edge: Import): s
  * own files into the bundle. A linked package of the workspace is reached by its name.
  */
 function mayReach(root: string, importer: string, specifier: string, path: string): boolean {
-  if (!inNodeModules(importer) || inNodeModules(path)) return true
-  const home = installed(root, packageOf(specifier), dirname(importer))
+  if (inNodeModules(path)) return true
+  const isName = /^[@\w]/.test(specifier)
+  const home = isName ? installed(root, packageOf(specifier), dirname(importer)) : undefined
   const real = home === undefined ? undefined : realPath(home)
-  return /^[@\w]/.test(specifier) && real !== undefined && isInside(real, path)
+  if (real !== undefined && isInside(real, path)) return true
+  if (inNodeModules(importer)) return false
+  // The name may also be one of `paths` in tsconfig.json, which is the project's own.
+  return real === undefined || !leadsTo(root, importer, specifier, path)
+}
+
+/** Does the package.json of a package lead to a file? */
+function leadsTo(root: string, importer: string, specifier: string, path: string): boolean {
+  const files = new PackageFiles(root)
+  return [true, false].some((browser) =>
+    ['import', 'require'].some((kind) => {
+      const names = new Set([kind, 'module', ...(browser ? ['browser'] : [])])
+      return files.resolve(importer, specifier, { names, browser })?.file === path
+    }),
+  )
 }
 
 /** False for the bundler's modules and data: URLs. */

@@ -11,6 +11,7 @@ import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import { type BundleWarning, warningText } from '../bundles/warnings.ts'
+import { explanationText } from '../bundles/why.ts'
 import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
@@ -49,6 +50,7 @@ export const deploy: Command = {
     'deploy trusted ./job.ts --profile permissive --runtime bun',
     'deploy counter ./counter.ts --no-retry',
     'deploy api packages/api/src/index.ts --root .',
+    'deploy api ./api.ts --why zod',
   ],
   options: [
     {
@@ -90,6 +92,10 @@ export const deploy: Command = {
       flags: '--no-retry',
       help: 'never run a request again, in another worker, when its worker was lost',
     },
+    {
+      flags: '--why <package>',
+      help: 'show which files of a package would be bundled, and why; nothing is deployed',
+    },
   ],
   async run({ io, json, loaded, print }, [given = '', file = ''], options) {
     const name = checked(functionNameSchema, given, 'name')
@@ -98,7 +104,12 @@ export const deploy: Command = {
     const { root } = options
     const project = findProject(file, typeof root === 'string' ? root : undefined)
     try {
-      const { warnings, ...bundle } = await buildBundle(project, runtime, capabilities)
+      const { warnings, explain, ...bundle } = await buildBundle(project, runtime, capabilities)
+      if (typeof options.why === 'string') {
+        const explanation = explain(options.why)
+        await print(explanation, () => `${printable(explanationText(explanation))}\n`)
+        return
+      }
       if (!json) {
         await io.stderr(warnings.map(describeWarning).join(''))
       }

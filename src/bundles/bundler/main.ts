@@ -85,7 +85,7 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
     ...(quickjs
       ? {
           target: 'browser',
-          conditions: ['worker', 'edge-light'],
+          conditions: ['workerd', 'worker', 'edge-light'],
           external: ['fn:*'],
           plugins: [
             overridesPlugin(task.overrides),
