@@ -62,6 +62,7 @@ describe('a use of a missing global', () => {
       'if (globalThis.~document !== undefined) ~document.x',
       'if (globalThis.~document != null) ~document.x',
       'if (self.~document) ~document.x',
+      'if (typeof (0, globalThis.~document) !== "undefined") ~document.x',
       'if ("document" in globalThis) ~document.x',
       'if (Object.hasOwn(globalThis, "document")) ~document.x',
       'if (globalThis.hasOwnProperty("document")) ~document.x',

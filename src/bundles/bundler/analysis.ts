@@ -108,6 +108,9 @@ function expectsUndefined(node: Node, [parent, ...above]: readonly Node[]): bool
       return parent.left === node || expectsUndefined(parent as Node, above)
     case 'ChainExpression':
       return expectsUndefined(parent as Node, above)
+    case 'SequenceExpression':
+      // The bundler writes `typeof (0, globalThis.document)`.
+      return parent.expressions.at(-1) !== node || expectsUndefined(parent as Node, above)
     default:
       return false
   }
