@@ -167,6 +167,8 @@ test('posthog-node sends events', async () => {
 
 test('the warning that matters is the first one: @supabase/supabase-js', async () => {
   const warnings = await warningsOf('supabase')
-  expect(warnings[0]).toContain("'WebSocket' is not available in quickjs-ng functions; this code tests for it, and has an error for the case that it is missing.")
+  expect(warnings[0]).toContain(
+    "'WebSocket' is not available in quickjs-ng functions; this code tests for it, and has an error for the case that it is missing.",
+  )
   expect(warnings.join('\n')).not.toMatch(/'(?:BroadcastChannel|localStorage|sessionStorage|Deno)'/)
 })
