@@ -25,6 +25,43 @@ async function refused(text: string, ...flags: string[]): Promise<Failure['error
   return (JSON.parse(result.stderr) as Failure).error
 }
 
+test('--why shows the chosen file of a package, and deploys nothing', async () => {
+  const pack = (file: string, text: string) => {
+    mkdirSync(join(space.dir, 'node_modules/pack'), { recursive: true })
+    writeFileSync(join(space.dir, 'node_modules/pack', file), text)
+  }
+  const exports = { workerd: './w.js', browser: './b.js', default: './d.js' }
+  pack('package.json', JSON.stringify({ name: 'pack', version: '1.0.0', exports }))
+  for (const name of ['w', 'b', 'd']) pack(`${name}.js`, `export default '${name}'`)
+  const file = space.source(
+    'why.ts',
+    "import p from 'pack'\nexport default () => new Response(p)\n",
+  )
+  const shown = await space.command('deploy', 'why', file, '--why', 'pack')
+  expect([shown.exitCode, shown.stderr]).toEqual([0, ''])
+  expect(shown.stdout).toMatch(
+    /^pack 1\.0\.0\n[\s\S]*node_modules\/pack\/w\.js\n.*exports\["\."\] > workerd/,
+  )
+  const json = await space.command('deploy', 'why', file, '--why', 'pack', '--json')
+  expect(JSON.parse(json.stdout).imports[0].via).toEqual(['exports["."]', 'workerd'])
+  const none = await space.command('deploy', 'why', file, '--why', 'nothing')
+  expect([none.exitCode, none.stdout]).toEqual([2, ''])
+  expect(none.stderr).toContain("Package 'nothing' is not in the bundle")
+  const list = JSON.parse((await space.command('list', '--json')).stdout) as { name: string }[]
+  expect(list.map(({ name }) => name)).toEqual(['good'])
+})
+
+test('every error of a bundle is printed, one a line', async () => {
+  const file = space.source('errors.ts', "import 'none-a'\nimport 'node:net'\nimport './gone'\n")
+  const { stderr, exitCode } = await space.command('deploy', 'bad', file)
+  expect(exitCode).toBe(1)
+  const lines = stderr.trimEnd().split('\n')
+  expect(lines).toHaveLength(3)
+  for (const line of [1, 2, 3]) expect(stderr).toContain(`errors.ts:${line}:`)
+  const error = await refused("import 'none-a'\nimport './gone'\n")
+  expect((error as { others?: unknown[] }).others).toHaveLength(1)
+})
+
 describe('a bundle', () => {
   test('that does not build', async () => {
     const error = await refused('const a = 1\nconst b = ;\nexport default () => new Response()\n')
@@ -196,14 +233,13 @@ describe('a bundle that is taken', () => {
   test('is warned of globals that are not there, and serves with modules of Node', async () => {
     const file = space.source(
       'node.ts',
-      `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\n`,
+      `import { join } from 'node:path'\n\nexport default () =>\n  new Response(join('a', typeof WebSocket, Buffer.from('b').toString('hex')))\nexport const open = () => new WebSocket('ws://a')\n`,
     )
     const warning = {
-      message:
-        "'WebSocket' is not available in quickjs-ng functions; the bundle only tests whether it exists.",
+      message: "'WebSocket' is not available in quickjs-ng functions.",
       file: 'node.ts',
-      line: 4,
-      column: 33,
+      line: 5,
+      column: 31,
     }
     const json = await space.command('deploy', 'node', file, '--json')
     expect(json).toMatchObject({ exitCode: 0, stderr: '' })
