@@ -245,7 +245,7 @@ describe('a bundle that is taken', () => {
     expect(json).toMatchObject({ exitCode: 0, stderr: '' })
     expect(JSON.parse(json.stdout)).toMatchObject({ function: 'node', warnings: [warning] })
     const table = await space.command('deploy', 'node', file)
-    expect(table.stderr).toBe(`warning: node.ts:4:33: ${warning.message}\n`)
+    expect(table.stderr).toBe(`warning: node.ts:5:31: ${warning.message}\n`)
     expect(table.stdout).toMatch(/^node v2: quickjs-ng, strict profile, \d+ bytes, not live now\n$/)
     const service = await space.serve()
     expect(await (await service.fetch('/functions/node')).text()).toBe('a/undefined/62')
