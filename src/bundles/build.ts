@@ -154,9 +154,9 @@ async function buildIn(
     code: checkSize('bundle', linked.code, MAX_BUNDLE_BYTES),
     map: checkSize('source map', linked.map, MAX_MAP_BYTES),
     warnings: [
-      ...linked.warnings,
       ...globalWarnings(sourceUses, (use) => choices.noteOf(use)),
       ...absenceWarnings(project, absences),
+      ...linked.warnings,
     ],
     explain: (name) => explain({ project, runtime, meta, choices, absences }, name),
   }
