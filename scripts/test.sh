@@ -303,6 +303,7 @@ tests 'types' ./tests/types
 tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
 tests 'test262' ./tests/test262
+tests "Node's own tests" ./tests/node
 tests 'egress' ./tests/egress
 tests 'HTTP' ./tests/http
 tests 'conformance' ./tests/conformance
