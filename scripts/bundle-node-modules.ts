@@ -35,6 +35,27 @@ const patches: BunPlugin = {
   },
 }
 
+/** What readable-stream requires, and the file of this project that is it. */
+const REPLACED: Record<string, string> = {
+  'abort-controller': 'internal/abort-controller.js',
+  buffer: 'buffer.js',
+  events: 'events.js',
+  'process/': 'internal/process.js',
+  'string_decoder/': 'string_decoder.js',
+}
+
+const replaced: BunPlugin = {
+  name: 'replaced',
+  setup(build) {
+    const filter = /^(?:abort-controller|buffer|events|process[/]|string_decoder[/])$/
+    build.onResolve({ filter }, ({ path, importer }) =>
+      importer.includes('/node_modules/readable-stream/')
+        ? { path: join(folder, REPLACED[path] as string) }
+        : undefined,
+    )
+  },
+}
+
 const result = await Bun.build({
   entrypoints: entries.sort().map((name) => join(folder, name)),
   outdir: '.build/node-modules',
@@ -45,8 +66,9 @@ const result = await Bun.build({
   external: ['node:*', 'fn:*'],
   define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
   conditions: ['production'],
-  plugins: [patches],
+  plugins: [patches, replaced],
   minify: { syntax: true, whitespace: false, identifiers: false },
+  metafile: true,
 })
 const sources: Record<string, string> = {}
 for (const output of result.outputs) {
@@ -57,4 +79,12 @@ if (Object.values(sources).some((source) => /setTimeout\(drain\w*, *0\)/.test(so
     '@jspm/core: its nextTick is not where this script expects it. Adapt scripts/bundle-node-modules.ts.',
   )
 }
-await Bun.write('.build/node-modules.pack', JSON.stringify(sources))
+/** What each file exports by name, so that no stub of a missing member stands in its place. */
+const exportsOf = Object.entries(result.metafile?.outputs ?? {}).map(([path, { exports = [] }]) => [
+  basename(path),
+  exports,
+])
+await Bun.write(
+  '.build/node-modules.pack',
+  JSON.stringify({ ...sources, exports: Object.fromEntries(exportsOf) }),
+)

@@ -168,6 +168,8 @@ export function notices(): string {
     ),
     npmPart('web-streams-polyfill', 'bundled into quickjs-worker, with changes'),
     npmPart('@jspm/core', 'bundled into functions that import modules of Node, with changes'),
+    npmPart('node-inspect-extracted', 'bundled into functions that import modules of Node'),
+    npmPart('readable-stream', 'bundled into functions that import modules of Node'),
     npmPart('@exodus/bytes', 'the tables of encodings in quickjs-worker are made from it'),
     npmPart('typescript', '`functions types` writes declarations from its lib.webworker.d.ts'),
   ]

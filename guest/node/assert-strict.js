@@ -1,4 +1,6 @@
-import { strict } from '@jspm/core/nodelibs/assert'
+/** node:assert/strict: every comparison is strict. */
+import { strict } from './assert.js'
 
-export * from '@jspm/core/nodelibs/assert'
+export * from './assert.js'
+export const { deepEqual, equal, notDeepEqual, notEqual } = strict
 export default strict

@@ -1,40 +1,67 @@
-import EventEmitter from '@jspm/core/nodelibs/events'
+/** node:events: https://nodejs.org/api/events.html */
+import { AsyncResource } from 'node:async_hooks'
+import {
+  addAbortListener,
+  captureRejectionSymbol,
+  EventEmitter,
+  errorMonitor,
+  getMaxListeners,
+  setMaxListeners,
+} from './events/emitter.js'
+import { getEventListeners, on, once } from './events/wait.js'
 
-export * from '@jspm/core/nodelibs/events'
+/** An emitter whose listeners run in the async context in which it was made. */
+class EventEmitterAsyncResource extends EventEmitter {
+  #resource
 
-export const errorMonitor = Symbol('events.errorMonitor')
-export const captureRejectionSymbol = Symbol.for('nodejs.rejection')
-
-const { emit } = EventEmitter.prototype
-// A listener that only monitors errors does not count as one that handles them.
-EventEmitter.prototype.emit = function (type, ...args) {
-  if (type === 'error' && this.listenerCount(errorMonitor) > 0) {
-    emit.call(this, errorMonitor, ...args)
+  constructor(options = undefined) {
+    super(typeof options === 'string' ? undefined : options)
+    const name = typeof options === 'string' ? options : options?.name
+    this.#resource = new AsyncResource(name ?? new.target.name)
   }
-  return emit.call(this, type, ...args)
+
+  emit(type, ...args) {
+    return this.#resource.runInAsyncScope(super.emit, this, type, ...args)
+  }
+
+  emitDestroy() {
+    this.#resource.emitDestroy()
+  }
+
+  get asyncResource() {
+    return this.#resource
+  }
 }
 
-export function getEventListeners(emitter, type) {
-  return emitter.listeners(type)
+export function listenerCount(emitter, type) {
+  return typeof emitter.listenerCount === 'function'
+    ? emitter.listenerCount(type)
+    : getEventListeners(emitter, type).length
 }
 
-export function setMaxListeners(count = EventEmitter.defaultMaxListeners, ...emitters) {
-  if (emitters.length === 0) {
-    EventEmitter.defaultMaxListeners = count
-  }
-  for (const emitter of emitters) {
-    emitter.setMaxListeners?.(count)
-  }
-}
+export const { init, usingDomains } = EventEmitter
 
-export function getMaxListeners(emitter) {
-  return emitter.getMaxListeners?.() ?? EventEmitter.defaultMaxListeners
+export {
+  addAbortListener,
+  captureRejectionSymbol,
+  EventEmitter,
+  EventEmitterAsyncResource,
+  errorMonitor,
+  getEventListeners,
+  getMaxListeners,
+  on,
+  once,
+  setMaxListeners,
 }
 
 export default Object.assign(EventEmitter, {
-  errorMonitor,
-  captureRejectionSymbol,
+  EventEmitter,
+  EventEmitterAsyncResource,
+  addAbortListener,
   getEventListeners,
-  setMaxListeners,
   getMaxListeners,
+  listenerCount,
+  on,
+  once,
+  setMaxListeners,
 })

@@ -246,3 +246,10 @@ declare module 'fn:zlib' {
   export function close(codec: Codec): void
   export function crc32(bytes: Uint8Array, value: number): number
 }
+
+declare module 'fn:values' {
+  /** The engine's class of an object, such as Map or Proxy; '' for other values. */
+  export function classOf(value: unknown): string
+  /** Makes `typeof` of a function say undefined, and the function falsy. */
+  export function hide(fn: (...args: never[]) => unknown): void
+}

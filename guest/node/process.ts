@@ -43,8 +43,25 @@ export function uptime(): number {
   return performance.now() / 1000
 }
 
-export function emitWarning(warning: unknown): void {
-  console.warn(warning)
+interface WarningOptions {
+  type?: string
+  code?: string
+  detail?: string
+}
+
+/** Emits `warning`, and writes to the log what nobody listens for. */
+export function emitWarning(
+  given: string | Error,
+  options: string | WarningOptions = {},
+  code?: string,
+): void {
+  const { type = 'Warning', ...rest } =
+    typeof options === 'string' ? { type: options, ...(code !== undefined && { code }) } : options
+  const warning =
+    typeof given === 'string' ? Object.assign(new Error(given), { name: type }, rest) : given
+  nextTick(() => {
+    if (!emitter.emit('warning', warning)) console.warn(`${warning.name}: ${warning.message}`)
+  })
 }
 
 export function exit(): never {

@@ -1,4 +1,4 @@
-import stream from '@jspm/core/nodelibs/stream'
+import stream from './stream.js'
 
 export const { finished, pipeline } = stream.promises
 

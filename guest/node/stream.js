@@ -1,12 +1,28 @@
-import stream, { Transform, Writable } from '@jspm/core/nodelibs/stream'
+/** node:stream: Node's own streams, as the package readable-stream has them. */
+import Stream from 'readable-stream/lib/stream.js'
 import { provideStreams } from './crypto/late-streams.ts'
 
-export * from '@jspm/core/nodelibs/stream'
-// As in Node, the constructor of all streams, which packages inherit from.
-export { Stream as default } from '@jspm/core/nodelibs/stream'
+export const {
+  Duplex,
+  PassThrough,
+  Readable,
+  Transform,
+  Writable,
+  addAbortSignal,
+  compose,
+  destroy,
+  finished,
+  isDestroyed,
+  isDisturbed,
+  isErrored,
+  isReadable,
+  isWritable,
+  pipeline,
+  promises,
+} = Stream
+export { Stream }
 
 // Hashes and ciphers of node:crypto are streams only in bundles that have this module.
-provideStreams({ Transform, Writable })
+provideStreams(Stream)
 
-/** With the options that the library's own export of this name leaves out. */
-export const { promises } = stream
+export default Stream

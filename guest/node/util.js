@@ -1,50 +1,115 @@
-import { deepStrictEqual } from '@jspm/core/nodelibs/assert'
-import util from '@jspm/core/nodelibs/util'
+/** node:util: https://nodejs.org/api/util.html */
+import { isDeepEqual } from './internal/deep-equal.js'
+import { parseEnv } from './util/env.js'
+import { format, formatWithOptions, inspect, stripVTControlCharacters } from './util/inspect.js'
+import {
+  _extend,
+  debuglog,
+  deprecate,
+  inherits,
+  isArray,
+  isBoolean,
+  isDate,
+  isError,
+  isFunction,
+  isNull,
+  isNullOrUndefined,
+  isNumber,
+  isObject,
+  isPrimitive,
+  isRegExp,
+  isString,
+  isSymbol,
+  isUndefined,
+  log,
+  toUSVString,
+} from './util/legacy.js'
+import { aborted, callbackify, promisify } from './util/promises.js'
+import { styleText } from './util/style.js'
+import types from './util-types.js'
 
-export * from '@jspm/core/nodelibs/util'
-
-/** As Node's own modules name their forms for it. */
-const custom = Symbol.for('nodejs.util.promisify.custom')
-
-/** The global takes its callback first, where the forms to be made take it last. */
-const { setTimeout } = globalThis
-const later = (ms, value) => new Promise((resolve) => setTimeout(resolve, ms, value))
-
-export function promisify(original) {
-  if (original === setTimeout) return later
-  return original?.[custom] ?? util.promisify(original)
-}
-promisify.custom = custom
+export const { TextDecoder, TextEncoder } = globalThis
+export const debug = debuglog
 
 export function isDeepStrictEqual(left, right) {
-  try {
-    deepStrictEqual(left, right)
-    return true
-  } catch {
-    return false
-  }
+  return isDeepEqual(left, right, true)
 }
 
-const ESCAPES = new RegExp(
-  [
-    '[\\u001b\\u009b](?:\\[[0-?]*[ -/]*[@-~]',
-    '\\].*?(?:\\u0007|\\u001b\\\\)',
-    '[0-?]*[ -/]*[@-~])',
-  ].join('|'),
-  'g',
-)
-
-export function stripVTControlCharacters(text) {
-  return text.replace(ESCAPES, '')
+export function isBuffer(value) {
+  return (
+    value instanceof Uint8Array &&
+    typeof value.constructor?.isBuffer === 'function' &&
+    value.constructor.isBuffer(value)
+  )
 }
 
-export function toUSVString(text) {
-  return String(text).toWellFormed()
-}
-
-export default Object.assign({}, util, {
+export {
+  _extend,
+  aborted,
+  callbackify,
+  debuglog,
+  deprecate,
+  format,
+  formatWithOptions,
+  inherits,
+  inspect,
+  isArray,
+  isBoolean,
+  isDate,
+  isError,
+  isFunction,
+  isNull,
+  isNullOrUndefined,
+  isNumber,
+  isObject,
+  isPrimitive,
+  isRegExp,
+  isString,
+  isSymbol,
+  isUndefined,
+  log,
+  parseEnv,
   promisify,
-  isDeepStrictEqual,
   stripVTControlCharacters,
+  styleText,
   toUSVString,
-})
+  types,
+}
+
+export default {
+  TextDecoder,
+  TextEncoder,
+  _extend,
+  aborted,
+  callbackify,
+  debug,
+  debuglog,
+  deprecate,
+  format,
+  formatWithOptions,
+  inherits,
+  inspect,
+  isArray,
+  isBoolean,
+  isBuffer,
+  isDate,
+  isDeepStrictEqual,
+  isError,
+  isFunction,
+  isNull,
+  isNullOrUndefined,
+  isNumber,
+  isObject,
+  isPrimitive,
+  isRegExp,
+  isString,
+  isSymbol,
+  isUndefined,
+  log,
+  parseEnv,
+  promisify,
+  stripVTControlCharacters,
+  styleText,
+  toUSVString,
+  types,
+}

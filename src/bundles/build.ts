@@ -39,7 +39,9 @@ import {
 import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
 import { checkAssets, checkImports, importFaults, type Metafile, parseMetafile } from './imports.ts'
 import { type Linked, link } from './link.ts'
+import { checkMembers } from './member-check.ts'
 import { MODULE_DEFINES } from './module-sites.ts'
+import { NODE_MEMBERS } from './node-members.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import { type Project, rootRemedy } from './project.ts'
 import { refusalOf } from './refusal.ts'
@@ -136,6 +138,7 @@ async function buildIn(
     nodeModules: sources,
     nodeNames: mapValues(NODE_MODULES, ({ source }) => source),
     denied: Object.keys(NODE_MODULES).filter((name) => nodeRefusal(name, capabilities)),
+    nodeLacks: mapValues(NODE_MEMBERS, ({ lacks }) => lacks),
     globals: {},
     globs: [],
     exports: [],
@@ -157,6 +160,7 @@ async function buildIn(
       ...globalWarnings(sourceUses, (use) => choices.noteOf(use)),
       ...absenceWarnings(project, absences),
       ...linked.warnings,
+      ...(quickjs ? checkMembers(project, linked.code, linked.map) : []),
     ],
     explain: (name) => explain({ project, runtime, meta, choices, absences }, name),
   }

@@ -72,6 +72,9 @@ static const fn_bundle_import imports[] = {
      .allowed = may_start_processes,
      .functions = fn_child_process_functions,
      .function_count = &fn_child_process_function_count},
+    {.name = "fn:values",
+     .functions = fn_value_functions,
+     .function_count = &fn_value_function_count},
     {.name = "fn:worker", .exports = export_worker},
     {.name = "fn:zlib", .functions = fn_zlib_functions, .function_count = &fn_zlib_function_count},
 };

@@ -27,6 +27,10 @@ int fn_zlib_init(fn_worker *worker);
 extern const JSCFunctionListEntry fn_zlib_functions[];
 extern const int fn_zlib_function_count;
 
+/* values.c: fn:values */
+extern const JSCFunctionListEntry fn_value_functions[];
+extern const int fn_value_function_count;
+
 /* bundle_imports.c: the modules `fn:...`, the only ones that a bundle can import. Called when the
  * built-ins have loaded each other. */
 void fn_bundle_imports_init(fn_worker *worker);

@@ -9,16 +9,32 @@ import type { BuildTask } from './task.ts'
 const NAMESPACE = 'functions'
 /** `require` of a module gives its default export, as Node's own modules do. */
 const REQUIRE = 'require:'
+/** The source of a module, around which `node:` adds the members that it lacks. */
+const OWN = 'own:'
+
+/** The text of each file, and under `exports` the names that it exports. */
+type NodeSources = Record<string, string> & { exports: Record<string, readonly string[]> }
+
+interface NodePack {
+  sourceOf(file: string): string
+  exportsOf(file: string): readonly string[]
+}
 
 export function nodePlugin(task: BuildTask): Bun.BunPlugin {
   const names = builtinModules.filter((name) => !name.startsWith('_') && !name.includes(':'))
   const filter = new RegExp(`^(?:(?:node|bun|cloudflare):.*|${names.join('|')})$`)
-  let sources: Record<string, string> | undefined
-  const sourceOf = (file: string): string => {
-    sources ??= JSON.parse(readFileSync(task.nodeModules, 'utf8')) as Record<string, string>
-    const text = sources[file]
-    if (text === undefined) throw new Error(`no source for the module file ${file}`)
-    return text
+  let sources: NodeSources | undefined
+  const read = (): NodeSources => {
+    sources ??= JSON.parse(readFileSync(task.nodeModules, 'utf8')) as NodeSources
+    return sources
+  }
+  const pack: NodePack = {
+    sourceOf(file) {
+      const text = read()[file]
+      if (typeof text !== 'string') throw new Error(`no source for the module file ${file}`)
+      return text
+    },
+    exportsOf: (file) => read().exports[file] ?? [],
   }
   return {
     name: 'node-modules',
@@ -37,6 +53,9 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
         const isRequire = kind === 'require-call' && !importer.startsWith(REQUIRE)
         return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: NAMESPACE }
       })
+      build.onResolve({ filter: /^functions:(?:own:.+|absent)$/ }, ({ path, importer }) =>
+        importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
+      )
       // Chunks that several of these modules share.
       build.onResolve({ filter: /^\.\/part-[a-z0-9]+\.js$/ }, ({ path, importer }) =>
         importer.startsWith('/')
@@ -44,7 +63,7 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
           : { path: `part:${path.slice(2)}`, namespace: NAMESPACE },
       )
       build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {
-        return { contents: contentsOf(task, path, sourceOf), loader: 'js' }
+        return { contents: contentsOf(task, path, pack), loader: 'js' }
       })
     },
   }
@@ -54,7 +73,7 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
  * The source of a virtual module, by kind: globals, Node module, its form for `require`,
  * part, or missing.
  */
-function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => string): string {
+function contentsOf(task: BuildTask, path: string, { sourceOf, exportsOf }: NodePack): string {
   if (path === 'globals') {
     return globalsOf(task)
   }
@@ -63,10 +82,33 @@ function contentsOf(task: BuildTask, path: string, sourceOf: (file: string) => s
     return 'module.exports = {}'
   }
   if (path.startsWith(REQUIRE)) {
-    return `module.exports = require('${path.slice(REQUIRE.length)}').default`
+    const module = path.slice(REQUIRE.length)
+    return `import { __requiredModule } from 'functions:absent'
+module.exports = __requiredModule(require('${module}').default, '${module.replace('node:', '')}')`
+  }
+  if (path === 'absent') {
+    return sourceOf('absent.js')
   }
   const [kind, name = ''] = path.split(/:(.*)/s)
-  return sourceOf(kind === 'part' ? name : `${task.nodeNames[name]}.js`)
+  const file = `${task.nodeNames[name]}.js`
+  if (kind === 'node') {
+    const exported = exportsOf(file)
+    const lacks = (task.nodeLacks[name] ?? []).filter((member) => !exported.includes(member))
+    if (lacks.length > 0) return withAbsentMembers(name, lacks)
+  }
+  return sourceOf(kind === 'part' ? name : file)
+}
+
+/** A module, and as functions that throw what Node's has besides. */
+function withAbsentMembers(name: string, lacks: readonly string[]): string {
+  const named = lacks.map(
+    (member) => `export const ${member} = /* @__PURE__ */ __absentMember('${name}', '${member}')`,
+  )
+  return `import { __absentMember, __nodeModule } from 'functions:absent'
+import value from 'functions:${OWN}${name}'
+export * from 'functions:${OWN}${name}'
+${named.join('\n')}
+export default __nodeModule(value, '${name}', ${JSON.stringify(lacks)})`
 }
 
 function globalsOf({ globals }: BuildTask): string {

@@ -15,6 +15,8 @@ export interface BuildTask {
   nodeNames: Record<string, string>
   /** Names of Node's modules that the profile does not allow. */
   denied: string[]
+  /** What each of these modules lacks of Node's own: the names of functions and classes. */
+  nodeLacks: Record<string, readonly string[]>
   /** Globals to define before the entry runs, with the Node module that exports each. */
   globals: Record<string, string>
   /** Files that an `import()` may load by a name that is only known at run time. */
