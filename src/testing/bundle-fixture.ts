@@ -13,6 +13,14 @@ import { FunctionError } from '../errors.ts'
 
 export const STRICT = { ...NAMED_PROFILES.strict, projectId: 'default' }
 
+/** What a worker gives natively is put in its place: functions that do nothing. */
+function withoutNative(code: string): string {
+  return code.replace(/^import \{ ?(.+?) ?\} from "fn:[\w-]+";$/gm, (_, names: string) => {
+    const locals = names.split(',').map((name) => name.trim().split(' as ').at(-1))
+    return locals.map((name) => `const ${name} = () => undefined`).join('; ')
+  })
+}
+
 export function useProject() {
   let dir = ''
   beforeEach(() => {
@@ -50,7 +58,7 @@ export function useProject() {
   /** Runs a bundle in this process, which is safe because the sources are the tests'. */
   async function run(bundle: Bundle): Promise<unknown> {
     const path = join(dir, `${crypto.randomUUID()}.mjs`)
-    writeFileSync(path, bundle.code)
+    writeFileSync(path, withoutNative(text(bundle)))
     return (await import(path)).default
   }
 
