@@ -129,7 +129,7 @@ export class GoldenFrames {
     const payload = `${asciiJson(DETAILS)}\n${bundle}`
     const limits = {
       ...{ memory_bytes: 104_857_600, cpu_ms: 30_000, fds: 10, load_ms: 10_000 },
-      load_cpu_ms: 5_000,
+      ...{ load_cpu_ms: 5_000, background_ms: 30_000, background_cpu_percent: 10 },
     }
     const message = {
       ...{ type: 'start', protocol: this.#limit('PROTOCOL_VERSION'), worker: 1, limits },

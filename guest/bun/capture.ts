@@ -10,12 +10,12 @@ import type { LogLevel } from '../../src/worker/worker.ts'
 import { DEPTH, describeError, errorText, withoutRunner } from './errors.ts'
 
 /** Carries the running invocation through promises, timers and callbacks. */
-export const current = new AsyncLocalStorage<{ readonly id: number; readonly done: boolean }>()
+export const current = new AsyncLocalStorage<{ readonly id: number }>()
 
 /** Finds the invocation of an error that was thrown outside of an async context. */
 export interface Running {
   /** The only invocation that runs; undefined if there are several or none. */
-  readonly only: { readonly id: number; readonly done: boolean } | undefined
+  readonly only: { readonly id: number } | undefined
 }
 
 /** Maximum bytes that the host has not read; beyond it, log lines are dropped and counted. */
@@ -51,8 +51,7 @@ function reportWhenDrained(channel: Channel): void {
 /** Redirects `console`, `process.stdout` and `process.stderr`. */
 export function captureConsole(channel: Channel): void {
   const log = (level: LogLevel, text: string) => {
-    const run = current.getStore()
-    sendLog(channel, level, text, run?.done === false ? run.id : undefined)
+    sendLog(channel, level, text, current.getStore()?.id)
   }
   const at = (level: LogLevel) => {
     return (...args: unknown[]) =>
@@ -91,8 +90,7 @@ export function captureFailures(channel: Channel, running: Running): void {
     // Bun reports a rejection outside of its async context. If one invocation runs, it is its.
     const run = current.getStore() ?? running.only
     const error = describeError(thrown)
-    const id = run?.done === false ? run.id : undefined
-    sendLog(channel, 'error', `${what}: ${errorText(error)}`, id)
+    sendLog(channel, 'error', `${what}: ${errorText(error)}`, run?.id)
   }
   process.on('unhandledRejection', (reason) => report('Unhandled rejection', reason))
   process.on('uncaughtException', (error) => report('Uncaught exception', error))

@@ -72,11 +72,11 @@ export class FetchTable {
     this.#running.get(id)?.fail(Object.assign(error, { code: reason }))
   }
 
-  /** The invocation ended: its fetches fail. */
+  /** The invocation was cancelled: its fetches fail. Those of one that ended go on as background work. */
   endOf(invocation: number): void {
     for (const fetch of [...this.#running.values()]) {
       if (fetch.invocation !== invocation) continue
-      fetch.fail(new DOMException('The invocation has ended', 'AbortError'))
+      fetch.fail(new DOMException('The invocation was cancelled', 'AbortError'))
     }
   }
 
@@ -85,7 +85,7 @@ export class FetchTable {
     if (LOCAL.test(request.url)) return await native(request.url)
     if (request.url.startsWith('file:')) return fetchAsset(request.url)
     const run = current.getStore()
-    if (run === undefined || run.done) {
+    if (run === undefined) {
       throw new TypeError('fetch: it can only be called while a request is handled')
     }
     request.signal.throwIfAborted()

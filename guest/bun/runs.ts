@@ -10,13 +10,13 @@ export class Runs {
   readonly #running = new Map<number, Run>()
   #handler: Handler | undefined
   #details: StartDetails | undefined
-  readonly #onEnd: (id: number) => void
+  readonly #onCancel: (id: number) => void
   #whenEmpty: (() => void) | undefined
 
-  /** @param onEnd called when an invocation has ended */
-  constructor(channel: Channel, onEnd: (id: number) => void) {
+  /** @param onCancel called when an invocation was cancelled */
+  constructor(channel: Channel, onCancel: (id: number) => void) {
     this.#channel = channel
-    this.#onEnd = onEnd
+    this.#onCancel = onCancel
   }
 
   serve(handler: Handler, details: StartDetails): void {
@@ -43,7 +43,12 @@ export class Runs {
 
   cancel(id: number, reason: string): void {
     const run = this.#running.get(id)
-    if (run !== undefined) current.run(run, () => run.cancel(reason))
+    if (run === undefined) return
+    try {
+      current.run(run, () => run.cancel(reason))
+    } finally {
+      this.#onCancel(id)
+    }
   }
 
   disconnect(id: number, reason: string): void {
@@ -60,7 +65,6 @@ export class Runs {
 
   #ended(id: number): void {
     this.#running.delete(id)
-    this.#onEnd(id)
     if (this.#running.size === 0) this.#whenEmpty?.()
   }
 }

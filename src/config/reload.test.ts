@@ -51,6 +51,6 @@ test('a file that is gone, or is not a file any more, is an error', () => {
 test('what decides about the sandbox, paths and ports needs a restart', () => {
   const restart = CONFIG_KEYS.filter((key) => !key.reloadable).map((key) => key.key)
   expect(restart).toContain('server.data_dir')
-  expect(restart.filter((key) => /^(worker|sandbox)\./.test(key))).toHaveLength(6)
+  expect(restart.filter((key) => /^(worker|sandbox)\./.test(key))).toHaveLength(8)
   expect(restart).not.toContain('server.timeout')
 })

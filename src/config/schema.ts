@@ -95,6 +95,16 @@ const worker = z.strictObject({
     .enum(['fork', 'exec'], 'must be "fork" or "exec"')
     .default('fork')
     .describe('how quickjs-ng workers start: fork from the zygote process, or exec a new process'),
+  background: duration(0)
+    .default(30_000)
+    .describe(
+      'what requests left behind runs on for this time after the last request of a worker; the next request resumes it',
+    ),
+  backgroundCpu: integer(1, 100)
+    .default(10)
+    .describe(
+      'CPU time of what requests left behind, in percent of a core for each worker, after a first maxCpu',
+    ),
   launcherPath: text()
     .optional()
     .describe('functions-launcher to use in place of the embedded one'),

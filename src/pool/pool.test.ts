@@ -230,6 +230,6 @@ test('a log entry carries the id of its request', () => {
   expect(fixture.logged).toEqual([
     ['in', 'r0'],
     ['load', undefined],
-    ['late', undefined],
+    ['late', 'r0'],
   ])
 })

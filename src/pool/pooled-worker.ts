@@ -3,6 +3,9 @@ import type { PendingRequest } from './pending-request.ts'
 
 export type PooledWorkerState = WorkerState | 'busy'
 
+/** Requests of a worker whose id is remembered after their end, for what they log later. */
+const REMEMBERED = 64
+
 /** A pool's record of one worker: what it runs, and since when it is idle. */
 export class PooledWorker {
   readonly worker: Worker
@@ -21,6 +24,8 @@ export class PooledWorker {
   /** It is shut down to make room for a worker of another function. */
   evicted = false
   readonly #running = new Map<number, PendingRequest>()
+  /** Of the latest requests that ended, by their invocation modulo its length. */
+  readonly #ended: { invocation: number; requestId: string }[] = []
 
   constructor(worker: Worker, startedAt: number) {
     this.worker = worker
@@ -50,7 +55,18 @@ export class PooledWorker {
   release(invocation: Invocation | undefined, suspect: boolean): void {
     this.inFlight--
     if (suspect) this.suspects--
-    if (invocation !== undefined) this.#running.delete(invocation.id)
+    if (invocation === undefined) return
+    const { id } = invocation
+    const requestId = this.#running.get(id)?.requestId
+    this.#running.delete(id)
+    if (requestId === undefined) return
+    const slot = this.#ended[id % REMEMBERED]
+    if (slot === undefined) {
+      this.#ended[id % REMEMBERED] = { invocation: id, requestId }
+    } else {
+      slot.invocation = id
+      slot.requestId = requestId
+    }
   }
 
   /** The worker is ready: a request that it took while starting begins now. */
@@ -61,6 +77,10 @@ export class PooledWorker {
 
   /** The id of the request that an invocation of this worker belongs to. */
   requestId(invocation: number | undefined): string | undefined {
-    return invocation === undefined ? undefined : this.#running.get(invocation)?.requestId
+    if (invocation === undefined) return undefined
+    const running = this.#running.get(invocation)
+    if (running !== undefined) return running.requestId
+    const ended = this.#ended[invocation % REMEMBERED]
+    return ended?.invocation === invocation ? ended.requestId : undefined
   }
 }

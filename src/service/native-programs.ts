@@ -73,6 +73,8 @@ export async function startLauncher(
     runDir: join(options.dataDir, 'run'),
     egress,
     start: config.worker.start,
+    backgroundMs: config.worker.background,
+    backgroundCpuPercent: config.worker.backgroundCpu,
     cgroups,
     allowDegraded: config.sandbox.allowDegraded,
     covered: [options.dataDir, config.server.socket, ...files],

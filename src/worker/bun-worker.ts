@@ -17,15 +17,17 @@ const MAX_FILE_BYTES = 2 ** 30
 const OWN_DESCRIPTORS = 32
 /** CPU time beyond the budgets of what runs: Bun's helper threads use some for themselves. */
 const CPU_SLACK_MS = 500
-/** A worker without invocations may use the slack once in this time. */
-const IDLE_RENEW_MS = 10_000
+/** CPU time that background work of a worker without requests may use at once. */
+const IDLE_CPU_MS = 1000
 
 export class BunWorker extends ExecWorker {
   readonly runtime = 'bun'
-  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
+  /** Its background work cannot be told from its requests, so it has CPU time of its own only between them. */
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) =>
+    this.allow(this.inFlight > 0 ? ms : ms + Math.min(IDLE_CPU_MS, this.spec.capabilities.maxCpu)),
+  )
   readonly #program: Program
   readonly #runnerArguments: string[]
-  #idleSince = 0
 
   /** @param program this executable, which is also bun */
   constructor(
@@ -55,13 +57,6 @@ export class BunWorker extends ExecWorker {
       return
     }
     super.used(use)
-    const now = performance.now()
-    if (this.inFlight > 0) {
-      this.#idleSince = now
-    } else if (now - this.#idleSince > IDLE_RENEW_MS) {
-      this.#idleSince = now
-      if (this.state === 'ready') this.allow(CPU_SLACK_MS)
-    }
   }
 
   protected override ownLayers(): readonly string[] {

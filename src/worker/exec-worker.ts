@@ -40,8 +40,9 @@ export abstract class ExecWorker
 {
   pid: number | undefined
   protected cpuMs = 0
-  /** CPU time of the whole process, ms. Beyond it, the worker is killed. */
+  /** CPU time of the whole process, ms. Beyond it, the worker is killed. It grows, for background work. */
   protected maxCpuMs: number
+  #allowedAt = performance.now()
   readonly #options: ExecOptions
   readonly #sandbox: Sandbox
   #launched: Launched | undefined
@@ -81,7 +82,9 @@ export abstract class ExecWorker
   /** Enforces the CPU time limit. */
   used(use: ProcessUse): void {
     this.cpuMs = use.cpuMs
-    if (use.cpuMs <= this.maxCpuMs) return
+    const grownMs =
+      (performance.now() - this.#allowedAt) * (this.context.backgroundCpuPercent / 100)
+    if (use.cpuMs <= this.maxCpuMs + (this.state === 'starting' ? 0 : grownMs)) return
     const error = new FunctionError(
       'CPU_LIMIT',
       'The worker was killed: the function used more CPU time than its limit (maxCpu). Do less work in one request, or raise the limit.',
@@ -120,6 +123,7 @@ export abstract class ExecWorker
   /** The process may use `cpuMs` more from now on. */
   protected allow(cpuMs: number): void {
     this.maxCpuMs = this.cpuMs + cpuMs
+    this.#allowedAt = performance.now()
   }
 
   async #open(): Promise<void> {

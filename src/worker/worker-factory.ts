@@ -30,6 +30,8 @@ const NOTHING_ALLOWED = namedProfile('strict', 'default')
 const DEFAULT_PROCESS_START_MS = 30_000
 const DEFAULT_LOAD_MS = 10_000
 const DEFAULT_LOAD_CPU_MS = 5_000
+const DEFAULT_BACKGROUND_MS = 30_000
+const DEFAULT_BACKGROUND_CPU_PERCENT = 10
 /** How often workers with work or a deadline are checked, ms. An event is noticed this late. */
 const WATCH_INTERVAL_MS = 10
 
@@ -62,6 +64,10 @@ export interface WorkerFactoryOptions {
   /** Wall and CPU time that a bundle has to load, ms. */
   loadMs?: number
   loadCpuMs?: number
+  /** From the end of a worker's last request to the pause of its background work, ms. */
+  backgroundMs?: number
+  /** Of a core, for the background work of a worker. */
+  backgroundCpuPercent?: number
 }
 
 /**
@@ -92,6 +98,8 @@ export function createWorkerFactory(options: WorkerFactoryOptions): WorkerFactor
     processStartMs: options.processStartMs ?? DEFAULT_PROCESS_START_MS,
     loadMs: options.loadMs ?? DEFAULT_LOAD_MS,
     loadCpuMs: options.loadCpuMs ?? DEFAULT_LOAD_CPU_MS,
+    backgroundMs: options.backgroundMs ?? DEFAULT_BACKGROUND_MS,
+    backgroundCpuPercent: options.backgroundCpuPercent ?? DEFAULT_BACKGROUND_CPU_PERCENT,
   }
   return new Factory(context, options, emptyDir)
 }

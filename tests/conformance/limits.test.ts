@@ -120,7 +120,7 @@ describe.each(RUNTIMES)('%s', (runtime) => {
     }`
     const started = await start(fixture.factory, runtime, source)
     const answer = await call(started.worker)
-    // An engine that drops the timers of an ended invocation has nothing left that uses CPU time.
+    // An engine with an interrupt gives the time to requests.
     if (interrupts) {
       await Bun.sleep(100)
       expect(answer.body.toString()).toBe('answered')

@@ -41,6 +41,9 @@ test('waitUntil runs on for 30 s, and its log says what was cancelled', async ()
       'finished after 100',
       'finished after 27000',
       'waitUntil did not settle within 30 s and was cancelled',
+      expect.stringMatching(
+        /^Ended with the request, so this worker is replaced: 1 timer\n {2}timer set\n.*later\.ts:/,
+      ),
     ])
   } finally {
     space.remove()

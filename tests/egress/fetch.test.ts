@@ -390,10 +390,16 @@ describe('aborting', () => {
   })
 })
 
-describe('a fetch ends with its invocation', () => {
-  test('when that is done', async () => {
+describe('a fetch ends with its invocation, if that is stopped', () => {
+  test('but not when that is done: it goes on, until the worker ends', async () => {
     held = []
-    expect(await run('leave')).toBe('left')
+    const own = await launcher.start(bundleOf({ leave: CASES.leave as string }))
+    const { body } = await call(own.worker, { url: target('leave') })
+    expect(body.toString()).toBe('left')
+    await until('the request', () => held.length === 1)
+    await Bun.sleep(100)
+    expect(lastGone()).toBe(false)
+    void own.worker.shutdown(0)
     await until('the upstream sees the end of the connection', lastGone)
   })
 

@@ -84,7 +84,7 @@ describe('timers', () => {
 const template = useTemplate()
 
 describe('an invocation and its timers', () => {
-  test('errors go to its log, and the timers of an ended one do not run', async () => {
+  test('errors go to its log, and the timers of an ended one go on', async () => {
     const worker = await template().worker({
       bundle: `
         let ran = 0
@@ -103,8 +103,10 @@ describe('an invocation and its timers', () => {
     const errors = logs.filter(({ level }) => level === 'error').map(({ message }) => message)
     expect(errors.some((message) => message.includes('from a microtask'))).toBe(true)
     expect(errors.some((message) => message.includes('from a timer'))).toBe(true)
-    await Bun.sleep(80)
-    expect((await worker.invoke(pathOf('ran'))).text).toBe('0')
+    for (;;) {
+      if (Number((await worker.invoke(pathOf('ran'))).text) > 2) break
+      await Bun.sleep(10)
+    }
     worker.close()
   })
 })

@@ -202,7 +202,8 @@ describe('cancel', () => {
     const running = worker.begin(at('/waits'))
     await running.find(({ type }) => type === 'response')
     running.cancel()
-    expect((await running.result).messages.map(({ type }) => type)).toEqual(['response', 'done'])
+    const types = (await running.result).messages.map(({ type }) => type)
+    expect(types).toEqual(['response', 'log', 'done']) // the log names what was ended
   })
 })
 

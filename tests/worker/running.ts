@@ -135,6 +135,7 @@ export class Running {
   }
 
   take(message: Message, bytes: Uint8Array): void {
+    if (this.#gone && message.type === 'log') return // of what it left behind
     if (this.#gone) throw new Error(`after its done: ${JSON.stringify(message)}`)
     this.messages.push(message)
     switch (message.type) {

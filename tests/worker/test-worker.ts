@@ -18,6 +18,8 @@ export interface WorkerOptions {
     fds?: number
     load_ms?: number
     load_cpu_ms?: number
+    background_ms?: number
+    background_cpu_percent?: number
   }
   /** The id of the function. */
   details?: { function?: string; version?: string; project?: string }
@@ -155,6 +157,8 @@ function startMessage(
     fds: capabilities.maxFileDescriptors,
     load_ms: 10_000,
     load_cpu_ms: 5_000,
+    background_ms: 30_000,
+    background_cpu_percent: 10,
     ...options.limits,
   }
   const message = { type: 'start', protocol: 2, worker, limits, capabilities, bytes: bytes.length }

@@ -17,7 +17,7 @@ export function serveFetches(worker: TestWorker, egress: Egress): void {
     if (!isFetch && typeof message.id !== 'string') return
     validateWorkerMessage(message)
     const payload = message.bytes === undefined ? undefined : Buffer.from(bytes)
-    if (isFetch) fetches.begin(message as unknown as FetchMessage, payload, true)
+    if (isFetch) fetches.begin(message as unknown as FetchMessage, payload, 'request')
     else fetches.dispatch(message as unknown as BodyMessage & { id: FetchId }, payload)
   })
 }

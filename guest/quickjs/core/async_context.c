@@ -138,21 +138,38 @@ const JSCFunctionListEntry fn_async_functions[] = {
 };
 const int fn_async_function_count = sizeof(fn_async_functions) / sizeof(fn_async_functions[0]);
 
+/* An invocation that is over has given up its own context, which would keep its record alive. */
+static JSValue context_of(fn_worker *worker, fn_invocation *invocation) {
+    if (invocation->load || invocation->state != FN_GONE) {
+        return JS_DupValue(worker->ctx, invocation->async);
+    }
+    JSValue context = fn_async_new(worker, invocation);
+    if (JS_IsException(context)) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+        return JS_UNDEFINED;
+    }
+    return context;
+}
+
 fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation) {
     fn_scope scope = {worker->current, JS_GetAsyncContext(worker->rt)};
-    JS_SetAsyncContext(worker->rt, JS_DupValue(worker->ctx, invocation->async));
+    JS_SetAsyncContext(worker->rt, context_of(worker, invocation));
     fn_budget_switch(worker, invocation);
     worker->depth++;
     return scope;
 }
 
 void fn_leave(fn_worker *worker, fn_scope scope) {
-    fn_invocation *invocation = worker->current;
+    fn_invocation *invocation = fn_invocation_ref(worker->current);
     worker->depth--;
     fn_budget_switch(worker, scope.outer);
     JS_SetAsyncContext(worker->rt, scope.outer_async);
     /* In a nested scope, its code is still on the stack. */
-    if (worker->depth == 0 && invocation->stop != FN_STOP_NONE) {
-        worker->hooks->stopped(worker, invocation);
+    if (worker->depth == 0) {
+        fn_background_turn_over(worker, invocation);
+        if (invocation->stop != FN_STOP_NONE) {
+            worker->hooks->stopped(worker, invocation);
+        }
     }
+    fn_invocation_unref(invocation);
 }

@@ -19,17 +19,38 @@ uint64_t fn_wall_ns(void) {
     return now(CLOCK_MONOTONIC);
 }
 
+uint64_t fn_cpu_ns(void) {
+    return now(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static void charge(fn_worker *worker, uint64_t cpu) {
+    if (worker->current == NULL) {
+        return;
+    }
+    uint64_t used = cpu - worker->current_cpu;
+    worker->charged_ns += used;
+    if (worker->current_background) {
+        fn_background_charge(worker, used);
+    } else {
+        worker->current->cpu_ns += used;
+    }
+}
+
 void fn_budget_switch(fn_worker *worker, fn_invocation *invocation) {
     if (worker->current == invocation) {
         return;
     }
-    uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID);
-    if (worker->current != NULL) {
-        worker->current->cpu_ns += cpu - worker->current_cpu;
-    }
-    worker->current = invocation;
+    uint64_t cpu = fn_cpu_ns();
+    charge(worker, cpu);
+    fn_invocation *outer = worker->current;
+    /* A job may hold the last reference to an invocation that is over. */
+    worker->current = invocation == NULL ? NULL : fn_invocation_ref(invocation);
     worker->current_cpu = cpu;
     worker->current_wall = fn_wall_ns();
+    if (outer != NULL) {
+        fn_invocation_unref(outer);
+    }
+    worker->current_background = invocation != NULL && fn_is_background(worker, invocation);
 }
 
 static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
@@ -43,8 +64,19 @@ static fn_stop check(const fn_worker *worker, const fn_invocation *invocation) {
     if (invocation->cpu_ns + (wall - worker->current_wall) < invocation->cpu_limit_ns) {
         return FN_STOP_NONE;
     }
-    uint64_t cpu = now(CLOCK_THREAD_CPUTIME_ID) - worker->current_cpu;
+    uint64_t cpu = fn_cpu_ns() - worker->current_cpu;
     return invocation->cpu_ns + cpu < invocation->cpu_limit_ns ? FN_STOP_NONE : FN_STOP_CPU;
+}
+
+/* What the bundle started has used up the time that it had to load: from now on it is background
+ * work. */
+static void become_background(fn_worker *worker) {
+    uint64_t cpu = fn_cpu_ns();
+    charge(worker, cpu);
+    worker->current->stop = FN_STOP_NONE;
+    worker->current_cpu = cpu;
+    worker->current_wall = fn_wall_ns();
+    worker->current_background = true;
 }
 
 /* The engine's interrupt handler, called from loops, calls and regular expressions: returns whether
@@ -56,10 +88,14 @@ static int on_interrupt(JSRuntime *rt, void *opaque) {
     if (invocation == NULL) {
         return 0;
     }
-    if (invocation->stop == FN_STOP_NONE) {
+    if (invocation->stop == FN_STOP_NONE && !worker->current_background) {
         invocation->stop = check(worker, invocation);
+        if (invocation->stop == FN_STOP_CPU && invocation->load && worker->ready) {
+            become_background(worker);
+        }
     }
-    if (invocation->stop == FN_STOP_NONE) {
+    if (invocation->stop == FN_STOP_NONE &&
+        !(worker->current_background && fn_background_exceeded(worker))) {
         return 0;
     }
     fn_heap_grace(&worker->heap);
@@ -70,17 +106,22 @@ bool fn_host_stopped(JSRuntime *rt) {
     return on_interrupt(rt, JS_GetRuntimeOpaque(rt)) != 0;
 }
 
-/* Called before each promise job: switches to the job's invocation, and skips the job if that one
- * must not run. */
-static bool on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
+/* Called before each promise job: switches to the job's invocation. The job is dropped if that one
+ * was stopped, and parked if it may not run now. */
+static JSJobAction on_job(JSContext *ctx, JSValueConst async_context, void *opaque) {
     (void)ctx;
     fn_worker *worker = opaque;
     fn_invocation *invocation = fn_async_invocation(worker, async_context);
     if (!fn_invocation_live(invocation)) {
-        return false;
+        fn_background_lost(worker);
+        return JS_JOB_DROP;
+    }
+    if ((invocation->state == FN_GONE || invocation->load) &&
+        !fn_background_may_run_job(worker, invocation)) {
+        return JS_JOB_PARK;
     }
     fn_budget_switch(worker, invocation);
-    return true;
+    return JS_JOB_RUN;
 }
 
 static JSContext *ticking;

@@ -33,11 +33,62 @@ bool fn_host_async_live(JSContext *ctx, JSValueConst async_context) {
     return fn_invocation_live(fn_async_invocation(fn_worker_of(ctx), async_context));
 }
 
+bool fn_host_may_run(JSContext *ctx, JSValueConst async_context) {
+    fn_worker *worker = fn_worker_of(ctx);
+    return fn_background_may_run(worker, fn_async_invocation(worker, async_context));
+}
+
+typedef struct {
+    fn_deferred deferred; /* first */
+    JSContext *ctx;
+    JSValue async;
+    JSValue func;
+    int argc;
+    JSValue argv[];
+} deferred_call;
+
+static void run_deferred_call(fn_deferred *deferred) {
+    deferred_call *call = (deferred_call *)deferred;
+    JSContext *ctx = call->ctx;
+    fn_host_call(ctx, call->async, call->func, call->argc, (JSValueConst *)call->argv);
+    for (int i = 0; i < call->argc; i++) {
+        JS_FreeValue(ctx, call->argv[i]);
+    }
+    JS_FreeValue(ctx, call->func);
+    JS_FreeValue(ctx, call->async);
+    js_free(ctx, call);
+}
+
+static void defer_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
+                       JSValueConst *argv) {
+    deferred_call *call = js_mallocz(ctx, sizeof(*call) + (size_t)argc * sizeof(JSValue));
+    if (call == NULL) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        fn_background_lost(fn_worker_of(ctx));
+        return;
+    }
+    call->ctx = ctx;
+    call->async = JS_DupValue(ctx, async_context);
+    call->func = JS_DupValue(ctx, func);
+    call->argc = argc;
+    for (int i = 0; i < argc; i++) {
+        call->argv[i] = JS_DupValue(ctx, argv[i]);
+    }
+    fn_host_defer(ctx, &call->deferred, run_deferred_call);
+}
+
 void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
                   JSValueConst *argv) {
     fn_worker *worker = fn_worker_of(ctx);
     fn_invocation *invocation = fn_async_invocation(worker, async_context);
     if (!fn_invocation_live(invocation)) {
+        return;
+    }
+    if (worker->background.over) {
+        return;
+    }
+    if (!fn_background_may_run(worker, invocation)) {
+        defer_call(ctx, async_context, func, argc, argv);
         return;
     }
     fn_scope scope = fn_enter(worker, invocation);
@@ -46,7 +97,7 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
     JSValue result = JS_Call(ctx, func, JS_UNDEFINED, argc, argv);
     if (JS_IsException(result)) {
         JSValue error = JS_GetException(ctx);
-        if (invocation->stop == FN_STOP_NONE) {
+        if (invocation->stop == FN_STOP_NONE && worker->background.interrupt == FN_INTERRUPT_NONE) {
             worker->hooks->uncaught(worker, invocation, error);
         }
         JS_FreeValue(ctx, error);

@@ -27,12 +27,25 @@ uv_loop_t *fn_host_loop(JSContext *ctx);
 JSValue fn_host_async_context(JSContext *ctx);
 
 /* Calls `func` from the loop inside `async_context`, charged to that invocation, then runs the
- * promise jobs. Does nothing if the invocation has ended or was stopped. An exception is reported
- * to the invocation's log. The caller keeps ownership of the arguments. */
+ * promise jobs. Does nothing if the invocation was stopped. If it has ended, the call is background
+ * work, and may be made later. An exception is reported to the invocation's log. The caller keeps
+ * ownership of the arguments. */
 void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func, int argc,
                   JSValueConst *argv);
-/* Whether the invocation of this async context still runs; true if there is none. */
+/* Whether code of this async context may run at all: its invocation was not stopped. */
 bool fn_host_async_live(JSContext *ctx, JSValueConst async_context);
+/* Whether it may run now; if not, it may be deferred. */
+bool fn_host_may_run(JSContext *ctx, JSValueConst async_context);
+
+/* An entry of the list of what waits until background work may run. `link` is NULL outside of the
+ * list. Its owner keeps it alive while it is in the list. */
+typedef struct fn_deferred {
+    struct fn_deferred *next;
+    struct fn_deferred **link;
+    void (*run)(struct fn_deferred *deferred); /* after it was taken off the list */
+} fn_deferred;
+void fn_host_defer(JSContext *ctx, fn_deferred *deferred, void (*run)(fn_deferred *deferred));
+void fn_host_undefer(JSContext *ctx, fn_deferred *deferred);
 
 /* Whether strings may be run as code. */
 bool fn_host_may_eval(JSContext *ctx);

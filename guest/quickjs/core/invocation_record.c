@@ -18,5 +18,5 @@ void fn_invocation_unref(fn_invocation *invocation) {
 }
 
 bool fn_invocation_live(const fn_invocation *invocation) {
-    return invocation->state != FN_GONE && invocation->stop == FN_STOP_NONE;
+    return invocation->stop == FN_STOP_NONE;
 }

@@ -17,7 +17,8 @@ typedef struct fn_invocation fn_invocation;
 typedef enum { FN_STOP_NONE, FN_STOP_CPU, FN_STOP_TIMEOUT, FN_STOP_MEMORY, FN_STOP_CANCEL } fn_stop;
 
 /* RUNNING: the response has not begun. BODY: its head was sent. WAITING: the response is complete,
- * waitUntil is not. FINISHED: only `done` is missing. GONE: none of its code runs any more. */
+ * waitUntil is not. FINISHED: only `done` is missing. GONE: `done` was sent, and what it left
+ * behind is background work. */
 typedef enum { FN_RUNNING, FN_BODY, FN_WAITING, FN_FINISHED, FN_GONE } fn_state;
 
 typedef struct {
@@ -28,11 +29,13 @@ typedef struct {
     JSValue hold;         /* keeps `bytes` alive */
     const uint8_t *bytes; /* the unsent rest of a body in memory */
     size_t len;
-    fn_buffer rest; /* the rest of the pump's last chunk; `bytes` then points into it */
-    JSValue pump;   /* undefined if there is none */
-    bool asked;     /* the pump was asked and has not answered */
-    bool ended;     /* the pump has ended */
-    bool pumping;   /* ask_pump handles an immediate answer in its loop, not by recursion */
+    fn_buffer rest;       /* the rest of the pump's last chunk; `bytes` then points into it */
+    JSValue pump;         /* undefined if there is none */
+    bool asked;           /* the pump was asked and has not answered */
+    bool ended;           /* the pump has ended */
+    bool pumping;         /* ask_pump handles an immediate answer in its loop, not by recursion */
+    fn_deferred deferred; /* the pump waits until background work may run */
+    struct fn_worker *worker;
 } fn_body_out;
 
 typedef struct {
@@ -72,7 +75,7 @@ struct fn_invocation {
 
 fn_invocation *fn_invocation_ref(fn_invocation *invocation);
 void fn_invocation_unref(fn_invocation *invocation);
-/* Whether its code may still run. */
+/* Whether its code may still run: it was not stopped. */
 bool fn_invocation_live(const fn_invocation *invocation);
 
 #endif

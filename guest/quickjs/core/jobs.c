@@ -14,12 +14,20 @@ static void on_idle(uv_idle_t *idle) {
 static void job_failed(fn_worker *worker) {
     JSValue error = JS_GetException(worker->ctx);
     fn_invocation *invocation = worker->current;
-    if (invocation != NULL && invocation->stop == FN_STOP_NONE) {
+    if (invocation != NULL && invocation->stop == FN_STOP_NONE &&
+        worker->background.interrupt == FN_INTERRUPT_NONE) {
         fn_scope scope = fn_enter(worker, invocation);
         worker->hooks->uncaught(worker, invocation, error);
         fn_leave(worker, scope);
     }
     JS_FreeValue(worker->ctx, error);
+}
+
+static void stopped(fn_worker *worker, fn_invocation *invocation) {
+    fn_invocation_ref(invocation);
+    fn_budget_switch(worker, NULL);
+    worker->hooks->stopped(worker, invocation);
+    fn_invocation_unref(invocation);
 }
 
 /* Runs jobs until there are none left (returns true) or the time of the turn is over. */
@@ -31,9 +39,11 @@ static bool run_jobs(fn_worker *worker) {
             job_failed(worker);
         }
         fn_invocation *invocation = worker->current;
+        if (worker->background.interrupt != FN_INTERRUPT_NONE) {
+            fn_background_turn_over(worker, invocation);
+        }
         if (invocation != NULL && invocation->stop != FN_STOP_NONE) {
-            fn_budget_switch(worker, NULL);
-            worker->hooks->stopped(worker, invocation);
+            stopped(worker, invocation);
         }
         if (count % JOBS_BETWEEN_CLOCKS == 0) {
             uint64_t now = fn_wall_ns();

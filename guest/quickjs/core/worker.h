@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "core/background.h"
 #include "core/heap.h"
 #include "core/host.h"
 #include "core/invocation_record.h"
@@ -34,6 +35,8 @@ typedef struct {
     uint64_t fds;
     uint64_t load_ms;
     uint64_t load_cpu_ms;
+    uint64_t background_ms;
+    uint64_t background_percent;
     bool allow_eval;
     bool allow_filesystem;
     bool allow_child_process;
@@ -65,6 +68,8 @@ typedef struct {
     /* Promise jobs ran; `drained` means all of them. Returns whether there is still nothing to run.
      */
     bool (*jobs_ran)(fn_worker *worker, bool drained);
+    /* Writes what waits for the channel. */
+    void (*flush)(fn_worker *worker);
     /* An exception was not caught. */
     void (*uncaught)(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
     /* Ends the process. */
@@ -116,6 +121,9 @@ struct fn_worker {
     uint64_t
         current_cpu; /* the thread's CPU clock and the monotonic clock when it became current */
     uint64_t current_wall;
+    bool current_background; /* its time is background time */
+    uint64_t charged_ns;     /* CPU time of all code so far */
+    fn_background background;
     unsigned depth; /* nesting of fn_enter */
     fn_invocation *table[FN_TABLE_SIZE];
     unsigned in_flight;
@@ -143,6 +151,7 @@ void fn_engine_free(fn_worker *worker);
 
 /* budget.c: which invocation runs, and its CPU time. */
 uint64_t fn_wall_ns(void);
+uint64_t fn_cpu_ns(void); /* of this thread */
 void fn_budget_init(fn_worker *worker);
 /* In the worker, because timers do not survive a fork. 0 or a negative errno. */
 int fn_budget_start_ticks(fn_worker *worker);
@@ -163,6 +172,28 @@ typedef struct {
  * fn_leave does so: the invocation may be freed then. */
 fn_scope fn_enter(fn_worker *worker, fn_invocation *invocation);
 void fn_leave(fn_worker *worker, fn_scope scope);
+
+/* background.c */
+int fn_background_init(fn_worker *worker);
+/* The bundle is loaded. */
+void fn_background_start(fn_worker *worker);
+/* Whether what this invocation runs is background work. */
+bool fn_is_background(const fn_worker *worker, const fn_invocation *invocation);
+bool fn_background_may_run(fn_worker *worker, const fn_invocation *invocation);
+/* The same for a job, which is parked if it may not run. */
+bool fn_background_may_run_job(fn_worker *worker, const fn_invocation *invocation);
+void fn_background_charge(fn_worker *worker, uint64_t cpu_ns);
+/* From the interrupt handler: whether the background turn that runs has to end. */
+bool fn_background_exceeded(fn_worker *worker);
+/* After a turn: if it was interrupted, logs that. */
+void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation);
+/* Requests run again, or none does any more. */
+void fn_background_busy(fn_worker *worker);
+void fn_background_idle(fn_worker *worker);
+/* Something that was still to run was ended: asks the host to replace the worker. */
+void fn_background_lost(fn_worker *worker);
+/* Only in builds with sanitizers. */
+void fn_background_free(fn_worker *worker);
 
 /* undefined_global_hints.c */
 void fn_undefined_global_hints_init(fn_worker *worker);

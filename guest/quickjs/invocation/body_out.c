@@ -25,6 +25,7 @@ void fn_body_out_set(fn_body_out *out, const fn_body_view *view) {
 }
 
 void fn_body_out_free(fn_worker *worker, fn_body_out *out) {
+    fn_host_undefer(worker->ctx, &out->deferred);
     JS_FreeValue(worker->ctx, out->hold);
     JS_FreeValue(worker->ctx, out->pump);
     out->hold = out->pump = JS_UNDEFINED;
@@ -111,10 +112,22 @@ static size_t send_chunks(fn_worker *worker, fn_body_out *out, const uint8_t *by
     return sent;
 }
 
+/* Background work may run again. Only the upload of a fetch can outlive its invocation. */
+static void on_deferred(fn_deferred *deferred) {
+    fn_body_out *out = (fn_body_out *)(void *)((char *)deferred - offsetof(fn_body_out, deferred));
+    fn_body_out_pump(out->worker, out);
+    fn_jobs_run(out->worker);
+}
+
 /* Asks the stream for more until it does not answer at once or there is no credit for its answer.
  */
 static void ask_pump(fn_worker *worker, fn_body_id id, fn_body_out *out) {
     if (out->pumping) {
+        return;
+    }
+    if (!fn_background_may_run(worker, out->invocation)) {
+        out->worker = worker;
+        fn_host_defer(worker->ctx, &out->deferred, on_deferred);
         return;
     }
     out->pumping = true;

@@ -137,4 +137,5 @@ void fn_bundle_load(fn_worker *worker, const char *handler, char *payload, const
     load->deadline_ns = 0;
     fn_leave(worker, scope);
     worker->ready = true;
+    fn_background_start(worker);
 }

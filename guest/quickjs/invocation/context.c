@@ -87,7 +87,7 @@ static JSValue wait_until(JSContext *ctx, JSValueConst this_value, int argc, JSV
     if (argc == 0) {
         return JS_ThrowTypeError(ctx, "waitUntil needs a promise");
     }
-    if (!fn_invocation_live(invocation)) {
+    if (invocation->state == FN_GONE || !fn_invocation_live(invocation)) {
         return JS_ThrowTypeError(ctx, "waitUntil: the invocation has ended");
     }
     return wait_for(ctx, invocation, argv[0], REJECTED) != 0 ? JS_EXCEPTION : JS_UNDEFINED;

@@ -1,7 +1,9 @@
 /* Outbound requests. The host performs them; this file keeps their state. A fetch ends with its
- * response, with an error, when it is cancelled, or with its invocation. */
+ * response, with an error, or when it is cancelled. If its invocation ends before, it is background
+ * work; if that was stopped, it ends. */
 #include "invocation/invocation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/json_out.h"
@@ -34,7 +36,7 @@ static void free_fetch(fn_worker *worker, fn_fetch *fetch) {
 void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation) {
     for (fn_fetch *fetch = worker->fetches, *next; fetch != NULL; fetch = next) {
         next = fetch->next;
-        if (fetch->out.invocation == invocation) {
+        if (invocation == NULL || fetch->out.invocation == invocation) {
             free_fetch(worker, fetch);
         }
     }
@@ -215,6 +217,18 @@ static fn_fetch *new_fetch(fn_worker *worker, fn_invocation *invocation, JSValue
     return fetch;
 }
 
+/* Without the query and what follows it, which may hold secrets. */
+static void set_label(fn_fetch *fetch, const fn_fetch_init *init) {
+    size_t len = 0;
+    while (len < init->url_len && init->url[len] != '?' && init->url[len] != '#') {
+        len++;
+    }
+    size_t most = sizeof(fetch->label);
+    snprintf(fetch->label, most, "%.*s %.*s",
+             (int)(init->method_len < most ? init->method_len : most), init->method,
+             (int)(len < most ? len : most), init->url);
+}
+
 /* The running invocation, or NULL with a TypeError. */
 static fn_invocation *asking(fn_worker *worker) {
     fn_invocation *invocation = worker->current;
@@ -224,7 +238,7 @@ static fn_invocation *asking(fn_worker *worker) {
         return NULL;
     }
     if (!fn_invocation_live(invocation)) {
-        JS_ThrowTypeError(worker->ctx, "fetch: the request that it belongs to has ended");
+        JS_ThrowTypeError(worker->ctx, "fetch: the request that it belongs to was stopped");
         return NULL;
     }
     return invocation;
@@ -240,6 +254,7 @@ uint32_t fn_host_fetch(JSContext *ctx, fn_fetch_init *init, JSValueConst callbac
         return 0;
     }
     fn_body_out_set(&fetch->out, &init->body);
+    set_label(fetch, init);
     fetch->no_body = init->method_len == 4 && memcmp(init->method, "HEAD", 4) == 0;
     if (ask(worker, fetch, init) < 0) {
         free_fetch(worker, fetch);

@@ -20,6 +20,7 @@ fn_invocation *fn_invocation_new(fn_worker *worker, uint32_t id) {
     invocation->next_in_table = *chain;
     *chain = invocation;
     if (worker->in_flight++ == 0) {
+        fn_background_busy(worker);
         fn_heap_keep(&worker->heap, true);
     }
     return invocation;
@@ -42,21 +43,24 @@ void fn_invocation_drop(fn_worker *worker, fn_invocation *invocation) {
     worker->in_flight--;
     invocation->state = FN_GONE;
     worker->hooks->end_processes(worker, invocation);
-    fn_fetches_drop(worker, invocation);
     fn_body_out_free(worker, &invocation->out);
     JS_FreeValue(worker->ctx, invocation->request);
     JS_FreeValue(worker->ctx, invocation->async);
     invocation->request = invocation->async = JS_UNDEFINED;
     fn_invocation_unref(invocation);
     if (worker->in_flight == 0) {
+        fn_background_idle(worker);
         fn_heap_keep(&worker->heap, false);
     }
 }
 
-/* Ends the invocation and sends `done`. Its remaining jobs and timers see that it is not live. */
+/* Ends the invocation and sends `done`. What is left of it is background work, or, if it was
+ * stopped, ends now. */
 static void finish_now(fn_worker *worker, fn_invocation *invocation) {
-    fn_request_unwanted(worker, invocation);
-    fn_rejections_log(worker, invocation);
+    fn_request_over(worker, invocation);
+    if (invocation->stop != FN_STOP_NONE) {
+        fn_leftover_end(worker, invocation);
+    }
     fn_buffer *out = fn_ipc_begin(&worker->ipc, "done");
     fn_buffer_text(out, ",\"id\":");
     fn_json_uint(out, invocation->id);
@@ -168,19 +172,34 @@ static void rest_stopped(fn_worker *worker, fn_invocation *invocation, const cha
     fn_log(worker, invocation, FN_LOG_ERROR, text, (size_t)len);
 }
 
+/* Work that an invocation had left behind, or that the bundle started. */
+static void background_stopped(fn_worker *worker, fn_invocation *invocation, const char *message) {
+    static const char what[] = "What the request left behind was stopped: ";
+    char text[256];
+    int len = snprintf(text, sizeof(text), "%s%s", what, message);
+    fn_log(worker, invocation, FN_LOG_ERROR, text, (size_t)len);
+    fn_leftover_end(worker, invocation);
+    fn_background_lost(worker);
+}
+
 void fn_invocation_stopped(fn_worker *worker, fn_invocation *invocation) {
     JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
     fn_stop stop = invocation->stop;
     if (invocation->load) {
         load_stopped(worker, stop_message(stop));
+        fn_leftover_end(worker, invocation);
+        fn_background_lost(worker);
     } else if (invocation->state != FN_GONE) {
         unlink_finished(worker, invocation);
         if (stop != FN_STOP_CANCEL && invocation->state < FN_WAITING) {
             send_error(worker, invocation, stop_code(stop), stop_message(stop), NULL);
         } else if (stop != FN_STOP_CANCEL) {
             rest_stopped(worker, invocation, stop_message(stop));
+            fn_background_lost(worker);
         }
         finish_now(worker, invocation);
+    } else {
+        background_stopped(worker, invocation, stop_message(stop));
     }
     if (stop == FN_STOP_MEMORY) {
         fn_heap_recover(&worker->heap);

@@ -6,6 +6,8 @@
 #include "core/worker.h"
 #include "web/web.h"
 
+#define FN_FETCH_LABEL_BYTES 160
+
 /* An outbound request of an invocation, until its response is complete. */
 struct fn_fetch {
     fn_body_out out;
@@ -14,6 +16,7 @@ struct fn_fetch {
     JSValue feed;   /* receives the response's body; undefined if there is none */
     JSValue frames; /* of the code that called fetch, for errors; undefined if it has none */
     bool no_body;   /* a HEAD request */
+    char label[FN_FETCH_LABEL_BYTES]; /* method and URL, for the log */
     struct fn_fetch *next;
 };
 
@@ -24,6 +27,8 @@ _Noreturn void fn_worker_exit(fn_worker *worker, int status, bool flush);
 _Noreturn void fn_worker_breach(const char *what);
 
 int fn_loop_init(fn_worker *worker);
+/* Writes queued frames as far as the socket takes them. */
+void fn_loop_flush(fn_worker *worker);
 /* Runs at the end of a turn, see fn_core_hooks: reports rejections and sends `done`. */
 bool fn_jobs_ran(fn_worker *worker, bool drained);
 /* Adds the channel to the loop. */
@@ -64,6 +69,8 @@ void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame
  * against the deadline. */
 void fn_request_await(fn_invocation *invocation);
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
+/* The invocation ends: whoever still reads the request body gets an error. */
+void fn_request_over(fn_worker *worker, fn_invocation *invocation);
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
 void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const char *reason);
 
@@ -110,8 +117,14 @@ fn_body_out *fn_body_out_find(fn_worker *worker, fn_body_id id);
 
 /* fetch.c */
 fn_fetch *fn_fetch_find(fn_worker *worker, fn_body_id id);
-/* Ends the fetches of an invocation that has ended, without messages. */
+/* Ends the fetches of an invocation that was stopped, or with NULL all of them, without messages.
+ */
 void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation);
+
+/* leftover.c: ends what an invocation that was stopped left behind, or with NULL everything, and
+ * logs what that was. */
+void fn_leftover_end(fn_worker *worker, fn_invocation *invocation);
+
 void fn_fetch_uploaded(fn_worker *worker, fn_body_id id);
 void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause);
 void fn_fetch_response(fn_worker *worker, fn_fetch *fetch, const fn_frame *frame);
@@ -141,12 +154,13 @@ void fn_report_uncaught(fn_worker *worker, fn_invocation *invocation, JSValueCon
 
 /* Promises that were rejected while nothing was attached to them. */
 void fn_rejections_init(fn_worker *worker);
-/* At the end of a turn: notifies the tenant's listeners, which may queue more jobs. */
-void fn_rejections_report(fn_worker *worker);
-/* At the end of an invocation, whose code must not run any more: only logs. */
-void fn_rejections_log(fn_worker *worker, const fn_invocation *of);
-/* Drops them without a message. */
-void fn_rejections_drop(fn_worker *worker);
+/* At the end of a turn: notifies the tenant's listeners, which may queue more jobs. False if there
+ * was nothing to report. */
+bool fn_rejections_report(fn_worker *worker);
+/* Whether there is something to report now. */
+bool fn_rejections_due(fn_worker *worker);
+/* Drops those of an invocation that was stopped, or with NULL all of them. */
+void fn_rejections_drop(fn_worker *worker, const fn_invocation *of);
 
 /* The functions that the Web APIs call: body_in.c, body_out.c, fetch.c. See fn_web_host in
  * web/web.h. */

@@ -37,7 +37,7 @@ static void watch_channel(fn_worker *worker) {
     FN_CHECK(uv_poll_start(&worker->poll, events, on_channel) == 0);
 }
 
-static void flush(fn_worker *worker) {
+void fn_loop_flush(fn_worker *worker) {
     if (fn_ipc_queued(&worker->ipc) == 0 && !worker->writable_wanted) {
         return;
     }
@@ -58,9 +58,10 @@ static void flush(fn_worker *worker) {
 /* Runs once in each turn of the loop, with nothing else on the stack. */
 static void end_turn(fn_worker *worker) {
     if (worker->shutting_down && worker->in_flight == 0) {
+        fn_leftover_end(worker, NULL);
         fn_worker_exit(worker, 0, true);
     }
-    flush(worker);
+    fn_loop_flush(worker);
 }
 
 static void on_prepare(uv_prepare_t *prepare) {
@@ -108,9 +109,8 @@ static void on_channel(uv_poll_t *poll, int status, int events) {
 }
 
 bool fn_jobs_ran(fn_worker *worker, bool drained) {
-    if (drained && worker->rejections != NULL) {
-        fn_rejections_report(worker);
-        drained = !JS_IsJobPending(worker->rt) && worker->rejections == NULL;
+    if (drained && fn_rejections_report(worker)) {
+        drained = !JS_IsJobPending(worker->rt) && !fn_rejections_due(worker);
     }
     fn_invocations_finish(worker);
     return drained;
@@ -136,6 +136,10 @@ int fn_loop_init(fn_worker *worker) {
     uv_idle_init(&worker->loop, &worker->idle);
     uv_timer_init(&worker->loop, &worker->load_timer);
     uv_timer_init(&worker->loop, &worker->grace_timer);
+    err = fn_background_init(worker);
+    if (err != 0) {
+        return err;
+    }
     worker->prepare.data = worker->check.data = worker;
     worker->idle.data = worker->load_timer.data = worker->grace_timer.data = worker;
     uv_prepare_start(&worker->prepare, on_prepare);

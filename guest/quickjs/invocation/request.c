@@ -244,6 +244,15 @@ void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation) {
     fn_send_cancel(worker, invocation->id, "body");
 }
 
+void fn_request_over(fn_worker *worker, fn_invocation *invocation) {
+    bool open = !invocation->in.ended;
+    fn_request_unwanted(worker, invocation);
+    if (open && invocation->stop == FN_STOP_NONE &&
+        fn_web_request_body_over(worker->ctx, invocation->request) < 0) {
+        JS_FreeValue(worker->ctx, JS_GetException(worker->ctx));
+    }
+}
+
 static void cancel_body(fn_worker *worker, fn_invocation *invocation, const char *reason) {
     JSValue text = JS_NewString(worker->ctx, reason);
     if (JS_IsException(text)) {

@@ -6,34 +6,30 @@
 
 #include <signal.h>
 #include <stdlib.h>
-
-static void count_timer(uv_handle_t *handle, void *count) {
-    if (handle->type == UV_TIMER && uv_is_active(handle)) {
-        (*(unsigned *)count)++;
-    }
-}
+#include "web/html/html.h"
 
 static void drop_invocations(fn_worker *worker) {
+    fn_timers_end(worker->ctx, true, NULL, NULL);
+    fn_background_free(worker);
     for (size_t i = 0; i < FN_TABLE_SIZE; i++) {
         while (worker->table[i] != NULL) {
             fn_invocation_drop(worker, worker->table[i]);
         }
     }
-    fn_rejections_drop(worker);
+    fn_fetches_drop(worker, NULL);
+    fn_rejections_drop(worker, NULL);
+    uv_run(&worker->loop, UV_RUN_NOWAIT); /* frees the timers */
 }
 
 void fn_teardown(fn_worker *worker, int status) {
-    unsigned timers = 0;
     signal(SIGPROF, SIG_IGN); /* a tick would write to the freed context */
     uv_poll_stop(&worker->poll);
     uv_prepare_stop(&worker->prepare);
     uv_check_stop(&worker->check);
     uv_idle_stop(&worker->idle);
     uv_timer_stop(&worker->grace_timer);
-    uv_run(&worker->loop, UV_RUN_NOWAIT); /* runs the close callbacks */
-    uv_walk(&worker->loop, count_timer, &timers);
-    /* Inside a call, a load or a tenant's timer, callers further up still own values. */
-    if (worker->ready && worker->depth == 0 && timers == 0) {
+    /* Inside a call or a load, callers further up still own values. */
+    if (worker->ready && worker->depth == 0) {
         drop_invocations(worker);
         fn_engine_free(worker);
     }

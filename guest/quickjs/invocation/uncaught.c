@@ -83,13 +83,16 @@ static void release(fn_worker *worker, fn_rejection *rejection) {
     js_free(worker->ctx, rejection);
 }
 
-/* Removes from the list what belongs to `of` (NULL: everything), oldest first. */
-static fn_rejection *take(fn_worker *worker, const fn_invocation *of) {
+/* Removes from the list what belongs to `of` (NULL: everything), oldest first, but for what `keeps`
+ * keeps. */
+static fn_rejection *take(fn_worker *worker, const fn_invocation *of,
+                          bool (*keeps)(fn_worker *worker, const fn_rejection *rejection)) {
     fn_rejection *taken = NULL;
     fn_rejection **link = &worker->rejections;
     while (*link != NULL) {
         fn_rejection *rejection = *link;
-        if (of == NULL || rejection->invocation == of) {
+        if ((of == NULL || rejection->invocation == of) &&
+            (keeps == NULL || !keeps(worker, rejection))) {
             *link = rejection->next;
             rejection->next = taken;
             taken = rejection;
@@ -120,28 +123,35 @@ static void report(fn_worker *worker, const fn_rejection *rejection) {
     fn_leave(worker, scope);
 }
 
-void fn_rejections_report(fn_worker *worker) {
-    fn_rejection *rejection = take(worker, NULL);
+/* What handles the rejection of background work may be in a job that waits. */
+static bool may_be_handled(fn_worker *worker, const fn_rejection *rejection) {
+    return JS_HasParkedJobs(worker->rt) && fn_is_background(worker, rejection->invocation);
+}
+
+bool fn_rejections_due(fn_worker *worker) {
+    const fn_rejection *rejection = worker->rejections;
+    while (rejection != NULL && may_be_handled(worker, rejection)) {
+        rejection = rejection->next;
+    }
+    return rejection != NULL;
+}
+
+bool fn_rejections_report(fn_worker *worker) {
+    if (!fn_rejections_due(worker)) {
+        return false;
+    }
+    fn_rejection *rejection = take(worker, NULL, may_be_handled);
     while (rejection != NULL) {
         fn_rejection *next = rejection->next;
         report(worker, rejection);
         release(worker, rejection);
         rejection = next;
     }
+    return true;
 }
 
-void fn_rejections_log(fn_worker *worker, const fn_invocation *of) {
-    fn_rejection *rejection = take(worker, of);
-    while (rejection != NULL) {
-        fn_rejection *next = rejection->next;
-        log_one(worker, rejection);
-        release(worker, rejection);
-        rejection = next;
-    }
-}
-
-void fn_rejections_drop(fn_worker *worker) {
-    fn_rejection *rejection = take(worker, NULL);
+void fn_rejections_drop(fn_worker *worker, const fn_invocation *of) {
+    fn_rejection *rejection = take(worker, of, NULL);
     while (rejection != NULL) {
         fn_rejection *next = rejection->next;
         release(worker, rejection);

@@ -1,6 +1,7 @@
 /* `fn:process`: child processes that a function starts. Each leads its own process group and
- * belongs to the invocation that started it: when that ends, the group is killed. Their standard
- * streams are pipes in the worker's loop, so nothing in /dev is needed. */
+ * belongs to the invocation that started it: when that ends, the group is killed, and what waits
+ * for it is notified. Their standard streams are pipes in the worker's loop, so nothing in /dev is
+ * needed. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -111,6 +112,9 @@ void fn_child_processes_end(fn_worker *worker, const fn_invocation *invocation) 
             continue;
         }
         kill_group(child);
+        if (invocation != NULL && fn_invocation_live(invocation)) {
+            continue;
+        }
         stop_events(child);
         for (int i = 0; i < FN_STREAMS; i++) {
             fn_child_process_close_pipe(child, i);
@@ -255,6 +259,9 @@ static JSValue spawn(JSContext *ctx, JSValueConst this_value, int argc, JSValueC
             cwd == NULL || err != 0 ? 0 : fn_place_find(worker, cwd, true, &directory);
         if (worker->child_process_count >= MAX_CHILD_PROCESSES) {
             err = UV_EAGAIN;
+        }
+        if (worker->current != NULL && worker->current->state == FN_GONE) {
+            err = UV_EPERM; /* nothing would end it, and nothing counts its CPU time */
         }
         result = err != 0 ? fn_throw_errno(ctx, err, "spawn", file)
                  : directory_err != 0

@@ -14,8 +14,10 @@
 #include "invocation/invocation.h"
 #include "web/performance/clock.h"
 
-#define START_MS 5000   /* maximum time to read the start line */
-#define SILENCE_MS 5000 /* maximum pause in the payload that follows it */
+#define START_MS 5000       /* maximum time to read the start line */
+#define SILENCE_MS 5000     /* maximum pause in the payload that follows it */
+#define BACKGROUND_MS 30000 /* without these limits in the start message */
+#define BACKGROUND_CPU_PERCENT 10
 #define STRICT_CLOCK_US                                                                            \
     100 /* coarser than the cache effects of other tenants' work, which finer steps would show */
 
@@ -58,6 +60,10 @@ static uint64_t get_limit(yyjson_val *limits, const char *key) {
     return yyjson_get_uint(value) < most ? yyjson_get_uint(value) : most;
 }
 
+static uint64_t get_limit_or(yyjson_val *limits, const char *key, uint64_t otherwise) {
+    return yyjson_obj_get(limits, key) == NULL ? otherwise : get_limit(limits, key);
+}
+
 static void take_paths(fn_worker *worker, yyjson_val *list) {
     size_t i, count;
     yyjson_val *path;
@@ -89,10 +95,16 @@ static size_t parse_start(fn_worker *worker, const uint8_t *line, size_t len) {
         .fds = get_limit(limits, "fds"),
         .load_ms = get_limit(limits, "load_ms"),
         .load_cpu_ms = get_limit(limits, "load_cpu_ms"),
+        .background_ms = get_limit_or(limits, "background_ms", BACKGROUND_MS),
+        .background_percent =
+            get_limit_or(limits, "background_cpu_percent", BACKGROUND_CPU_PERCENT),
         .allow_eval = yyjson_get_bool(yyjson_obj_get(capabilities, "allowEval")),
         .allow_filesystem = yyjson_get_bool(yyjson_obj_get(capabilities, "allowFilesystem")),
         .allow_child_process = yyjson_get_bool(yyjson_obj_get(capabilities, "allowChildProcess")),
     };
+    if (worker->limits.background_percent == 0) {
+        fn_worker_breach("no CPU time for background work");
+    }
     take_paths(worker, yyjson_obj_get(capabilities, "allowedPaths"));
     yyjson_doc_free(doc);
     return (size_t)bytes;

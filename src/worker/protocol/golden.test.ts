@@ -79,7 +79,13 @@ test('encodes the golden start byte for byte', () => {
     env: details.env,
     capabilities: message.capabilities,
   }
-  const load = { loadMs: message.limits.load_ms, loadCpuMs: message.limits.load_cpu_ms }
+  const { load_ms, load_cpu_ms, background_ms, background_cpu_percent } = message.limits
+  const load = {
+    loadMs: load_ms,
+    loadCpuMs: load_cpu_ms,
+    backgroundMs: background_ms,
+    backgroundCpuPercent: background_cpu_percent,
+  }
   const bundle = payload.subarray(payload.indexOf(10) + 1)
   const { line, bytes } = encodeStart(spec as never, message.worker, load, bundle)
   expect(Buffer.concat([Buffer.from(line, 'latin1'), ...bytes]).equals(golden)).toBe(true)

@@ -88,6 +88,14 @@ export interface LogMessage {
   message: string
 }
 
+/** CPU time of background work. */
+export interface BackgroundMessage {
+  type: 'background'
+  cpu_us: number
+  /** Work that was still to run was ended: the worker has to be replaced. */
+  ended: boolean
+}
+
 export interface LogsDroppedMessage {
   type: 'logs-dropped'
   count: number
@@ -125,6 +133,7 @@ export type WorkerMessage =
   | DoneMessage
   | LogMessage
   | LogsDroppedMessage
+  | BackgroundMessage
   | FetchMessage
   | PongMessage
 
@@ -135,6 +144,10 @@ export interface StartLimits {
   /** Wall and CPU time that the bundle has to load. */
   load_ms: number
   load_cpu_ms: number
+  /** From the end of the last request to the pause of background work. */
+  background_ms: number
+  /** Of a core, for background work. */
+  background_cpu_percent: number
 }
 
 /** The JSON line at the head of the `start` bytes; the bundle follows its newline. */

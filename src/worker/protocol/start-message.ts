@@ -10,6 +10,17 @@ export function cpuLifeMs(maxCpuMs: number): number {
   return 10 * maxCpuMs + 60_000
 }
 
+/** What a worker is told besides the settings of its function. */
+export interface StartSettings {
+  /** Wall and CPU time that the bundle has to load. */
+  loadMs: number
+  loadCpuMs: number
+  /** From the end of the last request to the pause of background work. */
+  backgroundMs: number
+  /** Of a core, for background work. */
+  backgroundCpuPercent: number
+}
+
 /**
  * The line and its bytes.
  *
@@ -18,7 +29,7 @@ export function cpuLifeMs(maxCpuMs: number): number {
 export function encodeStart(
   spec: WorkerSpec,
   worker: number,
-  load: { loadMs: number; loadCpuMs: number },
+  settings: StartSettings,
   bundle: Uint8Array,
 ): { line: string; bytes: Uint8Array[] } {
   const details: StartDetails = {
@@ -41,8 +52,10 @@ export function encodeStart(
     memory_bytes: spec.capabilities.maxMemory,
     cpu_ms: spec.capabilities.maxCpu,
     fds: spec.capabilities.maxFileDescriptors,
-    load_ms: load.loadMs,
-    load_cpu_ms: load.loadCpuMs,
+    load_ms: settings.loadMs,
+    load_cpu_ms: settings.loadCpuMs,
+    background_ms: settings.backgroundMs,
+    background_cpu_percent: settings.backgroundCpuPercent,
   }
   const { capabilities } = spec
   const line = encodeLine({

@@ -57,6 +57,7 @@ const CHECKS: Record<string, Check> = {
     'end',
   ),
   log: check(validateLog, 'id', 'level', 'message'),
+  background: check(validateBackground, 'cpu_us', 'ended'),
   'logs-dropped': check(validateLogsDropped, 'count'),
   pong: check((m) => validateCount(m.n, 'n', Number.MAX_SAFE_INTEGER), 'n'),
   error: check(validateError, 'id', 'code', 'message', 'stack'),
@@ -136,6 +137,11 @@ function validateFetch(m: Fields): void {
 function validateLogsDropped(m: Fields): void {
   if (m.count === 0) bad('count')
   validateCount(m.count, 'count', MAX_LOGS_DROPPED)
+}
+
+function validateBackground(m: Fields): void {
+  validateCount(m.cpu_us, 'cpu_us', Number.MAX_SAFE_INTEGER)
+  if (typeof m.ended !== 'boolean') bad('ended')
 }
 
 function validateDone(m: Fields): void {

@@ -9,8 +9,8 @@ export class CpuBudget {
   #announcedAt = Number.NEGATIVE_INFINITY
 
   /**
-   * @param slackMs CPU time beyond the budgets of what runs. It is not less than `renewMs`, because
-   *   the worker may get work in that time that is not counted yet
+   * @param slackMs CPU time beyond the budgets of what runs: for background work, and not less than
+   *   `renewMs`, because the worker may get work in that time that is not counted yet
    * @param renewMs minimum interval between two announcements
    * @param allow announces that the worker may use `cpuMs` more from now on
    */

@@ -1,6 +1,7 @@
 /**
- * The outbound fetches of one worker, as the host runs them. Each fetch belongs to an invocation and
- * ends with it. Both bodies of a fetch have flow control.
+ * The outbound fetches of one worker, as the host runs them. A fetch belongs to an invocation. If that
+ * ends before it, the fetch goes on as background work, until that is paused. Both bodies of a fetch
+ * have flow control.
  */
 import type { Egress } from '../../egress/egress.ts'
 import { EgressError, failed } from '../../egress/errors.ts'
@@ -23,6 +24,12 @@ const MAX_HELD_BYTES = 16 * 1024 * 1024
 /** After this many refused fetches, reading from the worker pauses. */
 const REFUSALS_AT_ONCE = 32
 
+/** Whose fetch it is: of a request that runs, of one that was cancelled, or of background work. */
+export type FetchOwner = 'request' | 'cancelled' | 'background'
+
+/** Key of the group of background work; an invocation's id is higher. */
+const BACKGROUND = 0
+
 interface Group {
   session: EgressSession
   fetches: Set<BrokeredFetch>
@@ -33,15 +40,28 @@ export class FetchTable {
   readonly #spec: WorkerSpec
   readonly #egress: Egress
   readonly #running = new Map<FetchId, BrokeredFetch>()
-  /** By invocation. */
+  /** By invocation; and one for what background work begins. */
   readonly #groups = new Map<number, Group>()
+  /** What invocations had open when they ended. */
+  readonly #left = new Set<Group>()
+  readonly #background: { ms: number; since: number }
   #lastId = 0
   #heldBytes = 0
   #refusals = 0
   readonly #onFlood: () => void
 
-  /** @param onFlood called when the worker keeps requesting fetches that are refused */
-  constructor(channel: Channel, spec: WorkerSpec, egress: Egress, onFlood: () => void = () => {}) {
+  /**
+   * @param onFlood called when the worker keeps requesting fetches that are refused
+   * @param backgroundMs time for which the limits of background work count
+   */
+  constructor(
+    channel: Channel,
+    spec: WorkerSpec,
+    egress: Egress,
+    onFlood: () => void = () => {},
+    backgroundMs = 30_000,
+  ) {
+    this.#background = { ms: backgroundMs, since: 0 }
     this.#onFlood = onFlood
     this.channel = channel
     this.#spec = spec
@@ -49,20 +69,31 @@ export class FetchTable {
   }
 
   /**
-   * @param live false if the invocation was cancelled: its worker may not know that yet
+   * @param owner the worker may not know yet that an invocation was cancelled
+   * @param paused background work is paused: the worker may not know that yet either
    * @throws {ProtocolBreach} if the id is not higher than the last one
    */
-  begin(message: FetchMessage, payload: Buffer | undefined, live: boolean): void {
+  begin(
+    message: FetchMessage,
+    payload: Buffer | undefined,
+    owner: FetchOwner,
+    paused = false,
+  ): void {
     const number = Number(message.id.slice(1))
     if (number <= this.#lastId) {
       throw new ProtocolBreach('the id of a fetch is not higher than the last one')
     }
     this.#lastId = number
-    if (!live) return
-    const group = this.#groupOf(message.invocation)
-    const fetch = new BrokeredFetch(message, payload, this)
+    if (owner === 'cancelled') return
+    const background = owner === 'background'
+    const group = background ? this.#backgroundGroup() : this.#groupOf(message.invocation)
+    const fetch = new BrokeredFetch(message, payload, this, group)
     this.#running.set(fetch.id, fetch)
     group.fetches.add(fetch)
+    if (background && paused) {
+      fetch.fail(pausedError())
+      return
+    }
     if (this.#heldBytes > MAX_HELD_BYTES) {
       fetch.fail(tooMuchHeld())
       return
@@ -94,7 +125,36 @@ export class FetchTable {
     else fetch.onCancel()
   }
 
-  /** The invocation ended: its fetches are aborted. */
+  /** Fetches of background work are open. */
+  get leftOpen(): boolean {
+    return this.#left.size > 0 || (this.#groups.get(BACKGROUND)?.fetches.size ?? 0) > 0
+  }
+
+  /** The invocation ended: its fetches go on as background work. */
+  leave(invocation: number): void {
+    const group = this.#groups.get(invocation)
+    if (group === undefined) return
+    this.#groups.delete(invocation)
+    if (group.fetches.size > 0) this.#left.add(group)
+  }
+
+  /** Background work is paused: its fetches fail. */
+  pause(): void {
+    const background = this.#groups.get(BACKGROUND)
+    for (const group of background === undefined ? this.#left : [...this.#left, background]) {
+      for (const fetch of [...group.fetches]) fetch.abandon(pausedError())
+    }
+  }
+
+  /** The worker ended. */
+  close(): void {
+    for (const group of [...this.#left, ...this.#groups.values()]) {
+      for (const fetch of [...group.fetches]) fetch.onCancel()
+      group.session.close()
+    }
+  }
+
+  /** The invocation was stopped: its fetches are aborted. */
   endOf(invocation: number): void {
     const group = this.#groups.get(invocation)
     if (group === undefined) return
@@ -111,7 +171,18 @@ export class FetchTable {
   /** The fetch ended: no more messages are sent for it. */
   fetchOver(fetch: BrokeredFetch): void {
     this.#running.delete(fetch.id)
-    for (const group of this.#groups.values()) group.fetches.delete(fetch)
+    fetch.group.fetches.delete(fetch)
+    if (fetch.group.fetches.size === 0) this.#left.delete(fetch.group)
+  }
+
+  /** Its limits count anew after each window, so that work that goes on is not refused for ever. */
+  #backgroundGroup(): Group {
+    const now = performance.now()
+    if (now - this.#background.since >= this.#background.ms) {
+      this.leave(BACKGROUND)
+      this.#background.since = now
+    }
+    return this.#groupOf(BACKGROUND)
   }
 
   #groupOf(invocation: number): Group {
@@ -126,6 +197,14 @@ export class FetchTable {
   }
 }
 
+function pausedError(): EgressError {
+  return new EgressError(
+    'ABORTED',
+    'ERR_PAUSED',
+    'The request that began this fetch has ended, and the worker was paused, because no request came for a while (worker.background). Pass the promise to ctx.waitUntil, or await it before you return the response.',
+  )
+}
+
 function tooMuchHeld(): EgressError {
   const limit = `${MAX_HELD_BYTES / 2 ** 20} MiB`
   return new EgressError(
@@ -138,6 +217,7 @@ function tooMuchHeld(): EgressError {
 /** One fetch: which messages may come next, and flow control in both directions. */
 export class BrokeredFetch implements EgressSink {
   readonly id: FetchId
+  readonly group: Group
   readonly #table: FetchTable
   #call: EgressCall | undefined
   /** The request body, until the upstream's socket has taken it. */
@@ -148,8 +228,14 @@ export class BrokeredFetch implements EgressSink {
   readonly #body: FlowControlledSender
   #over = false
 
-  constructor({ id, end }: FetchMessage, payload: Buffer | undefined, table: FetchTable) {
+  constructor(
+    { id, end }: FetchMessage,
+    payload: Buffer | undefined,
+    table: FetchTable,
+    group: Group,
+  ) {
     this.id = id
+    this.group = group
     this.#table = table
     this.#uploadEnded = end
     this.#upload = new FlowControlledReceiver(table.channel, `"${id}"`)

@@ -33,7 +33,7 @@ function invocation(name: string, body: Uint8Array | undefined) {
     ...{ method, url, headers, clientAddress: client },
     ...{ deadline, cpuMs: cpu_ms, body, end },
   }
-  const owner = { channel, fetches: { endOf() {} }, watch() {}, overdue() {} }
+  const owner = { channel, fetches: { endOf() {}, leave() {} }, watch() {}, overdue() {} }
   const running = new RunningInvocation(id, request, {} as never, {} as never, owner)
   // The line holds what is left at the start, which must not depend on the speed of this test.
   running.startedAt = deadline - deadline_ms
@@ -69,11 +69,9 @@ test.each([
 function runningFetch() {
   const { channel, written } = record()
   const message = { id: 'f1', end: true } as unknown as FetchMessage
-  const fetch = new BrokeredFetch(
-    message,
-    undefined,
-    new FetchTable(channel, {} as never, {} as never),
-  )
+  const table = new FetchTable(channel, {} as never, {} as never)
+  const group = { session: {} as never, fetches: new Set<BrokeredFetch>() }
+  const fetch = new BrokeredFetch(message, undefined, table, group)
   return { fetch, written }
 }
 

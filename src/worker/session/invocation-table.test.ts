@@ -44,7 +44,7 @@ function setUp() {
   const invocations: InvocationTable = new InvocationTable(
     {
       channel,
-      fetches: { endOf: () => {} },
+      fetches: { endOf: () => {}, leave: () => {} },
       watch: (at) => invocations.watch(at),
       overdue: () => {
         overdue++

@@ -11,6 +11,7 @@ import {
   type ResponseMessage,
 } from '../protocol/messages.ts'
 import type { Completion, InvocationRequest, ResponseSink } from '../worker.ts'
+import type { FetchOwner } from './fetch-table.ts'
 import { type InvocationOwner, RunningInvocation } from './invocation.ts'
 
 /** Time for `done` after `cancel`, or after the latest deadline, ms. A worker that is later is killed. */
@@ -80,12 +81,12 @@ export class InvocationTable {
   }
 
   /**
-   * @returns whether this invocation may fetch now; false if it was cancelled
-   * @throws {ProtocolBreach} if it does not run
+   * @returns whose fetch it is: of a request that runs, of one that was cancelled, or background work
+   * @throws {ProtocolBreach} if the id was never issued
    */
-  mayFetch(id: number): boolean {
-    if (!this.knows(id)) throw new ProtocolBreach('a fetch for a finished invocation')
-    return this.#running.get(id)?.phase !== 'cancelled'
+  fetchedBy(id: number): FetchOwner {
+    if (!this.knows(id)) return 'background'
+    return this.#running.get(id)?.phase === 'cancelled' ? 'cancelled' : 'request'
   }
 
   /** Gives a message to its invocation. @returns the invocation if the message ended it */

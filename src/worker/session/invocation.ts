@@ -21,7 +21,7 @@ export type Phase = 'head' | 'streaming' | 'background' | 'cancelled'
 /** What an invocation needs of its worker. */
 export interface InvocationOwner {
   readonly channel: Channel
-  readonly fetches: Pick<FetchTable, 'endOf'>
+  readonly fetches: Pick<FetchTable, 'endOf' | 'leave'>
   /** The invocation was cancelled at `at` (ms, performance.now()): its `done` is due soon. */
   watch(at: number): void
   /** An invocation was cancelled after its deadline had passed without a response. */
@@ -208,7 +208,8 @@ export class RunningInvocation implements Invocation {
 
   onDone(cpuUs: number): void {
     this.#dropBody()
-    this.#owner.fetches.endOf(this.id)
+    if (this.phase === 'cancelled') this.#owner.fetches.endOf(this.id)
+    else this.#owner.fetches.leave(this.id)
     this.completion.done({ cpuUs, loss: undefined })
   }
 

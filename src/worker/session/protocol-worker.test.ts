@@ -23,6 +23,7 @@ const FIELDS: Record<string, string> = {
   done: '"id":ID,"cpu_us":1,"heap_bytes":2',
   fetch:
     '"id":"fID","invocation":ID,"method":"GET","url":"http://a/","headers":[],"redirect":"follow","end":END',
+  background: '"cpu_us":SIZE,"ended":END',
   log: '"id":ID,"level":"info","message":"x"',
   pong: '"n":ID',
   constructor: '"id":ID',
@@ -83,6 +84,8 @@ function setUp() {
     processStartMs: 60_000,
     loadMs: 60_000,
     loadCpuMs: 60_000,
+    backgroundMs: 60_000,
+    backgroundCpuPercent: 10,
   } as unknown as WorkerContext
   const worker = new TestWorker(heard, events, context)
   begin(worker, heard)

@@ -9,6 +9,7 @@ import type { Tickable } from '../../lib/ticker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
 import {
+  type BackgroundMessage,
   type BodyMessage,
   type DoneMessage,
   type ErrorMessage,
@@ -97,9 +98,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#events = events
     this.logs = new LogRelay(events, spec)
     this.#recyclePolicy = new RecyclePolicy(spec.capabilities.maxCpu)
-    this.fetches = new FetchTable(this.channel, spec, context.egress, () =>
-      this.reader.pauseFor(FLOOD_PAUSE_MS),
-    )
+    const onFlood = () => this.reader.pauseFor(FLOOD_PAUSE_MS)
+    const { egress, backgroundMs } = context
+    this.fetches = new FetchTable(this.channel, spec, egress, onFlood, backgroundMs)
     this.invocationTable = new InvocationTable(this, (message) => tenantError(spec, message))
     this.#watchdog = new Watchdog(this.channel, this.invocationTable, events)
     this.reader = new MessageReader<A>(this, this.channel)
@@ -239,7 +240,12 @@ export abstract class ProtocolWorker<A extends Announcement>
         }
         return
       case 'fetch':
-        this.fetches.begin(message, payload, invocations.mayFetch(message.invocation))
+        this.fetches.begin(
+          message,
+          payload,
+          invocations.fetchedBy(message.invocation),
+          this.#paused(performance.now()),
+        )
         return
       case 'done': {
         const ended = invocations.dispatch(message, payload)
@@ -249,6 +255,9 @@ export abstract class ProtocolWorker<A extends Announcement>
       case 'log':
         if (message.id !== undefined) invocations.knows(message.id)
         this.logs.pass(message.id, message.level, message.message, performance.now())
+        return
+      case 'background':
+        this.#onBackground(message)
         return
       case 'logs-dropped':
         this.logs.dropped(message.count)
@@ -316,6 +325,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     }
     if (this.#reported) return false
     this.logs.report(now)
+    if (this.fetches.leftOpen && this.#paused(now)) this.fetches.pause()
     if (this.#state !== 'starting') this.cpu.sync(now)
     return this.#needsWatch(now)
   }
@@ -335,6 +345,15 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#doneCpuUs += message.cpu_us
     const reason = this.#recyclePolicy.add(message.cpu_us, message.heap_bytes)
     if (reason !== undefined) this.retire(reason)
+    if (this.invocationTable.size === 0) this.#idleSince = performance.now()
+  }
+
+  #onBackground(message: BackgroundMessage): void {
+    if (this.#stage !== 'serving') throw new ProtocolBreach('background work before it was ready')
+    this.#doneCpuUs += message.cpu_us
+    const reason = this.#recyclePolicy.addBackground(message.cpu_us)
+    if (reason !== undefined) this.retire(reason)
+    if (message.ended) this.retire('work that a request left behind was ended')
   }
 
   /** Of an invocation, or, without an id, of the bundle that did not load. */
@@ -359,8 +378,13 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   #needsWatch(now: number): boolean {
     if (this.#due !== NEVER) return true
-    if (this.invocationTable.size > 0) this.#idleSince = now
-    return now - this.#idleSince < WATCH_IDLE_MS || !this.cpu.settled || this.logs.unreported
+    if (this.invocationTable.size > 0 || now - this.#idleSince < WATCH_IDLE_MS) return true
+    return !this.cpu.settled || this.logs.unreported || this.fetches.leftOpen
+  }
+
+  /** No request has run for so long that background work is paused. */
+  #paused(now: number): boolean {
+    return this.invocationTable.size === 0 && now - this.#idleSince >= this.context.backgroundMs
   }
 
   #awaitEnd(): void {
@@ -404,6 +428,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     const unbegun = crashed && this.#stage !== 'serving'
     const cpuUs = Math.max(0, (this.#exit?.cpuUs ?? 0) - this.#doneCpuUs)
     this.invocationTable.abandonAll(cause, { guilty, suspected, unbegun, cpuUs })
+    this.fetches.close()
     this.logs.close()
     this.channel.close()
     this.terminate()

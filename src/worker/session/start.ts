@@ -1,7 +1,7 @@
 /** Loads the bundle while the process starts, and sends it with `start` when there is a channel. */
 import type { FunctionError } from '../../errors.ts'
 import type { Channel } from '../protocol/channel.ts'
-import { encodeStart } from '../protocol/start-message.ts'
+import { encodeStart, type StartSettings } from '../protocol/start-message.ts'
 import type { WorkerSpec } from '../worker.ts'
 import { asFunctionError } from './failures.ts'
 
@@ -27,23 +27,18 @@ export class Start {
   }
 
   /** Sends `start`, at once if the bundle is loaded. */
-  send(channel: Channel, worker: number, load: { loadMs: number; loadCpuMs: number }): void {
+  send(channel: Channel, worker: number, settings: StartSettings): void {
     const bundle = this.#bundle
     if (bundle instanceof Promise) {
-      bundle.then((bytes) => this.#send(channel, worker, load, bytes)).catch(() => {}) // reported by the constructor
+      bundle.then((bytes) => this.#send(channel, worker, settings, bytes)).catch(() => {}) // reported by the constructor
     } else {
-      this.#send(channel, worker, load, bundle)
+      this.#send(channel, worker, settings, bundle)
     }
   }
 
-  #send(
-    channel: Channel,
-    worker: number,
-    load: { loadMs: number; loadCpuMs: number },
-    bundle: Uint8Array,
-  ): void {
+  #send(channel: Channel, worker: number, settings: StartSettings, bundle: Uint8Array): void {
     try {
-      const { line, bytes } = encodeStart(this.#spec, worker, load, bundle)
+      const { line, bytes } = encodeStart(this.#spec, worker, settings, bundle)
       channel.sendLine(line)
       for (const part of bytes) channel.sendBytes(part)
       this.#sent = true

@@ -1,10 +1,11 @@
 /** What the worker factory gives to each of its workers. */
 import type { Egress } from '../../egress/egress.ts'
 import type { Ticker } from '../../lib/ticker.ts'
+import type { StartSettings } from '../protocol/start-message.ts'
 import type { ResourceControl } from '../sandbox/resource-control.ts'
 import type { LogLevel } from '../worker.ts'
 
-export interface WorkerContext {
+export interface WorkerContext extends StartSettings {
   ticker: Ticker
   /** Limits each function's share of the machine. */
   resources: ResourceControl
@@ -14,7 +15,4 @@ export interface WorkerContext {
   log: (level: LogLevel, message: string) => void
   /** From the start of a process until it reads its bundle, ms. */
   processStartMs: number
-  /** Wall and CPU time that a bundle has to load, ms. */
-  loadMs: number
-  loadCpuMs: number
 }

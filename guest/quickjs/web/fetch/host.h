@@ -41,6 +41,8 @@ JSValue fn_web_request_new(JSContext *ctx, fn_request_init *init);
  */
 int fn_web_request_push(JSContext *ctx, JSValueConst request, const uint8_t *data, size_t len);
 int fn_web_request_end(JSContext *ctx, JSValueConst request);
+/* The request is over: errors the body if it is still open. Runs no scripts. */
+int fn_web_request_body_over(JSContext *ctx, JSValueConst request);
 /* Errors the body if it is still open, and aborts request.signal with an AbortError. */
 int fn_web_request_abort(JSContext *ctx, JSValueConst request, const char *reason);
 

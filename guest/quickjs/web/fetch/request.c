@@ -348,6 +348,26 @@ int fn_web_request_end(JSContext *ctx, JSValueConst value) {
     return request == NULL ? 0 : fn_host_body_end(ctx, request->host_body);
 }
 
+int fn_web_request_body_over(JSContext *ctx, JSValueConst value) {
+    static const char message[] = "the request has ended, and its body was not read before";
+    fn_request *request = host_request(value);
+    if (request == NULL || JS_IsUndefined(request->host_body)) {
+        return 0;
+    }
+    /* Not thrown: that would call Error.prepareStackTrace. */
+    JSValue error = JS_NewError(ctx);
+    if (JS_IsException(error) ||
+        JS_DefinePropertyValueStr(ctx, error, "message",
+                                  JS_NewStringLen(ctx, message, sizeof(message) - 1),
+                                  JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE) < 0) {
+        JS_FreeValue(ctx, error);
+        return -1;
+    }
+    int err = fn_host_body_fail(ctx, request->host_body, error);
+    JS_FreeValue(ctx, error);
+    return err;
+}
+
 static JSValue new_abort_error(JSContext *ctx, const char *reason) {
     JS_ThrowDOMException(ctx, "AbortError", "%s", reason);
     return JS_GetException(ctx);

@@ -1,9 +1,10 @@
 /* setTimeout and setInterval on the worker's loop. Each timer keeps the async context in which it
- * was set, and ends with that invocation. */
+ * was set. When its invocation has ended, it is background work; when that was stopped, it ends. */
 #include "core/host.h"
 #include "web/html/html.h"
 #include "web/idl/idl.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define MIN_BUCKETS 64
@@ -15,7 +16,9 @@ typedef struct timer {
     struct timer *next; /* in the same bucket */
     JSValue async;
     JSValue func;
-    uint64_t interval; /* ms; 0: runs once */
+    uint64_t interval;    /* ms; 0: runs once */
+    fn_deferred deferred; /* due, but it may not run yet */
+    JSPlace place;        /* where it was set */
     bool closing;
     int argc;
     JSValue argv[];
@@ -51,6 +54,8 @@ static void close_timer(timer **link) {
     *link = t->next;
     timers.count--;
     t->closing = true;
+    fn_host_undefer(ctx, &t->deferred);
+    JS_FreePlace(JS_GetRuntime(ctx), &t->place);
     JS_FreeValue(ctx, t->async);
     JS_FreeValue(ctx, t->func);
     for (int i = 0; i < t->argc; i++) {
@@ -61,23 +66,31 @@ static void close_timer(timer **link) {
     uv_close((uv_handle_t *)&t->handle, on_closed);
 }
 
-static void sweep(void) {
+void fn_timers_end(JSContext *ctx, bool all, fn_timer_ended *ended, void *opaque) {
     for (uint32_t i = 0; i < timers.size; i++) {
         for (timer **link = &timers.buckets[i]; *link != NULL;) {
-            if (fn_host_async_live((*link)->ctx, (*link)->async)) {
+            if (!all && fn_host_async_live(ctx, (*link)->async)) {
                 link = &(*link)->next;
-            } else {
-                close_timer(link);
+                continue;
             }
+            /* The bundle's own are not what a request left behind. */
+            if (ended != NULL && !JS_IsUndefined((*link)->async)) {
+                ended(ctx, &(*link)->place, opaque);
+            }
+            close_timer(link);
         }
     }
+}
+
+static void sweep(JSContext *ctx) {
+    fn_timers_end(ctx, false, NULL, NULL);
     timers.sweep_at = timers.count * 2 < MIN_BUCKETS ? MIN_BUCKETS : timers.count * 2;
 }
 
 /* Makes room for one more. */
 static int reserve(JSContext *ctx) {
     if (timers.count >= timers.sweep_at && timers.size > 0) {
-        sweep();
+        sweep(ctx);
     }
     if (timers.count < timers.size) {
         return 0;
@@ -105,14 +118,11 @@ static uint64_t at_least(uint64_t ms) {
     return ms > 0 ? ms + 1 : 0;
 }
 
-static void on_timer(uv_timer_t *handle) {
-    timer *t = handle->data;
+static void on_timer(uv_timer_t *handle);
+
+static void fire(timer *t) {
     JSContext *ctx = t->ctx;
     uint32_t id = t->id;
-    if (!fn_host_async_live(ctx, t->async)) {
-        close_timer(find(id));
-        return;
-    }
     JSValue async = JS_DupValue(ctx, t->async);
     JSValue func = JS_DupValue(ctx, t->func);
     int argc = t->argc;
@@ -134,6 +144,21 @@ static void on_timer(uv_timer_t *handle) {
     if (still != NULL) {
         uv_update_time(still->handle.loop);
         uv_timer_start(&still->handle, on_timer, at_least(still->interval), 0);
+    }
+}
+
+static void on_deferred(fn_deferred *deferred) {
+    fire((timer *)(void *)((char *)deferred - offsetof(timer, deferred)));
+}
+
+static void on_timer(uv_timer_t *handle) {
+    timer *t = handle->data;
+    if (!fn_host_async_live(t->ctx, t->async)) {
+        close_timer(find(t->id));
+    } else if (!fn_host_may_run(t->ctx, t->async)) {
+        fn_host_defer(t->ctx, &t->deferred, on_deferred);
+    } else {
+        fire(t);
     }
 }
 
@@ -191,6 +216,7 @@ static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *ar
     t->handle.data = t;
     t->async = fn_host_async_context(ctx);
     t->func = func;
+    JS_GetPlace(ctx, &t->place);
     t->argc = extra;
     for (int i = 0; i < extra; i++) {
         t->argv[i] = JS_DupValue(ctx, argv[i + 2]);

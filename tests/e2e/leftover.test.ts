@@ -1,0 +1,205 @@
+/** Work that requests leave behind, in a whole service: its log lines, its fetches, its limits. */
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
+import { DnsServer } from '../egress/dns-server.ts'
+import { httpUpstream, type Upstream } from '../egress/upstream.ts'
+import { type Service, Workspace } from './harness.ts'
+
+const CODE = `
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+let pending
+let kept = 0
+const state = { failed: [], answered: 0 }
+const acts = {
+  async hello() { return 'hello' },
+  log() { setTimeout(() => { console.log('left behind'); Promise.reject(new Error('not caught')) }, 20); return 'early' },
+  begin({ url }) { pending = fetch(url).then((r) => r.text()).catch((e) => e.code + ': ' + e.message); return 'early' },
+  async join() { return await pending },
+  async flood({ url, count }) {
+    setTimeout(() => { for (let i = 0; i < Number(count); i++) fetch(url).then((r) => r.text()).then(() => state.answered++, (e) => state.failed.push(e.message)) }, 1)
+    return 'early'
+  },
+  state() { return state },
+  async many({ url, count }) {
+    let ok = 0
+    for (let i = 0; i < Number(count); i++) if ((await fetch(url)).ok) ok++
+    return ok
+  },
+  spin() { setInterval(() => { for (;;); }, 1); return 'early' },
+  hog() { setTimeout(() => { const all = []; for (;;) try { all.push(new Array(1e6).fill(all.length)) } catch {} }, 20); return 'early' },
+  interval() { setInterval(function poll() { kept++ }, 60_000); return 'early' },
+}
+export default async (req) => {
+  const params = Object.fromEntries(new URL(req.url).searchParams)
+  return Response.json(await acts[params.act](params))
+}`
+
+let dns: DnsServer
+let upstream: Upstream
+let release: (() => void)[] = []
+
+beforeAll(async () => {
+  dns = await DnsServer.start()
+  dns.fallback = ['127.0.0.1']
+  upstream = await httpUpstream((request, response) => {
+    if (request.url === '/held') release.push(() => response.end('released'))
+    else response.end('ok')
+  })
+})
+
+afterAll(() => {
+  upstream.close()
+  dns.close()
+})
+
+const at = (path: string) => `http://a.allowed.test:${upstream.port}${path}`
+const PROFILE = {
+  ...{ allowNetwork: true, allowedDomains: ['*.allowed.test'], allowEval: true },
+  ...{ maxMemory: '256MB', maxCpu: '5s' },
+}
+
+async function start(runtime: string, ...flags: string[]) {
+  const space = new Workspace()
+  const profile = space.source('profile.json', JSON.stringify(PROFILE))
+  const own = ['--runtime', runtime, '--profile', profile, '--max-workers', '1']
+  await space.deploy('some', CODE, ...own)
+  const egress = ['--egress-resolver', dns.address, '--egress-allow-private', upstream.address]
+  const service = await space.serve(...egress, ...flags)
+  return { space, service }
+}
+
+async function ask(service: Service, act: string, params: Record<string, string> = {}) {
+  const query = new URLSearchParams({ act, ...params })
+  const response = await service.fetch(`/functions/some?${query}`)
+  const id = response.headers.get('x-request-id')
+  return { status: response.status, id, value: await response.json() }
+}
+
+/** The rows of the log, once the service has stopped. */
+async function logOf(space: Workspace, service: Service) {
+  await service.stop()
+  const db = openTestDatabase(`${space.dataDir}/logs.db`)
+  const rows = db.query('SELECT request_id AS id, level, message FROM logs ORDER BY id').all()
+  db.close()
+  return rows as { id: string | null; level: string; message: string }[]
+}
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  while (!(await check())) await Bun.sleep(50)
+}
+
+describe.each(['quickjs-ng', 'bun'])('in a %s worker', (runtime) => {
+  test('it is logged with the id of its request', async () => {
+    const { space, service } = await start(runtime)
+    try {
+      const { id } = await ask(service, 'log')
+      await ask(service, 'hello')
+      await Bun.sleep(500)
+      const rows = await logOf(space, service)
+      expect(rows.find(({ message }) => message === 'left behind')?.id).toBe(id)
+      const rejection = rows.find(({ message }) => message.includes('not caught'))
+      expect(rejection?.level).toBe('error')
+      if (runtime === 'quickjs-ng') expect(rejection?.id).toBe(id)
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
+  test('a fetch that a request began serves a later one', async () => {
+    const { space, service } = await start(runtime)
+    try {
+      release = []
+      expect((await ask(service, 'begin', { url: at('/held') })).value).toBe('early')
+      await until(async () => release.length === 1)
+      const joined = ask(service, 'join')
+      await Bun.sleep(50)
+      for (const go of release) go()
+      expect((await joined).value).toBe('released')
+    } finally {
+      await service.stop()
+      space.remove()
+    }
+  }, 60_000)
+
+  test('an open fetch fails when the worker is paused, with the remedy', async () => {
+    const { space, service } = await start(runtime, '--worker-background', '500ms')
+    try {
+      release = []
+      await ask(service, 'begin', { url: at('/held') })
+      await until(async () => release.length === 1)
+      await Bun.sleep(1500)
+      const { value } = await ask(service, 'join')
+      expect(value).toContain('ERR_PAUSED: fetch: ')
+      expect(value).toContain('ctx.waitUntil')
+    } finally {
+      await service.stop()
+      space.remove()
+    }
+  }, 60_000)
+
+  test('its fetches have a quota of their own, and leave that of requests alone', async () => {
+    const { space, service } = await start(runtime)
+    try {
+      await ask(service, 'flood', { url: at('/'), count: '300' })
+      const count = '50'
+      expect((await ask(service, 'many', { url: at('/'), count })).value).toBe(50)
+      let state = { answered: 0, failed: [] as string[] }
+      await until(async () => {
+        state = (await ask(service, 'state')).value as typeof state
+        return state.answered + state.failed.length === 300
+      })
+      expect(state.answered).toBe(50)
+      expect(state.failed.every((message) => message.includes('egress.max_subrequests'))).toBe(true)
+    } finally {
+      await service.stop()
+      space.remove()
+    }
+  }, 60_000)
+})
+
+describe('endless work', () => {
+  test('of an ended request fails no other one', async () => {
+    const { space, service } = await start('quickjs-ng')
+    try {
+      await ask(service, 'spin')
+      for (let i = 0; i < 20; i++) expect((await ask(service, 'hello')).value).toBe('hello')
+      const rows = await logOf(space, service)
+      const line = rows.find(({ message }) => message.includes('background work was interrupted'))
+      expect(line?.level).toBe('warn')
+      expect(line?.message).toContain('some.ts:')
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
+  test('that uses up the memory ends, and its worker is replaced', async () => {
+    const { space, service } = await start('quickjs-ng')
+    try {
+      await ask(service, 'hello')
+      const before = (await service.workers())[0]?.pid
+      const { id } = await ask(service, 'hog')
+      await until(async () => {
+        const { status } = await ask(service, 'hello')
+        return status === 200 && (await service.workers()).every(({ pid }) => pid !== before)
+      })
+      const rows = await logOf(space, service)
+      const line = rows.find(({ message }) => message.includes('exceeded its memory limit'))
+      expect(line?.id).toBe(id)
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
+  test('is named in the log when its worker ends', async () => {
+    const { space, service } = await start('quickjs-ng', '--pool-idle-timeout', '300ms')
+    try {
+      await ask(service, 'interval')
+      await until(async () => (await service.workers()).length === 0)
+      const rows = await logOf(space, service)
+      const line = rows.find(({ message }) => message.startsWith('Ended with this worker: 1 timer'))
+      expect(line?.message).toContain('some.ts:')
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+})
