@@ -439,6 +439,18 @@ describe('files', () => {
     expect((await send('jszip', '/', { body: 'no archive' })).status).toBe(400)
   })
 
+  test('exceljs, three times in one worker', async () => {
+    for (let i = 0; i < 3; i++) {
+      expect(await json('exceljs')).toEqual({
+        rows: [
+          ['Item', 'Price'],
+          ['Tea', 3.5],
+          ['Cake', 7],
+        ],
+      })
+    }
+  })
+
   test('pdf-lib', async () => {
     expect(await json('pdf-lib', '/', { body: 'Hello' })).toEqual({
       pages: 1,
