@@ -395,7 +395,7 @@ describe('a fetch ends with its invocation, if that is stopped', () => {
     held = []
     const own = await launcher.start(bundleOf({ leave: CASES.leave as string }))
     const { body } = await call(own.worker, { url: target('leave') })
-    expect(body.toString()).toBe('left')
+    expect(JSON.parse(body.toString())).toBe('left')
     await until('the request', () => held.length === 1)
     await Bun.sleep(100)
     expect(lastGone()).toBe(false)
