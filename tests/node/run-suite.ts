@@ -10,8 +10,8 @@ import { bundleTests, CAPABILITIES, type NodeTest, whySkipped } from './project.
 const WORKERS = 2
 /** Tests in one bundle: making one takes longer than running its tests. */
 const BATCH = 16
-const TIMEOUT_MS = 60_000
-const CPU_MS = 60_000
+const TIMEOUT_MS = 30_000
+const CPU_MS = 30_000
 
 export async function runSuite(
   template: TestZygote,
