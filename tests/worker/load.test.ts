@@ -160,8 +160,8 @@ describe('loading', () => {
       export default () => new Response(String(spun > 0))`
     const worker = await zygote.worker({ bundle, limits: { load_cpu_ms: 100 } })
     const log = await worker.inbox.find(({ type }) => type === 'log')
-    expect(log).toMatchObject({ level: 'error' })
-    expect(log.message).toContain('was stopped')
+    expect(log).toMatchObject({ level: 'warn' })
+    expect(log.message).toContain('was interrupted: it used up the CPU time for background work')
     expect((await worker.invoke()).text).toBe('true')
   })
 })

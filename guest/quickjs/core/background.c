@@ -295,9 +295,14 @@ bool fn_background_exceeded(fn_worker *worker) {
     uint64_t wall = fn_wall_ns();
     uint64_t ran = wall - worker->current_wall;
     /* Of CPU time: a busy machine may stop the process for longer. */
-    if (ran >= MAX_TURN_NS && fn_cpu_ns() - worker->current_cpu >= MAX_TURN_NS &&
-        (!background->running || message_waits(worker, wall))) {
-        return interrupt(worker, FN_INTERRUPT_REQUEST);
+    if (ran >= MAX_TURN_NS && fn_cpu_ns() - worker->current_cpu >= MAX_TURN_NS) {
+        if (message_waits(worker, wall)) {
+            return interrupt(worker, FN_INTERRUPT_REQUEST);
+        }
+        /* It became background work in the middle of a turn, without a slice. */
+        if (!background->running) {
+            return interrupt(worker, FN_INTERRUPT_CPU);
+        }
     }
     /* It cannot have used more CPU time than wall-clock time has passed. */
     if (!background->running || background->level_ns + MAX_DEBT_NS > (int64_t)ran) {

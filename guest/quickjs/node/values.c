@@ -1,5 +1,5 @@
-/* fn:values: what only the engine knows of a value, and values that only it can make. The sources of
- * Node's modules use it. */
+/* fn:values: what only the engine knows of a value, and values that only it can make. The sources
+ * of Node's modules use it. */
 #include "node/node.h"
 
 #include "web/idl/class_of.h"

@@ -1,6 +1,6 @@
 /* Renders a thrown value for a log. The built-in JavaScript of the console describes it; where that
- * fails, for lack of stack, memory or time, C does. Neither runs a script: they read data properties
- * only. */
+ * fails, for lack of stack, memory or time, C does. Neither runs a script: they read data
+ * properties only. */
 #include "web/idl/error_text.h"
 #include "web/idl/builtin_loader.h"
 #include "web/idl/class_of.h"
