@@ -51,7 +51,6 @@ describe('said of a fetch, it is a breach:', () => {
     ['an id that is used again', () => ask() + ask()],
     ['an id that does not rise', () => ask(`id: 'f5'`) + ask(`id: 'f4'`)],
     ['an invocation that was never issued', () => ask('invocation: 2')],
-    ['an invocation that is done', () => WHOLE + DONE + ask()],
     ['no invocation', () => ask('invocation: undefined')],
     ['a method that is no token', () => ask(`method: 'GET / HTTP/1.1\\r\\nx:'`)],
     ['CONNECT', () => ask(`method: 'CONNECT'`)],
@@ -97,6 +96,15 @@ describe('said of a fetch, it is a breach:', () => {
 })
 
 describe('no breach:', () => {
+  test('a fetch of an invocation that is done: it is background work', async () => {
+    const { worker, exit } = await run(WHOLE + DONE + ask('', '/hold'))
+    const answer = await call(worker)
+    expect(answer.error).toBeUndefined()
+    while (held.length === 0) await Bun.sleep(5)
+    worker.shutdown(0)
+    expect(await exit).toBeUndefined()
+  })
+
   test('what still comes for a fetch that is over', async () => {
     const { worker, exit } = await run(`${ask('', '/hold')}
       send({ type: 'cancel', id: 'f1', reason: 'x' })
