@@ -84,27 +84,55 @@ count_report() {
   done < <(tail -n +2 <<<"$counts")
 }
 
-# tests NAME PATH...: runs bun's test runner and counts each test. A run without a readable report, or with a failure
-# outside of any test, counts as one more failure.
-tests() {
-  local name=$1 report=$results/junit.xml status begin=$SECONDS
-  shift
-  say "-- $name"
-  rm -f "$report"
+# run_tests SLOT NAME PATH...: runs bun's test runner. Report, output and exit status are files of the slot.
+run_tests() {
+  local slot=$results/$1 name=$2 begin=$SECONDS
+  shift 2
+  rm -f "$slot.xml"
   # The output goes through a pipe, because a worker may not write to a file, not even as its standard error.
-  timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$report" "$@" \
-    2>&1 </dev/null | cat >"$results/output"
-  status=${PIPESTATUS[0]}
+  timeout 1500 "$bun" test --timeout 60000 --reporter=junit --reporter-outfile="$slot.xml" "$@" \
+    2>&1 </dev/null | cat >"$slot.output"
+  echo "${PIPESTATUS[0]}" >"$slot.status"
   took "$name" $((SECONDS - begin))
-  [ "$status" -eq 0 ] || grep -av '^(pass)' "$results/output" | tail -n 150 >&2
+}
+
+# count_tests SLOT NAME: counts each test of run_tests. A run without a readable report, or with a failure outside of
+# any test, counts as one more failure.
+count_tests() {
+  local slot=$results/$1 name=$2 status
+  status=$(<"$slot.status")
+  [ "$status" -eq 0 ] || grep -av '^(pass)' "$slot.output" | tail -n 150 >&2
   local run_failed
-  count_report "$name" "$report" "exit status $status" || return
+  count_report "$name" "$slot.xml" "exit status $status" || return
   # The report lacks a failure outside of any test, such as a file that does not load. Bun's own count has it.
   local said
-  said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$results/output" | tail -n 1)
-  if [ "${said:-0}" -gt "$run_failed" ] || { [ $status -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
+  said=$(sed -nE 's/^ *([0-9]+) fail$/\1/p' "$slot.output" | tail -n 1)
+  if [ "${said:-0}" -gt "$run_failed" ] || { [ "$status" -ne 0 ] && [ "$run_failed" -eq 0 ]; }; then
     fail "$name (exit status $status, a failure outside of any test)"
   fi
+}
+
+# tests NAME PATH...: runs tests and counts them.
+tests() {
+  say "-- $1"
+  run_tests now "$@"
+  count_tests now "$1"
+}
+
+# start_tests NAME PATH...: the same beside what follows, one at a time. finish_tests waits for it.
+beside='' beside_pid=''
+start_tests() {
+  say "-- $1 (beside others)"
+  beside=$1
+  run_tests beside "$@" &
+  beside_pid=$!
+}
+
+finish_tests() {
+  [ -n "$beside" ] || return 0
+  wait "$beside_pid"
+  count_tests beside "$beside"
+  beside=''
 }
 
 has_any() {
@@ -199,7 +227,8 @@ start_sanitized_build() {
   ! has_c_compiler || start_check 'sanitized build' nice -n 10 scripts/build-asan.sh
 }
 
-sanitized_worker_tests() {
+# Starts the tests of a worker that is built with sanitizers.
+start_sanitized_tests() {
   if ! has_c_compiler; then
     if [ -n "${CI:-}" ]; then
       say 'With CI set, the sanitized build may not be skipped. Install gcc and g++, or clang.'
@@ -212,8 +241,13 @@ sanitized_worker_tests() {
   local before=$failed
   finish_checks
   [ "$failed" -eq "$before" ] || return
+  sanitized=1
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker \
-    tests 'worker tests, sanitized' ./tests/worker ./tests/web
+    start_tests 'worker tests, sanitized' ./tests/worker ./tests/web
+}
+
+rest_of_sanitized_tests() {
+  [ -n "$sanitized" ] || return 0
   # These tests finish in time although every allocation runs a garbage collection.
   FUNCTIONS_TEST_SANITIZED=1 FUNCTIONS_TEST_WORKER=$root/.build/asan/quickjs-worker-gc \
     tests 'a sample of them, with a collection for every object' \
@@ -300,15 +334,20 @@ tests 'worker' ./tests/worker ./tests/web
 tests 'examples' ./tests/examples
 tests 'benchmarks' ./tests/bench
 tests 'types' ./tests/types
-tests 'packages' ./tests/packages
+start_tests 'packages' ./tests/packages
 tests 'web-platform-tests' ./tests/wpt
 tests 'test262' ./tests/test262
 tests "Node's own tests" ./tests/node
 tests 'egress' ./tests/egress
 tests 'HTTP' ./tests/http
 tests 'conformance' ./tests/conformance
+finish_tests
 tests 'hostile' ./tests/hostile
+# These take minutes each. The first computes and the second mostly waits.
+sanitized=''
+start_sanitized_tests
 tests 'end to end' ./tests/e2e
-sanitized_worker_tests
+finish_tests
+rest_of_sanitized_tests
 virtual_machine_tests
 finish
