@@ -109,7 +109,7 @@ static void reset(void) {
             fn_invocation_drop(worker, worker->table[i]);
         }
     }
-    fn_rejections_drop(worker);
+    fn_rejections_drop(worker, NULL);
     JSContext *ctx;
     while (JS_IsJobPending(worker->rt)) {
         JS_ExecutePendingJob(worker->rt, &ctx); /* the jobs of dropped invocations */
