@@ -48,11 +48,11 @@ static _Noreturn void bad(const char *what, const uint8_t *bytes, size_t len) {
     abort();
 }
 
-/* `done` is the last message of each invocation, and is sent once. */
+/* `done` is the last message of each invocation, and is sent once. What it left behind may log. */
 static void check_order(const fn_frame *frame, uint64_t *over, size_t *count,
                         const fn_buffer *out) {
     yyjson_val *value = yyjson_obj_get(frame->root, "id");
-    if (!yyjson_is_uint(value)) {
+    if (!yyjson_is_uint(value) || yyjson_equals_str(yyjson_obj_get(frame->root, "type"), "log")) {
         return;
     }
     uint64_t id = yyjson_get_uint(value);
@@ -69,8 +69,8 @@ static void check_order(const fn_frame *frame, uint64_t *over, size_t *count,
 
 /* A breach may have happened inside a message. */
 static void check_output(const fn_buffer *out, bool broken) {
-    static const char *const types[] = {"response", "chunk", "end",  "credit", "cancel",
-                                        "error",    "done",  "pong", "log",    "fetch"};
+    static const char *const types[] = {"response", "chunk", "end", "credit", "cancel",    "error",
+                                        "done",     "pong",  "log", "fetch",  "background"};
     fn_ipc back = {.fd = -1};
     fn_frame frame;
     uint64_t over[MOST_INVOCATIONS];
@@ -111,6 +111,9 @@ static void reset(void) {
     }
     fn_rejections_drop(worker, NULL);
     JSContext *ctx;
+    while (JS_HasParkedJobs(worker->rt)) {
+        JS_UnparkJob(worker->rt);
+    }
     while (JS_IsJobPending(worker->rt)) {
         JS_ExecutePendingJob(worker->rt, &ctx); /* the jobs of dropped invocations */
     }
