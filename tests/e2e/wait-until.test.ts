@@ -86,6 +86,7 @@ test('a body that HEAD does not send is named when it is cancelled, and waitUnti
     }
     expect(await service.stop()).toBe(0)
     expect(messages()).toEqual([
+      expect.stringMatching(/^Ended with the request, so this worker is replaced: 1 timer\n/),
       'the body of a response without a body (to HEAD, or with status 204, 205 or 304) did not end within 30 s and was cancelled',
       'waitUntil did not settle within 30 s and was cancelled',
     ])
