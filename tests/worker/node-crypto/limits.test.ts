@@ -211,7 +211,7 @@ describe('hostile arguments', () => {
         }
         return Response.json([odd, calls > 1000])
       }`
-    const worker = await zygote.worker({ bundle, limits })
+    const worker = await zygote.worker({ bundle, limits: { ...limits, load_cpu_ms: 60_000 } })
     const { text } = await worker.invoke({ url: 'http://localhost/', ...LONG })
     expect(JSON.parse(text)).toEqual([[], true])
     worker.close()
