@@ -17,15 +17,9 @@ const MAX_FILE_BYTES = 2 ** 30
 const OWN_DESCRIPTORS = 32
 /** CPU time beyond the budgets of what runs: Bun's helper threads use some for themselves. */
 const CPU_SLACK_MS = 500
-/** CPU time that background work of a worker without requests may use at once. */
-const IDLE_CPU_MS = 1000
-
 export class BunWorker extends ExecWorker {
   readonly runtime = 'bun'
-  /** Its background work cannot be told from its requests, so it has CPU time of its own only between them. */
-  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) =>
-    this.allow(this.inFlight > 0 ? ms : ms + Math.min(IDLE_CPU_MS, this.spec.capabilities.maxCpu)),
-  )
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
   readonly #program: Program
   readonly #runnerArguments: string[]
 

@@ -40,7 +40,7 @@ export abstract class ExecWorker
 {
   pid: number | undefined
   protected cpuMs = 0
-  /** CPU time of the whole process, ms. Beyond it, the worker is killed. It grows, for background work. */
+  /** CPU time of the whole process, ms. Beyond it, the worker is killed. Between requests it grows, for background work. */
   protected maxCpuMs: number
   #allowedAt = performance.now()
   readonly #options: ExecOptions
@@ -84,7 +84,8 @@ export abstract class ExecWorker
     this.cpuMs = use.cpuMs
     const grownMs =
       (performance.now() - this.#allowedAt) * (this.context.backgroundCpuPercent / 100)
-    if (use.cpuMs <= this.maxCpuMs + (this.state === 'starting' ? 0 : grownMs)) return
+    const between = this.state !== 'starting' && this.inFlight === 0
+    if (use.cpuMs <= this.maxCpuMs + (between ? grownMs : 0)) return
     const error = new FunctionError(
       'CPU_LIMIT',
       'The worker was killed: the function used more CPU time than its limit (maxCpu). Do less work in one request, or raise the limit.',

@@ -9,10 +9,10 @@ import type { WorkerContext } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
 /**
- * CPU time beyond the budgets of what runs and maxCpu for background work, and the minimum interval between budget updates. The
+ * CPU time beyond the budgets of what runs, for background work too, and the minimum interval between budget updates. The
  * interval is shorter, so that work whose budget is not counted yet cannot use up the slack.
  */
-const CPU_SLACK_MS = 1000
+const CPU_SLACK_MS = 2000
 const CPU_RENEW_MS = 500
 
 export interface ExecQuickJSOptions extends ExecOptions {
@@ -23,11 +23,7 @@ export interface ExecQuickJSOptions extends ExecOptions {
 
 export class ExecQuickJSWorker extends ExecWorker {
   readonly runtime = 'quickjs-ng'
-  protected readonly cpu = new CpuBudget(
-    CPU_SLACK_MS + this.spec.capabilities.maxCpu,
-    CPU_RENEW_MS,
-    (ms) => this.allow(ms),
-  )
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.allow(ms))
   readonly #options: ExecQuickJSOptions
   readonly #workerFlags: readonly string[]
 

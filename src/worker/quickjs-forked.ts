@@ -7,8 +7,8 @@ import { ProtocolWorker } from './session/protocol-worker.ts'
 import type { WorkerContext } from './session/worker-context.ts'
 import type { WorkerEvents, WorkerSpec } from './worker.ts'
 
-/** CPU time that the zygote grants a worker beyond the budgets of what runs in it, and maxCpu for its background work. */
-const CPU_SLACK_MS = 1000
+/** CPU time that the zygote grants a worker beyond the budgets of what runs in it, for background work too. */
+const CPU_SLACK_MS = 2000
 /**
  * Minimum interval between budget updates to the zygote. It is shorter than CPU_SLACK_MS, so that
  * work whose budget is not announced yet cannot use up the slack.
@@ -20,11 +20,7 @@ export const OWN_LAYERS = ['worker_rlimits', 'engine_limits']
 export class ForkedQuickJSWorker extends ProtocolWorker<Accepted> {
   readonly runtime = 'quickjs-ng'
   protected override readonly readsBehindStart = true
-  protected readonly cpu = new CpuBudget(
-    CPU_SLACK_MS + this.spec.capabilities.maxCpu,
-    CPU_RENEW_MS,
-    (ms) => this.#allow(ms),
-  )
+  protected readonly cpu = new CpuBudget(CPU_SLACK_MS, CPU_RENEW_MS, (ms) => this.#allow(ms))
   readonly #zygote: Zygote
   /** The worker's number, unique in the life of the zygote process. */
   #number: number | undefined
@@ -81,8 +77,6 @@ export class ForkedQuickJSWorker extends ProtocolWorker<Accepted> {
   }
 
   #allow(cpuMs: number): void {
-    if (this.#number !== undefined) {
-      this.#zygote.limit(this.#number, cpuMs, this.context.backgroundCpuPercent)
-    }
+    if (this.#number !== undefined) this.#zygote.limit(this.#number, cpuMs)
   }
 }

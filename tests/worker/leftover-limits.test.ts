@@ -112,6 +112,19 @@ describe('the bucket', () => {
     expect(share).toBeLessThan(0.2)
   }, 60_000)
 
+  test('of a long turn is reported while it runs, so that the host gives the process more', async () => {
+    const worker = await cases({
+      leave: '() => { setTimeout(() => { for (;;); }, 1); return ok() }',
+    })
+    await worker.invoke(at('leave'))
+    for (let reports = 0; reports < 3; ) {
+      reports = worker.inbox.all.filter(({ type }) => type === 'background').length
+      await Bun.sleep(50)
+    }
+    expect(backgroundMs(worker)).toBeGreaterThan(2900)
+    expect((await worker.invoke(at('ok'))).text).toBe('ok')
+  }, 60_000)
+
   test('that a turn empties interrupts it, and the rest goes on later', async () => {
     const worker = await cases(
       {

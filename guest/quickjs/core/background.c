@@ -287,6 +287,19 @@ static bool interrupt(fn_worker *worker, fn_interrupt why) {
     return true;
 }
 
+/* In a long turn: the host gives the process CPU time only as it is reported. */
+static void report_turn(fn_worker *worker) {
+    uint64_t used = fn_cpu_ns() - worker->current_cpu;
+    if (worker->background.unreported_ns + used < REPORT_NS) {
+        return;
+    }
+    worker->current_cpu += used;
+    worker->charged_ns += used;
+    fn_background_charge(worker, used);
+    report(worker, false);
+    worker->hooks->flush(worker);
+}
+
 bool fn_background_exceeded(fn_worker *worker) {
     fn_background *background = &worker->background;
     if (background->interrupt != FN_INTERRUPT_NONE) {
@@ -303,6 +316,9 @@ bool fn_background_exceeded(fn_worker *worker) {
         if (!background->running) {
             return interrupt(worker, FN_INTERRUPT_CPU);
         }
+    }
+    if (ran >= MAX_TURN_NS) {
+        report_turn(worker);
     }
     /* It cannot have used more CPU time than wall-clock time has passed. */
     if (!background->running || background->level_ns + MAX_DEBT_NS > (int64_t)ran) {

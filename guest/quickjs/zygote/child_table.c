@@ -53,28 +53,15 @@ static uint64_t cpu_ns(pid_t pid) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static uint64_t wall_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-void fn_children_limit(fn_child *child, uint64_t cpu_ms, uint64_t percent) {
+void fn_children_limit(fn_child *child, uint64_t cpu_ms) {
     cpu_ms = cpu_ms < MAX_CPU_MS ? cpu_ms : MAX_CPU_MS;
     child->cpu_limit_ns = cpu_ns(child->pid) + cpu_ms * 1000000u;
-    child->limited_ns = wall_ns();
-    child->percent = percent < 100 ? (unsigned)percent : 100;
-}
-
-static uint64_t limit_now(const fn_child *child, uint64_t wall) {
-    return child->cpu_limit_ns + (wall - child->limited_ns) / 100 * child->percent;
 }
 
 void fn_children_watch(fn_children *children) {
-    uint64_t wall = wall_ns();
     for (size_t i = 0; i < children->count; i++) {
         fn_child *child = &children->list[i];
-        if (!child->killed_for_cpu && cpu_ns(child->pid) > limit_now(child, wall)) {
+        if (!child->killed_for_cpu && cpu_ns(child->pid) > child->cpu_limit_ns) {
             child->killed_for_cpu = true;
             kill(child->pid, SIGKILL);
         }

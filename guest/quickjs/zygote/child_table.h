@@ -12,9 +12,7 @@
 typedef struct {
     uint64_t worker;
     pid_t pid;
-    uint64_t cpu_limit_ns; /* on the CPU clock of the process, at `limited_ns` */
-    uint64_t limited_ns;   /* monotonic */
-    unsigned percent;      /* of a core, by which the limit grows from then on */
+    uint64_t cpu_limit_ns; /* on the CPU clock of the process */
     bool killed_for_cpu;
     bool reported; /* its pid was reported to the host */
 } fn_child;
@@ -30,8 +28,8 @@ int fn_children_reserve(fn_children *children, size_t more);
 void fn_children_add(fn_children *children, uint64_t worker, pid_t pid);
 /* NULL if it has ended. */
 fn_child *fn_children_find(fn_children *children, uint64_t worker);
-/* Lets it use `cpu_ms` more from now on, and `percent` of a core, in place of the earlier limit. */
-void fn_children_limit(fn_child *child, uint64_t cpu_ms, uint64_t percent);
+/* Lets it use `cpu_ms` more from now on, in place of the earlier limit. */
+void fn_children_limit(fn_child *child, uint64_t cpu_ms);
 void fn_children_watch(fn_children *children);
 /* Reaps a child that ended, and describes it in `line`. Returns the line's length, or 0 for a
  * process that was not added. */

@@ -164,8 +164,7 @@ static void on_line(fn_zygote *zygote, const char *line, size_t len) {
     if (child != NULL && is_kill) {
         kill(child->pid, SIGKILL);
     } else if (child != NULL) {
-        yyjson_val *percent = yyjson_obj_get(root, "percent");
-        fn_children_limit(child, yyjson_get_uint(cpu_ms), yyjson_get_uint(percent));
+        fn_children_limit(child, yyjson_get_uint(cpu_ms));
     }
     yyjson_doc_free(doc);
 }

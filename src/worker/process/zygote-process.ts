@@ -87,9 +87,8 @@ export class ZygoteProcess {
     this.#channel.sendLine(`{"type":"kill","worker":${worker}}\n`)
   }
 
-  limit(worker: number, cpuMs: number, percent: number): void {
-    const limit = `"cpu_ms":${cpuMs},"percent":${percent}`
-    this.#channel.sendLine(`{"type":"limit","worker":${worker},${limit}}\n`)
+  limit(worker: number, cpuMs: number): void {
+    this.#channel.sendLine(`{"type":"limit","worker":${worker},"cpu_ms":${cpuMs}}\n`)
   }
 
   /** The pid of a worker as the host sees it. It is read from /proc if the zygote has a pid namespace. */

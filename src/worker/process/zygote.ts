@@ -94,8 +94,8 @@ export class Zygote {
     else if (this.#workers.delete(number)) this.#process?.kill(number)
   }
 
-  limit(number: number, cpuMs: number, percent: number): void {
-    this.#process?.limit(number, cpuMs, percent)
+  limit(number: number, cpuMs: number): void {
+    this.#process?.limit(number, cpuMs)
   }
 
   hostPid(number: number): number | undefined {

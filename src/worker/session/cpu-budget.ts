@@ -9,8 +9,9 @@ export class CpuBudget {
   #announcedAt = Number.NEGATIVE_INFINITY
 
   /**
-   * @param slackMs CPU time beyond the budgets of what runs: for background work, and not less than
-   *   `renewMs`, because the worker may get work in that time that is not counted yet
+   * @param slackMs CPU time beyond the budgets of what runs. It is not less than `renewMs`, because
+   *   the worker may get work in that time that is not counted yet, and the time between two reports
+   *   of background work
    * @param renewMs minimum interval between two announcements
    * @param allow announces that the worker may use `cpuMs` more from now on
    */
@@ -27,6 +28,11 @@ export class CpuBudget {
 
   ended(cpuMs: number): void {
     this.#budgetMs -= cpuMs
+    this.#changed = true
+  }
+
+  /** Some of the slack was used for background work, and may be used again. */
+  renew(): void {
     this.#changed = true
   }
 

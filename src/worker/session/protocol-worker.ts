@@ -20,6 +20,7 @@ import {
 import { cpuLifeMs } from '../protocol/start-message.ts'
 import type { ChannelPeer } from '../protocol/worker-socket.ts'
 import type * as border from '../worker.ts'
+import { BackgroundBudget } from './background-budget.ts'
 import type { CpuBudget } from './cpu-budget.ts'
 import {
   explainExit,
@@ -72,6 +73,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   readonly #watchdog: Watchdog
   readonly #start: Start
   readonly #recyclePolicy: RecyclePolicy
+  readonly #background: BackgroundBudget
   readonly #gone = Promise.withResolvers<void>()
   #state: border.WorkerState = 'starting'
   #stage: Stage = 'launching'
@@ -97,7 +99,10 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.context = context
     this.#events = events
     this.logs = new LogRelay(events, spec)
-    this.#recyclePolicy = new RecyclePolicy(spec.capabilities.maxCpu)
+    const { maxCpu } = spec.capabilities
+    this.#recyclePolicy = new RecyclePolicy(maxCpu)
+    const { backgroundCpuPercent } = context
+    this.#background = new BackgroundBudget(maxCpu, backgroundCpuPercent, performance.now())
     const onFlood = () => this.reader.pauseFor(FLOOD_PAUSE_MS)
     const { egress, backgroundMs } = context
     this.fetches = new FetchTable(this.channel, spec, egress, onFlood, backgroundMs)
@@ -350,6 +355,11 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   #onBackground(message: BackgroundMessage): void {
     if (this.#stage !== 'serving') throw new ProtocolBreach('background work before it was ready')
+    // Beyond its bucket the worker is given no more, and is killed when its slack is used up.
+    if (this.#background.take(message.cpu_us / 1000, performance.now())) {
+      this.cpu.renew()
+      this.context.ticker.add(this)
+    }
     this.#doneCpuUs += message.cpu_us
     const reason = this.#recyclePolicy.addBackground(message.cpu_us)
     if (reason !== undefined) this.retire(reason)
