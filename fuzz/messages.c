@@ -123,6 +123,7 @@ static void reset(void) {
     worker->last_id = worker->last_fetch = 0;
     worker->shutting_down = worker->rejections_reported = false;
     worker->logs_dropped = 0;
+    worker->background.lost = false;
 }
 
 void fn_fuzz_messages(const uint8_t *data, size_t len) {
