@@ -17,6 +17,7 @@ const MAX_FILE_BYTES = 2 ** 30
 const OWN_DESCRIPTORS = 32
 /** CPU time beyond the budgets of what runs: Bun's helper threads use some for themselves. */
 const CPU_SLACK_MS = 500
+
 export class BunWorker extends ExecWorker {
   readonly runtime = 'bun'
   protected readonly cpu = new CpuBudget(CPU_SLACK_MS, 0, (ms) => this.allow(ms))
