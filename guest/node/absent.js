@@ -4,7 +4,7 @@
  * error that names it.
  */
 import { hide } from 'fn:values'
-import { nodeError } from './internal/node-errors.js'
+import { nodeError } from './internal/errors.ts'
 
 const made = new Map()
 

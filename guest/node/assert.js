@@ -7,8 +7,8 @@ import {
   missingArgs,
   nodeTypeError,
   received,
-} from './internal/node-errors.js'
-import { validateFunction } from './internal/validate.js'
+} from './internal/errors.ts'
+import { validateFunction } from './internal/validate.ts'
 import { inspect } from './util/inspect.js'
 
 const { isPrototypeOf: isPrototype } = Object.prototype

@@ -10,13 +10,13 @@ import {
   nodeRangeError,
   outOfRange,
   unknownEncoding,
-} from './internal/node-errors.js'
+} from './internal/errors.ts'
 import {
   validateArray,
   validateInteger,
   validateNumber,
   validateString,
-} from './internal/validate.js'
+} from './internal/validate.ts'
 
 export const { Blob, File, atob, btoa } = globalThis
 

@@ -2,7 +2,8 @@
 
 import promises from 'node:dns/promises'
 import { addressesOf, familyOf, literalOf } from './internal/dns.ts'
-import { checkCallback, invalidArgType, notAvailable, unavailable } from './internal/errors.ts'
+import { invalidArgType, notAvailable, unavailable } from './internal/errors.ts'
+import { validateFunction } from './internal/validate.ts'
 
 type Done = (error: Error | null, ...rest: unknown[]) => void
 interface LookupOptions {
@@ -20,7 +21,7 @@ function settle<T>(work: Promise<T>, done: Done, values: (result: T) => unknown[
 
 export function lookup(name: string, options?: LookupOptions | number | Done, last?: Done): object {
   const done = (typeof options === 'function' ? options : last) as Done
-  checkCallback(done)
+  validateFunction(done, 'callback')
   const given = typeof options === 'function' ? undefined : options
   // Wrong arguments are thrown at once, and failures go to the callback.
   const wanted = familyOf(given)
@@ -36,7 +37,7 @@ function resolver(family: 4 | 6, syscall: string) {
   return (name: string, options: { ttl?: boolean } | Done, last?: Done): object => {
     const done = (typeof options === 'function' ? options : last) as Done
     if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name)
-    checkCallback(done)
+    validateFunction(done, 'callback')
     const ttl = typeof options === 'object' && options !== null && options.ttl === true
     settle(addressesOf(name, family, syscall), done, (all) => [
       ttl ? all.map((address) => ({ address, ttl: 0 })) : all,

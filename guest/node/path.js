@@ -1,5 +1,5 @@
 /** node:path for POSIX, which is what a worker has: https://nodejs.org/api/path.html */
-import { validateObject, validateString } from './internal/validate.js'
+import { validateObject, validateString } from './internal/validate.ts'
 
 export const sep = '/'
 export const delimiter = ':'

@@ -1,6 +1,6 @@
 /** node:perf_hooks: the worker's own clock and entries, and an observer of marks and measures. */
 
-import { invalidArgType, typeErrorWithCode, unavailable } from './internal/errors.ts'
+import { invalidArgType, nodeTypeError, unavailable } from './internal/errors.ts'
 
 const { performance, PerformanceEntry, PerformanceMark, PerformanceMeasure } =
   globalThis as unknown as Record<string, never> & { performance: Performance }
@@ -88,7 +88,7 @@ export class PerformanceObserver {
     const { entryTypes, type, buffered } = options
     if (entryTypes === undefined && type === undefined) {
       const message = 'The "options.entryTypes" or "options.type" property must be specified'
-      throw typeErrorWithCode('ERR_MISSING_ARGS', message)
+      throw nodeTypeError('ERR_MISSING_ARGS', message)
     }
     const types = [...(entryTypes ?? [...this.#types, String(type)])]
     this.#types = ENTRY_TYPES.filter((each) => types.includes(each))

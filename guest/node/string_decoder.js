@@ -1,7 +1,7 @@
 /** node:string_decoder: bytes to text, in parts that may end inside of a character. */
 import { encodingOf, utf8 } from './buffer/encodings.js'
 import { Buffer } from './buffer.js'
-import { invalidArgType, invalidThis, unknownEncoding } from './internal/node-errors.js'
+import { invalidArgType, invalidThis, unknownEncoding } from './internal/errors.ts'
 
 /** How many bytes at the end begin a character that is not complete, and how many it has. */
 function utf8Tail(bytes) {

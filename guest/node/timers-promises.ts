@@ -1,6 +1,7 @@
 /** node:timers/promises: timers to await, which an AbortSignal ends. */
 
-import { AbortError, checkSignal, invalidArgType } from './internal/errors.ts'
+import { aborted, invalidArgType } from './internal/errors.ts'
+import { validateAbortSignal } from './internal/validate.ts'
 
 const { clearInterval, clearTimeout } = globalThis
 const set = globalThis.setTimeout as unknown as (...args: unknown[]) => number
@@ -20,7 +21,7 @@ function read(delay: unknown, options: TimerOptions | undefined): { signal?: Abo
     throw invalidArgType('options', 'of type object', options)
   }
   const { signal, ref } = options ?? {}
-  checkSignal(signal)
+  validateAbortSignal(signal, 'options.signal')
   if (ref !== undefined && typeof ref !== 'boolean') {
     throw invalidArgType('options.ref', 'of type boolean', ref)
   }
@@ -28,7 +29,7 @@ function read(delay: unknown, options: TimerOptions | undefined): { signal?: Abo
 }
 
 function after<T>(ms: number | undefined, value: T, signal: AbortSignal | undefined): Promise<T> {
-  if (signal?.aborted) return Promise.reject(new AbortError(signal.reason))
+  if (signal?.aborted) return Promise.reject(aborted(signal.reason))
   return new Promise((resolve, reject) => {
     const timer = set(() => {
       signal?.removeEventListener('abort', abort)
@@ -36,7 +37,7 @@ function after<T>(ms: number | undefined, value: T, signal: AbortSignal | undefi
     }, ms)
     const abort = () => {
       clearTimeout(timer)
-      reject(new AbortError(signal?.reason))
+      reject(aborted(signal?.reason))
     }
     signal?.addEventListener('abort', abort, { once: true })
   })
@@ -64,7 +65,7 @@ export async function* setInterval<T = void>(
   options?: TimerOptions,
 ): AsyncGenerator<T, void> {
   const { signal } = read(delay, options)
-  if (signal?.aborted) throw new AbortError(signal.reason)
+  if (signal?.aborted) throw aborted(signal.reason)
   let missed = 0
   let wake: (() => void) | undefined
   const stir = () => {
@@ -78,7 +79,7 @@ export async function* setInterval<T = void>(
   signal?.addEventListener('abort', stir, { once: true })
   try {
     for (;;) {
-      if (signal?.aborted) throw new AbortError(signal.reason)
+      if (signal?.aborted) throw aborted(signal.reason)
       if (missed === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve

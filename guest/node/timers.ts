@@ -1,7 +1,7 @@
 /** node:timers on the worker's timers: objects as Node's, where the globals give numbers. */
 
 import promises, { setImmediate as immediateLater, setTimeout as later } from 'node:timers/promises'
-import { checkCallback } from './internal/errors.ts'
+import { validateFunction } from './internal/validate.ts'
 
 type Callback = (...args: unknown[]) => void
 
@@ -30,7 +30,7 @@ export class Timeout {
   #counts = true
 
   constructor(callback: Callback, after: unknown, args: unknown[], repeat: boolean) {
-    checkCallback(callback)
+    validateFunction(callback, 'callback')
     this._idleTimeout = delayOf(after)
     this._onTimeout = callback
     this._repeat = repeat ? this._idleTimeout : null
@@ -97,7 +97,7 @@ export class Immediate {
   #counts = true
 
   constructor(callback: Callback, args: unknown[]) {
-    checkCallback(callback)
+    validateFunction(callback, 'callback')
     this._onImmediate = callback
     this.#id = native.setTimeout(() => {
       const run = this._onImmediate

@@ -7,13 +7,13 @@ import * as native from 'fn:zlib'
 import { Buffer } from 'node:buffer'
 import { Transform } from 'node:stream'
 import {
-  checkCallback,
-  errorWithCode,
   invalidArgType,
+  nodeError,
+  nodeRangeError,
   outOfRange,
-  rangeErrorWithCode,
   unavailable,
 } from './internal/errors.ts'
+import { validateFunction } from './internal/validate.ts'
 import { BROTLI_CONSTANTS, MODES, ZLIB_CODES, ZLIB_CONSTANTS } from './internal/zlib-constants.ts'
 import { ZlibHandle } from './internal/zlib-handle.ts'
 import { levelOf, settingsOf, strategyOf } from './internal/zlib-options.ts'
@@ -49,7 +49,7 @@ const stronger = (one, other) => (STRENGTH.indexOf(one) > STRENGTH.indexOf(other
 
 function tooLarge(maxOutputLength) {
   const message = `Cannot create a Buffer larger than ${maxOutputLength} bytes`
-  return rangeErrorWithCode('ERR_BUFFER_TOO_LARGE', message)
+  return nodeRangeError('ERR_BUFFER_TOO_LARGE', message)
 }
 
 function bytesOf(data, name = 'buffer') {
@@ -66,7 +66,7 @@ function ZlibBase(options, mode) {
   const settings = settingsOf(options, mode)
   this._handle = new ZlibHandle(mode, settings)
   this._handle.onerror = (message, errno, code) => {
-    this.destroy(Object.assign(errorWithCode(code, message), { errno }))
+    this.destroy(Object.assign(nodeError(code, message), { errno }))
   }
   Transform.call(this, {
     autoDestroy: true,
@@ -327,7 +327,7 @@ export const createUnzip = (options) => new Unzip(options)
 function withCallback(Class) {
   return (data, options, callback) => {
     const [given, done] = typeof options === 'function' ? [{}, options] : [options, callback]
-    checkCallback(done)
+    validateFunction(done, 'callback')
     const engine = new Class(given)
     const parts = []
     let made = 0

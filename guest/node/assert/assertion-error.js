@@ -1,5 +1,5 @@
 /** AssertionError, and the texts of its messages. */
-import { validateObject } from '../internal/validate.js'
+import { validateObject } from '../internal/validate.ts'
 import { inspect } from '../util/inspect.js'
 
 const HEADS = {

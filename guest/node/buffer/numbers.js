@@ -1,6 +1,6 @@
 /** The methods of a Buffer that read and write numbers. */
-import { bufferOutOfBounds, invalidArgType, outOfRange } from '../internal/node-errors.js'
-import { validateNumber } from '../internal/validate.js'
+import { bufferOutOfBounds, invalidArgType, outOfRange } from '../internal/errors.ts'
+import { validateNumber } from '../internal/validate.ts'
 
 const scratch = new Uint8Array(8)
 const floats = new Float32Array(scratch.buffer)

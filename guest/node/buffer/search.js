@@ -1,5 +1,5 @@
 /** indexOf, lastIndexOf and includes of a Buffer. */
-import { invalidArgType, unknownEncoding } from '../internal/node-errors.js'
+import { invalidArgType, unknownEncoding } from '../internal/errors.ts'
 import { encode, encodingOf, utf8, utf16le } from './encodings.js'
 
 const { indexOf: indexOfByte, lastIndexOf: lastIndexOfByte } = Uint8Array.prototype

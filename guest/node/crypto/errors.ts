@@ -1,13 +1,9 @@
 /** Errors of node:crypto with Node's codes and texts, and the checks of arguments that throw them. */
 
+import { coded, invalidArgType, outOfRange } from '../internal/errors.ts'
 import { inspect } from './describe.ts'
 
-type ErrorKind = new (message: string) => Error
-
-/** An error of `Kind` with a `code`, as Node's own are. */
-export function coded(Kind: ErrorKind, code: string, message: string): Error {
-  return Object.assign(new Kind(message), { code })
-}
+export { coded, outOfRange }
 
 /** An error with the code and the text that OpenSSL's has in Node. */
 export function openssl(number: string, library: string, reason: string, code?: string): Error {
@@ -19,35 +15,13 @@ export function openssl(number: string, library: string, reason: string, code?: 
   })
 }
 
-const what = (name: string) => (name.includes('.') ? 'property' : 'argument')
-
-function received(value: unknown): string {
-  if (value === null || value === undefined) return `Received ${value}`
-  if (typeof value === 'function') return `Received function ${value.name}`
-  if (typeof value === 'object') {
-    const name = (value as object).constructor?.name
-    return name ? `Received an instance of ${name}` : `Received ${inspect(value)}`
-  }
-  const text = inspect(value)
-  return `Received type ${typeof value} (${text.length > 28 ? `${text.slice(0, 25)}...` : text})`
-}
-
 /** @param expected as in `of type string` or `an instance of Buffer` */
-export function argType(name: string, expected: string, value: unknown): Error {
-  const message = `The "${name}" ${what(name)} must be ${expected}. ${received(value)}`
-  return coded(TypeError, 'ERR_INVALID_ARG_TYPE', message)
-}
+export const argType = invalidArgType
 
 export function argValue(name: string, value: unknown, reason = 'is invalid'): Error {
-  const message = `The ${what(name)} '${name}' ${reason}. Received ${inspect(value)}`
+  const what = name.includes('.') ? 'property' : 'argument'
+  const message = `The ${what} '${name}' ${reason}. Received ${inspect(value)}`
   return coded(TypeError, 'ERR_INVALID_ARG_VALUE', message)
-}
-
-export function outOfRange(name: string, range: string, value: unknown): Error {
-  const number = typeof value === 'number' && Number.isInteger(value) && Math.abs(value) > 2 ** 32
-  const text = number ? String(value).replace(/\B(?=(\d{3})+$)/g, '_') : inspect(value)
-  const message = `The value of "${name}" is out of range. It must be ${range}. Received ${text}`
-  return coded(RangeError, 'ERR_OUT_OF_RANGE', message)
 }
 
 export function invalidState(operation: string): Error {

@@ -1,11 +1,11 @@
 /** EventEmitter: https://nodejs.org/api/events.html#class-eventemitter */
-import { invalidArgType, nodeError, shown } from '../internal/node-errors.js'
+import { invalidArgType, nodeError, shown } from '../internal/errors.ts'
 import {
   validateAbortSignal,
   validateBoolean,
   validateFunction,
   validateNumber,
-} from '../internal/validate.js'
+} from '../internal/validate.ts'
 import { emitWarning } from '../internal/warn.js'
 
 export const errorMonitor = Symbol('events.errorMonitor')

@@ -1,6 +1,6 @@
 /** Waiting for events: `once` and `on`. */
-import { AbortError, invalidArgType } from '../internal/node-errors.js'
-import { validateAbortSignal, validateInteger, validateObject } from '../internal/validate.js'
+import { AbortError, invalidArgType } from '../internal/errors.ts'
+import { validateAbortSignal, validateInteger, validateObject } from '../internal/validate.ts'
 
 const AsyncIteratorPrototype = Object.getPrototypeOf(
   Object.getPrototypeOf(async function* () {}).prototype,

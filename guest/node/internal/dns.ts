@@ -2,7 +2,7 @@
 
 import * as native from 'fn:dns'
 import { isIP } from './addresses.ts'
-import { errorWithCode, invalidArgType, invalidArgValue } from './errors.ts'
+import { invalidArgType, invalidArgValue, nodeError } from './errors.ts'
 
 /** libuv's numbers of the errors of a lookup. */
 const ERRNO: Record<string, number> = {
@@ -25,7 +25,7 @@ export interface Found {
 export function dnsError(syscall: string, code: string, name: string, why?: string): Error {
   const text = `${syscall} ${code} ${name}${why === undefined ? '' : `: ${why}`}`
   const errno = ERRNO[code]
-  const error = Object.assign(errorWithCode(code, text), { syscall, hostname: name })
+  const error = Object.assign(nodeError(code, text), { syscall, hostname: name })
   return errno === undefined ? error : Object.assign(error, { errno })
 }
 

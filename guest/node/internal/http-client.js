@@ -4,11 +4,12 @@
  */
 
 import { Buffer } from 'node:buffer'
-import { AbortError, checkCallback, errorWithCode, invalidArgType, notAvailable } from './errors.ts'
+import { aborted, invalidArgType, nodeError, notAvailable } from './errors.ts'
 import { IncomingMessage } from './http-incoming.js'
 import { OutgoingMessage } from './http-outgoing.js'
 import { RequestSocket } from './http-socket.js'
 import { readArguments, targetOf, urlOf } from './http-target.js'
+import { validateFunction } from './validate.ts'
 
 const { fetch, Headers, Request } = globalThis
 
@@ -33,7 +34,7 @@ function socketError(failure, host) {
   const [syscall, errno] = SYSCALLS[code] ?? []
   const said = cause?.message ?? failure.message
   const text = syscall === undefined ? said : `${syscall} ${code} ${host}: ${said}`
-  const error = typeof code === 'string' ? errorWithCode(code, text) : new Error(text)
+  const error = typeof code === 'string' ? nodeError(code, text) : new Error(text)
   if (syscall !== undefined) Object.assign(error, { errno, syscall, hostname: host })
   Object.defineProperty(error, 'cause', { value: failure, writable: true, configurable: true })
   return error
@@ -74,7 +75,7 @@ export class ClientRequest extends OutgoingMessage {
     Object.assign(this, { agent, protocol, host, path, method })
     this.#addHeaders(given)
     if (done !== undefined) {
-      checkCallback(done)
+      validateFunction(done, 'callback')
       this.once('response', done)
     }
     this.socket = new RequestSocket(this, protocol === 'https:')
@@ -106,7 +107,7 @@ export class ClientRequest extends OutgoingMessage {
   #follow(signal) {
     if (signal === undefined || signal === null) return
     this.#signal = signal
-    this.#onSignal = () => this.destroy(new AbortError(signal.reason))
+    this.#onSignal = () => this.destroy(aborted(signal.reason))
     if (signal.aborted) queueMicrotask(this.#onSignal)
     else signal.addEventListener('abort', this.#onSignal, { once: true })
   }
@@ -132,7 +133,7 @@ export class ClientRequest extends OutgoingMessage {
   setTimeout(ms, callback) {
     this.#timeoutMs = msOf(ms)
     if (callback !== undefined) {
-      checkCallback(callback)
+      validateFunction(callback, 'callback')
       if (this.#timeoutMs === 0) this.removeListener('timeout', callback)
       else this.once('timeout', callback)
     }
@@ -253,7 +254,7 @@ export class ClientRequest extends OutgoingMessage {
     if (this.#url === undefined) {
       const { host, path } = this.#target
       const what = JSON.stringify(this.#target.origin === undefined ? host : path)
-      throw errorWithCode(
+      throw nodeError(
         'ERR_INVALID_URL',
         `A request to ${what} is not possible: the host must be a name or an address, and the path begins with /`,
       )
@@ -309,8 +310,8 @@ export class ClientRequest extends OutgoingMessage {
     this.#taken = undefined
     taken?.()
     const { res } = this
-    if (res !== null && !res.complete) res.destroy(errorWithCode('ECONNRESET', 'aborted'))
-    const hangUp = res === null ? errorWithCode('ECONNRESET', 'socket hang up') : null
+    if (res !== null && !res.complete) res.destroy(nodeError('ECONNRESET', 'aborted'))
+    const hangUp = res === null ? nodeError('ECONNRESET', 'socket hang up') : null
     done(error ?? hangUp)
     queueMicrotask(() => this.#close())
   }

@@ -1,6 +1,6 @@
 /** The headers of an outgoing message: names keep their case, values are checked as Node checks them. */
 
-import { invalidArgType, typeErrorWithCode } from './errors.ts'
+import { invalidArgType, nodeTypeError } from './errors.ts'
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** A line break would begin another header. */
@@ -15,18 +15,18 @@ export function isToken(text: unknown): text is string {
 export function validateHeaderName(name: unknown, label = 'Header name'): asserts name is string {
   if (!isToken(name)) {
     const message = `${label} must be a valid HTTP token ["${String(name)}"]`
-    throw typeErrorWithCode('ERR_INVALID_HTTP_TOKEN', message)
+    throw nodeTypeError('ERR_INVALID_HTTP_TOKEN', message)
   }
 }
 
 export function validateHeaderValue(name: string, value: unknown): void {
   if (value === undefined) {
     const message = `Invalid value "undefined" for header "${name}"`
-    throw typeErrorWithCode('ERR_HTTP_INVALID_HEADER_VALUE', message)
+    throw nodeTypeError('ERR_HTTP_INVALID_HEADER_VALUE', message)
   }
   if (INVALID_VALUE.test(String(value))) {
     const message = `Invalid character in header content ["${name}"]`
-    throw typeErrorWithCode('ERR_INVALID_CHAR', message)
+    throw nodeTypeError('ERR_INVALID_CHAR', message)
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer'
 import { Readable } from 'node:stream'
-import { errorWithCode } from './errors.ts'
+import { nodeError } from './errors.ts'
 
 const byName = () => Object.create(null)
 
@@ -130,7 +130,7 @@ export class IncomingMessage extends Readable {
 export function resetBy(cause) {
   const code = typeof cause?.code === 'string' ? cause.code : 'ECONNRESET'
   const message = code === 'ECONNRESET' ? 'aborted' : String(cause?.message)
-  const error = errorWithCode(code, message)
+  const error = nodeError(code, message)
   Object.defineProperty(error, 'cause', { value: cause, writable: true, configurable: true })
   return error
 }

@@ -2,7 +2,7 @@
 
 import { Buffer } from 'node:buffer'
 import { Writable } from 'node:stream'
-import { errorWithCode, invalidArgType } from './errors.ts'
+import { invalidArgType, nodeError } from './errors.ts'
 import { OutgoingHeaders } from './http-headers.ts'
 
 const encoder = new TextEncoder()
@@ -38,7 +38,7 @@ export class OutgoingMessage extends Writable {
   #changing(what) {
     if (this.headersSent) {
       const message = `Cannot ${what} headers after they are sent to the client`
-      throw errorWithCode('ERR_HTTP_HEADERS_SENT', message)
+      throw nodeError('ERR_HTTP_HEADERS_SENT', message)
     }
   }
 

@@ -1,6 +1,6 @@
 /** What a request of node:http goes to: its options, read once, and the URL that they make. */
 
-import { invalidArgType, notAvailable, typeErrorWithCode } from './errors.ts'
+import { invalidArgType, nodeTypeError, notAvailable } from './errors.ts'
 import { connectsItself } from './http-agent.js'
 import { validateHeaderName } from './http-headers.ts'
 
@@ -29,7 +29,7 @@ function optionsOf(url) {
 function parsed(text) {
   const url = URL.parse(text)
   if (url !== null) return url
-  throw Object.assign(typeErrorWithCode('ERR_INVALID_URL', 'Invalid URL'), { input: text })
+  throw Object.assign(nodeTypeError('ERR_INVALID_URL', 'Invalid URL'), { input: text })
 }
 
 /** The arguments (url, options, callback) of `request`, of which the first or the second may be left out. */
@@ -88,13 +88,13 @@ export function targetOf(options, fallback) {
     const path = String(options.path)
     if (UNESCAPED.test(path)) {
       const message = 'Request path contains unescaped characters'
-      throw typeErrorWithCode('ERR_UNESCAPED_CHARACTERS', message)
+      throw nodeTypeError('ERR_UNESCAPED_CHARACTERS', message)
     }
   }
   const expected = agent.protocol || fallback.protocol
   if (protocol !== expected) {
     const message = `Protocol "${protocol}" not supported. Expected "${expected}"`
-    throw typeErrorWithCode('ERR_INVALID_PROTOCOL', message)
+    throw nodeTypeError('ERR_INVALID_PROTOCOL', message)
   }
   const hostname = textOf(options.hostname, 'options.hostname')
   const host = hostname ?? textOf(options.host, 'options.host') ?? 'localhost'

@@ -1,7 +1,7 @@
 /** One stream of zlib, with the interface of Node's own handle: packages for images and archives use it. */
 
 import * as native from 'fn:zlib'
-import { errorWithCode } from './errors.ts'
+import { nodeError } from './errors.ts'
 import { MODES, ZLIB_CODES } from './zlib-constants.ts'
 import type { ZlibSettings } from './zlib-options.ts'
 
@@ -15,7 +15,7 @@ function nameOf(status: number): string {
 }
 
 function zlibError(status: number, message: string): ZlibError {
-  return Object.assign(errorWithCode(nameOf(status), message), { errno: status }) as ZlibError
+  return Object.assign(nodeError(nameOf(status), message), { errno: status }) as ZlibError
 }
 
 export class ZlibHandle {

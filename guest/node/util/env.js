@@ -1,5 +1,5 @@
 /** util.parseEnv: the text of a file `.env`. */
-import { validateString } from '../internal/validate.js'
+import { validateString } from '../internal/validate.ts'
 
 const LINE =
   /^[ \t]*(?:export[ \t]+)?([\w.-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\[\s\S])*)"|'([^']*)'|`([^`]*)`|([^#\r\n]*))/gm

@@ -1,6 +1,6 @@
 /** Parts of node:util that are old, or that only little depends on. */
-import { invalidArgType } from '../internal/node-errors.js'
-import { validateFunction, validateString } from '../internal/validate.js'
+import { invalidArgType } from '../internal/errors.ts'
+import { validateFunction, validateString } from '../internal/validate.ts'
 import { warnOfDeprecation } from '../internal/warn.js'
 import { isDate as isDateObject, isNativeError, isRegExp as isRegExpObject } from '../util-types.js'
 import { format } from './inspect.js'

@@ -1,6 +1,6 @@
 /** Between callbacks and promises: promisify, callbackify, aborted. */
-import { invalidArgType, nodeError } from '../internal/node-errors.js'
-import { validateAbortSignal, validateFunction, validateObject } from '../internal/validate.js'
+import { invalidArgType, nodeError } from '../internal/errors.ts'
+import { validateAbortSignal, validateFunction, validateObject } from '../internal/validate.ts'
 
 /** As Node's own modules name their forms for it. */
 const custom = Symbol.for('nodejs.util.promisify.custom')

@@ -1,5 +1,5 @@
 /** util.styleText */
-import { validateBoolean, validateOneOf, validateString } from '../internal/validate.js'
+import { validateBoolean, validateOneOf, validateString } from '../internal/validate.ts'
 import { inspect } from './inspect.js'
 
 /** A worker's output is a log and no terminal, but the text may go elsewhere: it is always styled. */
