@@ -36,12 +36,14 @@ export function globalUses(
 ): GlobalUses | undefined {
   const syntax = analyseCode(code)
   if (syntax === undefined) return undefined
-  const reachability = new Reachability(syntax, marked)
-  const { values } = reachability
   const names = new Set([...marked.values()].filter((name) => CODE_NAME.test(name)))
+  const isNear = nearTo(code, [...marked.keys(), ...names])
+  const reachability = new Reachability(syntax, marked, isNear)
+  const { values } = reachability
   const harmless: number[] = []
   const messages: GlobalUses['messages'] = []
   const visit = (node: Node, parents: readonly Node[]): void => {
+    if (!isNear(node)) return
     if (node.type === 'Identifier' && marked.has(node.name)) {
       if (reachability.isDead(node.start) || isProbe(parents)) harmless.push(node.start)
       return
@@ -82,6 +84,21 @@ export function globalUses(
     return undefined
   }
   return { harmless, messages }
+}
+
+/** Finds the nodes that have one of these texts in them: most code of a bundle has none. */
+function nearTo(code: string, texts: readonly string[]): (node: Node) => boolean {
+  const places = [...code.matchAll(new RegExp(texts.join('|'), 'g'))].map(({ index }) => index)
+  return ({ start, end }) => {
+    let low = 0
+    let high = places.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((places[middle] ?? 0) < start) low = middle + 1
+      else high = middle
+    }
+    return (places[low] ?? Infinity) < end
+  }
 }
 
 /** Expressions that a value passes through; more are not followed. */

@@ -1,5 +1,5 @@
 /**
- * The bundler process: reads a task from standard input, writes files, prints a failure on standard
+ * The bundler process, whose program is its standard input: reads a task from a file, writes files, prints a failure on standard
  * output.
  */
 import { rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { entryPlugin, isWrapped, WRAPPED_ENTRY } from './entry-plugin.ts'
 import { overridesPlugin } from './overrides.ts'
 import { nodePlugin } from './plugin.ts'
 import { readBundle } from './read-bundle.ts'
-import { type BuildFailure, type BuildTask, META_FILE, TSCONFIG_FILE } from './task.ts'
+import { type BuildFailure, type BuildTask, META_FILE, TASK_FILE, TSCONFIG_FILE } from './task.ts'
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
 import { resolvePath, tsconfigPlugin } from './tsconfig-plugin.ts'
 
@@ -19,19 +19,16 @@ import { resolvePath, tsconfigPlugin } from './tsconfig-plugin.ts'
 const ORPHAN_MS = 200
 
 /** The process that waits for the bundle, and the folder that it made for it. */
-const [parent, folder = ''] = process.argv.slice(1)
+const [parent, out = ''] = process.argv.slice(2)
 // A command that was killed cannot delete the folder.
 const endIfOrphan = () => {
   if (process.ppid === Number(parent)) return
-  rmSync(folder, { recursive: true, force: true })
+  rmSync(dirname(out), { recursive: true, force: true })
   process.exit(1)
 }
 setInterval(endIfOrphan, ORPHAN_MS).unref()
 
-const task: BuildTask = await Bun.stdin.json().catch((error) => {
-  endIfOrphan()
-  throw error
-})
+const task: BuildTask = await Bun.file(join(out, TASK_FILE)).json()
 const failures = await buildOrFault(task)
 if (failures.length > 0) {
   await stdout.write(JSON.stringify(failures))

@@ -9,13 +9,20 @@ export class Reachability {
   readonly values: Values
   /** Ranges of code that does not run, by their offsets, sorted and apart from each other. */
   readonly #dead: [start: number, end: number][] = []
-  readonly #program: Node
+  readonly #isWanted: (node: Node) => boolean
 
-  /** @param missing undeclared names that do not exist in a worker, as the code has them */
-  constructor(syntax: Syntax, missing: ReadonlyMap<string, string>) {
+  /**
+   * @param missing undeclared names that do not exist in a worker, as the code has them
+   * @param isWanted is there anything in this node that `isDead` will be asked about?
+   */
+  constructor(
+    syntax: Syntax,
+    missing: ReadonlyMap<string, string>,
+    isWanted: (node: Node) => boolean,
+  ) {
+    this.#isWanted = isWanted
     this.values = new Values(syntax, missing, (body, depth) => this.#returns(body, depth))
-    this.#program = syntax.program as Node
-    this.#look(this.#program, 0)
+    this.#look(syntax.program as Node, 0)
     this.#dead.sort(([a], [b]) => a - b)
   }
 
@@ -37,7 +44,7 @@ export class Reachability {
   }
 
   #look(node: Node, depth: number): void {
-    if (depth > MAX_DEPTH) return
+    if (depth > MAX_DEPTH || !this.#isWanted(node)) return
     const skip = this.#deadPart(node)
     this.#kill(skip)
     const statements = statementsOf(node)

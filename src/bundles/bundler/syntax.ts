@@ -1,6 +1,7 @@
 /** Parsed JavaScript: the nodes, their parents, and what each identifier refers to. */
 import { parse } from 'acorn'
 import { analyze, type Reference, type Scope, type Variable } from 'eslint-scope'
+import { KEYS } from 'eslint-visitor-keys'
 import type { Node as EstreeNode, Program } from 'estree'
 
 /** A node with the place that acorn adds: offsets in the text. */
@@ -59,10 +60,12 @@ export function variableOf({ references }: Syntax, node: Node): Variable | undef
 /** The nodes directly below a node, in the order of the text. */
 export function childrenOf(node: Node): Node[] {
   const found: Node[] = []
-  for (const [key, value] of Object.entries(node)) {
-    if (key === 'type' || key === 'start' || key === 'end') continue
-    for (const each of Array.isArray(value) ? value : [value]) {
-      if (isNode(each)) found.push(each)
+  for (const key of KEYS[node.type] ?? []) {
+    const value = node[key as keyof Node] as unknown
+    if (Array.isArray(value)) {
+      for (const each of value) if (each !== null) found.push(each as Node)
+    } else if (value !== undefined && value !== null) {
+      found.push(value as Node)
     }
   }
   return found

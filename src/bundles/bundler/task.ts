@@ -53,6 +53,7 @@ export interface BuildFailure {
   column?: number
 }
 
+export const TASK_FILE = 'task.json'
 export const CODE_FILE = 'bundle.js'
 export const MAP_FILE = 'bundle.js.map'
 export const META_FILE = 'meta.json'
