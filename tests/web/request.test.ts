@@ -215,13 +215,14 @@ describe('the body of an incoming request', () => {
         export default async (request) => {
           if (new URL(request.url).pathname === '/seen') return Response.json(seen)
           request.signal.addEventListener('abort', () => { seen.signal = request.signal.reason.name })
+          console.log('reads')
           await request.text().catch((error) => { seen.body = error.name })
           return new Response()
         }`,
     })
     const running = worker.begin({ ...pathOf('x'), method: 'POST', open: true })
     running.write(Buffer.from('part'))
-    await Bun.sleep(20)
+    await running.find(({ type }) => type === 'log')
     running.cancel()
     expect((await running.result).status).toBeUndefined()
     expect(JSON.parse((await worker.invoke(pathOf('seen'))).text).signal).toBe('AbortError')
