@@ -1,7 +1,9 @@
 /** node:buffer: https://nodejs.org/api/buffer.html */
 import { encode, encodingOf, utf8 } from './buffer/encodings.js'
+import { isAnyArrayBuffer, isUint8Array, lengthOf, tagOf } from './buffer/kinds.js'
 import { numberMethods } from './buffer/numbers.js'
 import { search } from './buffer/search.js'
+import { isAscii, isUtf8 } from './buffer/validity.js'
 import {
   bufferOutOfBounds,
   invalidArgType,
@@ -18,6 +20,7 @@ import {
   validateString,
 } from './internal/validate.ts'
 
+export { isAscii, isUtf8 }
 export const { Blob, File, atob, btoa } = globalThis
 
 export const kMaxLength = 2 ** 53 - 1
@@ -29,29 +32,6 @@ export let INSPECT_MAX_BYTES = 50
 
 const customInspect = Symbol.for('nodejs.util.inspect.custom')
 const { set: setBytes, fill: fillBytes, copyWithin } = Uint8Array.prototype
-const typedArray = Object.getPrototypeOf(Uint8Array)
-const tagOf = Object.getOwnPropertyDescriptor(typedArray.prototype, Symbol.toStringTag).get
-/** A program may give a view another `length`. */
-const lengthOf = Object.getOwnPropertyDescriptor(typedArray.prototype, 'length').get
-
-const isUint8Array = (value) => tagOf.call(value) === 'Uint8Array'
-const lengthOfBuffer = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength').get
-const lengthOfShared = Object.getOwnPropertyDescriptor(
-  SharedArrayBuffer.prototype,
-  'byteLength',
-).get
-
-/** Whether it is one, and does not only inherit from one. */
-function isAnyArrayBuffer(value) {
-  const shared = value instanceof SharedArrayBuffer
-  if (!shared && !(value instanceof ArrayBuffer)) return false
-  try {
-    ;(shared ? lengthOfShared : lengthOfBuffer).call(value)
-    return true
-  } catch {
-    return false
-  }
-}
 
 class FastBuffer extends Uint8Array {}
 
@@ -571,38 +551,6 @@ for (const [name, from] of [
       return this instanceof Buffer ? this[from] : undefined
     },
   })
-}
-
-/** The bytes of a view or an ArrayBuffer, for the checks below. */
-function bytesOf(input) {
-  if (isAnyArrayBuffer(input)) {
-    if (input.detached) throw detachedError()
-    return new Uint8Array(input)
-  }
-  if (tagOf.call(input) === undefined) {
-    throw invalidArgType('input', ['ArrayBuffer', 'Buffer', 'TypedArray'], input)
-  }
-  if (input.buffer.detached) throw detachedError()
-  return new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
-}
-
-const detachedError = () =>
-  nodeError('ERR_INVALID_STATE', 'Invalid state: Cannot validate on a detached buffer')
-
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-export function isUtf8(input) {
-  const bytes = bytesOf(input)
-  try {
-    strictDecoder.decode(bytes)
-    return true
-  } catch {
-    return false
-  }
-}
-
-export function isAscii(input) {
-  return bytesOf(input).every((byte) => byte < 128)
 }
 
 const TRANSCODED = ['utf8', 'ucs2', 'utf16le', 'latin1', 'binary', 'ascii']

@@ -6,6 +6,7 @@
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Runtime } from '../capabilities/runtime.ts'
+import { FunctionError } from '../errors.ts'
 
 /** Where the modules and assets of a function seem to lie, whatever machine bundled them. */
 const FOLDER = '/function/'
@@ -55,15 +56,19 @@ export class Names {
   }
 }
 
+const LETTERS = [...'abcdefghijklmnopqrstuvwxyz']
+
+/** @throws {FunctionError} BUNDLE_REFUSED if every prefix occurs in the bundle */
 function freePrefix(code: string): string {
-  for (const first of '$_') {
-    for (const second of 'abcdefghijklmnopqrstuvwxyz') {
-      if (!code.includes(`${first}${second}_`) && !code.includes(`${first}${second}0`)) {
-        return first + second
-      }
-    }
-  }
-  throw new Error('every prefix of two letters occurs in the bundle')
+  const short = [...'$_'].flatMap((first) => LETTERS.map((second) => first + second))
+  const isFree = (prefix: string) => !code.includes(`${prefix}_`) && !code.includes(`${prefix}0`)
+  // A long bundle of minified code may have all of the short ones.
+  const free =
+    short.find(isFree) ?? short.flatMap((two) => LETTERS.map((third) => two + third)).find(isFree)
+  if (free !== undefined) return free
+  const message =
+    'The bundle was not linked: it has a name that begins with $aa_ or $aa0, and one for every other prefix of two and three letters from $a to _zz. One of them has to be free for import.meta, import() and assets.'
+  throw new FunctionError('BUNDLE_REFUSED', message)
 }
 
 const RESOLVE = (self: string) => `function ${self}(specifier, url) {

@@ -31,6 +31,14 @@ export class Installed {
     }
   }
 
+  /** A service with the function `hello`. */
+  static async serving(): Promise<Installed> {
+    const installed = new Installed()
+    await installed.space.deploy('hello', HELLO)
+    await installed.serve()
+    return installed
+  }
+
   async serve(...flags: string[]): Promise<void> {
     const args = ['serve', '--port', '0', '--data-dir', this.space.dataDir, ...flags]
     const child = Bun.spawn([this.executable, ...args], {

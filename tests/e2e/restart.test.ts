@@ -69,9 +69,7 @@ describe('under load', () => {
 describe('a restart', () => {
   let installed: Installed
   beforeAll(async () => {
-    installed = new Installed()
-    await installed.space.deploy('hello', HELLO)
-    await installed.serve()
+    installed = await Installed.serving()
   }, 30_000)
   afterAll(() => installed.remove())
 
@@ -188,9 +186,7 @@ describe('a process that does not take over changes nothing', () => {
   let installed: Installed
   let load: ConstantLoad
   beforeAll(async () => {
-    installed = new Installed()
-    await installed.space.deploy('hello', HELLO)
-    await installed.serve()
+    installed = await Installed.serving()
     const { port } = installed
     load = new ConstantLoad({ port, path: '/functions/hello', body: 'hello', rate: 50 })
   }, 30_000)

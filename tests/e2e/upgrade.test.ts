@@ -22,9 +22,7 @@ import { NO_MOUNT, SmallDisk } from './small-disk.ts'
 describe('an upgrade', () => {
   let installed: Installed
   beforeAll(async () => {
-    installed = new Installed()
-    await installed.space.deploy('hello', HELLO)
-    await installed.serve()
+    installed = await Installed.serving()
   }, 30_000)
   afterAll(() => installed.remove())
 

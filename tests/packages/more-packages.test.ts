@@ -607,17 +607,6 @@ describe('services', () => {
       failed: 404,
     })
   })
-
-  test('resend', async () => {
-    expect(await json('resend', '/?to=ann@example.com')).toEqual({
-      data: { id: '/emails Bearer re_key' },
-    })
-    expect(await json('resend', '/?to=nobody')).toEqual({ data: null, error: 'validation_error' })
-  })
-
-  test('posthog-node', async () => {
-    expect(await json('posthog')).toEqual(['/batch/ true'])
-  })
 })
 
 describe('databases', () => {

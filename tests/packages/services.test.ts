@@ -140,16 +140,22 @@ describe('@aws-sdk/client-s3', () => {
 })
 
 test('resend sends mail, and says what it needs for React', async () => {
-  const { text } = await send('resend-service', '/', () => ({ body: '{"id":"m1"}' }))
+  const { text } = await send('resend', '/', () => ({ body: '{"id":"m1"}' }))
   expect(JSON.parse(text)).toMatchObject({ data: { id: 'm1' }, error: null })
   expect(received[0]?.headers.authorization).toBe('Bearer re_key')
   expect(JSON.parse(received[0]?.body ?? '')).toMatchObject({
     to: 'b@example.com',
     html: '<p>Hi</p>',
   })
-  const react = await send('resend-service', '/react', () => ({ body: '{}' }))
+  const body = '{"name":"validation_error","message":"no address","statusCode":422}'
+  const refused = await send('resend', '/', () => ({ status: 422, body }))
+  expect(JSON.parse(refused.text)).toMatchObject({
+    data: null,
+    error: { name: 'validation_error' },
+  })
+  const react = await send('resend', '/react', () => ({ body: '{}' }))
   expect(react.text).toContain('@react-email/render')
-  expect((await warningsOf('resend-service')).join('\n')).toContain(
+  expect((await warningsOf('resend')).join('\n')).toContain(
     "Package '@react-email/render' is not installed.",
   )
 })

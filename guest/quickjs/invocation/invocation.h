@@ -69,7 +69,7 @@ void fn_request_end(fn_worker *worker, fn_invocation *invocation, const fn_frame
  * against the deadline. */
 void fn_request_await(fn_invocation *invocation);
 void fn_request_unwanted(fn_worker *worker, fn_invocation *invocation);
-/* The invocation ends: whoever still reads the request body gets an error. */
+/* The invocation ends: code that still reads the request body gets an error. */
 void fn_request_over(fn_worker *worker, fn_invocation *invocation);
 void fn_request_cancel(fn_worker *worker, fn_invocation *invocation, const char *reason);
 void fn_request_disconnect(fn_worker *worker, fn_invocation *invocation, const char *reason);

@@ -10,7 +10,7 @@ export function cpuLifeMs(maxCpuMs: number): number {
   return 10 * maxCpuMs + 60_000
 }
 
-/** What a worker is told besides the settings of its function. */
+/** What a worker gets besides the settings of its function. */
 export interface StartSettings {
   /** Wall and CPU time that the bundle has to load. */
   loadMs: number

@@ -1,26 +1,14 @@
 import { Resend } from 'resend'
 
-globalThis.fetch = (async (input: string | URL | Request, init?: RequestInit) => {
-  const request = new Request(input, init)
-  const { to } = (await request.json()) as { to: string }
-  if (to === 'nobody')
-    return Response.json(
-      { name: 'validation_error', message: 'no address', statusCode: 422 },
-      { status: 422 },
-    )
-  return Response.json({
-    id: `${new URL(request.url).pathname} ${request.headers.get('authorization')}`,
-  })
-}) as typeof fetch
-const resend = new Resend('re_key')
-
-export default async (req: Request): Promise<Response> => {
-  const to = new URL(req.url).searchParams.get('to') ?? ''
-  const { data, error } = await resend.emails.send({
-    from: 'a@example.com',
-    to,
-    subject: 'Hi',
-    html: '<p>Hi</p>',
-  })
-  return Response.json({ data, error: error?.name })
+export default async (request: Request): Promise<Response> => {
+  const { searchParams, pathname } = new URL(request.url)
+  const resend = new Resend('re_key', { baseUrl: searchParams.get('upstream') ?? '' })
+  const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'Hi' }
+  if (pathname === '/react') {
+    // What the optional package would render.
+    const react = { type: 'p', props: {}, key: null }
+    const sent = resend.emails.send({ ...mail, react: react as never })
+    return Response.json(await sent.catch((error: Error) => ({ failed: error.message })))
+  }
+  return Response.json(await resend.emails.send({ ...mail, html: '<p>Hi</p>' }))
 }

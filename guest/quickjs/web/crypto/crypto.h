@@ -97,6 +97,11 @@ fn_key *fn_key_get(JSContext *ctx, JSValueConst value, fn_key_kind kind);
 /* The same for a key that must have its private half. */
 fn_key *fn_key_get_private(JSContext *ctx, JSValueConst value, fn_key_kind kind);
 
+/* ---- crypto_ec.c: ECDSA over a digest. The signature is r and s, each with the length of the
+ * curve's order. */
+JSValue fn_ec_sign_digest(JSContext *ctx, fn_ec *ec, const uint8_t *digest, size_t len);
+bool fn_ec_verify_digest(fn_ec *ec, const uint8_t *digest, size_t len, fn_bytes given);
+
 /* ---- crypto_hash.c */
 
 typedef struct {

@@ -199,16 +199,8 @@ static size_t hash_data(JSContext *ctx, JSValueConst name, JSValueConst data,
     return mbedtls_md_get_size(md);
 }
 
-/* (key, hash, data): r and s, each with the length of the curve's order. */
-static JSValue ec_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
-    (void)this_val;
-    uint8_t hash[MBEDTLS_MD_MAX_SIZE], *out;
-    fn_key *key = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
-    size_t hash_len = key == NULL ? 0 : hash_data(ctx, FN_ARG(1), FN_ARG(2), hash);
-    if (hash_len == 0) {
-        return JS_EXCEPTION;
-    }
-    fn_ec *ec = &key->ec;
+JSValue fn_ec_sign_digest(JSContext *ctx, fn_ec *ec, const uint8_t *digest, size_t len) {
+    uint8_t *out;
     size_t size = order_size(ec);
     JSValue buffer = fn_crypto_output(ctx, 2 * size, &out);
     if (JS_IsException(buffer)) {
@@ -216,12 +208,35 @@ static JSValue ec_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValueC
     }
     signature sig;
     signature_init(&sig);
-    int err = mbedtls_ecdsa_sign(&ec->group, &sig.r, &sig.s, &ec->d, hash, hash_len,
-                                 fn_crypto_random, NULL);
+    int err =
+        mbedtls_ecdsa_sign(&ec->group, &sig.r, &sig.s, &ec->d, digest, len, fn_crypto_random, NULL);
     err = err != 0 ? err : mbedtls_mpi_write_binary(&sig.r, out, size);
     err = err != 0 ? err : mbedtls_mpi_write_binary(&sig.s, out + size, size);
     signature_free(&sig);
     return fn_crypto_done(ctx, err, buffer);
+}
+
+bool fn_ec_verify_digest(fn_ec *ec, const uint8_t *digest, size_t len, fn_bytes given) {
+    size_t size = order_size(ec);
+    if (given.len != 2 * size) {
+        return false;
+    }
+    signature sig;
+    signature_init(&sig);
+    int err = mbedtls_mpi_read_binary(&sig.r, given.at, size);
+    err = err != 0 ? err : mbedtls_mpi_read_binary(&sig.s, given.at + size, size);
+    err = err != 0 ? err : mbedtls_ecdsa_verify(&ec->group, digest, len, &ec->q, &sig.r, &sig.s);
+    signature_free(&sig);
+    return err == 0;
+}
+
+/* (key, hash, data): r and s, each with the length of the curve's order. */
+static JSValue ec_sign(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+    (void)this_val;
+    uint8_t hash[MBEDTLS_MD_MAX_SIZE];
+    fn_key *key = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
+    size_t hash_len = key == NULL ? 0 : hash_data(ctx, FN_ARG(1), FN_ARG(2), hash);
+    return hash_len == 0 ? JS_EXCEPTION : fn_ec_sign_digest(ctx, &key->ec, hash, hash_len);
 }
 
 /* (key, hash, data, signature) */
@@ -234,18 +249,7 @@ static JSValue ec_verify(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     if (hash_len == 0 || fn_crypto_bytes(ctx, FN_ARG(3), &given) < 0) {
         return JS_EXCEPTION;
     }
-    fn_ec *ec = &key->ec;
-    size_t size = order_size(ec);
-    if (given.len != 2 * size) {
-        return JS_FALSE;
-    }
-    signature sig;
-    signature_init(&sig);
-    int err = mbedtls_mpi_read_binary(&sig.r, given.at, size);
-    err = err != 0 ? err : mbedtls_mpi_read_binary(&sig.s, given.at + size, size);
-    err = err != 0 ? err : mbedtls_ecdsa_verify(&ec->group, hash, hash_len, &ec->q, &sig.r, &sig.s);
-    signature_free(&sig);
-    return JS_NewBool(ctx, err == 0);
+    return JS_NewBool(ctx, fn_ec_verify_digest(&key->ec, hash, hash_len, given));
 }
 
 /* (private key, public key): the shared secret. */

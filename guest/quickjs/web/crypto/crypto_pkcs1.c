@@ -10,7 +10,7 @@
 #include "mbedtls/platform_util.h"
 
 #define MAX_LEN MBEDTLS_MPI_MAX_SIZE
-#define MIN_LEN 32u /* bytes of the smallest key: padding and something to say */
+#define MIN_LEN 32u /* bytes of the smallest key: padding and a message */
 #define SHA256_LEN 32u
 #define MIN_PADDING 8u
 #define HEADER 2u

@@ -138,43 +138,15 @@ static JSValue rsa_crypt(JSContext *ctx, JSValueConst this_val, int argc, JSValu
     return fn_crypto_done(ctx, err, buffer);
 }
 
-typedef struct {
-    mbedtls_mpi r, s;
-} signature;
-
-static void signature_init(signature *sig) {
-    mbedtls_mpi_init(&sig->r);
-    mbedtls_mpi_init(&sig->s);
-}
-
-static void signature_free(signature *sig) {
-    mbedtls_mpi_free(&sig->r);
-    mbedtls_mpi_free(&sig->s);
-}
-
 /* (key, digest): r and s, each with the length of the curve's order. */
 static JSValue ec_sign_digest(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
-    uint8_t *out;
     fn_bytes digest;
     fn_key *key = fn_key_get_private(ctx, FN_ARG(0), FN_KEY_EC);
     if (key == NULL || fn_crypto_bytes(ctx, FN_ARG(1), &digest) < 0) {
         return JS_EXCEPTION;
     }
-    fn_ec *ec = &key->ec;
-    size_t size = (ec->group.nbits + 7) / 8;
-    JSValue buffer = fn_crypto_output(ctx, 2 * size, &out);
-    if (JS_IsException(buffer)) {
-        return buffer;
-    }
-    signature sig;
-    signature_init(&sig);
-    int err = mbedtls_ecdsa_sign(&ec->group, &sig.r, &sig.s, &ec->d, digest.at, digest.len,
-                                 fn_crypto_random, NULL);
-    err = err != 0 ? err : mbedtls_mpi_write_binary(&sig.r, out, size);
-    err = err != 0 ? err : mbedtls_mpi_write_binary(&sig.s, out + size, size);
-    signature_free(&sig);
-    return fn_crypto_done(ctx, err, buffer);
+    return fn_ec_sign_digest(ctx, &key->ec, digest.at, digest.len);
 }
 
 /* (key, digest, r and s) */
@@ -187,20 +159,7 @@ static JSValue ec_verify_digest(JSContext *ctx, JSValueConst this_val, int argc,
         fn_crypto_bytes(ctx, FN_ARG(2), &given) < 0) {
         return JS_EXCEPTION;
     }
-    fn_ec *ec = &key->ec;
-    size_t size = (ec->group.nbits + 7) / 8;
-    if (given.len != 2 * size) {
-        return JS_FALSE;
-    }
-    signature sig;
-    signature_init(&sig);
-    int err = mbedtls_mpi_read_binary(&sig.r, given.at, size);
-    err = err != 0 ? err : mbedtls_mpi_read_binary(&sig.s, given.at + size, size);
-    err = err != 0
-              ? err
-              : mbedtls_ecdsa_verify(&ec->group, digest.at, digest.len, &ec->q, &sig.r, &sig.s);
-    signature_free(&sig);
-    return JS_NewBool(ctx, err == 0);
+    return JS_NewBool(ctx, fn_ec_verify_digest(&key->ec, digest.at, digest.len, given));
 }
 
 static const JSCFunctionListEntry functions[] = {
