@@ -38,7 +38,14 @@ import {
   TSCONFIG_FILE,
 } from './bundler/task.ts'
 import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
-import { checkAssets, checkImports, importFaults, type Metafile, parseMetafile } from './imports.ts'
+import {
+  checkAssets,
+  checkImports,
+  type Import,
+  importFaults,
+  type Metafile,
+  parseMetafile,
+} from './imports.ts'
 import { type Linked, link } from './link.ts'
 import { checkMembers } from './member-check.ts'
 import { MODULE_DEFINES } from './module-sites.ts'
@@ -138,12 +145,16 @@ async function buildIn(
     define: { ...(quickjs ? globalDefines(watched) : {}), ...MODULE_DEFINES },
     nodeModules: sources,
     nodeNames: mapValues(NODE_MODULES, ({ source }) => source),
+    nodeExtras: Object.fromEntries(
+      Object.entries(NODE_MODULES).flatMap(([name, { extra }]) => (extra ? [[name, extra]] : [])),
+    ),
     denied: Object.keys(NODE_MODULES).filter((name) => nodeRefusal(name, capabilities)),
     nodeLacks: mapValues(NODE_MEMBERS, ({ lacks }) => lacks),
     globals: {},
     globs: [],
     exports: [],
     overrides: [],
+    requireIn: [],
     missing: Object.fromEntries(
       watched
         .filter((name) => MADE_GLOBALS[name] === undefined)
@@ -204,7 +215,8 @@ class Build {
         continue
       }
       const meta = await readMeta(this.#task.out)
-      if (choices.preferWorkers(meta) || this.#leaveOut(meta)) continue
+      if (choices.preferWorkers(meta) || this.#findsRequire(meta)) continue
+      if (this.#leaveOut(meta)) continue
       await checkFiles(project, this.#task.out, meta)
       const output = await readOutput(project, this.#task.out, meta, this.#watched)
       const { runtime, globs } = this.#task
@@ -277,6 +289,18 @@ class Build {
     this.#absences.push(...added)
     this.#task.overrides.push(...added.map((each) => absenceOverride(project, each)))
     return added.length > 0
+  }
+
+  /** Finds the modules that make a `require` of their own. Returns whether there are more than before. */
+  #findsRequire(meta: Metafile): boolean {
+    const { requireIn } = this.#task
+    const before = requireIn.length
+    for (const [name, { imports }] of Object.entries(meta.inputs)) {
+      const file = resolve(this.#project.root, name)
+      const isModule = ({ path, original }: Import) => /^(?:node:)?module$/.test(original ?? path)
+      if (imports.some(isModule) && !requireIn.includes(file)) requireIn.push(file)
+    }
+    return requireIn.length > before
   }
 
   #isOverridden(importer: string, specifier: string): boolean {

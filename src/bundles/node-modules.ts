@@ -5,6 +5,13 @@ interface NodeModule {
   /** File in `node/`, without its extension. */
   source: string
   needs?: 'allowFilesystem' | 'allowChildProcess'
+  /** More of its members, only in bundles whose importers of the module name one. */
+  extra?: NodeExtra
+}
+
+export interface NodeExtra {
+  source: string
+  members: readonly string[]
 }
 
 /** By name, without `node:`. */
@@ -18,10 +25,18 @@ export const NODE_MODULES: Readonly<Record<string, NodeModule>> = {
   dns: { source: 'dns' },
   'dns/promises': { source: 'dns-promises' },
   events: { source: 'events' },
-  fs: { source: 'fs', needs: 'allowFilesystem' },
+  fs: {
+    source: 'fs',
+    needs: 'allowFilesystem',
+    extra: {
+      source: 'fs-streams',
+      members: ['ReadStream', 'WriteStream', 'createReadStream', 'createWriteStream'],
+    },
+  },
   'fs/promises': { source: 'fs-promises', needs: 'allowFilesystem' },
   http: { source: 'http' },
   https: { source: 'https' },
+  module: { source: 'module' },
   os: { source: 'os' },
   path: { source: 'path' },
   'path/posix': { source: 'path' },

@@ -295,4 +295,39 @@ describe.each(RUNTIMES)('%s', (runtime) => {
       ])
     }, 60_000)
   })
+
+  describe('createRequire of the module itself', () => {
+    test('requires files, packages and modules of Node that are in the bundle', async () => {
+      const found = await run(
+        `import { createRequire } from 'node:module'
+         import { createRequire as make } from 'module'
+         import * as all from 'node:module'
+         const require = createRequire(import.meta.url)
+         const other = make(import.meta.filename)
+         const $third: NodeRequire = all.createRequire(import.meta.url)`,
+        `return [require('./notes/letters.json'), other('pack').data.pathname.endsWith('data.bin'), $third('path').join('a', 'b'),
+           createRequire(import.meta.url)('./other/leaf.ts').default.startsWith('leaf')]`,
+      )
+      expect(found).toEqual([{ a: 1 }, true, 'a/b', true])
+    })
+
+    test('of a package, and what it handles if it is not installed', async () => {
+      const folder = join(dir, 'node_modules/esm')
+      mkdirSync(folder)
+      writeFileSync(
+        join(folder, 'package.json'),
+        '{"name":"esm","version":"1.2.3","type":"module","main":"index.js"}',
+      )
+      writeFileSync(
+        join(folder, 'index.js'),
+        `import{createRequire as t}from"module";var e=t(import.meta.url);
+         export const version = e('./package.json').version
+         export let optional = 'none'
+         try { optional = e('not-installed') } catch (error) { optional = error.code }`,
+      )
+      const found = await run("import * as esm from 'esm'", 'return [esm.version, esm.optional]')
+      expect(found[0]).toBe('1.2.3')
+      expect(found[1]).toContain('MODULE_NOT_FOUND')
+    })
+  })
 })

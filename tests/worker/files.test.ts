@@ -1,69 +1,11 @@
 /** node:fs in the real worker: what it does, and which paths a profile denies. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { describe, expect, test } from 'bun:test'
+import { chmodSync, existsSync, linkSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Capabilities } from '../../src/capabilities/schema.ts'
-import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
+import { useFiles } from './files-harness.ts'
+import { bundleOf } from './node-harness.ts'
 
-let zygote: TestZygote
-let dir: string
-let data: string
-
-beforeAll(async () => {
-  zygote = await startZygote()
-  dir = realpathSync(mkdtempSync(join(tmpdir(), 'functions-files-')))
-  data = join(dir, 'data')
-  mkdirSync(data)
-  mkdirSync(join(dir, 'secret'))
-  writeFileSync(join(dir, 'secret/key'), 'secret')
-  // The worker runs as another user.
-  for (const path of [dir, data, join(dir, 'secret')]) chmodSync(path, 0o777)
-  chmodSync(join(dir, 'secret/key'), 0o666)
-})
-
-afterAll(async () => {
-  await zygote.close()
-  rmSync(dir, { recursive: true })
-})
-
-const files = (allowedPaths: string[]): Partial<Capabilities> => ({
-  allowFilesystem: true,
-  allowedPaths,
-  maxFileDescriptors: 50,
-})
-
-/** What `body`, a function of fs/promises, fs and the data directory, returns as JSON. */
-async function answer(body: string, allowedPaths = [data]): Promise<unknown> {
-  const capabilities = files(allowedPaths)
-  const source = `import fs from 'node:fs/promises'
-    import sync from 'node:fs'
-    const DATA = ${JSON.stringify(data)}, DIR = ${JSON.stringify(dir)}
-    const refused = async (call) => {
-      try { return ['allowed', await call()] } catch (error) { return error.code ?? String(error) }
-    }
-    export default async () => Response.json((await (async () => { ${body} })()) ?? null)`
-  const worker = await zygote.worker({
-    bundle: await bundleOf(source, capabilities),
-    capabilities,
-  })
-  try {
-    return await worker.json()
-  } finally {
-    worker.close()
-  }
-}
+const { answer, data, dir, zygote } = useFiles()
 
 describe('node:fs/promises', () => {
   test('writes, reads, appends, copies, and says what it is', async () => {
@@ -285,7 +227,7 @@ describe('a strict function', () => {
     const bundle = `export default async () => {
       try { await import('fn:fs') } catch (error) { return new Response(error.message) }
     }`
-    const worker = await zygote.worker({ bundle })
+    const worker = await zygote().worker({ bundle })
     expect((await worker.invoke()).text).toBe(
       "cannot import 'fn:fs': the function's profile does not allow it",
     )

@@ -10,7 +10,10 @@ export async function exportsOfModules(): Promise<Record<string, string[]>> {
   const names = Object.keys(NODE_MODULES)
   // The sources themselves, without the members that are added for what they lack.
   const imports = names.map((name, i) => `import * as m${i} from 'node:${name}'`)
-  const source = `${imports.join('\n')}
+  // The members of a module that are in a bundle only if its code names them.
+  const extra = Object.values(NODE_MODULES).flatMap((module) => module.extra?.members ?? [])
+  const source = `// ${extra.join(' ')}
+    ${imports.join('\n')}
     const all = { ${names.map((name, i) => `'${name}': m${i}`).join(', ')} }
     const isThere = (value) => typeof value !== 'undefined' || value === undefined
     export default () => Response.json(Object.fromEntries(Object.entries(all).map(([name, m]) => {

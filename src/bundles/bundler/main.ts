@@ -11,6 +11,7 @@ import { entryPlugin, isWrapped, WRAPPED_ENTRY } from './entry-plugin.ts'
 import { overridesPlugin } from './overrides.ts'
 import { nodePlugin } from './plugin.ts'
 import { readBundle } from './read-bundle.ts'
+import { requirePlugin } from './require-plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE, TASK_FILE, TSCONFIG_FILE } from './task.ts'
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
 import { resolvePath, tsconfigPlugin } from './tsconfig-plugin.ts'
@@ -87,6 +88,7 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
           plugins: [
             overridesPlugin(task.overrides),
             assets,
+            requirePlugin(task.requireIn),
             own,
             entryPlugin(task),
             nodePlugin(task),
@@ -94,7 +96,13 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
         }
       : {
           target: 'bun',
-          plugins: [overridesPlugin(task.overrides), assets, own, entryPlugin(task)],
+          plugins: [
+            overridesPlugin(task.overrides),
+            assets,
+            requirePlugin(task.requireIn),
+            own,
+            entryPlugin(task),
+          ],
         }),
   }
   const result = await Bun.build(options)

@@ -11,6 +11,8 @@ const NAMESPACE = 'functions'
 const REQUIRE = 'require:'
 /** The source of a module, around which `node:` adds the members that it lacks. */
 const OWN = 'own:'
+/** The source of a module's extra members. */
+const EXTRA = 'extra:'
 
 /** The text of each file, and under `exports` the names that it exports. */
 type NodeSources = Record<string, string> & { exports: Record<string, readonly string[]> }
@@ -18,11 +20,17 @@ type NodeSources = Record<string, string> & { exports: Record<string, readonly s
 interface NodePack {
   sourceOf(file: string): string
   exportsOf(file: string): readonly string[]
+  /** Does the code that imports the module name one of its extra members? */
+  wantsExtra(name: string): boolean
 }
 
 export function nodePlugin(task: BuildTask): Bun.BunPlugin {
   const names = builtinModules.filter((name) => !name.startsWith('_') && !name.includes(':'))
   const filter = new RegExp(`^(?:(?:node|bun|cloudflare):.*|${names.join('|')})$`)
+  /** The files that import a module which has extra members. */
+  const importers = new Map<string, Set<string>>(
+    Object.keys(task.nodeExtras).map((name) => [name, new Set()]),
+  )
   let sources: NodeSources | undefined
   const read = (): NodeSources => {
     sources ??= JSON.parse(readFileSync(task.nodeModules, 'utf8')) as NodeSources
@@ -35,6 +43,10 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
       return text
     },
     exportsOf: (file) => read().exports[file] ?? [],
+    wantsExtra: (name) => {
+      const { members = [] } = task.nodeExtras[name] ?? {}
+      return [...(importers.get(name) ?? [])].some((file) => mentions(file, members))
+    },
   }
   return {
     name: 'node-modules',
@@ -50,10 +62,11 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
         if (!Object.hasOwn(task.nodeNames, name)) {
           return { path: `missing:${path}`, namespace: NAMESPACE }
         }
+        importers.get(name)?.add(importer)
         const isRequire = kind === 'require-call' && !importer.startsWith(REQUIRE)
         return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: NAMESPACE }
       })
-      build.onResolve({ filter: /^functions:(?:own:.+|absent)$/ }, ({ path, importer }) =>
+      build.onResolve({ filter: /^functions:(?:own:.+|extra:.+|absent)$/ }, ({ path, importer }) =>
         importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
       )
       // Chunks that several of these modules share.
@@ -62,7 +75,9 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
           ? undefined
           : { path: `part:${path.slice(2)}`, namespace: NAMESPACE },
       )
-      build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => {
+      build.onLoad({ filter: /.*/, namespace: NAMESPACE }, async ({ path, defer }) => {
+        // Every importer has to be known.
+        if (importers.has(path.replace(/^node:/, ''))) await defer()
         return { contents: contentsOf(task, path, pack), loader: 'js' }
       })
     },
@@ -70,10 +85,11 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
 }
 
 /**
- * The source of a virtual module, by kind: globals, Node module, its form for `require`,
- * part, or missing.
+ * The source of a virtual module, by kind: globals, Node module, its form for `require`, its extra
+ * members, part, or missing.
  */
-function contentsOf(task: BuildTask, path: string, { sourceOf, exportsOf }: NodePack): string {
+function contentsOf(task: BuildTask, path: string, pack: NodePack): string {
+  const { sourceOf, exportsOf } = pack
   if (path === 'globals') {
     return globalsOf(task)
   }
@@ -92,23 +108,43 @@ module.exports = __requiredModule(require('${module}').default, '${module.replac
   const [kind, name = ''] = path.split(/:(.*)/s)
   const file = `${task.nodeNames[name]}.js`
   if (kind === 'node') {
+    const extra = task.nodeExtras[name]
+    const added = extra !== undefined && pack.wantsExtra(name) ? extra.members : []
     const exported = exportsOf(file)
-    const lacks = (task.nodeLacks[name] ?? []).filter((member) => !exported.includes(member))
-    if (lacks.length > 0) return withAbsentMembers(name, lacks)
+    const lacks = [...(task.nodeLacks[name] ?? []), ...(extra?.members ?? [])].filter(
+      (member) => !exported.includes(member) && !added.includes(member),
+    )
+    if (lacks.length + added.length > 0) return withMembers(name, lacks, added)
   }
+  if (kind === 'extra') return sourceOf(`${task.nodeExtras[name]?.source}.js`)
   return sourceOf(kind === 'part' ? name : file)
 }
 
-/** A module, and as functions that throw what Node's has besides. */
-function withAbsentMembers(name: string, lacks: readonly string[]): string {
+/** A module, its extra members, and as functions that throw what Node's has besides. */
+function withMembers(name: string, lacks: readonly string[], added: readonly string[]): string {
   const named = lacks.map(
     (member) => `export const ${member} = /* @__PURE__ */ __absentMember('${name}', '${member}')`,
   )
+  const list = added.join(', ')
+  const extra = `import { ${list} } from 'functions:${EXTRA}${name}'
+export { ${list} }
+Object.assign(value, { ${list} })`
   return `import { __absentMember, __nodeModule } from 'functions:absent'
 import value from 'functions:${OWN}${name}'
 export * from 'functions:${OWN}${name}'
+${added.length > 0 ? extra : ''}
 ${named.join('\n')}
 export default __nodeModule(value, '${name}', ${JSON.stringify(lacks)})`
+}
+
+/** A file that cannot be read mentions none. */
+function mentions(file: string, names: readonly string[]): boolean {
+  try {
+    const text = readFileSync(file, 'utf8')
+    return names.some((name) => text.includes(name))
+  } catch {
+    return false
+  }
 }
 
 function globalsOf({ globals }: BuildTask): string {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import type { GlobalUses } from './analysis.ts'
+import { withOwnRequire } from './require-plugin.ts'
 import type { BuildTask } from './task.ts'
 
 export interface BundleFacts extends GlobalUses {
@@ -41,7 +42,7 @@ export async function readBundle(
     const { handledImports } = await load(task)
     for (const [module, { imports }] of Object.entries(inputs)) {
       if (imports.every(({ kind }) => kind === 'import-statement')) continue
-      facts.handled[module] = handledImports(scriptOf(resolve(task.root, module)))
+      facts.handled[module] = handledImports(scriptOf(task, resolve(task.root, module)))
     }
   }
   return facts
@@ -52,11 +53,12 @@ async function load({ analysis }: BuildTask): Promise<Analysis> {
 }
 
 /** The JavaScript of a source; empty for one that cannot be read or is none. */
-function scriptOf(file: string): string {
+function scriptOf({ requireIn }: BuildTask, file: string): string {
   const ending = extname(file).replace(/^\.[cm]?/, '')
   if (ending !== 'js' && ending !== 'jsx' && ending !== 'ts' && ending !== 'tsx') return ''
   try {
-    const source = readFileSync(file, 'utf8')
+    const text = readFileSync(file, 'utf8')
+    const source = requireIn.includes(file) ? withOwnRequire(text) : text
     if (ending === 'js') return source
     return new Bun.Transpiler({ loader: ending, deadCodeElimination: false }).transformSync(source)
   } catch {

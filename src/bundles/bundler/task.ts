@@ -13,6 +13,8 @@ export interface BuildTask {
   nodeModules: string
   /** Files in it by the name that is imported. */
   nodeNames: Record<string, string>
+  /** More members of some of these modules, for bundles whose code names one of them. */
+  nodeExtras: Record<string, { source: string; members: readonly string[] }>
   /** Names of Node's modules that the profile does not allow. */
   denied: string[]
   /** What each of these modules lacks of Node's own: the names of functions and classes. */
@@ -24,6 +26,8 @@ export interface BuildTask {
   /** Exports of the entry, from an earlier build. Needed if there are globals or globs. */
   exports: string[]
   overrides: ImportOverride[]
+  /** Absolute paths of modules that make a `require` with `createRequire`. */
+  requireIn: string[]
   /** Undeclared names that do not exist in a worker, as `define` writes them, with their real names. */
   missing: Record<string, string>
   /** The program of analysis.ts as one text. */
