@@ -179,6 +179,22 @@ describe('work that a request left behind', () => {
     expect(logsOf(worker, 2)).toHaveLength(2)
   })
 
+  test('cleanup of what was collected belongs to the request that registered it', async () => {
+    const worker = await cases(
+      {
+        register: "() => { held = {}; registry.register(held, 'it'); return new Response() }",
+        drop: '() => { held = undefined; return new Response() }',
+      },
+      "let held; const registry = new FinalizationRegistry((what) => console.log('cleaned ' + what))",
+    )
+    await worker.invoke(at('register'))
+    await worker.invoke(at('drop'))
+    expect(await worker.inbox.find((m) => m.type === 'log')).toMatchObject({
+      id: 1,
+      message: 'cleaned it',
+    })
+  })
+
   test('runs in the order in which it was queued', async () => {
     const count = SANITIZED ? 20 : 2000 // in less than the 50 ms of one turn
     const worker = await cases(
