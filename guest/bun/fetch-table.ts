@@ -15,6 +15,8 @@ import { OutboundFetch } from './outbound-fetch.ts'
 /** Bun answers these itself, without a network. */
 const LOCAL = /^(?:data|blob):/
 const native = globalThis.fetch
+/** The id of a fetch's invocation if the bundle began it outside of a request. */
+const NO_INVOCATION = 0
 
 /** Bun's own `fetch` has the code on the error; libraries for Node read it from the cause. */
 export function addCauses(): void {
@@ -48,14 +50,20 @@ export class FetchTable {
   readonly #running = new Map<FetchId, OutboundFetch>()
   #lastId = 0
 
+  #ready = false
+
   constructor(channel: Channel) {
     this.#channel = channel
   }
 
-  /** Replaces Bun's `fetch`. */
+  /** Replaces Bun's `fetch`, which fails until the worker is ready. */
   install(): void {
     const fetch = (input: string | URL | Request, init?: RequestInit) => this.#fetch(input, init)
     globalThis.fetch = Object.assign(fetch, { preconnect() {} })
+  }
+
+  ready(): void {
+    this.#ready = true
   }
 
   get(id: FetchId): OutboundFetch | undefined {
@@ -84,10 +92,13 @@ export class FetchTable {
     const request = new Request(input as Request, init)
     if (LOCAL.test(request.url)) return await native(request.url)
     if (request.url.startsWith('file:')) return fetchAsset(request.url)
-    const run = current.getStore()
-    if (run === undefined) {
-      throw new TypeError('fetch: it can only be called while a request is handled')
+    if (!this.#ready) {
+      throw new TypeError(
+        'fetch: it was called while the bundle loads: call it in the handler, or later',
+      )
     }
+    // What the bundle started runs for no request.
+    const invocation = current.getStore()?.id ?? NO_INVOCATION
     request.signal.throwIfAborted()
     const id: FetchId = `f${this.#lastId + 1}`
     const { method, url, body } = request
@@ -95,12 +106,12 @@ export class FetchTable {
       throw new TypeError(`fetch: the method ${method} is forbidden`)
     const redirect = request.redirect as 'follow' | 'error' | 'manual'
     const headers = [...request.headers] as [string, string][]
-    const message = { type: 'fetch', id, invocation: run.id, method, url, headers, redirect }
+    const message = { type: 'fetch', id, invocation, method, url, headers, redirect }
     const line = encodeLine({ ...message, end: body === null })
     if (!fitsLine(line, headers))
       throw new TypeError('fetch: the URL and the headers are too large (2,000 headers, 64 KiB)')
     this.#lastId++
-    const fetch = new OutboundFetch(id, run.id, this.#channel, () => this.#running.delete(id))
+    const fetch = new OutboundFetch(id, invocation, this.#channel, () => this.#running.delete(id))
     this.#running.set(id, fetch)
     this.#channel.sendLine(line)
     if (body !== null) void fetch.upload(body)

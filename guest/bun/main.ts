@@ -110,6 +110,7 @@ async function start(payload: Buffer): Promise<void> {
   channel.sendLine(
     encodeLine({ type: 'ready', protocol: PROTOCOL_VERSION, engine, init_us: initUs }),
   )
+  fetches.ready()
 }
 
 function exitWhenWritten(status: number): void {

@@ -44,14 +44,12 @@ const said = () => messages('say')
 
 /** The log of a function; empty while there is no usable database. */
 function messages(name: string): string[] {
-  const db = openTestDatabase(logs)
   try {
+    using db = openTestDatabase(logs)
     const rows = db.query('SELECT message FROM logs WHERE function = ? ORDER BY id').values(name)
     return rows.flat() as string[]
   } catch {
     return []
-  } finally {
-    db.close()
   }
 }
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { call, open, type Started, until } from '../conformance/harness.ts'
+import { call, open, RUNTIMES, type Started, until } from '../conformance/harness.ts'
 import { makeEgress } from './harness.ts'
 import { httpUpstream, type Upstream } from './upstream.ts'
 import { bundleOf, useLauncher } from './worker.ts'
@@ -350,8 +350,25 @@ describe('a refusal names the rule', () => {
       export default () => new Response(seen)`
     const early = await launcher.start(source)
     const { body } = await call(early.worker)
-    expect(body.toString()).toStartWith('TypeError: fetch: it was called outside of a request')
+    expect(body.toString()).toStartWith('TypeError: fetch: it was called while the bundle loads')
   })
+})
+
+test('a timer that the bundle started fetches as background work', async () => {
+  const source = `
+    let seen = 'none'
+    const timer = setInterval(async () => {
+      clearInterval(timer)
+      const response = await fetch('http://127.0.0.1:${upstream.port}/hello').catch((error) => error)
+      seen = response instanceof Error ? response.message : 'status ' + response.status
+    }, 1)
+    export default () => new Response(seen)`
+  for (const runtime of RUNTIMES) {
+    const { worker } = await launcher.start(source, {}, runtime)
+    let answer = 'none'
+    while (answer === 'none') answer = (await call(worker)).body.toString()
+    expect([runtime, answer]).toEqual([runtime, 'status 200'])
+  }
 })
 
 describe('aborting', () => {

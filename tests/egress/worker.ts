@@ -1,5 +1,6 @@
 /** A real quickjs-ng worker behind a real broker, for the fetches of its functions. */
 import { afterAll, beforeAll } from 'bun:test'
+import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import type { Egress } from '../../src/egress/egress.ts'
 import { type FactoryFixture, openFactory, type Started, start } from '../conformance/harness.ts'
@@ -19,7 +20,7 @@ export function bundleOf(cases: Record<string, string>, prelude = ''): string {
 
 /** A launcher over a broker, for the tests of a file. */
 export function useLauncher(egress: () => Egress): {
-  start(bundle: string, capabilities?: Partial<Capabilities>): Promise<Started>
+  start(bundle: string, capabilities?: Partial<Capabilities>, runtime?: Runtime): Promise<Started>
 } {
   let fixture: FactoryFixture | undefined
   beforeAll(() => {
@@ -27,9 +28,9 @@ export function useLauncher(egress: () => Egress): {
   })
   afterAll(() => fixture?.close())
   return {
-    start: (bundle, capabilities = {}) => {
+    start: (bundle, capabilities = {}, runtime = 'quickjs-ng') => {
       const all = { allowNetwork: true, ...capabilities }
-      return start((fixture as FactoryFixture).factory, 'quickjs-ng', bundle, { capabilities: all })
+      return start((fixture as FactoryFixture).factory, runtime, bundle, { capabilities: all })
     },
   }
 }

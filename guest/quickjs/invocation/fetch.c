@@ -229,12 +229,12 @@ static void set_label(fn_fetch *fetch, const fn_fetch_init *init) {
              (int)(len < most ? len : most), init->url);
 }
 
-/* The running invocation, or NULL with a TypeError. */
+/* The running invocation, or NULL with a TypeError. What the bundle started runs for no request. */
 static fn_invocation *asking(fn_worker *worker) {
     fn_invocation *invocation = worker->current;
-    if (invocation == NULL || invocation->load) {
-        JS_ThrowTypeError(worker->ctx, "fetch: it was called outside of a request: "
-                                       "call it in the handler, not while the bundle loads");
+    if (invocation == NULL || (invocation->load && !worker->ready)) {
+        JS_ThrowTypeError(worker->ctx, "fetch: it was called while the bundle loads: "
+                                       "call it in the handler, or later");
         return NULL;
     }
     if (!fn_invocation_live(invocation)) {

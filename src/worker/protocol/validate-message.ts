@@ -123,7 +123,7 @@ function validateHeaders(headers: unknown): void {
 
 function validateFetch(m: Fields): void {
   if (typeof m.id !== 'string' || !FETCH_ID.test(m.id)) bad('id')
-  validateId(m.invocation, 'invocation')
+  validateCount(m.invocation, 'invocation', Number.MAX_SAFE_INTEGER)
   const { method } = m
   if (typeof method !== 'string' || !HEADER_NAME.test(method)) bad('method')
   if (FORBIDDEN_METHOD.test(method)) bad('method')
@@ -187,8 +187,8 @@ function validateReady(m: Fields): void {
   validateCount(m.init_us, 'init_us', Number.MAX_SAFE_INTEGER)
 }
 
-function validateId(id: unknown, field = 'id'): void {
-  if (!isInteger(id) || id < 1) bad(field)
+function validateId(id: unknown): void {
+  if (!isInteger(id) || id < 1) bad('id')
 }
 
 function validateBodyId(id: unknown): void {
