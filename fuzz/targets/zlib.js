@@ -98,7 +98,12 @@ function wild(input) {
 }
 
 function step(codec, input, state) {
-  const shrink = { valueOf: () => (shrinking.buffer.resize(0), 4) }
+  const shrink = {
+    valueOf() {
+      shrinking.buffer.resize(0)
+      return 4
+    },
+  }
   const number = () => input.pick([input.number(), input.byte(), input.byte(), shrink])
   const [from, to] = [input.buffer(), input.buffer()]
   native.step(codec, input.byte() % 8, from, number(), number(), to, number(), number(), state)
