@@ -443,4 +443,9 @@ for (const [name, value] of Object.entries(ZLIB_CONSTANTS)) {
   Object.defineProperty(zlib, name, { value, enumerable: false, configurable: true })
 }
 
+// As in Node, an assignment throws.
+for (const [name, value] of Object.entries({ codes, constants })) {
+  Object.defineProperty(zlib, name, { value, enumerable: true, writable: false })
+}
+
 export default zlib

@@ -36,6 +36,7 @@ export function whySkipped(source: string): string | undefined {
   if (/internalBinding|['"]internal\/|--expose[-_]internals/.test(source)) {
     return 'tests what is internal to Node'
   }
+  if (/\b(?:createServer|Server)\(/.test(source)) return 'needs a server of its own'
   const flag = /^\/\/ Flags:.*?(--(?!no-warnings)\S+)/m.exec(source)?.[1]
   if (flag !== undefined) return `needs the flag ${flag}`
   const imports = source.matchAll(/(?:\brequire\(|\bfrom\s+|\bimport\(?\s*)(['"])([^'"]+)\1/g)

@@ -2,8 +2,10 @@
 
 import * as native from 'fn:zlib'
 import { nodeError } from './errors.ts'
-import { MODES, ZLIB_CODES } from './zlib-constants.ts'
+import { MODES, ZLIB_CODES, ZLIB_CONSTANTS } from './zlib-constants.ts'
 import type { ZlibSettings } from './zlib-options.ts'
+
+const { Z_FINISH } = ZLIB_CONSTANTS
 
 /** A part of an input or of an output: bytes, offset, length. */
 type Part = [bytes: Uint8Array, at: number, length: number]
@@ -21,6 +23,9 @@ function zlibError(status: number, message: string): ZlibError {
 export class ZlibHandle {
   readonly #codec: native.Codec
   readonly #hasDictionary: boolean
+  readonly #compresses: boolean
+  /** A compressor has written its end. */
+  #ended = false
   /** What a write left: room in the output, and input. Packages read it. */
   readonly state = new Uint32Array(2)
   /** Called with the error of `writeSync`. */
@@ -36,6 +41,7 @@ export class ZlibHandle {
     }
     this.#codec = codec
     this.#hasDictionary = dictionary !== undefined
+    this.#compresses = [MODES.DEFLATE, MODES.GZIP, MODES.DEFLATERAW].includes(mode)
   }
 
   /**
@@ -45,6 +51,11 @@ export class ZlibHandle {
    */
   write(flush: number, [input, inAt, inLength]: Part, [output, outAt, outLength]: Part): void {
     let [inLeft, outLeft] = [inLength, outLength]
+    // A flush that was asked for before the end, and comes after it.
+    if (this.#ended && inLength === 0 && flush !== Z_FINISH) {
+      this.state.set([outLength, 0])
+      return
+    }
     for (;;) {
       const [inBefore, outBefore] = [inLeft, outLeft]
       const from = inAt + inLength - inLeft
@@ -69,6 +80,7 @@ export class ZlibHandle {
       const full = outLeft === 0
       if (failed || status === ZLIB_CODES.Z_NEED_DICT || !moved || !more || full) {
         this.#check(status, flush)
+        this.#ended = this.#compresses && status === ZLIB_CODES.Z_STREAM_END
         return
       }
     }
@@ -79,7 +91,7 @@ export class ZlibHandle {
     switch (status) {
       case ZLIB_CODES.Z_OK:
       case ZLIB_CODES.Z_BUF_ERROR:
-        if (this.state[0] !== 0 && flush === 4) {
+        if (this.state[0] !== 0 && flush === Z_FINISH) {
           throw zlibError(ZLIB_CODES.Z_BUF_ERROR, said ?? 'unexpected end of file')
         }
         return
@@ -122,6 +134,7 @@ export class ZlibHandle {
   }
 
   reset(): void {
+    this.#ended = false
     const status = native.reset(this.#codec)
     if (status !== ZLIB_CODES.Z_OK) throw zlibError(status, 'Failed to reset stream')
   }
