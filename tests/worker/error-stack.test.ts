@@ -149,6 +149,63 @@ describe('the stack of an error', () => {
     expect(absent).toBe('Error')
     expect(again).toMatch(/^Error: x\n {4}at /)
   })
+
+  test('a class with its own constructor leaves the constructor out', async () => {
+    const found = await results(
+      {
+        one: `() => made(Http).stack`,
+        heir: `() => made(NotFound).stack`,
+        inherited: `() => made(Gone).stack`,
+        aggregate: `() => made(Many).stack`,
+        exception: `() => made(Dom).stack`,
+        bound: `() => made(Http.bind(null)).stack`,
+        reflected: `() => made(class extends Error { constructor(m) { return Reflect.construct(Error, [m], new.target) } }).stack`,
+        'by an arrow': `() => made(class extends Error { constructor(m) { const call = () => super(m); call() } }).stack`,
+        'called as a function': `() => { function Old(m) { return Error(m) } return made(Old).stack }`,
+        proxy: `() => made(new Proxy(Http, {})).stack`,
+        absent: `() => { function make() { return Reflect.construct(Error, ['x'], Http) } return make().stack }`,
+        'another constructor': `() => { let e; class Maker { constructor() { e = made(Http) } } new Maker(); return e.stack }`,
+        'in the arguments': `() => { let inner; const make = () => { inner = new Http('y'); return 'x' }
+          class Outer extends Error { constructor() { super(make()) } } new Outer(); return inner.stack }`,
+        'none left': `() => { const limit = Error.stackTraceLimit; Error.stackTraceLimit = 0
+          const { stack } = new Http('x'); Error.stackTraceLimit = limit; return stack }`,
+        sites: `() => { Error.prepareStackTrace = (_, sites) => sites[0].getFunctionName()
+          const { stack } = made(Http); Error.prepareStackTrace = undefined; return stack }`,
+      },
+      `${CLASSES}
+      class Http extends Error { constructor(m) { super(m) } }
+      class NotFound extends Http { constructor(m) { super(m) } }
+      class Gone extends NotFound {}
+      class Many extends AggregateError { constructor(m) { super([], m) } }
+      class Dom extends DOMException { constructor(m) { super(m, 'Dom') } }
+      function made(Class) { return new Class('x') }`,
+    )
+    const { proxy, absent, sites, 'called as a function': old, ...others } = found
+    const { 'another constructor': another, 'in the arguments': inner, 'none left': none } = others
+    for (const name of [
+      'one',
+      'heir',
+      'inherited',
+      'aggregate',
+      'exception',
+      'bound',
+      'reflected',
+    ]) {
+      expect([name, found[name]]).toEqual([
+        name,
+        expect.stringMatching(/^\w+: x\n {4}at made \(bundle\.js:/),
+      ])
+    }
+    expect(others['by an arrow']).toMatch(/^Error: x\n {4}at made \(/)
+    expect(another).toMatch(/^Error: x\n {4}at made \(.*\n {4}at new Maker \(/)
+    expect(inner).toMatch(/^Error: y\n {4}at make \(.*\n {4}at new Outer \(/)
+    expect(none).toBe('Error: x')
+    expect(sites).toBe('made')
+    // As in V8: a proxy and a function that is called are no class of the error.
+    expect(proxy).toMatch(/^Error: x\n {4}at new Http \(.*\n {4}at made \(/)
+    expect(old).toMatch(/^Error: x\n {4}at new Old \(.*\n {4}at made \(/)
+    expect(absent).toMatch(/^Error: x\n {4}at /)
+  })
 })
 
 describe('hostile errors', () => {
