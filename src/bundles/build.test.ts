@@ -125,7 +125,13 @@ describe('what does not build is refused with file and line', () => {
     write('a.other', 'a')
     write('b.txt', 'b')
     write('c.ogg', 'c')
-    const imports = ["'./a.other'", "'./b.txt' with { type: 'file' }", "'./c.ogg'"]
+    write('d.png', 'd')
+    const imports = [
+      "'./a.other'",
+      "'./b.txt' with { type: 'file' }",
+      "'./c.ogg'",
+      "'./d.png' with { type: 'file' }",
+    ]
     for (const line of imports) {
       for (const runtime of ['quickjs-ng', 'bun'] as const) {
         const error = await refused(`\nimport x from ${line}\nexport default x`, runtime)
@@ -134,6 +140,59 @@ describe('what does not build is refused with file and line', () => {
         expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
       }
     }
+  })
+
+  test('everything at once', async () => {
+    write('u.xyz', '')
+    write('u2.xyz', '')
+    write('bad.ts', 'const const = 1')
+    write('bad.json', '{')
+    write('q.ts', "import 'nopkg2'\nexport const q = 1")
+    const error = await refused(`import x from './u.xyz'
+import x2 from './u2.xyz'
+import { createDiffieHellman } from 'crypto'
+import { parseArgs, nope } from 'util'
+import './bad'
+import net from 'net'
+import { zzz } from './q'
+import y from './nope.sql'
+import z from 'nopkg'
+import j from './bad.json'
+const w = require('tls')
+export default [x, x2, createDiffieHellman, parseArgs, nope, net, zzz, y, z, j, w]`)
+    const all = [error, ...error.others].map(({ message, position }) => {
+      const { file, line } = position ?? {}
+      return `${file}:${line} ${/'(.+?)'/.exec(message)?.[1] ?? message}`
+    })
+    expect(all.sort()).toEqual([
+      'bad.json:1 Expected "}" but found end of file',
+      'bad.ts:1 Expected identifier but found "const"',
+      'index.ts:1 ./u.xyz',
+      'index.ts:11 tls',
+      'index.ts:2 ./u2.xyz',
+      'index.ts:3 node:crypto',
+      'index.ts:4 node:util',
+      'index.ts:4 node:util',
+      'index.ts:6 net',
+      'index.ts:7 No matching export in "q.ts" for import "zzz"',
+      'index.ts:8 ./nope.sql',
+      'index.ts:9 nopkg',
+      'q.ts:1 nopkg2',
+    ])
+  })
+
+  test('an import that leaves the root, and nothing behind it', async () => {
+    const folder = join(project.dir(), 'store/node_modules/p')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'index.js'), "import './a.js'\nimport './none.js'\nexport default 1")
+    writeFileSync(join(folder, 'a.js'), "import './b.js'\nimport 'net'")
+    writeFileSync(join(folder, 'b.js'), 'const const = 1')
+    write('a.ts', '')
+    symlinkSync(join(project.dir(), 'store/node_modules'), join(project.root(), 'node_modules'))
+    const error = await refused("\nimport p from 'p'\nexport default p")
+    expect(error.message).toContain("'p' lies outside the project root")
+    expect(error.position).toEqual({ file: 'index.ts', line: 2, column: 15 })
+    expect(error.others).toEqual([])
   })
 
   test('a database, which would be opened at run time', async () => {
@@ -249,6 +308,8 @@ describe('nothing of the folder runs while it is bundled', () => {
       const error = await refused(`import { m } ${line}\nexport default m()\n`)
       expect(error.message).toContain('Macros are disabled')
       expect(error.position).toMatchObject({ file: 'index.ts', line: 2 })
+      // What looks for more errors does not run them either.
+      await refused(`import { m } ${line}\ntry { require('net') } catch {}\nexport default m()\n`)
     }
     write(
       'package.json',

@@ -15,21 +15,11 @@ import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, type Problem } from '../errors.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
-import { freeSpace } from '../lib/storage.ts'
 import { withTemporaryFolder } from '../lib/temporary-folder.ts'
-import {
-  type Absence,
-  absenceOf,
-  absenceOverride,
-  absenceWarnings,
-  isOptionalPackage,
-  leftOut,
-  OptionalImports,
-} from './absences.ts'
+import { type Absence, absenceOf, absenceWarnings, leftOut, OptionalImports } from './absences.ts'
 import { BuildChoices } from './build-choices.ts'
 import type { Bundle } from './bundle-store.ts'
 import {
-  type BuildFailure,
   type BuildTask,
   CODE_FILE,
   MAP_FILE,
@@ -37,22 +27,26 @@ import {
   TASK_FILE,
   TSCONFIG_FILE,
 } from './bundler/task.ts'
+import { Failures } from './failures.ts'
 import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
 import {
-  checkAssets,
-  checkImports,
+  checkInputs,
   type Import,
+  type ImportFault,
   importFaults,
   type Metafile,
   parseMetafile,
+  problemOf,
+  separateFiles,
 } from './imports.ts'
 import { type Linked, link } from './link.ts'
 import { checkMembers } from './member-check.ts'
 import { MODULE_DEFINES } from './module-sites.ts'
 import { NODE_MEMBERS } from './node-members.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
-import { type Project, rootRemedy } from './project.ts'
+import type { Project } from './project.ts'
 import { refusalOf } from './refusal.ts'
+import { runBundler } from './run-bundler.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 import {
   globalWarnings,
@@ -61,19 +55,13 @@ import {
   takeMarks,
   type Uses,
 } from './undeclared-globals.ts'
-import { unresolved } from './unresolved.ts'
 import type { BundleWarning } from './warnings.ts'
 import { type Explanation, explain } from './why.ts'
 
-const BUNDLER = programSource('src/bundles/bundler/main.ts')
 const ANALYSIS = programSource('src/bundles/bundler/analysis.ts')
 const FOLDER_PREFIX = 'functions-bundle-'
 /** What a build of ordinary size writes to the temporary folder, Node's modules included. */
 const FOLDER_BYTES = 16 * 2 ** 20
-/** With less free space the bundler fails, and does not say why. */
-const TOO_FULL_BYTES = 64 * 1024
-const BUILD_TIMEOUT_MS = 120_000
-const MAX_OUTPUT_BYTES = 2 ** 20
 /**
  * A worker gets its bundle in one message of at most 64 MiB, the service both files in one request
  * of at most 128 MiB.
@@ -107,6 +95,7 @@ interface BuildResult extends Output {
   sourceUses: SourceUse[]
   absences: Absence[]
   choices: BuildChoices
+  memberWarnings: BundleWarning[]
 }
 
 /** Runs of the bundler for one bundle. Each run but the last finds something that the next one needs. */
@@ -154,6 +143,8 @@ async function buildIn(
     globs: [],
     exports: [],
     overrides: [],
+    broken: [],
+    addedExports: {},
     requireIn: [],
     missing: Object.fromEntries(
       watched
@@ -164,7 +155,7 @@ async function buildIn(
   }
   await writeFile(sources, await Bun.file(nodeModules).bytes())
   const build = new Build(project, capabilities, watched, task)
-  const { linked, meta, sourceUses, absences, choices } = await build.run()
+  const { linked, meta, sourceUses, absences, choices, memberWarnings } = await build.run()
   return {
     code: checkSize('bundle', linked.code, MAX_BUNDLE_BYTES),
     map: checkSize('source map', linked.map, MAX_MAP_BYTES),
@@ -172,7 +163,7 @@ async function buildIn(
       ...globalWarnings(sourceUses, (use) => choices.noteOf(use)),
       ...absenceWarnings(project, absences),
       ...linked.warnings,
-      ...(quickjs ? checkMembers(project, linked.code, linked.map) : []),
+      ...memberWarnings,
     ],
     explain: (name) => explain({ project, runtime, meta, choices, absences }, name),
   }
@@ -185,10 +176,7 @@ class Build {
   readonly #watched: readonly string[]
   readonly #task: BuildTask
   readonly #choices: BuildChoices
-  /** Imports that fail at run time. */
-  readonly #absences: Absence[] = []
-  /** Imports that the bundler did not find, and that the code may not allow for. */
-  readonly #unresolved: UnresolvedImport[] = []
+  readonly #failed: Failures
 
   constructor(
     project: Project,
@@ -201,68 +189,57 @@ class Build {
     this.#watched = watched
     this.#task = task
     this.#choices = new BuildChoices(project, task.runtime)
+    this.#failed = new Failures(project, task)
   }
 
   /** @throws {FunctionError} BUNDLE_REFUSED with everything that is wrong */
   async run(): Promise<BuildResult> {
     const project = this.#project
     const choices = this.#choices
+    const failed = this.#failed
     for (let count = 0; count < MAX_RUNS; count++) {
       const overrides = [...this.#task.overrides, ...choices.overrides]
       const failures = await runBundler({ ...this.#task, overrides })
       if (failures.length > 0) {
-        if (!choices.revert()) this.#handleFailures(failures)
+        if (!choices.revert()) failed.add(failures)
         continue
       }
       const meta = await readMeta(this.#task.out)
       if (choices.preferWorkers(meta) || this.#findsRequire(meta)) continue
-      if (this.#leaveOut(meta)) continue
-      await checkFiles(project, this.#task.out, meta)
+      const faults = this.#leaveOut(meta)
+      if (faults === undefined) continue
+      const problems = [...failed.problems, ...faults.map((fault) => problemOf(project, fault))]
+      problems.push(...(await fileProblems(project, this.#task.out, meta)))
       const output = await readOutput(project, this.#task.out, meta, this.#watched)
       const { runtime, globs } = this.#task
-      const linked = link(project, runtime, { ...output, globs })
-      if (this.#needsMore(output, linked)) continue
+      const linked = orProblems(problems, () => link(project, runtime, { ...output, globs }))
+      if (linked && problems.length === 0 && this.#needsMore(output, linked)) continue
       const sourceUses = missingUses(output, output.map)
-      if (choices.rejectUses(meta, sourceUses)) continue
-      const absences = this.#absences.filter(({ importer }) => {
+      if (problems.length === 0 && choices.rejectUses(meta, sourceUses)) continue
+      const { code, map } = output
+      const quickjs = runtime === 'quickjs-ng'
+      const warnings = orProblems(problems, () => (quickjs ? checkMembers(project, code, map) : []))
+      if (linked === undefined || warnings === undefined || problems.length > 0) {
+        throw refusalOf(problems)
+      }
+      checkInputs(project, meta)
+      const absences = failed.absences.filter(({ importer }) => {
         return Object.hasOwn(meta.inputs, relative(project.root, importer))
       })
-      return { ...output, linked, sourceUses, absences, choices }
+      const memberWarnings = warnings
+      return { ...output, linked, sourceUses, absences, choices, memberWarnings }
     }
     const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages whose builds do not fit a worker, or that are not installed, or name files of an import() by literals.`
-    throw new FunctionError('BUNDLE_REFUSED', message)
-  }
-
-  /** Tries the next run without the imports that were not found, so that it finds every other fault. */
-  #handleFailures(failures: readonly BuildFailure[]): void {
-    const unknown: UnresolvedImport[] = []
-    const problems: Problem[] = []
-    for (const failure of failures) {
-      const error = buildError(this.#project, failure)
-      const { specifier, file = this.#project.entry } = failure
-      const importer = resolve(this.#project.root, file)
-      if (specifier === undefined || this.#isOverridden(importer, specifier)) problems.push(error)
-      else unknown.push({ importer, specifier, error })
-    }
-    const isOptional = (each: UnresolvedImport) => isOptionalPackage(this.#project, each)
-    if (problems.length > 0) {
-      const required = unknown.filter((each) => !isOptional(each)).map(({ error }) => error)
-      throw refusalOf([...problems, ...required, ...this.#unresolved.map(({ error }) => error)])
-    }
-    for (const each of unknown) {
-      if (isOptional(each)) this.#absences.push(each)
-      else this.#unresolved.push(each)
-      this.#task.overrides.push(absenceOverride(this.#project, each))
-    }
+    throw refusalOf([...failed.problems, { message }])
   }
 
   /**
-   * Makes the imports that the code can do without fail at run time. Returns whether there were any.
-   *
-   * @throws {FunctionError} BUNDLE_REFUSED for the other imports that cannot be bundled
+   * Makes the imports that the code can do without fail at run time. Returns the faults of the others;
+   * undefined if the bundler has to run again.
    */
-  #leaveOut(meta: Metafile): boolean {
+  #leaveOut(meta: Metafile): ImportFault[] | undefined {
     const project = this.#project
+    const failed = this.#failed
     const optional = new OptionalImports(meta)
     const left = leftOut(project, meta)
     const isLeft = new Set(left.map(({ importer, specifier }) => `${importer}\0${specifier}`))
@@ -273,22 +250,11 @@ class Build {
       return absent && optional.has(importer, edge.original ?? edge.path)
     })
     const found = [...left, ...optionalFaults.map((fault) => absenceOf(project, fault))]
-    const [excused, others] = partition(this.#unresolved, ({ importer, specifier }) => {
-      return optional.has(relative(project.root, importer), specifier)
-    })
-    const added = found.filter(
-      ({ importer, specifier }) => !this.#isOverridden(importer, specifier),
-    )
     // With another run there is one more chance to find every fault at once.
-    if (added.length === 0) {
-      if (this.#choices.rejectFaults(meta, otherFaults)) return true
-      const problems = others.map(({ error }) => error)
-      checkImports(project, meta, otherFaults, problems)
-      this.#absences.push(...excused)
-    }
-    this.#absences.push(...added)
-    this.#task.overrides.push(...added.map((each) => absenceOverride(project, each)))
-    return added.length > 0
+    if (failed.leaveOut(found)) return undefined
+    if (this.#choices.rejectFaults(meta, otherFaults)) return undefined
+    failed.excuse(optional)
+    return otherFaults
   }
 
   /** Finds the modules that make a `require` of their own. Returns whether there are more than before. */
@@ -301,12 +267,6 @@ class Build {
       if (imports.some(isModule) && !requireIn.includes(file)) requireIn.push(file)
     }
     return requireIn.length > before
-  }
-
-  #isOverridden(importer: string, specifier: string): boolean {
-    return this.#task.overrides.some((override) => {
-      return override.importer === importer && override.specifier === specifier
-    })
   }
 
   /** Only now is it known which globals and which files of globs the bundle needs. Most need none. */
@@ -324,8 +284,15 @@ class Build {
   }
 }
 
-interface UnresolvedImport extends Absence {
-  error: FunctionError
+/** Returns what `run` returns; undefined if it refuses the bundle, whose problems are added. */
+function orProblems<T>(problems: Problem[], run: () => T): T | undefined {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof FunctionError) || error.code !== 'BUNDLE_REFUSED') throw error
+    problems.push(error, ...error.others)
+    return undefined
+  }
 }
 
 function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
@@ -336,15 +303,12 @@ async function readMeta(out: string): Promise<Metafile> {
   return parseMetafile(await readFile(join(out, META_FILE), 'utf8'))
 }
 
-/** @throws {FunctionError} BUNDLE_REFUSED for a file beside the bundle */
-async function checkFiles(project: Project, out: string, meta: Metafile): Promise<void> {
+/** What is wrong with imports that became files beside the bundle. */
+async function fileProblems(project: Project, out: string, meta: Metafile): Promise<Problem[]> {
   const expected = [CODE_FILE, MAP_FILE, META_FILE, SOURCES_FILE, TASK_FILE, TSCONFIG_FILE]
   const written = await readdir(out)
-  checkAssets(
-    project,
-    meta,
-    written.filter((name) => !expected.includes(name)),
-  )
+  const beside = written.filter((name) => !expected.includes(name))
+  return separateFiles(project, meta, beside)
 }
 
 async function readOutput(
@@ -379,96 +343,6 @@ function exportsOf({ outputs }: Metafile): string[] {
 
 function mapValues<T, U>(record: Readonly<Record<string, T>>, of: (value: T) => U) {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]))
-}
-
-/** Returns what failed; nothing if it wrote a bundle. */
-async function runBundler(task: BuildTask): Promise<BuildFailure[]> {
-  await writeFile(join(task.out, TASK_FILE), JSON.stringify(task))
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      // Bun runs a program of its command line (-e) at half the speed of one of its standard input.
-      ...['--no-env-file', '--config=/dev/null', '--no-install', 'run', '-'],
-      ...[String(process.pid), task.out],
-    ],
-    {
-      // Bun reads the tsconfig.json of the folder where it starts: the bundler goes to the project
-      // when it has checked that one. Below /tmp every user could place one.
-      cwd: '/',
-      env: { BUN_BE_BUN: '1', NODE_ENV: 'production', NO_COLOR: '1' },
-      stdin: new Blob([BUNDLER]),
-      stdout: 'pipe',
-      stderr: 'ignore',
-      timeout: BUILD_TIMEOUT_MS,
-      killSignal: 'SIGKILL',
-      maxBuffer: MAX_OUTPUT_BYTES,
-    },
-  )
-  const stdout = await new Response(child.stdout).text()
-  const status = await child.exited
-  if (status === 0) return []
-  const failures = readFailures(stdout)
-  const isPlaced = failures.some(({ file }) => file !== undefined)
-  if (!isPlaced && (freeSpace(task.out)?.bytes ?? Infinity) < TOO_FULL_BYTES) {
-    throw Object.assign(new Error('the temporary folder is full'), { code: 'ENOSPC' })
-  }
-  if (failures.length === 0) throw bundlerError(status)
-  return failures
-}
-
-const failuresSchema = z.array(
-  z.object({
-    message: z.string(),
-    specifier: z.string().optional(),
-    file: z.string().optional(),
-    line: z.int().optional(),
-    column: z.int().optional(),
-  }),
-)
-
-function readFailures(text: string): BuildFailure[] {
-  try {
-    return failuresSchema.parse(JSON.parse(text)) as BuildFailure[]
-  } catch {
-    return []
-  }
-}
-
-/** The bundler ended without a reason of its own. */
-function bundlerError(status: number): FunctionError {
-  const limits = `its limits are ${BUILD_TIMEOUT_MS / 1000} s and ${MAX_OUTPUT_BYTES} bytes of output`
-  const remedy = 'look for a pipe, a device or a huge file among the files that the project names'
-  const why =
-    status > 128 ? `was killed; ${limits}: ${remedy}` : `failed with exit status ${status}`
-  return new FunctionError('BUNDLE_REFUSED', `The bundle was not built: the bundler ${why}.`)
-}
-
-function buildError(project: Project, failure: BuildFailure): FunctionError {
-  const { root, entry } = project
-  const { file: path = entry, line = 1, column = 1 } = failure
-  const file = relative(root, resolve(root, path))
-  if (file.startsWith('..')) {
-    // The message could quote that file, so it is not shown.
-    const remedy = rootRemedy(project, resolve(root, path))
-    const outside = `An import leads to ${file}, outside ${remedy}.`
-    return new FunctionError('BUNDLE_REFUSED', outside, {
-      position: { file: relative(root, entry), line: 1, column: 1 },
-    })
-  }
-  if (failure.specifier !== undefined) {
-    return unresolved(project, { specifier: failure.specifier, file: path, line, column })
-  }
-  return new FunctionError('BUNDLE_REFUSED', named(failure.message), {
-    position: { file, line: Math.max(1, line), column: Math.max(1, column) },
-  })
-}
-
-/** The bundler's message, with Node's modules named as the source imports them. */
-function named(message: string): string {
-  return message.replace(
-    /^No matching export in "functions:(node:[^"]+)" for import "(.+)"$/,
-    "'$1' has no export '$2' in quickjs-ng functions.",
-  )
 }
 
 const mapSchema = z.looseObject({

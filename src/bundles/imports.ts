@@ -10,7 +10,6 @@ import { nodeNameOf, nodeRefusal } from './node-modules.ts'
 import { PackageFiles } from './package-files.ts'
 import { inNodeModules, installed, packageOf } from './packages.ts'
 import { type Project, rootRemedy } from './project.ts'
-import { refusalOf } from './refusal.ts'
 
 const importSchema = z.looseObject({
   path: z.string(),
@@ -18,6 +17,8 @@ const importSchema = z.looseObject({
   /** The specifier in the source, if it differs. */
   original: z.string().optional(),
   external: z.boolean().optional(),
+  /** The file's bytes or text, whatever its ending. */
+  embedded: z.boolean().optional(),
 })
 
 const metafileSchema = z.looseObject({
@@ -53,15 +54,23 @@ export interface ImportFault {
   absent: boolean
 }
 
-/** The bundler's list, in which a file that is imported as bytes has a prefix. */
+/** The bundler's list, without the prefixes that attributes and kinds of files get there. */
 export function parseMetafile(text: string): Metafile {
   const meta = metafileSchema.parse(JSON.parse(text))
-  const withoutPrefix = (path: string) => path.replace(/^bytes:/, '')
+  const plain = (path: string) => path.replace(/^as[-:]\w+:/, '')
   const inputs = Object.entries(meta.inputs).map(([path, { imports, ...rest }]) => [
-    withoutPrefix(path),
-    { ...rest, imports: imports.map((edge) => ({ ...edge, path: withoutPrefix(edge.path) })) },
+    plain(path),
+    {
+      ...rest,
+      imports: imports.map((edge) => ({
+        ...edge,
+        path: plain(edge.path),
+        ...(edge.original !== undefined && { original: plain(edge.original) }),
+        ...(/^as:(?!file:)/.test(edge.path) && { embedded: true }),
+      })),
+    },
   ])
-  return { ...meta, inputs: Object.fromEntries(inputs) }
+  return { ...meta, inputs: Object.fromEntries(inputs), outside: meta.outside.map(plain) }
 }
 
 /**
@@ -76,6 +85,8 @@ export function importFaults(
   const outside = new Set(meta.outside)
   return Object.entries(meta.inputs).flatMap(([importer, { imports }]) => {
     if (!isFile(project, importer)) return []
+    // The import that left the root is reported, and not those behind it.
+    if (!liesInside(project, importer)) return []
     return imports.flatMap((edge) => {
       const found = refusal(project, capabilities, importer, edge, outside)
       return found === undefined ? [] : [{ importer, edge, ...found }]
@@ -84,19 +95,12 @@ export function importFaults(
 }
 
 /**
- * Refuses a bundle with faults, or with a module that lies outside the project root.
+ * Refuses a bundle with a module that lies outside the project root. Every module comes from an import
+ * that `importFaults` checked, unless the bundler's list is incomplete.
  *
- * @throws {FunctionError} BUNDLE_REFUSED with file and line of the imports
+ * @throws {FunctionError} BUNDLE_REFUSED
  */
-export function checkImports(
-  project: Project,
-  meta: Metafile,
-  faults: readonly ImportFault[],
-  others: readonly Problem[],
-): void {
-  const found = [...others, ...faults.map((fault) => problemOf(project, fault))]
-  if (found.length > 0) throw refusalOf(found)
-  // Every input comes from an import that was checked above, unless the bundler's list is incomplete.
+export function checkInputs(project: Project, meta: Metafile): void {
   for (const path of Object.keys(meta.inputs)) {
     if (isFile(project, path) && !liesInside(project, path)) {
       const remedy = rootRemedy(project, realPath(resolve(project.root, path)))
@@ -106,33 +110,33 @@ export function checkImports(
 }
 
 /**
- * Refuses imports that became a file beside the bundle: `with { type: 'file' }`, an unknown ending.
+ * Finds imports that became a file beside the bundle: `with { type: 'file' }`, an unknown ending.
  *
  * @param outputs names of files that the bundler wrote beside the bundle
- * @throws {FunctionError} BUNDLE_REFUSED with file and line of the import
  */
-export function checkAssets(project: Project, meta: Metafile, outputs: readonly string[]): void {
-  const [output] = outputs
-  if (output === undefined) {
-    return
-  }
-  // An asset is named <name>-<hash>.<extension> after its file, a style sheet after the entry.
-  const extension = extname(output)
-  const stem = basename(output, extension).replace(/-[0-9a-z]+$/, '')
-  const isOrigin = (path: string) =>
-    basename(path) === stem + extension || (extension === '.css' && extname(path) === '.css')
-  for (const [importer, { imports }] of Object.entries(meta.inputs)) {
-    const edge = imports.find(({ path }) => isOrigin(path))
-    if (edge !== undefined) {
-      const why =
-        "would become a separate file, and a bundle is one file of code: import it with { type: 'text' } or with { type: 'bytes' }"
-      throw refusalOf([problemOf(project, { importer, edge, why })])
-    }
-  }
-  throw new FunctionError(
-    'BUNDLE_REFUSED',
-    `The bundler wrote ${output} beside the bundle, and a bundle is one file of code.`,
-  )
+export function separateFiles(
+  project: Project,
+  meta: Metafile,
+  outputs: readonly string[],
+): Problem[] {
+  const why =
+    "would become a separate file, and a bundle is one file of code: import it with { type: 'text' } or with { type: 'bytes' }"
+  return outputs.flatMap((output) => {
+    // An asset is named <name>-<hash>.<extension> after its file, a style sheet after the entry.
+    const extension = extname(output)
+    const stem = basename(output, extension).replace(/^file:|-[0-9a-z]+$/g, '')
+    const isOrigin = ({ path, embedded }: Import) =>
+      !embedded &&
+      (basename(path) === stem + extension || (extension === '.css' && extname(path) === '.css'))
+    const origins = Object.entries(meta.inputs).flatMap(([importer, { imports }]) =>
+      imports.filter(isOrigin).map((edge) => ({ importer, edge, why })),
+    )
+    const message = `The bundler wrote ${output} beside the bundle, and a bundle is one file of code.`
+    if (origins.length === 0) return [{ message }]
+    // What lies outside is a fault of its own.
+    const inside = origins.filter(({ edge }) => liesInside(project, edge.path))
+    return inside.map((origin) => problemOf(project, origin))
+  })
 }
 
 type Refusal = Pick<ImportFault, 'why' | 'absent'>
@@ -239,7 +243,7 @@ export function importPosition(
   return { file: relative(project.root, path), ...findImport(readSource(path), specifier) }
 }
 
-function problemOf(
+export function problemOf(
   project: Project,
   { importer, edge, why }: Pick<ImportFault, 'importer' | 'edge' | 'why'>,
 ): Problem {

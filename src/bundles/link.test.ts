@@ -288,12 +288,54 @@ describe('an import of bytes', () => {
     expect(error.message).toContain('./none.bin')
   })
 
-  test('cannot be text as well in the same source', async () => {
-    write('a.txt', 'a')
+  test('and as text takes any file by its attribute, once or twice, beside the module itself', async () => {
+    const latin = Buffer.from('caf\u00e9', 'latin1')
+    for (const name of ['u.xyz', 'p.png', 'p.txt', 'LICENSE']) {
+      writeFileSync(write(name, ''), latin)
+    }
+    write('a.ts', 'export const a = 1')
+    write('b.png', '{"b":2}')
+    const source = `
+      import u from './u.xyz' with { type: 'bytes' }
+      import v from "./u.xyz" with {
+        "type": "text",
+      }
+      import { a } from './a.ts'; import code from './a.ts' with { type: 'text' }
+      import l from './LICENSE' with { type: 'bytes' }
+      import p from './p.png' with { type: 'text' }
+      import q from './p.txt'
+      import b from './b.png' with { type: 'json' }
+      const x = import('./a.ts', { with: { type: 'bytes' } }), y = new Error('x').stack
+      const text = async (list) => list.map((one) => (typeof one === 'string' ? one : Array.from(one).length))
+      export default async () => [...(await text([u, v, code, l, p, q, (await x).default])), a, b.b]`
+    for (const runtime of RUNTIMES) {
+      const bundle = await build(source, runtime)
+      expect(text(bundle)).not.toContain(project.dir())
+      expect(await ((await project.run(bundle)) as () => unknown)()).toEqual([
+        ...[4, 'caf\ufffd', 'export const a = 1', 4, 'caf\ufffd', 'caf\ufffd', 18],
+        ...[1, 2],
+      ])
+    }
+  })
+
+  test('names the file as the source does, if it is not there', async () => {
     const error = await refused(
-      "import a from './a.txt' with { type: 'text' }\nimport b from './a.txt' with { type: 'bytes' }\nexport default [a, b]",
+      "import a from './none.xyz' with { type: 'bytes' }\nimport b from './none.ts' with { type: 'text' }\nexport default [a, b]",
     )
-    expect(error.message).toContain('import it in two files')
+    expect([error, ...error.others].map(({ message, position }) => [message, position])).toEqual([
+      [
+        expect.stringMatching(/^'.\/none.xyz' was not found/),
+        { file: 'index.ts', line: 1, column: 15 },
+      ],
+      [
+        expect.stringMatching(/^'.\/none.ts' was not found/),
+        { file: 'index.ts', line: 2, column: 15 },
+      ],
+    ])
+    const bundle = await build(
+      "export default () => import('./none.xyz', { with: { type: 'bytes' } }).catch((e) => e.code)",
+    )
+    expect(await ((await project.run(bundle)) as () => unknown)()).toBe('MODULE_NOT_FOUND')
   })
 
   test('follows the paths of tsconfig.json', async () => {

@@ -7,7 +7,7 @@ import { findImport, readSource } from './imports.ts'
 import { installed, packageOf } from './packages.ts'
 import type { Project } from './project.ts'
 
-/** The bundler's report; line and column are -1 where it does not know them. */
+/** The bundler's report; line and column are 0 or below where it does not know them. */
 interface Unresolved {
   specifier: string
   /** The importing file. */
@@ -23,7 +23,9 @@ export function unresolved(project: Project, report: Unresolved): FunctionError 
   const source = readSource(file)
   const literal = findImport(source, specifier)
   const written = literal.line > 1 || literal.column > 1
-  const { line, column } = report.line > 0 ? report : written ? literal : firstJsx(source)
+  // Bun forgets the place of an import that a plugin was asked for, and says 1:1.
+  const placed = source.split('\n')[report.line - 1]?.includes(specifier)
+  const { line, column } = placed ? report : written ? literal : firstJsx(source)
   const jsx = !written && /\/jsx(?:-dev)?-runtime$/.test(specifier)
   const why = jsx ? jsxReason(specifier) : reason(project, specifier, file)
   return new FunctionError('BUNDLE_REFUSED', why, {

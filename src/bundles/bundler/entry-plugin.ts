@@ -43,8 +43,9 @@ function entryOf({ entry, exports, globals, globs }: BuildTask): string {
 /** The bundle declares the variable. */
 function globsOf({ globs, root }: BuildTask): string {
   const loaders = globs.map(({ file, type }) => {
-    if (type === 'bytes' || (type === undefined && isBinary(file))) {
-      return `  () => import(${JSON.stringify(`bytes:${relative(root, file)}`)}),\n`
+    const embedded = type ?? (isBinary(file) ? 'bytes' : undefined)
+    if (embedded === 'bytes' || embedded === 'text') {
+      return `  () => import(${JSON.stringify(`as-${embedded}:${relative(root, file)}`)}),\n`
     }
     const options = type === undefined ? '' : `, { with: { type: ${JSON.stringify(type)} } }`
     return `  () => import(${JSON.stringify(file)}${options}),\n`

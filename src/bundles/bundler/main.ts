@@ -3,15 +3,16 @@
  * output.
  */
 import { rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { stdout } from '../../lib/output.ts'
-import { assetPlugin } from './asset-plugin.ts'
+import { assetPlugin, withTypedSpecifiers } from './asset-plugin.ts'
 import { TEXT_ENDINGS } from './asset-types.ts'
+import { ownRequires } from './create-require.ts'
 import { entryPlugin, isWrapped, WRAPPED_ENTRY } from './entry-plugin.ts'
 import { overridesPlugin } from './overrides.ts'
 import { nodePlugin } from './plugin.ts'
 import { readBundle } from './read-bundle.ts'
-import { requirePlugin } from './require-plugin.ts'
+import { addedExports, sourcePlugin, standInPlugin, type Transform } from './source-plugin.ts'
 import { type BuildFailure, type BuildTask, META_FILE, TASK_FILE, TSCONFIG_FILE } from './task.ts'
 import { TsconfigFault, TsconfigReader } from './tsconfig.ts'
 import { resolvePath, tsconfigPlugin } from './tsconfig-plugin.ts'
@@ -57,13 +58,29 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
   const tsconfig = join(task.out, TSCONFIG_FILE)
   writeFileSync(tsconfig, JSON.stringify({ compilerOptions }))
   let fault: TsconfigFault | undefined
-  const own = tsconfigPlugin(reader, compilerOptions, (found) => {
+  const tsconfigs = tsconfigPlugin(reader, compilerOptions, (found) => {
     fault ??= found
   })
   const assets = assetPlugin(task.root, (specifier, importer) => {
     const config = reader.of(importer)
     return config && resolvePath(config, specifier, importer)
   })
+  const withAddedExports: Transform = (path, text) =>
+    text + addedExports(task.addedExports[relative(task.root, path)])
+  const plugins = [
+    standInPlugin(task),
+    overridesPlugin(task.overrides),
+    assets,
+    tsconfigs.plugin,
+    // The names of createRequire come first: a text may be changed once only.
+    sourcePlugin([
+      ownRequires(task.requireIn),
+      withTypedSpecifiers,
+      withAddedExports,
+      tsconfigs.transform,
+    ]),
+    entryPlugin(task),
+  ]
   const quickjs = task.runtime === 'quickjs-ng'
   const options: Bun.BuildConfig & { macros: boolean } = {
     entrypoints: [isWrapped(task) ? WRAPPED_ENTRY : task.entry],
@@ -85,25 +102,9 @@ async function build(task: BuildTask): Promise<BuildFailure[]> {
           target: 'browser',
           conditions: ['workerd', 'worker', 'edge-light'],
           external: ['fn:*'],
-          plugins: [
-            overridesPlugin(task.overrides),
-            assets,
-            requirePlugin(task.requireIn),
-            own,
-            entryPlugin(task),
-            nodePlugin(task),
-          ],
+          plugins: [...plugins, nodePlugin(task)],
         }
-      : {
-          target: 'bun',
-          plugins: [
-            overridesPlugin(task.overrides),
-            assets,
-            requirePlugin(task.requireIn),
-            own,
-            entryPlugin(task),
-          ],
-        }),
+      : { target: 'bun', plugins }),
   }
   const result = await Bun.build(options)
   if (fault !== undefined) throw fault
@@ -123,7 +124,7 @@ function describe(logs: (BuildMessage | ResolveMessage)[]): BuildFailure[] {
     const { message, position } = log
     return {
       message,
-      ...('specifier' in log && { specifier: log.specifier }),
+      ...('specifier' in log && { specifier: log.specifier.replace(/^as-\w+:/, '') }),
       ...(position && { file: position.file, line: position.line, column: position.column }),
     }
   })

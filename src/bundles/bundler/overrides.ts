@@ -14,9 +14,10 @@ export function overridesPlugin(overrides: readonly ImportOverride[]): Bun.BunPl
       )
       // Bun forgets some settings of an import that a plugin is asked for, so the filter is exact.
       const specifiers = [...new Set(overrides.map(({ specifier }) => specifier))]
-      const filter = new RegExp(`^(?:${specifiers.map(escaped).join('|')})$`)
+      const filter = new RegExp(`^(?:as-\\w+:)?(?:${specifiers.map(escaped).join('|')})$`)
       build.onResolve({ filter }, ({ path, importer }) => {
-        const override = byImport.get(keyOf({ specifier: path, importer }))
+        const specifier = path.replace(/^as-\w+:/, '')
+        const override = byImport.get(keyOf({ specifier, importer }))
         if (override === undefined) return undefined
         return 'file' in override
           ? { path: override.file }

@@ -4,6 +4,7 @@ import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseJson } from '../../lib/json.ts'
 import { readSmallFile } from '../../lib/small-file.ts'
+import { addedExports } from './source-plugin.ts'
 import type { BuildTask } from './task.ts'
 
 const NAMESPACE = 'functions'
@@ -78,7 +79,8 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
       build.onLoad({ filter: /.*/, namespace: NAMESPACE }, async ({ path, defer }) => {
         // Every importer has to be known.
         if (importers.has(path.replace(/^node:/, ''))) await defer()
-        return { contents: contentsOf(task, path, pack), loader: 'js' }
+        const added = addedExports(task.addedExports[`${NAMESPACE}:${path}`])
+        return { contents: contentsOf(task, path, pack) + added, loader: 'js' }
       })
     },
   }
@@ -94,7 +96,7 @@ function contentsOf(task: BuildTask, path: string, pack: NodePack): string {
     return globalsOf(task)
   }
   if (path.startsWith('missing:')) {
-    // `checkImports` refuses it later, with its line.
+    // `importFaults` finds it later, with its line.
     return 'module.exports = {}'
   }
   if (path.startsWith(REQUIRE)) {

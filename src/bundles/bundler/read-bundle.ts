@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import type { GlobalUses } from './analysis.ts'
-import { withOwnRequire } from './require-plugin.ts'
+import { withOwnRequire } from './create-require.ts'
 import type { BuildTask } from './task.ts'
 
 export interface BundleFacts extends GlobalUses {
@@ -53,7 +53,9 @@ async function load({ analysis }: BuildTask): Promise<Analysis> {
 }
 
 /** The JavaScript of a source; empty for one that cannot be read or is none. */
-function scriptOf({ requireIn }: BuildTask, file: string): string {
+function scriptOf({ broken, requireIn }: BuildTask, file: string): string {
+  // Bun's transpiler would run a macro, which the bundler refused.
+  if (broken.includes(file)) return ''
   const ending = extname(file).replace(/^\.[cm]?/, '')
   if (ending !== 'js' && ending !== 'jsx' && ending !== 'ts' && ending !== 'tsx') return ''
   try {

@@ -26,6 +26,10 @@ export interface BuildTask {
   /** Exports of the entry, from an earlier build. Needed if there are globals or globs. */
   exports: string[]
   overrides: ImportOverride[]
+  /** Absolute paths of files that could not be bundled: an empty module stands in for each. */
+  broken: string[]
+  /** Names that imports did not find in a module, by its path as the bundler names it. */
+  addedExports: Record<string, string[]>
   /** Absolute paths of modules that make a `require` with `createRequire`. */
   requireIn: string[]
   /** Undeclared names that do not exist in a worker, as `define` writes them, with their real names. */

@@ -1,10 +1,10 @@
 /**
- * A bundler plugin for what differs between the tsconfig.json files of one project: `paths`, `baseUrl`
+ * A bundler plugin and a transform for what differs between the tsconfig.json files of one project: `paths`, `baseUrl`
  * and the JSX settings are those of the file nearest to each source. The other options are those of
  * the entry, as with tsc; they are given to Bun by `optionsFile`.
  */
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import type { Transform } from './source-plugin.ts'
 import {
   type CompilerOptions,
   sameJsx,
@@ -35,7 +35,7 @@ export function tsconfigPlugin(
   reader: TsconfigReader,
   options: CompilerOptions,
   onFault: (fault: TsconfigFault) => void,
-): Bun.BunPlugin {
+): { plugin: Bun.BunPlugin; transform: Transform } {
   const orFault = <T>(read: () => T): T => {
     try {
       return read()
@@ -52,7 +52,19 @@ export function tsconfigPlugin(
       orFault(() => reader.checkAbove(resolve(dirname(file), path)))
     }
   }
-  return {
+  const transform: Transform = (path, text, loader) => {
+    if (path.includes('/node_modules/')) return text
+    // Not by onResolve, which would make Bun forget the JSX settings of a relative import.
+    checkImports(path, text)
+    if (loader !== 'tsx' && loader !== 'jsx') return text
+    const config = configOf(path)
+    if (config === undefined || sameJsx(config.options, options)) return text
+    // The file's own comments decide.
+    if (/@jsx/.test(text)) return text
+    // Bun reads these comments anywhere. At the end they move no line.
+    return `${text}\n${jsxComments(config.options)}`
+  }
+  const plugin: Bun.BunPlugin = {
     name: 'tsconfig',
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, ({ path, importer }) => {
@@ -61,25 +73,9 @@ export function tsconfigPlugin(
         const found = config && resolvePath(config, path, importer)
         return found === undefined ? undefined : { path: found }
       })
-      // Not by onResolve, which would make Bun forget the JSX settings of a relative import.
-      build.onLoad({ filter: /\.[cm]?[jt]s$/, namespace: 'file' }, ({ path }) => {
-        if (!path.includes('/node_modules/')) checkImports(path, readFileSync(path, 'utf8'))
-        return undefined
-      })
-      build.onLoad({ filter: /\.[jt]sx$/, namespace: 'file' }, ({ path, loader }) => {
-        if (loader !== 'tsx' && loader !== 'jsx') return undefined
-        const config = configOf(path)
-        if (config === undefined) return undefined
-        const text = readFileSync(path, 'utf8')
-        checkImports(path, text)
-        if (sameJsx(config.options, options)) return undefined
-        // The file's own comments decide.
-        if (/@jsx/.test(text)) return undefined
-        // Bun reads these comments anywhere. At the end they move no line.
-        return { contents: `${text}\n${jsxComments(config.options)}`, loader }
-      })
     },
   }
+  return { plugin, transform }
 }
 
 /** The file that a specifier means by `paths` or `baseUrl`; undefined if they do not lead to one. */

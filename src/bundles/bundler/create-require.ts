@@ -1,28 +1,16 @@
 /**
- * A bundler plugin for `createRequire` of node:module. What it makes from `import.meta.url` is the
+ * Bundles `createRequire` of node:module. What it makes from `import.meta.url` is the
  * `require` of the module it is called in, so its calls with a literal are bundled as those of `require`.
  */
-import { readFileSync } from 'node:fs'
+import type { Transform } from './source-plugin.ts'
 
 const NAME = '[A-Za-z_$][\\w$]*'
 /** The names that node:module gives createRequire in a source: its own, or another. */
 const IMPORTED = new RegExp(`\\bcreateRequire\\s+as\\s+(${NAME})`, 'g')
 
 /** @param files absolute paths of the modules that import node:module */
-export function requirePlugin(files: readonly string[]): Bun.BunPlugin {
-  return {
-    name: 'create-require',
-    setup(build) {
-      if (files.length === 0) return
-      const names = files.map((file) => file.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))
-      const filter = new RegExp(`^(?:${names.join('|')})$`)
-      build.onLoad({ filter, namespace: 'file' }, ({ path, loader }) => {
-        const text = readFileSync(path, 'utf8')
-        const contents = withOwnRequire(text)
-        return contents === text ? undefined : { contents, loader }
-      })
-    },
-  }
+export function ownRequires(files: readonly string[]): Transform {
+  return (path, text) => (files.includes(path) ? withOwnRequire(text) : text)
 }
 
 /**
