@@ -1,15 +1,16 @@
-/** node:timers on the worker's timers: objects as Node's, where the globals give numbers. */
+/** node:timers on the worker's timers, whose objects have less: these check and count as Node's do. */
 
 import promises, { setImmediate as immediateLater, setTimeout as later } from 'node:timers/promises'
 import { validateFunction } from './internal/validate.ts'
 
 type Callback = (...args: unknown[]) => void
+type NativeTimer = ReturnType<typeof globalThis.setTimeout>
 
 const native = {
   clearInterval: globalThis.clearInterval,
   clearTimeout: globalThis.clearTimeout,
-  setInterval: globalThis.setInterval as unknown as (...args: unknown[]) => number,
-  setTimeout: globalThis.setTimeout as unknown as (...args: unknown[]) => number,
+  setInterval: globalThis.setInterval,
+  setTimeout: globalThis.setTimeout,
 }
 
 /** The longest delay, ms. A longer one counts as 1 ms, as in Node. */
@@ -26,7 +27,7 @@ export class Timeout {
   _repeat: number | null
   _destroyed = false
   readonly #args: unknown[]
-  #id = 0
+  #timer!: NativeTimer
   #counts = true
 
   constructor(callback: Callback, after: unknown, args: unknown[], repeat: boolean) {
@@ -40,7 +41,7 @@ export class Timeout {
 
   #start(): void {
     const set = this._repeat === null ? native.setTimeout : native.setInterval
-    this.#id = set(() => this.#run(), this._idleTimeout)
+    this.#timer = set(() => this.#run(), this._idleTimeout)
   }
 
   #run(): void {
@@ -52,7 +53,7 @@ export class Timeout {
   /** Starts the time again. A timer that has fired fires once more. */
   refresh(): this {
     if (this._onTimeout !== null) {
-      native.clearTimeout(this.#id)
+      native.clearTimeout(this.#timer)
       this._destroyed = false
       this.#start()
     }
@@ -60,7 +61,7 @@ export class Timeout {
   }
 
   close(): this {
-    native.clearTimeout(this.#id)
+    native.clearTimeout(this.#timer)
     this._destroyed = true
     this._onTimeout = null
     return this
@@ -82,7 +83,7 @@ export class Timeout {
   }
 
   [Symbol.toPrimitive](): number {
-    return this.#id
+    return Number(this.#timer)
   }
 
   [Symbol.dispose](): void {
@@ -93,13 +94,13 @@ export class Timeout {
 export class Immediate {
   _onImmediate: Callback | null
   _destroyed = false
-  readonly #id: number
+  readonly #timer: NativeTimer
   #counts = true
 
   constructor(callback: Callback, args: unknown[]) {
     validateFunction(callback, 'callback')
     this._onImmediate = callback
-    this.#id = native.setTimeout(() => {
+    this.#timer = native.setTimeout(() => {
       const run = this._onImmediate
       this._destroyed = true
       this._onImmediate = null
@@ -108,7 +109,7 @@ export class Immediate {
   }
 
   close(): void {
-    native.clearTimeout(this.#id)
+    native.clearTimeout(this.#timer)
     this._destroyed = true
     this._onImmediate = null
   }
@@ -147,8 +148,9 @@ export function setImmediate(callback: Callback, ...args: unknown[]): Immediate 
 /** Takes what `setTimeout` gave, here or globally. */
 export function clearTimeout(timer: unknown): void {
   if (timer instanceof Timeout || timer instanceof Immediate) timer.close()
-  else if (typeof timer === 'number') native.clearTimeout(timer)
-  else if (typeof timer === 'string') native.clearTimeout(Number(timer))
+  else if (['number', 'string', 'object'].includes(typeof timer)) {
+    native.clearTimeout(timer as NativeTimer)
+  }
 }
 
 export const clearInterval = clearTimeout

@@ -89,3 +89,28 @@ declare var onerror:
 declare var onrejectionhandled: ((event: PromiseRejectionEvent) => unknown) | null
 
 declare var onunhandledrejection: ((event: PromiseRejectionEvent) => unknown) | null
+
+/** A timer: an object, as in Node, that stands for its number where one is needed. */
+interface Timeout {
+  /** Without effect: a worker neither ends nor stays for its timers. */
+  ref(): this
+  unref(): this
+  hasRef(): boolean
+  /** Starts the time again, also after the timer has fired. */
+  refresh(): this
+  close(): this
+  [Symbol.toPrimitive](): number
+  [Symbol.dispose](): void
+}
+
+declare function setTimeout(
+  handler: TimerHandler,
+  timeout?: number,
+  ...arguments: Parameters<TimerHandler>
+): number & Timeout
+
+declare function setInterval(
+  handler: TimerHandler,
+  timeout?: number,
+  ...arguments: Parameters<TimerHandler>
+): number & Timeout

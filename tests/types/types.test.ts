@@ -87,6 +87,8 @@ test('handlers are checked, and a missing global is an error', () => {
     `const handler: FunctionHandler = async (req, ctx) => {
       ctx.waitUntil(Promise.resolve())
       for await (const chunk of req.body ?? []) console.log(chunk.length)
+      const timer: number = setInterval(console.log, 1000, 'tick').unref()
+      clearInterval(timer)
       return Response.json({ id: ctx.requestId, from: ctx.clientAddress?.length, left: ctx.deadline - Date.now(), token: ctx.env.TOKEN })
     }
     export default handler

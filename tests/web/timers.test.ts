@@ -42,7 +42,7 @@ describe('timers', () => {
       const id = setTimeout(() => {
         ran = true
       }, 1)
-      same([typeof id, (id as never as number) > 0], ['number', true])
+      same([typeof id, (id as never as number) > 0], ['object', true])
       clearInterval(id)
       clearTimeout(id)
       clearTimeout(undefined)
@@ -51,6 +51,73 @@ describe('timers', () => {
       clearTimeout(4294967296)
       await new Promise((resolve) => setTimeout(resolve, 10))
       same(ran, false)
+    },
+    'a timer has the methods of Node and stands for its number': async () => {
+      const timer = setTimeout(() => {}, 1) as never as NodeJS.Timeout
+      same([timer.unref() === timer, timer.hasRef(), timer.ref().hasRef()], [true, false, true])
+      same([`${timer}`, timer[Symbol.toPrimitive]()], [String(+timer), +timer])
+      same(JSON.stringify({ timer }), '{"timer":{}}')
+      throws(() => structuredClone(timer), 'DataCloneError')
+      throws(() => timer.unref.call({} as never), 'TypeError')
+      throws(() => new (timer.constructor as new () => unknown)(), 'TypeError')
+      let ran = 0
+      clearTimeout(+setTimeout(() => ran++, 1))
+      clearTimeout(`${setTimeout(() => ran++, 1)}`)
+      ;(setInterval(() => ran++, 1) as never as NodeJS.Timeout).close()
+      ;(setInterval(() => ran++, 1) as never as NodeJS.Timeout)[Symbol.dispose]()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      same(ran, 0)
+    },
+    'refresh starts the time again, also of a timer that has fired, and of none that was cleared':
+      async () => {
+        const seen: unknown[] = []
+        const timer = setTimeout((text: string) => seen.push(text), 30, 'ran') as never as {
+          refresh(): void
+        }
+        const other = setTimeout(() => seen.push('other'), 40)
+        await new Promise((resolve) => setTimeout(resolve, 15))
+        timer.refresh()
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        same(seen, ['other', 'ran'])
+        timer.refresh()
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        same(seen, ['other', 'ran', 'ran'])
+        clearTimeout(timer as never)
+        clearTimeout(other)
+        timer.refresh()
+        let beats = 0
+        await new Promise<void>((resolve) => {
+          const interval = setInterval(() => {
+            if (++beats === 1) (interval as never as { refresh(): void }).refresh()
+            else if (beats === 3) {
+              clearInterval(interval)
+              resolve()
+            }
+          }, 1)
+        })
+        await new Promise((resolve) => setTimeout(resolve, 60))
+        same([seen.length, beats], [3, 3])
+      },
+    'a timer that its own callback names is collected': async () => {
+      const gone = await new Promise<number>((resolve) => {
+        let left = 200
+        const registry = new FinalizationRegistry(() => {
+          if (--left === 100) resolve(left)
+        })
+        for (let i = 0; i < 200; i++) {
+          const timer: unknown = setTimeout((..._: unknown[]) => timer, 0, {})
+          registry.register(timer as object, 0)
+        }
+        const garbage = () => {
+          for (let i = 0; i < 20_000; i++) {
+            const ring: { ring?: unknown } = {}
+            ring.ring = ring
+          }
+          setTimeout(garbage, 1, registry)
+        }
+        garbage()
+      })
+      same(gone, 100)
     },
     'strings and values that are not functions are refused': () => {
       for (const bad of ['1 + 1', undefined, null, {}, 1]) {

@@ -43,7 +43,7 @@ const CASES: Record<string, string> = {
     timers.clearTimeout(cleared)
     const byNumber = timers.setTimeout(() => seen.push('by number'), 1)
     clearTimeout(+byNumber)
-    timers.clearTimeout(setTimeout(() => seen.push('of the global'), 1))
+    timers.clearTimeout(setTimeout(() => seen.push('of the global'), 1)); timers.clearTimeout(+setTimeout(() => seen.push('by its number'), 1)); timers.clearTimeout(Symbol('none'))
     let ticks = 0
     await new Promise((resolve) => { const interval = timers.setInterval(() => { if (++ticks === 3) { interval.close(); resolve() } }, 1) })
     timers.clearImmediate(timers.setImmediate(() => seen.push('immediate')))

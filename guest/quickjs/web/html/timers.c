@@ -2,6 +2,7 @@
  * was set. When its invocation has ended, it is background work; when that was stopped, it ends. */
 #include "core/host.h"
 #include "web/html/html.h"
+#include "web/html/timeout.h"
 #include "web/idl/idl.h"
 
 #include <stddef.h>
@@ -120,6 +121,11 @@ static uint64_t at_least(uint64_t ms) {
 
 static void on_timer(uv_timer_t *handle);
 
+static void begin(timer *t, uint64_t ms) {
+    uv_update_time(t->handle.loop);
+    uv_timer_start(&t->handle, on_timer, at_least(ms), 0);
+}
+
 static void fire(timer *t) {
     JSContext *ctx = t->ctx;
     uint32_t id = t->id;
@@ -142,8 +148,7 @@ static void fire(timer *t) {
     /* The callback may have cleared the timer, whose memory may be freed. */
     timer *still = *find(id);
     if (still != NULL) {
-        uv_update_time(still->handle.loop);
-        uv_timer_start(&still->handle, on_timer, at_least(still->interval), 0);
+        begin(still, still->interval);
     }
 }
 
@@ -163,12 +168,12 @@ static void on_timer(uv_timer_t *handle) {
 }
 
 /* The delay as WebIDL's `long`: NaN and negative values become 0, larger ones wrap. */
-static int read_delay(JSContext *ctx, int argc, JSValueConst *argv, uint64_t *ms) {
+static int read_delay(JSContext *ctx, int argc, JSValueConst *argv, uint32_t *ms) {
     int32_t delay = 0;
     if (argc > 1 && JS_ToInt32(ctx, &delay, argv[1]) < 0) {
         return -1;
     }
-    *ms = delay > 0 ? (uint64_t)delay : 0;
+    *ms = delay > 0 ? (uint32_t)delay : 0;
     return 0;
 }
 
@@ -204,22 +209,20 @@ static JSValue read_handler(JSContext *ctx, const char *name, JSValueConst handl
     return function;
 }
 
-/* Takes ownership of `func`. */
-static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *argv) {
-    int extra = argc > 2 ? argc - 2 : 0;
-    timer *t = js_mallocz(ctx, sizeof(*t) + (size_t)extra * sizeof(JSValue));
+static timer *new_timer(JSContext *ctx, const fn_timeout *timeout) {
+    timer *t = js_mallocz(ctx, sizeof(*t) + (size_t)timeout->argc * sizeof(JSValue));
     if (t == NULL) {
-        JS_FreeValue(ctx, func);
         return NULL;
     }
     t->ctx = ctx;
     t->handle.data = t;
     t->async = fn_host_async_context(ctx);
-    t->func = func;
+    t->func = JS_DupValue(ctx, timeout->func);
+    t->interval = timeout->repeat ? timeout->ms : 0;
     JS_GetPlace(ctx, &t->place);
-    t->argc = extra;
-    for (int i = 0; i < extra; i++) {
-        t->argv[i] = JS_DupValue(ctx, argv[i + 2]);
+    t->argc = timeout->argc;
+    for (int i = 0; i < t->argc; i++) {
+        t->argv[i] = JS_DupValue(ctx, timeout->argv[i]);
     }
     do {
         timers.last_id = timers.last_id == INT32_MAX ? 1 : timers.last_id + 1;
@@ -231,16 +234,47 @@ static timer *new_timer(JSContext *ctx, JSValue func, int argc, JSValueConst *ar
     return t;
 }
 
+static int set(JSContext *ctx, fn_timeout *timeout) {
+    timer *t = reserve(ctx) < 0 ? NULL : new_timer(ctx, timeout);
+    if (t == NULL) {
+        return -1;
+    }
+    timeout->id = t->id;
+    uv_timer_init(fn_host_loop(ctx), &t->handle);
+    begin(t, timeout->ms);
+    return 0;
+}
+
+int fn_timer_refresh(JSContext *ctx, fn_timeout *timeout) {
+    if (JS_IsUndefined(timeout->func)) {
+        return 0;
+    }
+    timer *t = *find(timeout->id);
+    if (t == NULL) {
+        return set(ctx, timeout);
+    }
+    fn_host_undefer(ctx, &t->deferred);
+    begin(t, timeout->ms);
+    return 0;
+}
+
+void fn_timer_close(JSContext *ctx, fn_timeout *timeout) {
+    timer **link = find(timeout->id);
+    if (*link != NULL) {
+        close_timer(link);
+    }
+    fn_timeout_clear(ctx, timeout);
+}
+
 static JSValue set_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv,
                          int repeat) {
     (void)this_val;
     const char *name = repeat ? "setInterval" : "setTimeout";
-    uv_loop_t *loop = fn_host_loop(ctx);
-    uint64_t ms;
+    uint32_t ms;
     if (fn_idl_need(ctx, name, argc, 1) < 0) {
         return JS_EXCEPTION;
     }
-    if (loop == NULL) {
+    if (fn_host_loop(ctx) == NULL) {
         return JS_ThrowInternalError(ctx, "%s: timers cannot be set before the worker has started",
                                      name);
     }
@@ -248,23 +282,33 @@ static JSValue set_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValu
         return JS_ThrowRangeError(ctx, "%s: too many arguments", name);
     }
     JSValue func = read_handler(ctx, name, argv[0]);
-    if (JS_IsException(func) || read_delay(ctx, argc, argv, &ms) < 0 || reserve(ctx) < 0) {
+    if (JS_IsException(func) || read_delay(ctx, argc, argv, &ms) < 0) {
         JS_FreeValue(ctx, func);
         return JS_EXCEPTION;
     }
-    timer *t = new_timer(ctx, func, argc, argv);
-    if (t == NULL) {
+    fn_timeout *timeout;
+    int extra = argc > 2 ? argc - 2 : 0;
+    JSValue object = fn_timeout_new(ctx, func, extra, extra > 0 ? argv + 2 : NULL, &timeout);
+    if (JS_IsException(object)) {
+        return object;
+    }
+    timeout->repeat = repeat != 0;
+    timeout->ms = repeat && ms == 0 ? 1 : ms;
+    if (set(ctx, timeout) < 0) {
+        JS_FreeValue(ctx, object);
         return JS_EXCEPTION;
     }
-    t->interval = repeat ? (ms > 0 ? ms : 1) : 0;
-    uv_timer_init(loop, &t->handle);
-    uv_update_time(loop);
-    uv_timer_start(&t->handle, on_timer, at_least(ms), 0);
-    return JS_NewInt32(ctx, (int32_t)t->id);
+    return object;
 }
 
+/* Takes what setTimeout returned, and its number. */
 static JSValue clear_timer(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
+    fn_timeout *timeout = argc > 0 ? fn_timeout_of(argv[0]) : NULL;
+    if (timeout != NULL) {
+        fn_timer_close(ctx, timeout);
+        return JS_UNDEFINED;
+    }
     int32_t id = 0;
     if (argc > 0 && JS_ToInt32(ctx, &id, argv[0]) < 0) {
         return JS_EXCEPTION;
@@ -286,6 +330,9 @@ static const JSCFunctionListEntry functions[] = {
 };
 
 int fn_timers_init(JSContext *ctx) {
+    if (fn_timeout_init(ctx) < 0) {
+        return -1;
+    }
     JSValue global = JS_GetGlobalObject(ctx);
     int err = JS_SetPropertyFunctionList(ctx, global, functions, FN_COUNT(functions));
     JS_FreeValue(ctx, global);
