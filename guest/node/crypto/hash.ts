@@ -12,19 +12,22 @@ type Done = (error?: unknown) => void
 
 const finalized = () => coded(Error, 'ERR_CRYPTO_HASH_FINALIZED', 'Digest already called')
 
-/** What Hash and Hmac share. */
+/** What Hash and Hmac share. The end of the stream makes the result, which `digest` may return later. */
 class Digest extends LateTransform {
   readonly #hasher: native.Hasher
-  protected finished = false
+  #result: ArrayBuffer | undefined
 
   constructor(hasher: native.Hasher, options?: object) {
     super(options)
     this.#hasher = hasher
-    Object.defineProperty(this, 'finished', { enumerable: false, writable: true, value: false })
   }
 
   protected get hasher(): native.Hasher {
     return this.#hasher
+  }
+
+  protected get finished(): boolean {
+    return this.#result !== undefined
   }
 
   update(data: unknown, encoding?: unknown): this {
@@ -34,12 +37,13 @@ class Digest extends LateTransform {
   }
 
   protected finish(): ArrayBuffer {
-    this.finished = true
-    return native.hashDigest(this.#hasher)
+    this.#result ??= native.hashDigest(this.#hasher)
+    return this.#result.slice(0)
   }
 
+  /** What is written after `digest` is ignored, as in Node. */
   _transform(chunk: unknown, encoding: unknown, done: Done): void {
-    native.hashUpdate(this.#hasher, updateBytes(chunk, 'data', encoding))
+    if (!this.finished) this.update(chunk, encoding)
     done()
   }
 
@@ -51,9 +55,7 @@ class Digest extends LateTransform {
 }
 
 export class Hash extends Digest {
-  constructor(hasher: native.Hasher, options?: object) {
-    super(hasher, options)
-  }
+  #isRead = false
 
   copy(options?: object): Hash {
     if (this.finished) throw finalized()
@@ -61,13 +63,14 @@ export class Hash extends Digest {
   }
 
   digest(encoding?: unknown): Buffer | string {
-    if (this.finished) throw finalized()
+    if (this.#isRead) throw finalized()
+    this.#isRead = true
     return inEncoding(this.finish(), encoding)
   }
 }
 
 export class Hmac extends Digest {
-  /** A second call returns nothing, as in Node. */
+  /** Returns nothing after the first call and after the end of the stream, as in Node. */
   digest(encoding?: unknown): Buffer | string {
     return inEncoding(this.finished ? new ArrayBuffer(0) : this.finish(), encoding)
   }

@@ -49,6 +49,29 @@ describe('streams', () => {
     expect(await answer(source)).toEqual([sha256('some data'), mac, true, sha256('x')])
   })
 
+  test('digest after the end of the stream: the result for a hash, nothing for an HMAC', async () => {
+    const source = `import { createHash, createHmac } from 'node:crypto'
+      import { Readable } from 'node:stream'
+      import { pipeline } from 'node:stream/promises'
+      const attempt = (run) => { try { return run() } catch ({ code }) { return code } }
+      export default async () => {
+        const [hash, mac] = [createHash('sha256'), createHmac('sha256', 'key')]
+        for (const each of [hash, mac]) await pipeline(Readable.from(['some ', 'data']), each)
+        const late = createHash('sha256').update('x')
+        const early = late.digest('hex')
+        late.end('more')
+        await new Promise((resolve) => late.on('readable', resolve))
+        return Response.json([attempt(() => hash.update('x')), attempt(() => hash.copy()), hash.digest('hex'),
+          hash.read().toString('hex'), attempt(() => hash.digest()), mac.digest('hex'),
+          mac.read().toString('hex'), early, late.read().toString('hex')])
+      }`
+    const mac = createHmac('sha256', 'key').update('some data').digest('hex')
+    const [code, whole] = ['ERR_CRYPTO_HASH_FINALIZED', sha256('some data')]
+    expect(await answer(source)).toEqual([
+      ...[code, code, whole, whole, code, '', mac, sha256('x'), sha256('x')],
+    ])
+  })
+
   test('a cipher into its decipher, and a wrong tag is an error of the stream', async () => {
     const source = `import { createCipheriv, createDecipheriv } from 'node:crypto'
       import { Readable, pipeline } from 'node:stream'
