@@ -2,7 +2,7 @@
 
 import { isIP } from './internal/addresses.ts'
 import { addressesOf, type Found, familyOf, literalOf } from './internal/dns.ts'
-import { invalidArgType, notAvailable, unavailable } from './internal/errors.ts'
+import { invalidArgType, notAvailable } from './internal/errors.ts'
 
 export async function lookup(name: string, options?: unknown): Promise<Found | Found[]> {
   const wanted = familyOf(options)
@@ -44,7 +44,6 @@ export class Resolver {
 }
 
 export const getServers = (): string[] => []
-export const setServers = unavailable('dns.setServers')
 export function setDefaultResultOrder(): void {}
 export const getDefaultResultOrder = (): string => 'verbatim'
 
@@ -57,5 +56,4 @@ export default {
   resolve4,
   resolve6,
   setDefaultResultOrder,
-  setServers,
 }

@@ -2,7 +2,7 @@
 
 import promises from 'node:dns/promises'
 import { addressesOf, familyOf, literalOf } from './internal/dns.ts'
-import { invalidArgType, notAvailable, unavailable } from './internal/errors.ts'
+import { invalidArgType, notAvailable } from './internal/errors.ts'
 import { validateFunction } from './internal/validate.ts'
 
 type Done = (error: Error | null, ...rest: unknown[]) => void
@@ -78,19 +78,6 @@ export function setDefaultResultOrder(): void {}
 export const getDefaultResultOrder = (): string => 'verbatim'
 /** The resolver is the service's, which tells nothing of its servers. */
 export const getServers = (): string[] => []
-export const setServers = unavailable('dns.setServers')
-export const lookupService = unavailable('dns.lookupService')
-export const reverse = unavailable('dns.reverse')
-export const resolveAny = unavailable('dns.resolveAny')
-export const resolveCaa = unavailable('dns.resolveCaa')
-export const resolveCname = unavailable('dns.resolveCname')
-export const resolveMx = unavailable('dns.resolveMx')
-export const resolveNaptr = unavailable('dns.resolveNaptr')
-export const resolveNs = unavailable('dns.resolveNs')
-export const resolvePtr = unavailable('dns.resolvePtr')
-export const resolveSoa = unavailable('dns.resolveSoa')
-export const resolveSrv = unavailable('dns.resolveSrv')
-export const resolveTxt = unavailable('dns.resolveTxt')
 
 export const ADDRCONFIG = 32
 export const ALL = 16
@@ -118,22 +105,9 @@ export default {
   getDefaultResultOrder,
   getServers,
   lookup,
-  lookupService,
   promises,
   resolve,
   resolve4,
   resolve6,
-  resolveAny,
-  resolveCaa,
-  resolveCname,
-  resolveMx,
-  resolveNaptr,
-  resolveNs,
-  resolvePtr,
-  resolveSoa,
-  resolveSrv,
-  resolveTxt,
-  reverse,
   setDefaultResultOrder,
-  setServers,
 }

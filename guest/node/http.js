@@ -1,6 +1,5 @@
 /** node:http: `request` and `get` over the fetch of the service. There are no servers in a function. */
 
-import { notAvailable, unavailable } from './internal/errors.ts'
 import { Agent, globalAgent } from './internal/http-agent.js'
 import { ClientRequest as Client } from './internal/http-client.js'
 import { METHODS, STATUS_CODES } from './internal/http-constants.ts'
@@ -24,20 +23,6 @@ export function get(input, options, callback) {
   return sent
 }
 
-export class Server {
-  constructor() {
-    throw notAvailable('http.Server')
-  }
-}
-
-export class ServerResponse extends OutgoingMessage {
-  constructor() {
-    super()
-    throw notAvailable('http.ServerResponse')
-  }
-}
-
-export const createServer = unavailable('http.createServer')
 /** The longest head of a response that the service accepts. */
 export const maxHeaderSize = 32_768
 export function setMaxIdleHTTPParsers() {}
@@ -60,9 +45,6 @@ export default {
   METHODS,
   OutgoingMessage,
   STATUS_CODES,
-  Server,
-  ServerResponse,
-  createServer,
   get,
   globalAgent,
   maxHeaderSize,

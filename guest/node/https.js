@@ -1,6 +1,5 @@
 /** node:https: as node:http, for https. */
 
-import { notAvailable, unavailable } from './internal/errors.ts'
 import { SecureAgent, secureGlobalAgent } from './internal/http-agent.js'
 import { ClientRequest } from './internal/http-client.js'
 
@@ -16,18 +15,8 @@ export function get(input, options, callback) {
   return sent
 }
 
-export class Server {
-  constructor() {
-    throw notAvailable('https.Server')
-  }
-}
-
-export const createServer = unavailable('https.createServer')
-
 export default {
   Agent: SecureAgent,
-  Server,
-  createServer,
   get,
   globalAgent: secureGlobalAgent,
   request,

@@ -186,10 +186,6 @@ export function getPriority(pid: unknown = 0): number {
   return 0
 }
 
-export function setPriority(): never {
-  throw notAvailable('os.setPriority')
-}
-
 for (const read of [arch, availableParallelism, endianness, homedir, hostname, machine]) {
   toText(read)
 }
@@ -219,7 +215,6 @@ export default {
   networkInterfaces,
   platform,
   release,
-  setPriority,
   tmpdir,
   totalmem,
   type,

@@ -1,6 +1,6 @@
 /** node:perf_hooks: the worker's own clock and entries, and an observer of marks and measures. */
 
-import { invalidArgType, nodeTypeError, unavailable } from './internal/errors.ts'
+import { invalidArgType, nodeTypeError } from './internal/errors.ts'
 
 const { performance, PerformanceEntry, PerformanceMark, PerformanceMeasure } =
   globalThis as unknown as Record<string, never> & { performance: Performance }
@@ -142,9 +142,6 @@ export const constants = {
   NODE_PERFORMANCE_GC_FLAGS_SCHEDULE_IDLE: 64,
 }
 
-export const createHistogram = unavailable('perf_hooks.createHistogram')
-export const monitorEventLoopDelay = unavailable('perf_hooks.monitorEventLoopDelay')
-
 export default {
   PerformanceEntry,
   PerformanceMark,
@@ -152,7 +149,5 @@ export default {
   PerformanceObserver,
   PerformanceObserverEntryList,
   constants,
-  createHistogram,
-  monitorEventLoopDelay,
   performance,
 }

@@ -93,6 +93,12 @@ export const removeListener = off
 export const removeAllListeners = emitter.removeAllListeners.bind(emitter)
 export const listeners = emitter.listeners.bind(emitter)
 export const listenerCount = emitter.listenerCount.bind(emitter)
+export const prependListener = emitter.prependListener.bind(emitter)
+export const prependOnceListener = emitter.prependOnceListener.bind(emitter)
+export const rawListeners = emitter.rawListeners.bind(emitter)
+export const eventNames = emitter.eventNames.bind(emitter)
+export const setMaxListeners = emitter.setMaxListeners.bind(emitter)
+export const getMaxListeners = emitter.getMaxListeners.bind(emitter)
 
 const process = {
   env,
@@ -127,6 +133,12 @@ const process = {
   removeAllListeners,
   listeners,
   listenerCount,
+  prependListener,
+  prependOnceListener,
+  rawListeners,
+  eventNames,
+  setMaxListeners,
+  getMaxListeners,
   [Symbol.toStringTag]: 'process',
 }
 

@@ -6,13 +6,7 @@
 import * as native from 'fn:zlib'
 import { Buffer } from 'node:buffer'
 import { Transform } from 'node:stream'
-import {
-  invalidArgType,
-  nodeError,
-  nodeRangeError,
-  outOfRange,
-  unavailable,
-} from './internal/errors.ts'
+import { invalidArgType, nodeError, nodeRangeError, outOfRange } from './internal/errors.ts'
 import { validateFunction } from './internal/validate.ts'
 import { BROTLI_CONSTANTS, MODES, ZLIB_CODES, ZLIB_CONSTANTS } from './internal/zlib-constants.ts'
 import { ZlibHandle } from './internal/zlib-handle.ts'
@@ -391,14 +385,6 @@ export function crc32(data, value = 0) {
   return native.crc32(bytesOf(data), value)
 }
 
-// The worker has no codec for Brotli and Zstandard; the service decodes both in responses to fetch.
-export const brotliCompress = unavailable('zlib.brotliCompress')
-export const brotliCompressSync = unavailable('zlib.brotliCompressSync')
-export const brotliDecompress = unavailable('zlib.brotliDecompress')
-export const brotliDecompressSync = unavailable('zlib.brotliDecompressSync')
-export const createBrotliCompress = unavailable('zlib.createBrotliCompress')
-export const createBrotliDecompress = unavailable('zlib.createBrotliDecompress')
-
 const zlib = {
   Deflate,
   DeflateRaw,
@@ -407,15 +393,9 @@ const zlib = {
   Inflate,
   InflateRaw,
   Unzip,
-  brotliCompress,
-  brotliCompressSync,
-  brotliDecompress,
-  brotliDecompressSync,
   codes,
   constants,
   crc32,
-  createBrotliCompress,
-  createBrotliDecompress,
   createDeflate,
   createDeflateRaw,
   createGunzip,

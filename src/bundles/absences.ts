@@ -98,6 +98,22 @@ export function absenceWarnings(project: Project, absences: readonly Absence[]):
   })
 }
 
+/** One warning for each module of Node that packages import and that a stub replaces. */
+export function stubWarnings(project: Project, faults: readonly ImportFault[]): BundleWarning[] {
+  const groups = Map.groupBy(faults, ({ stub, why }) => {
+    const code = why.startsWith('needs') ? 'ERR_ACCESS_DENIED' : 'ERR_METHOD_NOT_IMPLEMENTED'
+    return `'${stub}' ${why}. A call of its members throws ${code}.`
+  })
+  return [...groups].map(([message, group]) =>
+    warningAt(
+      message,
+      group.map(({ importer, edge }) =>
+        importPosition(project, importer, edge.original ?? edge.path),
+      ),
+    ),
+  )
+}
+
 function describe({ root }: Project, { importer, specifier, why }: Absence): string {
   const fails = 'Its import fails at run time with MODULE_NOT_FOUND, which the code allows for.'
   if (why !== undefined) return `'${specifier}' ${why}. ${fails}`

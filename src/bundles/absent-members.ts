@@ -182,7 +182,7 @@ class Search {
   #valueOf(node: AnyNode, scope: Scope): Value | undefined {
     switch (node.type) {
       case 'Identifier':
-        return lookUp(scope, node.name)
+        return lookUp(scope, node.name) ?? globalValue(scope, node.name)
       case 'SequenceExpression':
         return this.#valueOf(node.expressions.at(-1) as AnyNode, scope)
       case 'ParenthesizedExpression':
@@ -352,6 +352,12 @@ function homeOf(scope: Scope, name: string): Scope | undefined {
   }
   return undefined
 }
+
+/** Node's `process` is a global, too. */
+const globalValue = (scope: Scope, name: string): Value | undefined =>
+  name === 'process' && homeOf(scope, name) === undefined
+    ? { is: 'module', module: name }
+    : undefined
 
 const lookUp = (scope: Scope, name: string) => homeOf(scope, name)?.names.get(name)
 

@@ -16,7 +16,14 @@ import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, type Problem } from '../errors.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
 import { withTemporaryFolder } from '../lib/temporary-folder.ts'
-import { type Absence, absenceOf, absenceWarnings, leftOut, OptionalImports } from './absences.ts'
+import {
+  type Absence,
+  absenceOf,
+  absenceWarnings,
+  leftOut,
+  OptionalImports,
+  stubWarnings,
+} from './absences.ts'
 import { BuildChoices } from './build-choices.ts'
 import type { Bundle } from './bundle-store.ts'
 import {
@@ -42,7 +49,7 @@ import {
 import { type Linked, link } from './link.ts'
 import { checkMembers } from './member-check.ts'
 import { MODULE_DEFINES } from './module-sites.ts'
-import { NODE_MEMBERS } from './node-members.ts'
+import { NODE_MEMBERS, nodeStubs } from './node-members.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import type { Project } from './project.ts'
 import { refusalOf } from './refusal.ts'
@@ -94,6 +101,7 @@ interface BuildResult extends Output {
   linked: Linked
   sourceUses: SourceUse[]
   absences: Absence[]
+  stubs: ImportFault[]
   choices: BuildChoices
   memberWarnings: BundleWarning[]
 }
@@ -138,6 +146,7 @@ async function buildIn(
       Object.entries(NODE_MODULES).flatMap(([name, { extra }]) => (extra ? [[name, extra]] : [])),
     ),
     denied: Object.keys(NODE_MODULES).filter((name) => nodeRefusal(name, capabilities)),
+    nodeStubs: nodeStubs(capabilities),
     nodeLacks: mapValues(NODE_MEMBERS, ({ lacks }) => lacks),
     globals: {},
     globs: [],
@@ -155,13 +164,14 @@ async function buildIn(
   }
   await writeFile(sources, await Bun.file(nodeModules).bytes())
   const build = new Build(project, capabilities, watched, task)
-  const { linked, meta, sourceUses, absences, choices, memberWarnings } = await build.run()
+  const { linked, meta, sourceUses, absences, stubs, choices, memberWarnings } = await build.run()
   return {
     code: checkSize('bundle', linked.code, MAX_BUNDLE_BYTES),
     map: checkSize('source map', linked.map, MAX_MAP_BYTES),
     warnings: [
       ...globalWarnings(sourceUses, (use) => choices.noteOf(use)),
       ...absenceWarnings(project, absences),
+      ...stubWarnings(project, stubs),
       ...linked.warnings,
       ...memberWarnings,
     ],
@@ -208,7 +218,8 @@ class Build {
       if (choices.preferWorkers(meta) || this.#findsRequire(meta)) continue
       const faults = this.#leaveOut(meta)
       if (faults === undefined) continue
-      const problems = [...failed.problems, ...faults.map((fault) => problemOf(project, fault))]
+      const [stubs, refused] = partition(faults, ({ stub }) => stub !== undefined)
+      const problems = [...failed.problems, ...refused.map((fault) => problemOf(project, fault))]
       problems.push(...(await fileProblems(project, this.#task.out, meta)))
       const output = await readOutput(project, this.#task.out, meta, this.#watched)
       const { runtime, globs } = this.#task
@@ -216,9 +227,11 @@ class Build {
       if (linked && problems.length === 0 && this.#needsMore(output, linked)) continue
       const sourceUses = missingUses(output, output.map)
       if (problems.length === 0 && choices.rejectUses(meta, sourceUses)) continue
-      const { code, map } = output
       const quickjs = runtime === 'quickjs-ng'
-      const warnings = orProblems(problems, () => (quickjs ? checkMembers(project, code, map) : []))
+      const names = Object.keys(this.#task.nodeStubs)
+      const warnings = orProblems(problems, () =>
+        quickjs ? checkMembers(project, output, names) : [],
+      )
       if (linked === undefined || warnings === undefined || problems.length > 0) {
         throw refusalOf(problems)
       }
@@ -227,7 +240,7 @@ class Build {
         return Object.hasOwn(meta.inputs, relative(project.root, importer))
       })
       const memberWarnings = warnings
-      return { ...output, linked, sourceUses, absences, choices, memberWarnings }
+      return { ...output, linked, sourceUses, absences, stubs, choices, memberWarnings }
     }
     const message = `The bundle was not built: ${MAX_RUNS} runs of the bundler were not enough to resolve its imports. Import fewer packages whose builds do not fit a worker, or that are not installed, or name files of an import() by literals.`
     throw refusalOf([...failed.problems, { message }])

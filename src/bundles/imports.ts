@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, type Problem, type SourcePosition } from '../errors.ts'
 import { isInside } from '../lib/is-inside.ts'
-import { nodeNameOf, nodeRefusal } from './node-modules.ts'
+import { nodeNameOf, nodeRefusal, nodeStubOf } from './node-modules.ts'
 import { PackageFiles } from './package-files.ts'
 import { inNodeModules, installed, packageOf } from './packages.ts'
 import { type Project, rootRemedy } from './project.ts'
@@ -52,6 +52,8 @@ export interface ImportFault {
   why: string
   /** The runtime or profile has no such module, or it was not found. */
   absent: boolean
+  /** The module of Node that a stub in the bundle replaces. */
+  stub?: string
 }
 
 /** The bundler's list, without the prefixes that attributes and kinds of files get there. */
@@ -139,7 +141,10 @@ export function separateFiles(
   })
 }
 
-type Refusal = Pick<ImportFault, 'why' | 'absent'>
+type Refusal = Pick<ImportFault, 'why' | 'absent' | 'stub'>
+
+const OF_ANOTHER_PLATFORM =
+  'is a module of another platform, which quickjs-ng functions do not have'
 
 function refusal(
   project: Project,
@@ -148,13 +153,17 @@ function refusal(
   edge: Import,
   outside: ReadonlySet<string>,
 ): Refusal | undefined {
+  const stub = nodeStubOf(edge.path)
+  if (stub !== undefined) {
+    return { why: nodeRefusal(stub, capabilities) ?? OF_ANOTHER_PLATFORM, absent: true, stub }
+  }
   const node = nodeNameOf(edge.path)
   if (node !== undefined) {
     const why = nodeRefusal(node, capabilities)
     return why === undefined ? undefined : { why, absent: true }
   }
   if (edge.path.startsWith('functions:missing:')) {
-    const why = 'is a module of another platform, which quickjs-ng functions do not have'
+    const why = OF_ANOTHER_PLATFORM
     const name = (edge.original ?? edge.path).replace(/^node:/, '')
     return { why: name === 'http2' ? `${why}: use fetch` : why, absent: true }
   }

@@ -21,16 +21,21 @@ const lacks = (module: string, member: string) => membersOf(module).lacks.includ
  * the project is refused where it imports a missing member by its name, and where it would fail while
  * the bundle is loaded. Packages touch many members that they never call, so that only their calls count.
  *
+ * @param stubs modules that are stubs in this bundle: their import has a warning already
  * @throws {FunctionError} BUNDLE_REFUSED with file and line
  */
-export function checkMembers(project: Project, code: Uint8Array, map: Uint8Array): BundleWarning[] {
+export function checkMembers(
+  project: Project,
+  { code, map }: { code: Uint8Array; map: Uint8Array },
+  stubs: readonly string[],
+): BundleWarning[] {
   const uses = findAbsentMembers(new TextDecoder().decode(code), lacks)
   if (uses.length === 0) return []
   const trace = new TraceMap(new TextDecoder().decode(map))
   const found = uses.flatMap((use) => {
     const { source, line, column } = originalPositionFor(trace, use)
     // The sources of Node's modules, which test what they use.
-    if (source === null || /^\w+:/.test(source)) return []
+    if (source === null || /^\w+:/.test(source) || stubs.includes(use.module)) return []
     return [{ ...use, position: { file: source, line, column: column + 1 } }]
   })
   const problems = found.flatMap((use) => problemOf(project, use) ?? [])

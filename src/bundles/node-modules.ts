@@ -63,6 +63,11 @@ export function nodeNameOf(path: string): string | undefined {
   return name !== undefined && Object.hasOwn(NODE_MODULES, name) ? name : undefined
 }
 
+/** `net` for `functions:stub:net`, which packages have in place of a module that is not available. */
+export function nodeStubOf(path: string): string | undefined {
+  return /^functions:(?:require:)?stub:(.+)$/.exec(path)?.[1]
+}
+
 /** Why a function with these capabilities must not import the module; undefined if it may. */
 export function nodeRefusal(name: string, capabilities: Capabilities): string | undefined {
   const needs = NODE_MODULES[name]?.needs

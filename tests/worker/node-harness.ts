@@ -1,5 +1,5 @@
 /** Bundles sources as a deployment does, for the real worker. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildBundle } from '../../src/bundles/build.ts'
@@ -12,6 +12,14 @@ export { startZygote, type TestZygote } from './harness.ts'
 const folder = mkdtempSync(join(tmpdir(), 'functions-node-'))
 writeFileSync(join(folder, 'package.json'), '{}')
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+/** Installs a package that the sources can import. */
+export function writePackage(name: string, source: string, type = 'commonjs'): void {
+  const home = join(folder, 'node_modules', name)
+  mkdirSync(home, { recursive: true })
+  writeFileSync(join(home, 'package.json'), JSON.stringify({ name, type, main: 'index.js' }))
+  writeFileSync(join(home, 'index.js'), source)
+}
 
 /** @param capabilities the differences from the strict profile */
 export async function bundleOf(

@@ -1,8 +1,9 @@
 /** The members of Node's modules in the real worker: those that are there, and those that are not. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { NODE_MEMBERS } from '../../src/bundles/node-members.ts'
+import { NODE_MODULES } from '../../src/bundles/node-modules.ts'
 import { exportsOfModules } from './node-exports.ts'
-import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
+import { bundleOf, startZygote, type TestZygote, writePackage } from './node-harness.ts'
 
 let zygote: TestZygote
 
@@ -22,7 +23,8 @@ async function answer(source: string): Promise<unknown> {
 }
 
 test('the list names what each module exports (bun scripts/node-members.ts writes it)', async () => {
-  const has = Object.entries(NODE_MEMBERS).map(([name, members]) => [name, members.has])
+  const available = Object.entries(NODE_MEMBERS).filter(([name]) => NODE_MODULES[name])
+  const has = available.map(([name, members]) => [name, members.has])
   expect(await exportsOfModules()).toEqual(Object.fromEntries(has))
 })
 
@@ -92,4 +94,97 @@ describe('a member that a module lacks', () => {
       false,
     ])
   })
+})
+
+describe('a module that a function cannot have', () => {
+  test('is there for packages, with members that throw and name it', async () => {
+    writePackage(
+      'old',
+      `const tls = require('tls'), fs = require('node:fs'), { promisify } = require('util')
+      const { HTTP2_HEADER_STATUS } = require('http2').constants
+      const { isMainThread, Worker } = require('worker_threads')
+      class Secure extends tls.TLSSocket {}
+      const read = promisify(fs.readFile)
+      module.exports = { isMainThread, HTTP2_HEADER_STATUS, typeOf: typeof fs.existsSync, F_OK: fs.F_OK, read,
+        calls: [() => tls.connect(1), () => new Secure(), () => new Worker('a'), () => fs.readFileSync('a'), () => fs.cpSync('a'), () => fs.promises.readFile('a')],
+        tests: [typeof tls.connect, 'connect' in tls, fs.existsSync ? 1 : 0, {} instanceof tls.TLSSocket] }`,
+    )
+    writePackage(
+      'new',
+      `import { spawn } from 'node:child_process'
+      import * as dgram from 'dgram'
+      import { readFile } from 'fs/promises'
+      import fs, { constants, promises } from 'fs'
+      export const types = [typeof promises, typeof constants.O_RDONLY, fs.promises === promises]
+      export const calls = [() => spawn('ls'), () => dgram.createSocket('udp4'), () => readFile('a'), () => promises.writeFile('a')]`,
+      'module',
+    )
+    const source = `import old from 'old'
+      import { calls, types } from 'new'
+      export default async () => {
+        const said = []
+        for (const call of [...old.calls, ...calls, () => old.read('a')]) {
+          try { await call(); said.push(null) } catch (e) { said.push([e.code, e.message]) }
+        }
+        return Response.json([said, old.isMainThread, typeof old.HTTP2_HEADER_STATUS, old.F_OK, old.typeOf, ...old.tests, ...types])
+      }`
+    const missing = (name: string) => [
+      'ERR_METHOD_NOT_IMPLEMENTED',
+      `${name} is not available in quickjs-ng functions`,
+    ]
+    const denied = (name: string, needs = 'allowFilesystem') => [
+      'ERR_ACCESS_DENIED',
+      `${name} needs a profile with ${needs}, which this one does not give`,
+    ]
+    expect(await answer(source)).toEqual([
+      [
+        ...['tls.connect', 'tls.TLSSocket', 'worker_threads.Worker'].map(missing),
+        ...['fs.readFileSync', 'fs.cpSync', 'fs/promises.readFile'].map((name) => denied(name)),
+        denied('child_process.spawn', 'allowChildProcess'),
+        missing('dgram.createSocket'),
+        ...['fs/promises.readFile', 'fs/promises.writeFile', 'fs.readFile'].map((name) =>
+          denied(name),
+        ),
+      ],
+      ...[true, 'undefined', 0, 'undefined'],
+      ...['undefined', false, 0, false],
+      ...['object', 'undefined', true],
+    ])
+  })
+
+  test('is the real one where the profile allows it', async () => {
+    writePackage('files', "module.exports = require('fs').existsSync('/')")
+    const capabilities = { allowFilesystem: true }
+    const source = "import there from 'files'\nexport default () => Response.json(there)"
+    const worker = await zygote.worker({
+      bundle: await bundleOf(source, capabilities),
+      capabilities,
+    })
+    try {
+      expect(typeof (await worker.json())).toBe('boolean')
+    } finally {
+      worker.close()
+    }
+  })
+})
+
+test('functions that Node has and a worker cannot have are no members', async () => {
+  const source = `import http from 'http'
+    import { promises } from 'dns'
+    export default () => {
+      const said = []
+      for (const call of [() => http.createServer(), () => require('https').Server(), () => require('zlib').brotliCompressSync('a'), () => require('dns').resolveMx('a'),
+        () => promises.reverse('a'), () => require('os').setPriority(1), () => require('perf_hooks').monitorEventLoopDelay(), () => process.kill(1)]) {
+        try { call(); said.push(null) } catch (e) { said.push(e.message.split(' ')[0]) }
+      }
+      return Response.json([said, typeof http.createServer, 'brotliCompress' in require('zlib'), typeof process.memoryUsage, process.getuid === undefined])
+    }`
+  expect(await answer(source)).toEqual([
+    [
+      ...['http.createServer', 'https.Server', 'zlib.brotliCompressSync', 'dns.resolveMx'],
+      ...['dns/promises.reverse', 'os.setPriority', 'perf_hooks.monitorEventLoopDelay'],
+      'process.kill',
+    ],
+    ...['undefined', false, 'undefined', true],
+  ])
 })

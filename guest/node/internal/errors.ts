@@ -202,13 +202,6 @@ export function notAvailable(member: string): Error {
   )
 }
 
-/** A function that exists so that it can be imported, and throws when it is called. */
-export function unavailable(member: string): (...args: unknown[]) => never {
-  return () => {
-    throw notAvailable(member)
-  }
-}
-
 /** The error of an operation that its signal ended. */
 export class AbortError extends Error {
   code = 'ABORT_ERR'

@@ -1,11 +1,10 @@
 /** A bundler plugin that provides Node's modules to a quickjs-ng function. */
 import { readFileSync } from 'node:fs'
-import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
 import { parseJson } from '../../lib/json.ts'
 import { readSmallFile } from '../../lib/small-file.ts'
 import { addedExports } from './source-plugin.ts'
-import type { BuildTask } from './task.ts'
+import type { BuildTask, NodeStub } from './task.ts'
 
 const NAMESPACE = 'functions'
 /** `require` of a module gives its default export, as Node's own modules do. */
@@ -14,6 +13,8 @@ const REQUIRE = 'require:'
 const OWN = 'own:'
 /** The source of a module's extra members. */
 const EXTRA = 'extra:'
+/** A module whose functions throw, for packages that import one that is not available. */
+const STUB = 'stub:'
 
 /** The text of each file, and under `exports` the names that it exports. */
 type NodeSources = Record<string, string> & { exports: Record<string, readonly string[]> }
@@ -26,8 +27,8 @@ interface NodePack {
 }
 
 export function nodePlugin(task: BuildTask): Bun.BunPlugin {
-  const names = builtinModules.filter((name) => !name.startsWith('_') && !name.includes(':'))
-  const filter = new RegExp(`^(?:(?:node|bun|cloudflare):.*|${names.join('|')})$`)
+  const names = [...Object.keys(task.nodeNames), ...Object.keys(task.nodeStubs)]
+  const filter = new RegExp(`^(?:(?:node|bun|cloudflare):.*|bun|${names.join('|')})$`)
   /** The files that import a module which has extra members. */
   const importers = new Map<string, Set<string>>(
     Object.keys(task.nodeExtras).map((name) => [name, new Set()]),
@@ -60,15 +61,20 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
         if (name === path && isMapped(importer, name)) {
           return undefined
         }
+        const form = kind === 'require-call' && !importer.startsWith(REQUIRE) ? REQUIRE : ''
+        if (importer.includes('/node_modules/') && Object.hasOwn(task.nodeStubs, name)) {
+          return { path: `${form}${STUB}${name}`, namespace: NAMESPACE }
+        }
         if (!Object.hasOwn(task.nodeNames, name)) {
           return { path: `missing:${path}`, namespace: NAMESPACE }
         }
         importers.get(name)?.add(importer)
-        const isRequire = kind === 'require-call' && !importer.startsWith(REQUIRE)
-        return { path: `${isRequire ? REQUIRE : ''}node:${name}`, namespace: NAMESPACE }
+        return { path: `${form}node:${name}`, namespace: NAMESPACE }
       })
-      build.onResolve({ filter: /^functions:(?:own:.+|extra:.+|absent)$/ }, ({ path, importer }) =>
-        importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
+      build.onResolve(
+        { filter: /^functions:(?:own:.+|extra:.+|stub:.+|absent)$/ },
+        ({ path, importer }) =>
+          importer.startsWith('/') ? undefined : { path: path.slice(10), namespace: NAMESPACE },
       )
       // Chunks that several of these modules share.
       build.onResolve({ filter: /^\.\/part-[a-z0-9]+\.js$/ }, ({ path, importer }) =>
@@ -88,7 +94,7 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
 
 /**
  * The source of a virtual module, by kind: globals, Node module, its form for `require`, its extra
- * members, part, or missing.
+ * members, its stub, part, or missing.
  */
 function contentsOf(task: BuildTask, path: string, pack: NodePack): string {
   const { sourceOf, exportsOf } = pack
@@ -101,13 +107,17 @@ function contentsOf(task: BuildTask, path: string, pack: NodePack): string {
   }
   if (path.startsWith(REQUIRE)) {
     const module = path.slice(REQUIRE.length)
+    const [kind, name] = module.split(':')
+    const source = kind === 'node' ? module : `functions:${module}`
     return `import { __requiredModule } from 'functions:absent'
-module.exports = __requiredModule(require('${module}').default, '${module.replace('node:', '')}')`
+module.exports = __requiredModule(require('${source}').default, '${name}')`
   }
   if (path === 'absent') {
     return sourceOf('absent.js')
   }
   const [kind, name = ''] = path.split(/:(.*)/s)
+  const stub = task.nodeStubs[name]
+  if (kind === 'stub' && stub !== undefined) return stubOf(task, name, stub)
   const file = `${task.nodeNames[name]}.js`
   if (kind === 'node') {
     const extra = task.nodeExtras[name]
@@ -137,6 +147,25 @@ export * from 'functions:${OWN}${name}'
 ${added.length > 0 ? extra : ''}
 ${named.join('\n')}
 export default __nodeModule(value, '${name}', ${JSON.stringify(lacks)})`
+}
+
+/** A module of which only the members are there, as functions that throw. */
+function stubOf(task: BuildTask, name: string, { members, values, needs }: NodeStub): string {
+  const why = needs === undefined ? '' : `, '${needs}'`
+  const hasPromises = Object.hasOwn(task.nodeStubs, `${name}/promises`)
+  const names = members.filter((member) => !(hasPromises && member === 'promises'))
+  const named = names.map(
+    (member) =>
+      `export const ${member} = /* @__PURE__ */ __absentMember('${name}', '${member}'${why})`,
+  )
+  const constants = Object.entries(values).map(
+    ([key, value]) => `export const ${key} = ${JSON.stringify(value)}`,
+  )
+  const own = [...Object.keys(values), ...(hasPromises ? ['promises'] : [])]
+  return `import { __absentMember, __nodeModule } from 'functions:absent'
+${hasPromises ? `import promises from 'functions:${STUB}${name}/promises'\nexport { promises }` : ''}
+${[...named, ...constants].join('\n')}
+export default __nodeModule({ ${own.join(', ')} }, '${name}', ${JSON.stringify(names)}${why})`
 }
 
 /** A file that cannot be read mentions none. */

@@ -37,7 +37,8 @@ export async function readBundle(
   }
   const denied = new Set(task.denied.map((name) => `functions:node:${name}`))
   const isAbsent = (path: string) =>
-    /^functions:(?:missing|absent):/.test(path) || denied.has(path.replace(':require:', ':'))
+    /^functions:(?:missing:|absent:|(?:require:)?stub:)/.test(path) ||
+    denied.has(path.replace(':require:', ':'))
   if (edges.some(({ path }) => isAbsent(path))) {
     const { handledImports } = await load(task)
     for (const [module, { imports }] of Object.entries(inputs)) {

@@ -17,6 +17,8 @@ export interface BuildTask {
   nodeExtras: Record<string, { source: string; members: readonly string[] }>
   /** Names of Node's modules that the profile does not allow. */
   denied: string[]
+  /** By name: what packages get in place of each module of Node that is missing or denied. */
+  nodeStubs: Record<string, NodeStub>
   /** What each of these modules lacks of Node's own: the names of functions and classes. */
   nodeLacks: Record<string, readonly string[]>
   /** Globals to define before the entry runs, with the Node module that exports each. */
@@ -36,6 +38,14 @@ export interface BuildTask {
   missing: Record<string, string>
   /** The program of analysis.ts as one text. */
   analysis: string
+}
+
+/** A module whose functions and classes throw when they are called. */
+export interface NodeStub {
+  members: readonly string[]
+  values: Readonly<Record<string, string | number | boolean | null>>
+  /** The capability that would make it available. */
+  needs?: string
 }
 
 /** Where an import leads, in place of where the bundler would find it. */
