@@ -117,7 +117,7 @@ describe('the build of a package', () => {
 
   test('for pages is taken, with a warning, if the other needs what a worker lacks', async () => {
     const sources = [
-      "import 'node:net'\n",
+      "import 'node:tls'\n",
       "import './deep.js'\n",
       "import 'not-there'\n",
       "import 'q'\n",

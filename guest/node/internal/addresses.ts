@@ -7,6 +7,6 @@ export function isIP(text: unknown): 0 | 4 | 6 {
   const value = String(text)
   if (IPV4.test(value)) return 4
   // The URL parser knows the forms of IPv6, but not its zones.
-  const plain = value.replace(/%[\w.~-]+$/, '')
+  const plain = value.replace(/%[0-9a-z.:-]+$/i, '')
   return /^[0-9a-f:.]{2,45}$/i.test(plain) && URL.canParse(`http://[${plain}]/`) ? 6 : 0
 }
