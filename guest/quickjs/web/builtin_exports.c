@@ -103,7 +103,7 @@ static JSValue index_of(JSContext *ctx, JSValueConst this_val, int argc, JSValue
     return JS_NewInt64(ctx, found == NULL ? -1 : (int64_t)(found - bytes));
 }
 
-/* (as, bytes, type): the value with which a method such as text() resolves. */
+/* (as, bytes, type, frames): the value with which a method such as text() resolves. */
 static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
     (void)this_val;
     uint8_t *bytes;
@@ -117,14 +117,14 @@ static JSValue package_body(JSContext *ctx, JSValueConst this_val, int argc, JSV
     }
     if (as != FN_AS_JSON) {
         return fn_body_package(ctx, (fn_body_as)as, len == 0 ? (const uint8_t *)"" : bytes, len,
-                               ARG(2));
+                               ARG(2), ARG(3));
     }
     /* The JSON parser needs a NUL after the text. */
     char *text = js_strndup(ctx, len == 0 ? "" : (const char *)bytes, len);
     if (text == NULL) {
         return JS_EXCEPTION;
     }
-    JSValue value = fn_body_package(ctx, FN_AS_JSON, (const uint8_t *)text, len, ARG(2));
+    JSValue value = fn_body_package(ctx, FN_AS_JSON, (const uint8_t *)text, len, ARG(2), ARG(3));
     js_free(ctx, text);
     return value;
 }
@@ -253,7 +253,7 @@ static const JSCFunctionListEntry functions[] = {
     JS_CFUNC_MAGIC_DEF("decodeIsomorphic", 1, decode, DECODE_ISOMORPHIC),
     JS_CFUNC_DEF("copyBytes", 1, copy_bytes),
     JS_CFUNC_DEF("indexOfBytes", 3, index_of),
-    JS_CFUNC_DEF("packageBody", 3, package_body),
+    JS_CFUNC_DEF("packageBody", 4, package_body),
     JS_CFUNC_DEF("isOutOfBounds", 1, is_out_of_bounds),
     JS_CFUNC_DEF("detach", 1, detach),
     JS_CFUNC_DEF("logLine", 2, log_line),

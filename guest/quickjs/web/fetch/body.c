@@ -260,8 +260,8 @@ static JSValue parse_json(JSContext *ctx, const uint8_t *bytes, size_t len) {
     return value;
 }
 
-JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
-                        JSValueConst type) {
+static JSValue package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
+                       JSValueConst type) {
     switch (as) {
     case FN_AS_ARRAY_BUFFER:
         return fn_array_buffer(ctx, bytes, len);
@@ -282,6 +282,19 @@ JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, siz
     JSValue made = fn_hook(ctx, as == FN_AS_BLOB ? "makeBlob" : "parseFormData", 2, args);
     JS_FreeValue(ctx, array);
     return made;
+}
+
+JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
+                        JSValueConst type, JSValueConst frames) {
+    JSValue value = package(ctx, as, bytes, len, type);
+    if (JS_IsException(value)) {
+        JSValue error = JS_GetException(ctx);
+        if (JS_SetFrames(ctx, error, frames) < 0) {
+            JS_FreeValue(ctx, JS_GetException(ctx));
+        }
+        return JS_Throw(ctx, error);
+    }
+    return value;
 }
 
 /* The value of content-type, which only blob() and formData() need. */
@@ -308,13 +321,24 @@ static JSValue read_now(JSContext *ctx, fn_body *body, fn_body_as as, JSValueCon
             return fn_rejected(ctx);
         }
     }
-    JSValue value = fn_body_package(ctx, as, bytes, len, type);
+    /* The caller's frames are on the stack. */
+    JSValue value = fn_body_package(ctx, as, bytes, len, type, JS_UNDEFINED);
     if (JS_IsException(value)) {
         return fn_rejected(ctx);
     }
     JSValue promise = JS_NewSettledPromise(ctx, false, value);
     JS_FreeValue(ctx, value);
     return promise;
+}
+
+/* Of the code that reads a body which is not complete: none of it runs when the body ends. */
+static JSValue capture_frames(JSContext *ctx) {
+    JSValue frames = JS_CaptureFrames(ctx);
+    if (JS_IsException(frames)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+        return JS_UNDEFINED;
+    }
+    return frames;
 }
 
 JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers) {
@@ -326,17 +350,20 @@ JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers
     if (JS_IsException(type)) {
         return fn_rejected(ctx);
     }
-    JSValue promise;
+    JSValue promise, frames = JS_UNDEFINED;
     if (!JS_IsUndefined(body->stream)) {
         JSValue how = JS_NewInt32(ctx, as);
-        JSValueConst args[] = {body->stream, how, type};
-        promise = fn_hook(ctx, "consumeStream", 3, args);
+        frames = capture_frames(ctx);
+        JSValueConst args[] = {body->stream, how, type, frames};
+        promise = fn_hook(ctx, "consumeStream", 4, args);
     } else if (body->source == FN_SOURCE_HOST) {
         body->used = true;
-        promise = fn_host_body_consume(ctx, body->value, as, type);
+        frames = capture_frames(ctx);
+        promise = fn_host_body_consume(ctx, body->value, as, type, frames);
     } else {
         promise = read_now(ctx, body, as, type);
     }
+    JS_FreeValue(ctx, frames);
     JS_FreeValue(ctx, type);
     return JS_IsException(promise) ? fn_rejected(ctx) : promise;
 }

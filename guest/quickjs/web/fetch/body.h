@@ -65,8 +65,9 @@ JSValue fn_body_stream(JSContext *ctx, fn_body *body);
 int fn_body_view_bytes(JSContext *ctx, fn_body *body, const uint8_t **bytes, size_t *len);
 /* A promise for the whole body. `type` is the value of content-type, or null. */
 JSValue fn_body_consume(JSContext *ctx, fn_body *body, fn_body_as as, fn_headers *headers);
+/* What the method gives. An error gets `frames`, unless they are undefined. */
 JSValue fn_body_package(JSContext *ctx, fn_body_as as, const uint8_t *bytes, size_t len,
-                        JSValueConst type);
+                        JSValueConst type, JSValueConst frames);
 /* Takes a usable body for the host, after which it is used. `owner` is the object of the body. 0,
  * or -1 with an exception. */
 int fn_body_take(JSContext *ctx, fn_body *body, JSValueConst owner, fn_body_view *view);
@@ -81,7 +82,7 @@ JSValue fn_rejected(JSContext *ctx);
 
 JSValue fn_host_body_new(JSContext *ctx, fn_body_id id);
 JSValue fn_host_body_consume(JSContext *ctx, JSValueConst host_body, fn_body_as as,
-                             JSValueConst type);
+                             JSValueConst type, JSValueConst frames);
 
 /* ---- for JS */
 

@@ -19,7 +19,7 @@ typedef struct {
     size_t start, len, size; /* bytes[start .. start + len) are queued */
     size_t unreported;       /* collected, but not yet reported to the host */
     JSValue error;
-    JSValue resolve, reject, type;
+    JSValue resolve, reject, type, frames;
     JSValue waiter; /* undefined, or called on the next change */
 } host_body;
 
@@ -32,6 +32,7 @@ static void finalize(JSRuntime *rt, JSValueConst value) {
         JS_FreeValueRT(rt, f->resolve);
         JS_FreeValueRT(rt, f->reject);
         JS_FreeValueRT(rt, f->type);
+        JS_FreeValueRT(rt, f->frames);
         JS_FreeValueRT(rt, f->waiter);
         js_free_rt(rt, f->bytes);
         js_free_rt(rt, f);
@@ -45,6 +46,7 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
         JS_MarkValue(rt, f->resolve, mark_func);
         JS_MarkValue(rt, f->reject, mark_func);
         JS_MarkValue(rt, f->type, mark_func);
+        JS_MarkValue(rt, f->frames, mark_func);
         JS_MarkValue(rt, f->waiter, mark_func);
     }
 }
@@ -67,6 +69,7 @@ JSValue fn_host_body_new(JSContext *ctx, fn_body_id id) {
                      .resolve = JS_UNDEFINED,
                      .reject = JS_UNDEFINED,
                      .type = JS_UNDEFINED,
+                     .frames = JS_UNDEFINED,
                      .waiter = JS_UNDEFINED};
     JS_SetOpaque(value, f);
     return value;
@@ -123,7 +126,8 @@ static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     if (!f->failed) {
         if (reserve(ctx, f, 0) == 0) {
             f->bytes[f->start + f->len] = '\0';
-            value = fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type);
+            value =
+                fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type, f->frames);
         } else {
             value = JS_EXCEPTION;
         }
@@ -203,7 +207,8 @@ int fn_host_body_fail(JSContext *ctx, JSValueConst value, JSValueConst error) {
     return changed(ctx, value, f);
 }
 
-JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type) {
+JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, JSValueConst type,
+                             JSValueConst frames) {
     host_body *f = JS_GetOpaque(value, class_id);
     if (f->failed) {
         return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller turns it into a rejection */
@@ -216,6 +221,7 @@ JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, 
     f->resolve = functions[0];
     f->reject = functions[1];
     f->type = JS_DupValue(ctx, type);
+    f->frames = JS_DupValue(ctx, frames);
     f->as = as;
     f->collecting = true;
     collected(ctx, f, f->len);

@@ -199,7 +199,7 @@ function readAll(reader, state, resolve, reject) {
     },
     () => {
       try {
-        resolve(packageBody(state.as, join(state.chunks, state.size), state.type))
+        resolve(packageBody(state.as, join(state.chunks, state.size), state.type, state.frames))
       } catch (error) {
         reject(error)
       }
@@ -208,10 +208,10 @@ function readAll(reader, state, resolve, reject) {
   )
 }
 
-/** A promise for the whole stream as `as` (fn_body_as in body.h). */
-export function consumeStream(stream, as, type) {
+/** A promise for the whole stream as `as` (fn_body_as in body.h). An error gets `frames`. */
+export function consumeStream(stream, as, type, frames) {
   const reader = acquireReader(stream)
-  const state = { __proto__: null, as, type, chunks: [], size: 0 }
+  const state = { __proto__: null, as, type, frames, chunks: [], size: 0 }
   return new Promise((resolve, reject) => readAll(reader, state, resolve, reject))
 }
 
