@@ -53,6 +53,7 @@ import { NODE_MEMBERS, nodeStubs } from './node-members.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 import type { Project } from './project.ts'
 import { refusalOf } from './refusal.ts'
+import { withOwnHelpers } from './require-helpers.ts'
 import { runBundler } from './run-bundler.ts'
 import { MAX_MAP_BYTES } from './source-map.ts'
 import {
@@ -332,22 +333,7 @@ async function readOutput(
 ): Promise<Output> {
   const { code, ...marks } = takeMarks(await readFile(join(out, CODE_FILE)), watched, meta)
   const { map, contents } = tenantMap(project, out, await readFile(join(out, MAP_FILE), 'utf8'))
-  return { ...marks, code: withRepeatedErrors(code), map, contents, meta }
-}
-
-/** The bundler's `require`, which remembers a module before it runs. */
-const REQUIRE =
-  '\nvar __commonJS = (cb, mod) => () => (mod || cb((mod = { exports: {} }).exports, mod), mod.exports);\n'
-const REQUIRE_AGAIN =
-  '\nvar __commonJS = (cb, mod) => () => { try { return mod || cb((mod = { exports: {} }).exports, mod), mod.exports } catch (e) { throw mod = 0, e } };\n'
-
-/** As in Node, a module that failed is run again when it is required again. It would seem to be empty. */
-function withRepeatedErrors(code: Uint8Array): Uint8Array {
-  const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength)
-  const at = bytes.indexOf(REQUIRE)
-  if (at === -1) return code
-  const rest = bytes.subarray(at + Buffer.byteLength(REQUIRE))
-  return Buffer.concat([bytes.subarray(0, at), Buffer.from(REQUIRE_AGAIN), rest])
+  return { ...marks, code: withOwnHelpers(code), map, contents, meta }
 }
 
 function exportsOf({ outputs }: Metafile): string[] {

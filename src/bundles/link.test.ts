@@ -257,6 +257,41 @@ describe('an asset', () => {
   })
 })
 
+test('a require of a name that is not known, and require.resolve, warn and fail with a code', async () => {
+  write('p.cjs', 'module.exports = 1')
+  const source = `const name = globalThis.anything ?? 'x'
+exports.default = [
+  () => require('./pages/' + name + '.ts'),
+  () => require(name),
+  () => require.resolve('./p.cjs'),
+  () => require.resolve(name),
+  () => { try { require.resolve('none') } catch (e) { throw e } },
+  () => require('./p.cjs'),
+]`
+  write('m.cjs', source)
+  for (const runtime of RUNTIMES) {
+    const bundle = await build("import m from './m.cjs'\nexport default m.default", runtime)
+    expect(
+      bundle.warnings.map(({ line, places }) => [line, places.map((each) => each.line)]),
+    ).toEqual([
+      [3, [4]],
+      [5, [6]],
+    ])
+    expect(
+      bundle.warnings.map(({ message }) => /^[\w.]+\(\)|This \w+\(\)/.exec(message)?.[0]),
+    ).toEqual(['This require()', 'require.resolve()'])
+    expect(text(bundle)).not.toContain(project.dir())
+    const results = ((await project.run(bundle)) as (() => unknown)[]).map((each) => {
+      try {
+        return each()
+      } catch (error) {
+        return (error as { code?: string }).code
+      }
+    })
+    if (runtime === 'quickjs-ng') expect(results).toEqual([...Array(5).fill('MODULE_NOT_FOUND'), 1])
+  }
+})
+
 describe('an import of bytes', () => {
   test('lies inside of the project root', async () => {
     writeFileSync(join(project.dir(), 'secret.bin'), 'SECRET')

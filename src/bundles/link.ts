@@ -3,14 +3,14 @@
  * `import()` of `./pages/${name}.ts` gets the files that match, and files that
  * `new URL('./file', import.meta.url)` names become assets.
  */
-import { dirname, resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { SourcePosition } from '../errors.ts'
 import { Assets } from './assets.ts'
 import { GLOB_LOADERS } from './bundler/task.ts'
 import { globFiles } from './glob-files.ts'
 import { globPattern, readExpression } from './glob-pattern.ts'
-import { findSites, SITE_MARK, type Site } from './module-sites.ts'
+import { findSites, REQUIRE_MARK, SITE_MARK, type Site } from './module-sites.ts'
 import { type GlobSite, modulePath, Names, Prelude } from './prelude.ts'
 import type { Project } from './project.ts'
 import { type BundleWarning, warningAt } from './warnings.ts'
@@ -33,6 +33,11 @@ export interface Linked {
 /** What `__filename` names in the modules of the platform. */
 const BUNDLE = 'bundle.js'
 
+const UNKNOWN_REQUIRE =
+  "This require() names a module that is only known at run time, so the bundle does not contain it, and it will throw MODULE_NOT_FOUND: use a literal, or an import() whose path begins with a folder, as in import('./pages/' + page + '.ts')."
+const RESOLVE =
+  "require.resolve() finds nothing at run time, since modules are part of the bundle, and will throw MODULE_NOT_FOUND: for a file to read, use new URL('./file', import.meta.url)."
+
 /** A bundle as the bundler made it. */
 export interface Unlinked {
   code: Uint8Array
@@ -48,7 +53,7 @@ export interface Unlinked {
 export function link(project: Project, runtime: Runtime, bundle: Unlinked): Linked {
   const { code, map, contents, globs } = bundle
   const bytes = Buffer.from(code.buffer, code.byteOffset, code.byteLength)
-  if (!bytes.includes(SITE_MARK) && !bytes.includes('import(')) {
+  if (![SITE_MARK, REQUIRE_MARK, 'import('].some((mark) => bytes.includes(mark))) {
     return { code, map, warnings: [], globs: [...globs] }
   }
   const text = new TextDecoder().decode(code)
@@ -102,6 +107,10 @@ class Linker {
     switch (kind) {
       case 'import':
         if (isSource(site)) this.#import(at, positionOf(site))
+        break
+      case 'require':
+      case 'resolve':
+        if (isSource(site)) this.#require(site)
         break
       case 'fs':
         // Bun's own node:fs does not know the assets.
@@ -165,6 +174,25 @@ class Linker {
     const name = this.#names.replacement(this.#globs.size, 'import'.length)
     this.#globs.set(name, { files, pattern: pattern.text, source: position.file })
     this.#replace(at, 'import', name)
+  }
+
+  /** What the bundler did not follow fails at run time. */
+  #require(site: Site): void {
+    const from = site.at + site.text.length
+    const { pieces, end } = readExpression(this.#code, from) ?? { pieces: undefined, end: from }
+    const name = pieces?.length === 1 ? pieces[0] : undefined
+    if (site.kind === 'require') {
+      // One of a literal is followed, or its failure is handled.
+      if (name === undefined) this.#warn(UNKNOWN_REQUIRE, positionOf(site))
+      return
+    }
+    // The bundler writes the path of the file that it found on this machine.
+    if (name?.startsWith('/')) {
+      const literal = this.#code.slice(from, end)
+      const path = JSON.stringify(relative(this.#project.root, name))
+      this.#replace(from, literal, path.padEnd(literal.length))
+    }
+    if (name === undefined || name.startsWith('/')) this.#warn(RESOLVE, positionOf(site))
   }
 
   #warn(message: string, position: SourcePosition): void {

@@ -188,7 +188,7 @@ describe('imports', () => {
     const bundle = `export default async () => {
       const said = []
       for (const name of ${JSON.stringify([...unknown, '/etc/passwd', ''])}) {
-        try { await import(name); said.push('loaded ' + name) } catch (error) { said.push(error instanceof TypeError) }
+        try { await import(name); said.push('loaded ' + name) } catch (error) { said.push(error instanceof TypeError && error.code === 'MODULE_NOT_FOUND') }
       }
       return Response.json(said)
     }`

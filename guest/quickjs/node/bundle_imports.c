@@ -104,6 +104,18 @@ static int fill(JSContext *ctx, JSModuleDef *module) {
     return import->exports == NULL ? 0 : import->exports(ctx, module, true);
 }
 
+/* Gives the pending exception a code. */
+static void add_code(JSContext *ctx, const char *code) {
+    JSValue error = JS_GetException(ctx);
+    /* It may be another one: out of memory. */
+    if (JS_IsObject(error) &&
+        JS_DefinePropertyValueStr(ctx, error, "code", JS_NewString(ctx, code), JS_PROP_C_W_E) < 0) {
+        JS_FreeValue(ctx, error);
+        return;
+    }
+    JS_Throw(ctx, error);
+}
+
 /* Every import of a tenant, static or dynamic, is checked here before a module is looked up, so the
  * built-ins of the Web APIs cannot be imported. */
 static char *check_import(JSContext *ctx, const char *base, const char *name, void *opaque) {
@@ -116,6 +128,9 @@ static char *check_import(JSContext *ctx, const char *base, const char *name, vo
     JS_ThrowTypeError(ctx, "cannot import '%s': %s", name,
                       import == NULL ? "a bundle must contain everything that it imports"
                                      : "the function's profile does not allow it");
+    if (import == NULL) {
+        add_code(ctx, "MODULE_NOT_FOUND");
+    }
     return NULL;
 }
 

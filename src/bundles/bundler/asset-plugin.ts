@@ -20,9 +20,12 @@ const OWN_ENDINGS = [...BINARY_ENDINGS, ...TEXT_ENDINGS]
 const FILTER = new RegExp(`^as-(?:bytes|file|json|text):|${byEnding(BINARY_ENDINGS)}`, 'i')
 const TEXT_FILTER = new RegExp(byEnding(TEXT_ENDINGS), 'i')
 
-/** The specifier of an import, as a string literal, and the attribute `type` behind it. */
+/**
+ * The specifier of an import, as a string literal, and the attribute `type` behind it. The quote comes first:
+ * looking back from every character would take too long.
+ */
 const ATTRIBUTE =
-  /(?<=^\s*(?:import|export)\b[^'"`;]*|[;}]\s*(?:import|export)\b[^'"`;]*|\bimport\(\s*)(["'`])((?:\\.|(?!\1|\$\{)[^\\\n])*)\1(\s*(?:with\s*\{|,\s*\{\s*["']?with["']?\s*:\s*\{)\s*["']?type["']?\s*:\s*["'](bytes|file|json|text)["']\s*,?\s*\}(?:(?<=,\s*\{[^{}]*\{[^{}]*\})\s*,?\s*\})?)/gm
+  /(?=["'`])(?<=^\s*(?:import|export)\b[^'"`;]*|[;}]\s*(?:import|export)\b[^'"`;]*|\bimport\(\s*)(["'`])((?:\\.|(?!\1|\$\{)[^\\\n])*)\1(\s*(?:with\s*\{|,\s*\{\s*["']?with["']?\s*:\s*\{)\s*["']?type["']?\s*:\s*["'](bytes|file|json|text)["']\s*,?\s*\}(?:(?<=,\s*\{[^{}]*\{[^{}]*\})\s*,?\s*\})?)/gm
 
 /**
  * Writes the attribute of each import into its specifier: `import a from './a' with { type: 'text' }`
