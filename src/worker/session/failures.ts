@@ -61,6 +61,8 @@ export function firstPosition(stack: string): SourcePosition | undefined {
     if (frame === null || file === undefined || file === 'bundle.js' || file.includes('native')) {
       continue
     }
+    // A module of the bundler: of Node, or in the place of one that is not installed.
+    if (file.startsWith('functions:')) continue
     return { file, line: Number(frame[2]), column: Number(frame[3]) }
   }
   return undefined

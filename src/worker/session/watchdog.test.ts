@@ -134,6 +134,11 @@ describe('the position of an error', () => {
     ['Error: x\n    at load (src/a.ts:3:7)\n    at src/b.ts:1:1', ['src/a.ts', 3, 7]],
     ['    at src/main.ts:10:2', ['src/main.ts', 10, 2]],
     ['    at bundle.js:1:1\n    at f (src/x.ts:2:3)', ['src/x.ts', 2, 3]],
+    [
+      '    at get (functions:absent:0:3:41)\n    at node_modules/p/i.js:1:1',
+      ['node_modules/p/i.js', 1, 1],
+    ],
+    ['    at functions:node:fs:3:41\n    at f (src/x.ts:2:3)', ['src/x.ts', 2, 3]],
     ['    at map (native)\n    at async g (lib/y.js:4:5)', ['lib/y.js', 4, 5]],
   ] as const)('%j', (stack, [file, line, column]) => {
     expect(firstPosition(stack)).toEqual({ file, line, column })
