@@ -524,7 +524,7 @@ export class GoldenFrames {
       [
         'shutdown',
         'a worker that is asked to go',
-        [[[{ message: { type: 'shutdown', grace_ms: 1000 } }], []]],
+        [[[{ message: { type: 'shutdown', grace_ms: 1000, reason: 'it was idle' } }], []]],
         0,
       ],
     ]

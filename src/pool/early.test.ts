@@ -81,7 +81,7 @@ test('a bundle that does not load fails the request at once', () => {
 test('a pool that closes lets the request finish first', async () => {
   const pool = fixture.pool()
   const [job] = fixture.submit(pool, 1)
-  const closed = pool.close(30_000)
+  const closed = pool.close(30_000, 'test')
   expect(fixture.at(0).state).toBe('starting')
   fixture.at(0).becomeReady()
   expect(fixture.at(0).state).toBe('draining')

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
-import { finishOne, PoolFixture } from '../testing/pool-fixture.ts'
+import type { FakeWorker } from '../testing/fake-worker.ts'
+import { finishOne, LIMITS, PoolFixture } from '../testing/pool-fixture.ts'
+import type { Pool } from './pool.ts'
 
 let fixture: PoolFixture
 
@@ -151,7 +153,7 @@ describe('closing', () => {
     const notes = fixture.submit(pool, 2)
     fixture.at(0).becomeReady()
     let closed = false
-    const closing = pool.close(7_000).then(() => {
+    const closing = pool.close(7_000, 'test').then(() => {
       closed = true
     })
     expect(fixture.at(0).state).toBe('ready')
@@ -169,7 +171,7 @@ describe('closing', () => {
   })
 
   test('of an unused pool is at once', async () => {
-    await fixture.pool().close(1_000)
+    await fixture.pool().close(1_000, 'test')
   })
 
   test('kill fails what waits and ends the workers now', () => {
@@ -215,6 +217,67 @@ describe('the cap on live workers', () => {
     finishOne(fixture.at(1))
     expect(waiting?.dones).toBe(1)
     expect(waiting?.failure).toBeUndefined()
+  })
+})
+
+describe('a worker that drains and has only left work', () => {
+  function draining(pool: Pool): FakeWorker {
+    fixture.submit(pool, 1)
+    const worker = fixture.at(-1)
+    worker.leavesWork = true
+    worker.becomeReady()
+    return worker
+  }
+
+  test('has the grace for it, and the reason for the log', () => {
+    const pool = fixture.pool({ recycleAfter: 1 })
+    const worker = draining(pool)
+    finishOne(worker)
+    expect([worker.shutdownGraceMs, worker.shutdownReason]).toEqual([
+      LIMITS.drainMs,
+      'it ran 1 requests',
+    ])
+    expect(worker.state).toBe('draining')
+  })
+
+  test('gives its place to a worker that a request waits for', () => {
+    fixture = new PoolFixture(2)
+    const [a, b, c] = [fixture.pool({}, 'a'), fixture.pool({}, 'b'), fixture.pool({}, 'c')]
+    fixture.submit(a, 1)
+    const idle = fixture.at(0)
+    idle.becomeReady()
+    finishOne(idle)
+    const worker = draining(b)
+    worker.events.retire('of a test')
+    finishOne(worker)
+    fixture.clock.advance(100)
+    fixture.submit(c, 1)
+    expect(worker.state).toBe('gone')
+    expect(idle.state).toBe('ready')
+    expect(fixture.at(2).spec.functionName).toBe('c')
+  })
+
+  test('gives it up too if the request waited before', () => {
+    fixture = new PoolFixture(1)
+    const [a, b] = [fixture.pool({}, 'a'), fixture.pool({}, 'b')]
+    const worker = draining(a)
+    worker.events.retire('of a test')
+    fixture.submit(b, 1)
+    expect(fixture.started).toHaveLength(1)
+    finishOne(worker)
+    expect(worker.state).toBe('gone')
+    expect(fixture.started).toHaveLength(2)
+    expect(fixture.budget.live).toBe(1)
+  })
+
+  test('of a closed pool ends when that is closed again, as when the service stops', () => {
+    const pool = fixture.pool()
+    const worker = draining(pool)
+    finishOne(worker)
+    void pool.close(30_000, 'another version replaced it')
+    expect(worker.state).toBe('draining')
+    void pool.close(0, 'the service stops')
+    expect(worker.state).toBe('gone')
   })
 })
 

@@ -53,6 +53,7 @@ export class Pool implements BudgetMember {
   #warming: PromiseWithResolvers<void>[] = []
   #closed: PromiseWithResolvers<void> | undefined
   #graceMs: number
+  #closedFor = ''
   #stopRetry: (() => void) | undefined
   #killed = false
   /** Places that requests with slow clients were told to give up, and have not yet. */
@@ -90,7 +91,8 @@ export class Pool implements BudgetMember {
     const kept = this.#workers.filter((pooled) => !pooled.draining)
     const surplus = Math.max(0, kept.length - limits.maxWorkers)
     kept.sort((a, b) => a.inFlight - b.inFlight)
-    for (const pooled of kept.slice(0, surplus)) this.#retire(pooled, limits.drainMs)
+    for (const pooled of kept.slice(0, surplus))
+      this.#retire(pooled, limits.drainMs, 'its function may have fewer workers')
     this.#flush()
   }
 
@@ -118,12 +120,14 @@ export class Pool implements BudgetMember {
 
   /**
    * Finishes the requests that wait or run, then ends the workers; resolves when the last worker is
-   * gone. The caller submits nothing after this call.
+   * gone. The caller submits nothing after this call. Called again, the shorter grace applies.
    *
    * @param graceMs time that the workers have to finish before they are ended
+   * @param reason for the log of what the workers leave behind, after 'because'
    */
-  close(graceMs: number): Promise<void> {
-    if (this.#closed === undefined) {
+  close(graceMs: number, reason: string): Promise<void> {
+    if (this.#closed !== undefined) this.#hurry(graceMs, reason)
+    else {
       this.#closed = Promise.withResolvers<void>()
       this.#stopRetry?.()
       const { functionName, version } = this.spec
@@ -132,6 +136,7 @@ export class Pool implements BudgetMember {
         warming.reject(new FunctionError('SHUTTING_DOWN', why))
       }
       this.#graceMs = graceMs
+      this.#closedFor = reason
       this.#closeWorkers()
     }
     return this.#closed.promise
@@ -158,11 +163,12 @@ export class Pool implements BudgetMember {
   }
 
   evict(pooled: PooledWorker): void {
-    this.#retire(pooled, pooled.inFlight > 0 ? this.limits.drainMs : 0)
+    const graceMs = pooled.inFlight > 0 ? this.limits.drainMs : 0
+    this.#retire(pooled, graceMs, 'a worker of another function needed its place')
   }
 
   sweep(now: number): void {
-    const { queueTimeoutMs, idleTimeoutMs, minWorkers } = this.limits
+    const { queueTimeoutMs, idleTimeoutMs, minWorkers, drainMs } = this.limits
     for (const dispatch of this.#queue) {
       if (now - dispatch.queuedAt < queueTimeoutMs) continue
       this.#queue.delete(dispatch)
@@ -172,7 +178,7 @@ export class Pool implements BudgetMember {
     for (const pooled of this.#workers) {
       if (live <= minWorkers) break
       if (!pooled.open || pooled.inFlight > 0 || now - pooled.idleSince < idleTimeoutMs) continue
-      this.#retire(pooled, 0)
+      this.#retire(pooled, drainMs, 'it was idle')
       live--
     }
     this.#flush()
@@ -229,7 +235,7 @@ export class Pool implements BudgetMember {
     if (this.#queue.size > 0) this.#flush()
     if (pooled.inFlight > 0) return
     pooled.idleSince = this.#budget.clock.now()
-    if (pooled.open) this.#budget.idle(this, pooled)
+    this.#budget.idle(this, pooled)
   }
 
   #enqueue(dispatch: Dispatch): void {
@@ -254,7 +260,7 @@ export class Pool implements BudgetMember {
 
   #send(dispatch: Dispatch, pooled: PooledWorker): void {
     dispatch.send(pooled, this.#budget.clock.now())
-    if (pooled.worker.invocations >= this.limits.recycleAfter) this.#replace(pooled)
+    this.#recycle(pooled)
   }
 
   /** Gives waiting requests to free workers, then starts workers for the rest. */
@@ -304,7 +310,7 @@ export class Pool implements BudgetMember {
       silent: (silent) => {
         if (!silent || this.#queue.size > 0) this.#flush()
       },
-      retire: () => this.#replace(pooled as PooledWorker),
+      retire: (reason) => this.#replace(pooled as PooledWorker, reason),
     })
     pooled = new PooledWorker(worker, now)
     this.#workers.push(pooled)
@@ -333,7 +339,7 @@ export class Pool implements BudgetMember {
     pooled.idleSince = now
     this.#backoff.started()
     for (const warming of this.#warming.splice(0)) warming.resolve()
-    if (pooled.worker.invocations >= this.limits.recycleAfter) this.#replace(pooled)
+    this.#recycle(pooled)
     this.#flush()
     if (pooled.open && pooled.inFlight === 0) this.#budget.idle(this, pooled)
   }
@@ -374,23 +380,38 @@ export class Pool implements BudgetMember {
     if (!this.#workers.some((other) => !other.draining)) this.#failQueue(error)
   }
 
+  #recycle(pooled: PooledWorker): void {
+    const { recycleAfter } = this.limits
+    if (pooled.worker.invocations < recycleAfter) return
+    this.#replace(pooled, `it ran ${recycleAfter} requests`)
+  }
+
   /** Drains a worker that has to be replaced, and starts another where requests wait. */
-  #replace(pooled: PooledWorker): void {
+  #replace(pooled: PooledWorker, reason: string): void {
     if (pooled.draining) return
-    this.#retire(pooled, this.limits.drainMs)
+    this.#retire(pooled, this.limits.drainMs, reason)
     if (this.#queue.size > 0) this.scale()
   }
 
-  #retire(pooled: PooledWorker, graceMs: number): void {
+  #retire(pooled: PooledWorker, graceMs: number, reason: string): void {
     pooled.draining = true
-    void pooled.worker.shutdown(graceMs)
+    void pooled.worker.shutdown(graceMs, reason)
+  }
+
+  /** The pool is closed already. */
+  #hurry(graceMs: number, reason: string): void {
+    if (graceMs >= this.#graceMs) return
+    this.#graceMs = graceMs
+    for (const pooled of [...this.#workers]) {
+      if (pooled.draining) this.#retire(pooled, graceMs, reason)
+    }
   }
 
   #closeWorkers(): void {
     if (this.#queue.size > 0) return
     for (const pooled of [...this.#workers]) {
       const early = pooled.worker.state === 'starting' && pooled.inFlight > 0
-      if (!pooled.draining && !early) this.#retire(pooled, this.#graceMs)
+      if (!pooled.draining && !early) this.#retire(pooled, this.#graceMs, this.#closedFor)
     }
     if (this.#workers.length > 0) return
     this.#budget.leave(this)

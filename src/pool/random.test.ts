@@ -34,7 +34,7 @@ class Play {
     else if (what < 27) this.#end(this.#one('starting') ?? this.#one('ready'))
     else if (what < 28) this.#end(this.#one('ready'))
     else if (what < 39) this.fixture.clock.advance(this.roll(this.roll(2) === 0 ? 8 : 400))
-    else if (this.roll(6) === 0) void this.#open.pop()?.close(100)
+    else if (this.roll(6) === 0) void this.#open.pop()?.close(100, 'test')
   }
 
   /** Runs everything to its end, without further failures. */

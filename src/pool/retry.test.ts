@@ -135,7 +135,7 @@ describe('a request that a worker lost', () => {
     const pool = fixture.pool()
     const [note] = fixture.submit(pool)
     fixture.at(0).becomeReady()
-    const closed = pool.close(30_000)
+    const closed = pool.close(30_000, 'test')
     fixture.at(0).exit(CRASH)
     fixture.at(1).becomeReady()
     finishOne(fixture.at(1))

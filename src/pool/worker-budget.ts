@@ -209,9 +209,10 @@ export class WorkerBudget {
     return Math.max(1, Math.floor(this.maxWorkers / users))
   }
 
-  /** A worker became idle; another pool may be waiting for its room, or the cap was lowered. */
+  /** A worker has no request; another pool may be waiting for its room, or the cap was lowered. */
   idle(member: BudgetMember, worker: PooledWorker): void {
-    if (this.#missing > this.#evicting) this.#evict(member, worker)
+    if (worker.evicted) member.evict(worker)
+    else if (this.#missing > this.#evicting) this.#evict(member, worker)
   }
 
   /** Schedules a sweep in at most `ms`. */
@@ -246,14 +247,20 @@ export class WorkerBudget {
     return this.#waiting.size + Math.max(0, this.#live - this.maxWorkers)
   }
 
-  /** @returns whether there was an idle worker */
+  /**
+   * Ends the worker that has been idle for longest. Before it come those that drain, and only finish
+   * what their requests left behind.
+   *
+   * @returns whether there was an idle worker
+   */
   #evictLongestIdle(): boolean {
     let owner: BudgetMember | undefined
     let longest: PooledWorker | undefined
     for (const member of this.#members) {
       for (const worker of member.workers) {
-        if (!worker.open || worker.inFlight > 0) continue
-        if (longest !== undefined && worker.idleSince >= longest.idleSince) continue
+        const drains = worker.state === 'draining' && !worker.evicted
+        if (worker.inFlight > 0 || !(worker.open || drains)) continue
+        if (longest !== undefined && !isRather(worker, longest)) continue
         longest = worker
         owner = member
       }
@@ -268,6 +275,12 @@ export class WorkerBudget {
     this.#evicting++
     member.evict(worker)
   }
+}
+
+/** Whether this worker has to end rather than the other one. */
+function isRather(worker: PooledWorker, other: PooledWorker): boolean {
+  if (worker.draining !== other.draining) return worker.draining
+  return worker.idleSince < other.idleSince
 }
 
 /** The workers that it keeps: a worker that drains will be gone. */

@@ -199,7 +199,7 @@ test('close waits for the last worker of every version, kill does not', async ()
   const note = submit('g')
   for (const worker of launcher.started) worker.becomeReady()
   let closed = false
-  const closing = router.close().then(() => {
+  const closing = router.close(30_000).then(() => {
     closed = true
   })
   launcher.at(0).finish(launcher.at(0).last)

@@ -8,6 +8,9 @@ import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import type { Route } from './route.ts'
 
+/** Why the workers of a version end that was loaded for nothing. */
+const NOT_USED = 'its version was not activated'
+
 /** A function version with everything that its requests and workers need. */
 export interface ActiveVersion {
   spec: WorkerSpec
@@ -105,7 +108,7 @@ export class Router {
     try {
       await Promise.race([route.pool.warm(), late])
     } catch (error) {
-      this.#retire(route.pool)
+      this.#retire(route.pool, NOT_USED)
       throw error
     } finally {
       clearTimeout(timer)
@@ -114,18 +117,18 @@ export class Router {
       activate: () => {
         const before = this.#routes.get(route.functionName)
         this.#routes.set(route.functionName, route)
-        if (before !== undefined) this.#retire(before.pool)
+        if (before !== undefined) this.#retire(before.pool, 'another version replaced it')
       },
-      discard: () => this.#retire(route.pool),
+      discard: () => this.#retire(route.pool, NOT_USED),
     }
   }
 
   /** Forgets a function. Its running requests finish; its next request asks the source again. */
-  forget(name: string): void {
+  forget(name: string, reason = 'its version is not active any more'): void {
     const route = this.#routes.get(name)
     if (route === undefined) return
     this.#routes.delete(name)
-    this.#retire(route.pool)
+    this.#retire(route.pool, reason)
   }
 
   /** Forgets the functions whose active version is another one by now, because another process changed it. */
@@ -154,10 +157,15 @@ export class Router {
     return { workers, queued }
   }
 
-  /** Takes all functions out of service; resolves when the last worker is gone. */
-  async close(): Promise<void> {
-    for (const name of [...this.#routes.keys()]) this.forget(name)
-    await Promise.all([...this.#closing].map((pool) => pool.close(pool.limits.drainMs)))
+  /**
+   * Takes all functions out of service; resolves when the last worker is gone.
+   *
+   * @param graceMs time that the workers have to finish
+   */
+  async close(graceMs: number): Promise<void> {
+    const reason = 'the service stops'
+    for (const name of [...this.#routes.keys()]) this.forget(name, reason)
+    await Promise.all([...this.#closing].map((pool) => pool.close(graceMs, reason)))
   }
 
   /** Ends every worker now. */
@@ -228,9 +236,9 @@ export class Router {
     return { ...this.#poolLimits, minWorkers, maxWorkers, concurrency }
   }
 
-  #retire(pool: Pool): void {
+  #retire(pool: Pool, reason: string): void {
     this.#closing.add(pool)
-    void pool.close(pool.limits.drainMs).then(() => {
+    void pool.close(pool.limits.drainMs, reason).then(() => {
       this.#closing.delete(pool)
       this.#inUse.get(pool)?.release()
       this.#inUse.delete(pool)

@@ -16,6 +16,8 @@ export type { ServiceOptions } from './compose.ts'
 
 /** How long idle workers may take to exit when the service stops, ms; then they are killed. */
 const WORKERS_EXIT_MS = 1_000
+/** Of that time, what requests left behind may use. */
+const LEFTOVER_MS = 500
 /** A client may have connected to the management socket just before another process took its place, ms. */
 const LAST_CONNECTIONS_MS = 100
 /** How often the clients of the management socket are counted while they leave, ms. */
@@ -135,7 +137,7 @@ export class Service {
     const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     await gateway.stop(reason)
     await afterRequests()
-    await withTimeout(WORKERS_EXIT_MS, router.close())
+    await withTimeout(WORKERS_EXIT_MS, router.close(LEFTOVER_MS))
     router.kill(reason)
     await launcher.close()
     egress.close()

@@ -113,6 +113,9 @@ export class FakeWorker implements Worker {
   early = false
   taken: FakeInvocation[] = []
   shutdownGraceMs: number | undefined
+  shutdownReason: string | undefined
+  /** Its requests leave work behind, so that a shutdown takes the whole grace. */
+  leavesWork = false
   killed: FunctionError | undefined
   #running = new Set<FakeInvocation>()
   #gone = Promise.withResolvers<void>()
@@ -150,10 +153,11 @@ export class FakeWorker implements Worker {
     return invocation
   }
 
-  shutdown(graceMs: number): Promise<void> {
+  shutdown(graceMs: number, reason: string): Promise<void> {
     this.state = 'draining'
     this.shutdownGraceMs = graceMs
-    if (this.#running.size === 0) this.exit()
+    this.shutdownReason = reason
+    this.#exitIfOver()
     return this.#gone.promise
   }
 
@@ -175,7 +179,12 @@ export class FakeWorker implements Worker {
   finish(invocation: FakeInvocation): void {
     this.#running.delete(invocation)
     invocation.completion.done({ cpuUs: 10, loss: undefined })
-    if (this.state === 'draining' && this.#running.size === 0) this.exit()
+    this.#exitIfOver()
+  }
+
+  #exitIfOver(): void {
+    const over = this.#running.size === 0 && (!this.leavesWork || this.shutdownGraceMs === 0)
+    if (this.state === 'draining' && over) this.exit()
   }
 
   /** Ends the worker. Invocations in `unsent` were not written; the others were begun. */

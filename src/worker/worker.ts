@@ -142,7 +142,7 @@ export interface WorkerEvents {
   log(entry: WorkerLog): void
   /** The worker stopped or started answering pings. */
   silent(silent: boolean): void
-  /** The worker should be drained and replaced: memory limit reached, heap grown, CPU time used up. */
+  /** The worker should be drained and replaced. `reason` follows 'because'. */
   retire(reason: string): void
 }
 
@@ -165,8 +165,13 @@ export interface Worker {
   readonly takesEarly: boolean
   /** Only in state `ready`, or with `takesEarly`. */
   invoke(request: InvocationRequest, sink: ResponseSink, completion: Completion): Invocation
-  /** Accepts no more invocations, finishes those that run within `graceMs`, then exits. Resolves when it has exited. */
-  shutdown(graceMs: number): Promise<void>
+  /**
+   * Accepts no more invocations, finishes those that run and what they leave behind within `graceMs`,
+   * then exits. Resolves when it has exited. Called again, the shorter grace applies.
+   *
+   * @param reason for the log of what had to be ended, after 'because'
+   */
+  shutdown(graceMs: number, reason: string): Promise<void>
   /** Ends the worker at once. */
   kill(reason: FunctionError): void
 }

@@ -29,7 +29,7 @@ async function early(source: string): Promise<Started> {
   let started = begin(fixture.factory, atOnce(source))
   for (let tries = 0; !started.worker.takesEarly && tries < 200; tries++) {
     await Bun.sleep(5)
-    await started.worker.shutdown(0)
+    await started.worker.shutdown(0, 'of a test')
     started = begin(fixture.factory, atOnce(source))
   }
   expect(started.worker.takesEarly).toBe(true)

@@ -101,7 +101,7 @@ describe('no breach:', () => {
     const answer = await call(worker)
     expect(answer.error).toBeUndefined()
     while (held.length === 0) await Bun.sleep(5)
-    worker.shutdown(0)
+    worker.shutdown(0, 'of a test')
     expect(await exit).toBeUndefined()
   })
 
@@ -113,7 +113,7 @@ describe('no breach:', () => {
       ${WHOLE} ${DONE}`)
     const answer = await call(worker)
     expect(answer.error).toBeUndefined()
-    worker.shutdown(0)
+    worker.shutdown(0, 'of a test')
     expect(await exit).toBeUndefined()
   })
 

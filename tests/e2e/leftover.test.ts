@@ -6,6 +6,8 @@ import { httpUpstream, type Upstream } from '../egress/upstream.ts'
 import { type Service, Workspace } from './harness.ts'
 
 const CODE = `
+import timers from 'node:timers'
+const held = []
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 let pending
 let kept = 0
@@ -27,6 +29,9 @@ const acts = {
   },
   spin() { setInterval(() => { for (;;); }, 1); return 'early' },
   hog() { setTimeout(() => { const all = []; for (;;) try { all.push(new Array(1e6).fill(all.length)) } catch {} }, 20); return 'early' },
+  batch() { setTimeout(() => console.log('flushed'), 500); return 'early' },
+  grow() { held.push(new Array(5_000_000).fill(0.5)); return 'grown' },
+  delayed() { timers.setTimeout(() => {}, 3_600_000); return 'early' },
   interval() { setInterval(function poll() { kept++ }, 60_000); return 'early' },
 }
 export default async (req) => {
@@ -157,6 +162,35 @@ describe.each(['quickjs-ng', 'bun'])('in a %s worker', (runtime) => {
   }, 60_000)
 })
 
+describe('a batch that is not due yet is finished first, when its worker', () => {
+  const REPLACES: Record<string, (space: Workspace, service: Service) => Promise<void>> = {
+    'has grown': async (_, service) => {
+      await ask(service, 'hello')
+      await ask(service, 'grow')
+    },
+    'gets a new version': async (space) => {
+      const profile = space.source('profile.json', JSON.stringify(PROFILE))
+      await space.deploy('some', CODE, '--runtime', 'quickjs-ng', '--profile', profile)
+    },
+  }
+  for (const [name, replace] of Object.entries(REPLACES)) {
+    test(name, async () => {
+      const { space, service } = await start('quickjs-ng')
+      try {
+        await ask(service, 'hello')
+        const before = (await service.workers())[0]?.pid
+        const { id } = await ask(service, 'batch')
+        await replace(space, service)
+        await until(async () => (await service.workers()).every(({ pid }) => pid !== before))
+        const rows = await logOf(space, service)
+        expect(rows).toContainEqual({ id, level: 'info', message: 'flushed' })
+      } finally {
+        space.remove()
+      }
+    }, 60_000)
+  }
+})
+
 describe('endless work', () => {
   test('of an ended request fails no other one', async () => {
     const { space, service } = await start('quickjs-ng')
@@ -189,13 +223,30 @@ describe('endless work', () => {
     }
   }, 60_000)
 
+  test('of node:timers is named by the place in the function', async () => {
+    const { space, service } = await start('quickjs-ng')
+    try {
+      const { id } = await ask(service, 'delayed')
+      const rows = await logOf(space, service)
+      const line = rows.find(({ message }) => message.startsWith('Ended with this worker'))
+      expect(line?.id).toBe(id)
+      expect(line?.message).toMatch(
+        /^Ended with this worker, because the service stops: 1 timer\n {2}timer set\n {4}at \S+ \(\S*some\.ts:\d+:\d+\)$/,
+      )
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
   test('is named in the log when its worker ends', async () => {
     const { space, service } = await start('quickjs-ng', '--pool-idle-timeout', '300ms')
     try {
       await ask(service, 'interval')
       await until(async () => (await service.workers()).length === 0)
       const rows = await logOf(space, service)
-      const line = rows.find(({ message }) => message.startsWith('Ended with this worker: 1 timer'))
+      const line = rows.find(({ message }) =>
+        message.startsWith('Ended with this worker, because it was idle: 1 timer'),
+      )
       expect(line?.message).toContain('some.ts:')
     } finally {
       space.remove()

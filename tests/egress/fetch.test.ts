@@ -416,7 +416,7 @@ describe('a fetch ends with its invocation, if that is stopped', () => {
     await until('the request', () => held.length === 1)
     await Bun.sleep(100)
     expect(lastGone()).toBe(false)
-    void own.worker.shutdown(0)
+    void own.worker.shutdown(0, 'of a test')
     await until('the upstream sees the end of the connection', lastGone)
   })
 

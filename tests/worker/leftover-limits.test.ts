@@ -290,9 +290,11 @@ describe('a request that was stopped', () => {
         '() => { setInterval(function tick() {}, 1000); fetch("https://a.test/x?y").catch(() => {}); return ok() }',
     })
     await worker.invoke(at('leave'))
-    worker.send({ type: 'shutdown', grace_ms: 1000 })
+    worker.send({ type: 'shutdown', grace_ms: 1000, reason: 'of a test' })
     await worker.inbox.untilClosed()
-    const log = worker.inbox.all.find(isLog('Ended with this worker: 1 timer, 1 fetch'))
+    const log = worker.inbox.all.find(
+      isLog('Ended with this worker, because of a test: 1 timer, 1 fetch'),
+    )
     expect(log?.message).toMatch(/\n {2}timer set\n {4}at \S+ \(bundle\.js:\d+:\d+\)/)
   })
 })

@@ -210,14 +210,14 @@ describe('cancel', () => {
 describe('shutdown', () => {
   test('of an idle worker is at once, with status 0', async () => {
     const worker = await started()
-    worker.send({ type: 'shutdown', grace_ms: 10_000 })
+    worker.send({ type: 'shutdown', grace_ms: 10_000, reason: 'of a test' })
     expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
 
   test('lets what runs finish', async () => {
     const worker = await started()
     const running = worker.begin(at('/sleep'))
-    worker.send({ type: 'shutdown', grace_ms: 10_000 })
+    worker.send({ type: 'shutdown', grace_ms: 10_000, reason: 'of a test' })
     expect((await running.result).text).toBe('slept')
     expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
   })
@@ -226,7 +226,7 @@ describe('shutdown', () => {
     const worker = await started()
     worker.begin(at('/never'))
     const begin = performance.now()
-    worker.send({ type: 'shutdown', grace_ms: 100 })
+    worker.send({ type: 'shutdown', grace_ms: 100, reason: 'of a test' })
     expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
     expect(performance.now() - begin).toBeWithin(90, 2000)
   })

@@ -244,6 +244,16 @@ void fn_background_idle(fn_worker *worker) {
     worker->background.idle_since = uv_now(&worker->loop);
 }
 
+bool fn_background_waits(const fn_worker *worker) {
+    return has_more(worker);
+}
+
+uint64_t fn_background_until(const fn_worker *worker) {
+    const fn_background *background = &worker->background;
+    bool over = background->paused || background->starved;
+    return over ? 0 : background->idle_since + background->window_ms;
+}
+
 void fn_background_busy(fn_worker *worker) {
     fn_background *background = &worker->background;
     bool was_paused = background->paused;
@@ -274,15 +284,17 @@ static const char *const messages[] = {
         "background work was interrupted: it ran for more than 50 ms while a request waited",
     [FN_INTERRUPT_CPU] =
         "background work was interrupted: it used up the CPU time for background work",
+    [FN_INTERRUPT_END] = "background work was interrupted: its worker has to end",
 };
 
 static bool interrupt(fn_worker *worker, fn_interrupt why) {
     fn_background *background = &worker->background;
-    JSPlace place;
+    fn_places places;
     background->interrupt = why;
-    JS_GetPlace(worker->ctx, &place);
-    background->place[JS_FormatPlace(worker->ctx, &place, background->place, FN_PLACE_BYTES)] = 0;
-    JS_FreePlace(worker->rt, &place);
+    fn_places_get(worker->ctx, &places);
+    fn_places_format(worker->ctx, places.list, places.count, background->place,
+                     sizeof(background->place));
+    fn_places_free(worker->rt, &places);
     JS_SetInterruptMessage(worker->rt, messages[why]);
     return true;
 }
@@ -309,6 +321,9 @@ bool fn_background_exceeded(fn_worker *worker) {
     uint64_t ran = wall - worker->current_wall;
     /* Of CPU time: a busy machine may stop the process for longer. */
     if (ran >= MAX_TURN_NS && fn_cpu_ns() - worker->current_cpu >= MAX_TURN_NS) {
+        if (worker->shutting_down && wall / 1000000u >= worker->shutdown_by) {
+            return interrupt(worker, FN_INTERRUPT_END);
+        }
         if (message_waits(worker, wall)) {
             return interrupt(worker, FN_INTERRUPT_REQUEST);
         }
@@ -343,11 +358,11 @@ void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation)
         return;
     }
     background->logged_ns = wall;
-    char text[FN_PLACE_BYTES + 400];
+    char text[FN_PLACES_BYTES + 400];
     int len = snprintf(text, sizeof(text),
                        "This %s. Do long work in parts, in a request, or pass its promise to "
-                       "ctx.waitUntil.%s%s",
-                       why, background->place[0] == 0 ? "" : "\n    at ", background->place);
+                       "ctx.waitUntil.%s",
+                       why, background->place);
     size_t most = sizeof(text) - 1;
     fn_log(worker, invocation, FN_LOG_WARN, text, (size_t)len < most ? (size_t)len : most);
 }

@@ -8,12 +8,12 @@
 #include <stdint.h>
 #include "core/host.h"
 #include "core/invocation_record.h"
+#include "core/places.h"
 #include "uv.h"
 
-#define FN_PLACE_BYTES 200
 
 /* Why a turn was interrupted. */
-typedef enum { FN_INTERRUPT_NONE, FN_INTERRUPT_REQUEST, FN_INTERRUPT_CPU } fn_interrupt;
+typedef enum { FN_INTERRUPT_NONE, FN_INTERRUPT_REQUEST, FN_INTERRUPT_CPU, FN_INTERRUPT_END } fn_interrupt;
 
 typedef struct {
     uint64_t window_ms; /* from the end of the last request to the pause */
@@ -29,7 +29,7 @@ typedef struct {
     bool job;               /* the next job may run */
     bool awake;             /* the idle handle or the timer is active */
     fn_interrupt interrupt; /* why the turn that runs has to end */
-    char place[FN_PLACE_BYTES];
+    char place[FN_PLACES_BYTES];
     uint64_t polled_ns;
     bool request_waits;
     uint64_t logged_ns;

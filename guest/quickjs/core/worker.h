@@ -80,6 +80,9 @@ typedef struct {
     void (*end_processes)(fn_worker *worker, const fn_invocation *invocation);
 } fn_core_hooks;
 
+/* Bytes of the host's reason to end the worker, with the end of the string; the rest is cut. */
+#define FN_MAX_SHUTDOWN_REASON 160
+
 struct fn_worker {
     const fn_core_hooks *hooks;
     fn_heap heap;
@@ -98,6 +101,9 @@ struct fn_worker {
     uv_timer_t grace_timer;
     bool writable_wanted;
     bool shutting_down;
+    uint64_t shutdown_at; /* uv_now when the host asked, and when its grace ends */
+    uint64_t shutdown_by;
+    char shutdown_reason[FN_MAX_SHUTDOWN_REASON]; /* for people */
     fn_ipc ipc;
 
     uint64_t number;
@@ -190,6 +196,10 @@ void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation)
 /* Requests run again, or none does any more. */
 void fn_background_busy(fn_worker *worker);
 void fn_background_idle(fn_worker *worker);
+/* A worker without requests: whether background work is due that may still run. */
+bool fn_background_waits(const fn_worker *worker);
+/* Until when it may run, by uv_now. */
+uint64_t fn_background_until(const fn_worker *worker);
 /* Something that was still to run was ended: asks the host to replace the worker. */
 void fn_background_lost(fn_worker *worker);
 /* Only in builds with sanitizers. */

@@ -35,7 +35,8 @@ bool fn_jobs_ran(fn_worker *worker, bool drained);
 int fn_loop_attach(fn_worker *worker, int fd);
 /* `started_ns`: when the start message arrived, on the clock of fn_wall_ns. */
 void fn_loop_run(fn_worker *worker, uint64_t started_ns);
-void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms);
+/* Called again, the shorter grace applies. */
+void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms, const char *reason, size_t len);
 
 /* bundle.c: compiles and evaluates the bundle and finds its handler. Ends the process if that
  * fails. Takes ownership of `payload`, which contains the source. */
@@ -124,6 +125,9 @@ void fn_fetches_drop(fn_worker *worker, const fn_invocation *invocation);
 /* leftover.c: ends what an invocation that was stopped left behind, or with NULL everything, and
  * logs what that was. */
 void fn_leftover_end(fn_worker *worker, fn_invocation *invocation);
+/* A worker without requests: whether something that they left behind will run by `until` (uv_now).
+ */
+bool fn_leftover_due(fn_worker *worker, uint64_t until);
 
 void fn_fetch_uploaded(fn_worker *worker, fn_body_id id);
 void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause);

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include "core/check.h"
 
@@ -55,11 +56,31 @@ void fn_loop_flush(fn_worker *worker) {
     }
 }
 
+static _Noreturn void leave(fn_worker *worker) {
+    fn_leftover_end(worker, NULL);
+    fn_worker_exit(worker, 0, true);
+}
+
+static void on_grace_over(uv_timer_t *timer) {
+    leave(timer->data);
+}
+
+/* A worker that has to end finishes first what its requests left behind, as far as it can. */
+static bool leftover_runs(fn_worker *worker) {
+    uint64_t now = uv_now(&worker->loop);
+    uint64_t until = fn_background_until(worker);
+    until = until < worker->shutdown_by ? until : worker->shutdown_by;
+    if (now >= until || !fn_leftover_due(worker, until)) {
+        return false;
+    }
+    uv_timer_start(&worker->grace_timer, on_grace_over, until - now, 0);
+    return true;
+}
+
 /* Runs once in each turn of the loop, with nothing else on the stack. */
 static void end_turn(fn_worker *worker) {
-    if (worker->shutting_down && worker->in_flight == 0) {
-        fn_leftover_end(worker, NULL);
-        fn_worker_exit(worker, 0, true);
+    if (worker->shutting_down && worker->in_flight == 0 && !leftover_runs(worker)) {
+        leave(worker);
     }
     fn_loop_flush(worker);
 }
@@ -116,13 +137,19 @@ bool fn_jobs_ran(fn_worker *worker, bool drained) {
     return drained;
 }
 
-static void on_grace_over(uv_timer_t *timer) {
-    fn_worker_exit(timer->data, 0, true);
-}
-
-void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms) {
+void fn_loop_shutdown(fn_worker *worker, uint64_t grace_ms, const char *reason, size_t len) {
+    uint64_t now = uv_now(&worker->loop);
+    uint64_t by = grace_ms < UINT64_MAX - now ? now + grace_ms : UINT64_MAX;
+    if (!worker->shutting_down) {
+        size_t kept = len < FN_MAX_SHUTDOWN_REASON - 1 ? len : FN_MAX_SHUTDOWN_REASON - 1;
+        memcpy(worker->shutdown_reason, reason, kept);
+        worker->shutdown_reason[kept] = 0;
+        worker->shutdown_at = now;
+        worker->shutdown_by = by;
+    }
     worker->shutting_down = true;
-    uv_timer_start(&worker->grace_timer, on_grace_over, grace_ms, 0);
+    worker->shutdown_by = by < worker->shutdown_by ? by : worker->shutdown_by;
+    uv_timer_start(&worker->grace_timer, on_grace_over, worker->shutdown_by - now, 0);
 }
 
 int fn_loop_init(fn_worker *worker) {

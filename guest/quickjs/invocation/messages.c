@@ -47,7 +47,9 @@ static void on_ping(fn_worker *worker, const fn_frame *frame) {
 }
 
 static void on_shutdown(fn_worker *worker, const fn_frame *frame) {
-    fn_loop_shutdown(worker, fn_frame_uint(frame, "grace_ms"));
+    size_t len;
+    const char *reason = fn_frame_text(frame, "reason", &len);
+    fn_loop_shutdown(worker, fn_frame_uint(frame, "grace_ms"), reason, len);
 }
 
 static const fn_message_type types[] = {

@@ -205,7 +205,7 @@ export type HostMessage =
   | FetchResponseMessage
   | FetchErrorMessage
   | { type: 'ping'; n: number }
-  | { type: 'shutdown'; grace_ms: number }
+  | { type: 'shutdown'; grace_ms: number; reason: string }
 
 /** The peer broke the protocol, so its channel must be closed. */
 export class ProtocolBreach extends Error {

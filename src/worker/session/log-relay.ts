@@ -5,6 +5,17 @@ import { mapSafely } from './failures.ts'
 /** A log line with this text may hold an error's stack, whose positions are mapped to the sources. */
 const BUNDLE_POSITION = 'bundle.js:'
 
+/** Lines about background work, in which several frames stand for one place. */
+const OF_THE_WORKER = /^(?:Ended with |This background work was interrupted)/
+
+/** Of frames in a row, keeps the first that is not in a module of the platform. */
+export function withFirstPlaces(message: string): string {
+  return message.replace(/(?:\n {4}at [^\n]*)+/g, (frames) => {
+    const [, ...places] = frames.split('\n')
+    return `\n${places.find((place) => !place.includes('(functions:')) ?? places[0]}`
+  })
+}
+
 /** The rate: lines and characters in one window. What exceeds one of them is dropped. */
 const WINDOW_MS = 1000
 const MAX_LINES = 1000
@@ -67,7 +78,8 @@ export class LogRelay {
   pass(invocation: number | undefined, level: LogLevel, message: string, now: number): void {
     if (!this.#limiter.admits(message.length, now)) return
     const mapped = message.includes(BUNDLE_POSITION) ? mapSafely(this.#spec, message) : message
-    this.#events.log({ invocation, level, message: mapped })
+    const shown = OF_THE_WORKER.test(mapped) ? withFirstPlaces(mapped) : mapped
+    this.#events.log({ invocation, level, message: shown })
   }
 
   /** The worker did not send these lines. */

@@ -8,6 +8,7 @@ import { FunctionError } from '../../errors.ts'
 import type { Tickable } from '../../lib/ticker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
+import { encodeLine } from '../protocol/encode.ts'
 import {
   type BackgroundMessage,
   type BodyMessage,
@@ -169,15 +170,15 @@ export abstract class ProtocolWorker<A extends Announcement>
     return invocation
   }
 
-  shutdown(graceMs: number): Promise<void> {
+  shutdown(graceMs: number, reason: string): Promise<void> {
     if (this.#state === 'starting') this.#finish(undefined)
     if (this.#state === 'ready') {
       this.#state = 'draining'
       this.#askedToGo = true
-      this.channel.sendLine(`{"type":"shutdown","grace_ms":${Math.max(0, Math.round(graceMs))}}\n`)
     }
     if (this.#state === 'draining') {
-      // If it is called again, the shorter grace applies.
+      const grace_ms = Math.max(0, Math.round(graceMs))
+      this.channel.sendLine(encodeLine({ type: 'shutdown', grace_ms, reason }))
       const due = performance.now() + graceMs + DONE_GRACE_MS
       this.#due = this.#due === NEVER ? due : Math.min(this.#due, due)
       this.context.ticker.add(this)
@@ -294,6 +295,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.retire('a request passed its deadline')
   }
 
+  /** @param reason after 'because' */
   protected retire(reason: string): void {
     if (this.#retired) return
     this.#retired = true

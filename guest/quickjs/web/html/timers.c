@@ -1,6 +1,7 @@
 /* setTimeout and setInterval on the worker's loop. Each timer keeps the async context in which it
  * was set. When its invocation has ended, it is background work; when that was stopped, it ends. */
 #include "core/host.h"
+#include "core/places.h"
 #include "web/html/html.h"
 #include "web/html/timeout.h"
 #include "web/idl/idl.h"
@@ -18,8 +19,9 @@ typedef struct timer {
     JSValue async;
     JSValue func;
     uint64_t interval;    /* ms; 0: runs once */
+    uint64_t ran_at;      /* an interval: by uv_now; 0: not yet */
     fn_deferred deferred; /* due, but it may not run yet */
-    JSPlace place;        /* where it was set */
+    fn_places places;     /* where it was set */
     bool closing;
     int argc;
     JSValue argv[];
@@ -56,7 +58,7 @@ static void close_timer(timer **link) {
     timers.count--;
     t->closing = true;
     fn_host_undefer(ctx, &t->deferred);
-    JS_FreePlace(JS_GetRuntime(ctx), &t->place);
+    fn_places_free(JS_GetRuntime(ctx), &t->places);
     JS_FreeValue(ctx, t->async);
     JS_FreeValue(ctx, t->func);
     for (int i = 0; i < t->argc; i++) {
@@ -76,11 +78,25 @@ void fn_timers_end(JSContext *ctx, bool all, fn_timer_ended *ended, void *opaque
             }
             /* The bundle's own are not what a request left behind. */
             if (ended != NULL && !JS_IsUndefined((*link)->async)) {
-                ended(ctx, &(*link)->place, opaque);
+                ended(ctx, (*link)->async, &(*link)->places, opaque);
             }
             close_timer(link);
         }
     }
+}
+
+bool fn_timers_due(JSContext *ctx, uint64_t since, uint64_t until) {
+    for (uint32_t i = 0; i < timers.size; i++) {
+        for (const timer *t = timers.buckets[i]; t != NULL; t = t->next) {
+            bool ran = t->interval > 0 && t->ran_at > since;
+            uint64_t due = uv_now(t->handle.loop) + uv_timer_get_due_in(&t->handle);
+            if (!ran && due <= until && !JS_IsUndefined(t->async) &&
+                fn_host_async_live(ctx, t->async)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static void sweep(JSContext *ctx) {
@@ -149,6 +165,7 @@ static void fire(timer *t) {
     timer *still = *find(id);
     if (still != NULL) {
         begin(still, still->interval);
+        still->ran_at = uv_now(still->handle.loop);
     }
 }
 
@@ -219,7 +236,7 @@ static timer *new_timer(JSContext *ctx, const fn_timeout *timeout) {
     t->async = fn_host_async_context(ctx);
     t->func = JS_DupValue(ctx, timeout->func);
     t->interval = timeout->repeat ? timeout->ms : 0;
-    JS_GetPlace(ctx, &t->place);
+    fn_places_get(ctx, &t->places);
     t->argc = timeout->argc;
     for (int i = 0; i < t->argc; i++) {
         t->argv[i] = JS_DupValue(ctx, timeout->argv[i]);
