@@ -43,6 +43,32 @@ describe('the build of a package', () => {
     }
   })
 
+  test('of a linked package of the workspace is chosen as that of an installed one', async () => {
+    write('package.json', '{"workspaces":["packages/*"]}')
+    const exports = { workerd: './a.js', browser: './b.js', default: './c.js' }
+    write('packages/p/package.json', JSON.stringify({ name: 'p', exports }))
+    write('packages/p/a.js', "import 'cloudflare:workers'\nexport default 'a'")
+    write('packages/p/b.js', PAGE)
+    write('packages/p/c.js', "export default 'c'")
+    write('node_modules/.keep', '')
+    symlinkSync('../packages/p', join(project.root(), 'node_modules/p'))
+    expect(await chosen()).toBe('page')
+    write('packages/p/b.js', 'export default document.title')
+    expect(await chosen()).toBe('c')
+  })
+
+  test('is the next one if its file does not exist', async () => {
+    pack({ exports: { worker: './none.js', default: './d.js' } })
+    expect(await chosen()).toBe('d')
+    pack({ exports: { import: { workerd: './none.js', browser: './b.js' }, require: './a.js' } })
+    expect(await chosen()).toBe('b')
+    pack({ exports: { '.': { require: { worker: './none.js', default: './a.js' } } } })
+    expect(await run(await build("export default require('p').default"))).toBe('a')
+    pack({ exports: { worker: './none.js', default: './none-either.js' } })
+    const error = await refused(`import 'nopkg'\n${SOURCE}`)
+    expect([error, ...error.others].map(({ position }) => position?.line)).toEqual([1, 2])
+  })
+
   test('for workerd is passed over if it imports modules of Cloudflare', async () => {
     pack(
       { exports: { workerd: './a.js', worker: './b.js', default: './c.js' } },

@@ -7,10 +7,10 @@
  */
 import { relative, resolve } from 'node:path'
 import type { Runtime } from '../capabilities/runtime.ts'
-import type { ImportOverride } from './bundler/task.ts'
+import type { BuildFailure, ImportOverride } from './bundler/task.ts'
 import type { Import, ImportFault, Metafile } from './imports.ts'
 import { type Conditions, PackageFiles } from './package-files.ts'
-import { inNodeModules } from './packages.ts'
+import { inNodeModules, isOfPackage } from './packages.ts'
 import type { Project } from './project.ts'
 import type { SourceUse } from './undeclared-globals.ts'
 
@@ -93,6 +93,27 @@ export class BuildChoices {
   }
 
   /**
+   * Finds other builds for imports whose build has no file, as `exports` may name one that was not published.
+   * Returns the failures that are left.
+   */
+  replaceMissing(failures: readonly BuildFailure[]): BuildFailure[] {
+    return failures.filter(({ specifier, file: importer }) => {
+      if (specifier === undefined || importer === undefined || /^[./]/.test(specifier)) return true
+      const found = ['import-statement', 'require-call'].map((kind) => {
+        const edge = { importer, edge: { path: specifier, kind } }
+        return { key: this.#keyOf(edge), file: this.#best(this.candidates(edge))?.file }
+      })
+      const { key, file } = found.find((each) => each.file !== undefined) ?? {}
+      if (key === undefined || file === undefined || this.#overrides.has(key)) return true
+      const from = resolve(this.#project.root, importer)
+      this.#overrides.set(key, { importer: from, specifier, file })
+      // What fails in the next run is no reason to reject it: there is no other.
+      this.#proven.add(key)
+      return false
+    })
+  }
+
+  /**
    * Rejects the builds that have the faults. Returns whether there were any: then another run may do
    * without the faults.
    */
@@ -111,7 +132,7 @@ export class BuildChoices {
     const edges = edgesByTarget(meta)
     let rejected = false
     for (const { name, position, tested } of uses) {
-      if (tested || !PAGE_GLOBALS.has(name) || !inNodeModules(`/${position.file}`)) continue
+      if (tested || !PAGE_GLOBALS.has(name)) continue
       const why = `needs '${name}' (${position.file}:${position.line})`
       if (this.#reject(edges, position.file, { why, builds: true })) rejected = true
     }
@@ -174,17 +195,19 @@ export class BuildChoices {
     let changed = false
     for (const [importer, { imports }] of Object.entries(meta.inputs)) {
       for (const edge of imports) {
-        if (edge.external === true || !inNodeModules(`/${edge.path}`)) continue
+        const specifier = edge.original ?? edge.path
         const current = resolve(this.#project.root, edge.path)
-        const isBare = !/^[./]/.test(edge.original ?? edge.path)
+        const from = resolve(this.#project.root, importer)
+        if (edge.external === true) continue
+        if (!isOfPackage(this.#project.root, from, specifier, current)) continue
+        const isBare = !/^[./]/.test(specifier)
         if (!isBare && !this.#rejected.has(current)) continue
         const candidates = this.candidates({ importer, edge })
         if (!candidates.some(({ file }) => file === current)) continue
         const { file } = this.#best(candidates) ?? { file: current }
         if (file === current) continue
         const key = this.#keyOf({ importer, edge })
-        const from = resolve(this.#project.root, importer)
-        this.#overrides.set(key, { importer: from, specifier: edge.original ?? edge.path, file })
+        this.#overrides.set(key, { importer: from, specifier, file })
         this.#proven.delete(key)
         changed = true
       }
@@ -211,7 +234,7 @@ export class BuildChoices {
       const resolution = this.#files.resolve(importer, specifier, conditions)
       if (resolution === undefined || found.has(resolution.file)) return
       // A field of a package may name a file of the project: it is no build of the package.
-      if (!inNodeModules(resolution.file)) return
+      if (!isOfPackage(this.#project.root, importer, specifier, resolution.file)) return
       if (isWorkerCondition(build) && !resolution.via.includes(build)) return
       const isPlain =
         build === 'browser' && !resolution.via.some((key) => key.startsWith('browser'))

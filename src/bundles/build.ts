@@ -212,7 +212,9 @@ class Build {
       const overrides = [...this.#task.overrides, ...choices.overrides]
       const failures = await runBundler({ ...this.#task, overrides })
       if (failures.length > 0) {
-        if (!choices.revert()) failed.add(failures)
+        if (choices.revert()) continue
+        const left = choices.replaceMissing(failures)
+        if (left.length > 0) failed.add(left)
         continue
       }
       const meta = await readMeta(this.#task.out)

@@ -1,5 +1,5 @@
 /** Packages in node_modules. */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isInside } from '../lib/is-inside.ts'
 
@@ -16,6 +16,20 @@ export function installed(root: string, name: string, from: string): string | un
     if (at === dirname(at)) break
   }
   return undefined
+}
+
+/** Whether a file belongs to a package: one that is installed, or linked by the name that an import has. */
+export function isOfPackage(
+  root: string,
+  importer: string,
+  specifier: string,
+  file: string,
+): boolean {
+  if (inNodeModules(file)) return true
+  const home = /^[@\w]/.test(specifier)
+    ? installed(root, packageOf(specifier), dirname(importer))
+    : undefined
+  return home !== undefined && isInside(realpathSync(home), file)
 }
 
 /** Whether a path lies in a package that was installed, not linked. */

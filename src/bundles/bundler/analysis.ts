@@ -14,7 +14,10 @@ import {
 } from './syntax.ts'
 
 export interface GlobalUses {
-  /** Offsets of uses that harm nothing: behind a test that fails in a worker, or such a test. */
+  /**
+   * Offsets of uses that harm nothing: behind a test that fails in a worker, such a test, or in a `try`
+   * whose failure is caught.
+   */
   harmless: number[]
   /** Where a text in the code says that a global is missing. */
   messages: { name: string; at: number }[]
@@ -42,10 +45,10 @@ export function globalUses(
   const { values } = reachability
   const harmless: number[] = []
   const messages: GlobalUses['messages'] = []
-  const visit = (node: Node, parents: readonly Node[]): void => {
+  const visit = (node: Node, parents: readonly Node[], inTry: boolean): void => {
     if (!isNear(node)) return
     if (node.type === 'Identifier' && marked.has(node.name)) {
-      if (reachability.isDead(node.start) || isProbe(parents)) harmless.push(node.start)
+      if (inTry || reachability.isDead(node.start) || isProbe(parents)) harmless.push(node.start)
       return
     }
     const text = node.type === 'TemplateElement' ? node.value.raw : stringOf(node)
@@ -59,7 +62,9 @@ export function globalUses(
         messages.push({ name: each.name, at: each.start })
     }
     const path = [node, ...parents.slice(0, MAX_PARENTS)]
-    for (const child of childrenOf(node)) visit(child, path)
+    const below = inTry && !isFunction(node)
+    const tried = node.type === 'TryStatement' && node.handler ? node.block : undefined
+    for (const child of childrenOf(node)) visit(child, path, below || child === tried)
   }
   /** Is it a test whose failure is an error: `if (typeof WebSocket === 'undefined') throw ...`? */
   const alwaysThrows = (node: Node & { type: 'IfStatement' }): boolean => {
@@ -79,7 +84,7 @@ export function globalUses(
     return values.missingProperty(parent) !== undefined && expectsUndefined(parent, above)
   }
   try {
-    visit(syntax.program as Node, [])
+    visit(syntax.program as Node, [], false)
   } catch {
     return undefined
   }

@@ -47,6 +47,10 @@ export class Reachability {
     if (depth > MAX_DEPTH || !this.#isWanted(node)) return
     const skip = this.#deadPart(node)
     this.#kill(skip)
+    if (node.type === 'SwitchStatement') {
+      for (const each of this.#deadCases(node as Node & { type: 'SwitchStatement' }))
+        this.#kill(each)
+    }
     const statements = statementsOf(node)
     if (statements !== undefined) this.#killBehindExit(statements)
     for (const child of childrenOf(node)) if (child !== skip) this.#look(child, depth + 1)
@@ -71,7 +75,7 @@ export class Reachability {
         const { operator, left } = node
         if (operator === '??') {
           const value = this.values.of(left as Node)
-          const given = !['unknown', 'falsy', 'known'].includes(value.kind)
+          const given = !['unknown', 'falsy', 'known', 'one'].includes(value.kind)
           return given ? (node.right as Node) : undefined
         }
         const truth = this.values.truth(left as Node)
@@ -80,6 +84,21 @@ export class Reachability {
       default:
         return undefined
     }
+  }
+
+  /** The cases of a switch that do not run, if what decides is known. */
+  #deadCases({ discriminant, cases }: Node & { type: 'SwitchStatement' }): Node[] {
+    const value = this.values.of(discriminant as Node)
+    const tests = cases.map(({ test }) => (test ? this.values.of(test as Node) : undefined))
+    if (value.kind !== 'known') return []
+    if (tests.some((test) => test !== undefined && test.kind !== 'known')) return []
+    const matching = tests.findIndex((test) => test?.kind === 'known' && test.value === value.value)
+    const first = matching === -1 ? tests.indexOf(undefined) : matching
+    if (first === -1) return cases as Node[]
+    const last = cases.findIndex(({ consequent }, index) => {
+      return index >= first && consequent.some((each) => this.#exits(each as Node))
+    })
+    return cases.filter((_, index) => index < first || (last !== -1 && index > last)) as Node[]
   }
 
   /** Statements behind one that always returns or throws; functions are declared before they run. */

@@ -11,6 +11,7 @@ export type Node = EstreeNode & { start: number; end: number }
 const MAX_CODE_CHARACTERS = 8 * 2 ** 20
 
 export interface Syntax {
+  code: string
   program: Program
   references: ReadonlyMap<Node, Reference>
 }
@@ -46,7 +47,7 @@ export function analyseCode(code: string): Syntax | undefined {
         references.set(reference.identifier as Node, reference)
       }
     }
-    return { program, references }
+    return { code, program, references }
   } catch {
     return undefined
   }

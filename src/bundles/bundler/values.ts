@@ -11,6 +11,9 @@ const MAX_DEPTH = 24
 /** Expressions that are looked at in one bundle; what is left then is unknown. */
 const MAX_STEPS = 5_000_000
 
+/** Values that an expression may have; with more it is unknown. */
+const MAX_VALUES = 16
+
 const NESTS: ReadonlySet<string> = new Set([
   'BinaryExpression',
   'CallExpression',
@@ -28,9 +31,13 @@ export type Value =
   | { kind: 'truthy' }
   | { kind: 'falsy' }
   | { kind: 'known'; value: unknown }
+  /** One of several known values. */
+  | { kind: 'one'; values: readonly unknown[] }
   /** globalThis */
   | { kind: 'global' }
   | { kind: 'function'; node: Node }
+  /** An object that the code writes out. */
+  | { kind: 'object'; node: Node & { type: 'ObjectExpression' } }
 
 const UNKNOWN: Value = { kind: 'unknown' }
 const TRUTHY: Value = { kind: 'truthy' }
@@ -42,6 +49,10 @@ const known = (value: unknown): Value => ({ kind: 'known', value })
 export function truthOf(value: Value): boolean | undefined {
   if (value.kind === 'unknown') return undefined
   if (value.kind === 'falsy') return false
+  if (value.kind === 'one') {
+    const [first, ...rest] = value.values.map(Boolean)
+    return rest.every((each) => each === first) ? first : undefined
+  }
   return value.kind === 'known' ? Boolean(value.value) : true
 }
 
@@ -56,6 +67,7 @@ export class Values {
   readonly #returns: ReturnsOf
   readonly #variables = new Map<unknown, Value>()
   readonly #calls = new Map<Node, Value>()
+  readonly #assigned = new Map<string, boolean>()
   /** Of nodes that nest: a long chain is evaluated once, not once for each of its links. */
   readonly #nested = new Map<Node, Value>()
   #steps = 0
@@ -63,6 +75,8 @@ export class Values {
   #cuts = 0
   /** Values that a module of the bundle gives its variables when it is first used. */
   readonly #initial: ReadonlySet<unknown>
+  /** What the bundler puts into the namespaces of modules, by the empty objects that it makes of them first. */
+  readonly #namespaces: ReadonlyMap<Node, Node & { type: 'ObjectExpression' }>
 
   constructor(syntax: Syntax, missing: ReadonlyMap<string, string>, returns: ReturnsOf) {
     this.#syntax = syntax
@@ -70,6 +84,7 @@ export class Values {
     this.#names = new Set(missing.values())
     this.#returns = returns
     this.#initial = initialValues(syntax.program as Node)
+    this.#namespaces = namespacesOf(syntax.program as Node)
   }
 
   truth(node: Node, depth = 0): boolean | undefined {
@@ -129,6 +144,7 @@ export class Values {
       case 'ArrowFunctionExpression':
         return { kind: 'function', node }
       case 'ObjectExpression':
+        return { kind: 'object', node: node as Node & { type: 'ObjectExpression' } }
       case 'ArrayExpression':
       case 'ClassExpression':
       case 'NewExpression':
@@ -177,9 +193,51 @@ export class Values {
     if (this.missingProperty(node, depth) !== undefined) return UNDEFINED
     const object = this.of(node.object as Node, depth + 1)
     const name = propertyOf(node)
+    if (object.kind === 'object' && name !== undefined && !this.#isAssigned(name)) {
+      return this.#property(object.node, name, depth + 1)
+    }
     if (object.kind === 'global' && name !== undefined && GLOBAL_NAMES.includes(name)) return object
     const nothing = object.kind === 'known' && object.value == null
     return nothing && node.optional ? UNDEFINED : UNKNOWN
+  }
+
+  /** Does the code assign a property of this name to any object? */
+  #isAssigned(name: string): boolean {
+    const known = this.#assigned.get(name)
+    if (known !== undefined) return known
+    const literal = name.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+    const found = new RegExp(`\\.${literal}\\s*(?:[-+*/%&|^?<>]{0,3}=(?!=)|\\+\\+|--)`).test(
+      this.#syntax.code,
+    )
+    this.#assigned.set(name, found)
+    return found
+  }
+
+  /** A property of an object; what follows in the code counts more. */
+  #property(node: Node & { type: 'ObjectExpression' }, name: string, depth: number): Value {
+    if (depth > MAX_DEPTH) return UNKNOWN
+    for (const property of node.properties.toReversed()) {
+      if (property.type === 'SpreadElement') {
+        const spread = this.of(property.argument as Node, depth + 1)
+        if (spread.kind !== 'object') return UNKNOWN
+        const value = this.#property(spread.node, name, depth + 1)
+        if (value.kind !== 'known' || value.value !== undefined) return value
+        continue
+      }
+      const { key, computed, kind, value } = property
+      const written = key.type === 'Identifier' && !computed ? key.name : stringOf(key as Node)
+      if (written === undefined) return UNKNOWN
+      if (written === name) return kind === 'init' ? this.of(value as Node, depth + 1) : UNKNOWN
+    }
+    return this.#exported(node, name, depth)
+  }
+
+  /** The bundler makes the namespace of a module with `__export(exports_m, { name: () => name })`. */
+  #exported(node: Node & { type: 'ObjectExpression' }, name: string, depth: number): Value {
+    const exported = this.#namespaces.get(node)
+    if (exported === undefined) return UNDEFINED
+    const getter = this.#property(exported, name, depth + 1)
+    return getter.kind === 'function' ? this.#returned(getter.node, depth + 1) : getter
   }
 
   #unary(operator: string, argument: Node, depth: number): Value {
@@ -190,6 +248,7 @@ export class Values {
       const value = this.of(argument, depth)
       if (value.kind === 'known') return known(typeof value.value)
       if (value.kind === 'global') return known('object')
+      if (value.kind === 'object') return known('object')
       return value.kind === 'function' ? known('function') : UNKNOWN
     }
     if (operator === 'void') return UNDEFINED
@@ -214,7 +273,7 @@ export class Values {
   #logical(operator: string, leftNode: Node, rightNode: Node, depth: number): Value {
     const left = this.of(leftNode, depth)
     if (operator === '??') {
-      if (left.kind === 'unknown' || left.kind === 'falsy') return UNKNOWN
+      if (['unknown', 'falsy', 'one'].includes(left.kind)) return UNKNOWN
       return left.kind === 'known' && left.value == null ? this.of(rightNode, depth) : left
     }
     const truth = truthOf(left)
@@ -292,6 +351,31 @@ function initialValues(program: Node): Set<unknown> {
   return found
 }
 
+function namespacesOf(program: Node): Map<Node, Node & { type: 'ObjectExpression' }> {
+  const found = new Map<Node, Node & { type: 'ObjectExpression' }>()
+  const empty = new Map<string, Node>()
+  if (program.type !== 'Program') return found
+  for (const statement of program.body) {
+    if (statement.type === 'VariableDeclaration') {
+      for (const { id, init } of statement.declarations) {
+        if (id.type !== 'Identifier' || init?.type !== 'ObjectExpression') continue
+        if (init.properties.length === 0) empty.set(id.name, init as Node)
+      }
+      continue
+    }
+    if (statement.type !== 'ExpressionStatement') continue
+    const { expression } = statement
+    if (expression.type !== 'CallExpression' || expression.callee.type !== 'Identifier') continue
+    const [target, members] = expression.arguments
+    if (!expression.callee.name.startsWith('__export') || target?.type !== 'Identifier') continue
+    const object = empty.get(target.name)
+    if (object !== undefined && members?.type === 'ObjectExpression') {
+      found.set(object, members as Node & { type: 'ObjectExpression' })
+    }
+  }
+  return found
+}
+
 function areSame(left: Value, right: Value, loose: boolean): boolean | undefined {
   if (left.kind === 'known' && right.kind === 'known') {
     if (left.value === right.value) return true
@@ -301,7 +385,11 @@ function areSame(left: Value, right: Value, loose: boolean): boolean | undefined
   }
   const [one, other] = left.kind === 'known' ? [left, right] : [right, left]
   const nothing = one.kind === 'known' && one.value == null
-  const something = !['known', 'unknown', 'falsy'].includes(other.kind)
+  if (one.kind === 'known' && other.kind === 'one') {
+    const answers = new Set(other.values.map((value) => areSame(one, known(value), loose)))
+    return answers.size === 1 ? [...answers][0] : undefined
+  }
+  const something = !['known', 'unknown', 'falsy', 'one'].includes(other.kind)
   return nothing && something ? false : undefined
 }
 
@@ -312,6 +400,11 @@ function either(values: readonly Value[]): Value {
   const same = (each: Value) =>
     first.kind === 'known' && each.kind === 'known' && each.value === first.value
   if (rest.every(same)) return first
+  const all = values.flatMap((each) => {
+    if (each.kind === 'known') return [each.value]
+    return each.kind === 'one' ? each.values : [UNKNOWN]
+  })
+  if (!all.includes(UNKNOWN) && all.length <= MAX_VALUES) return { kind: 'one', values: all }
   const truths = new Set(values.map(truthOf))
   if (truths.size !== 1) return UNKNOWN
   const [truth] = truths
