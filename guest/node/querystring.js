@@ -88,7 +88,7 @@ export function parse(text, separator, equals, options) {
   const max = typeof options?.maxKeys === 'number' ? options.maxKeys : MAX_KEYS
   const decoded = (part) => {
     const plain = part.replaceAll('+', isOwn ? '%20' : ' ')
-    if (!isOwn && !plain.includes('%')) return plain
+    if (!isOwn && !/%[0-9a-f]{2}/i.test(plain)) return plain
     try {
       return decode(plain)
     } catch {

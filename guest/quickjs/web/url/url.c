@@ -102,13 +102,31 @@ static JSValue wrap(JSContext *ctx, JSValue value, ada_url parsed) {
     return value;
 }
 
+static int set_text(JSContext *ctx, JSValueConst error, const char *name, JSValueConst text) {
+    return JS_DefinePropertyValueStr(ctx, error, name, JS_DupValue(ctx, text), JS_PROP_C_W_E);
+}
+
+/* The error has the code and the texts that it has in Node. */
+static JSValue throw_invalid(JSContext *ctx, int argc, JSValueConst *argv) {
+    JS_ThrowTypeError(ctx, "Invalid URL");
+    JSValue error = JS_GetException(ctx);
+    JSValue code = JS_NewString(ctx, "ERR_INVALID_URL");
+    if (!JS_IsObject(error) || JS_IsException(code) || set_text(ctx, error, "code", code) < 0 ||
+        (JS_IsString(argv[0]) && set_text(ctx, error, "input", argv[0]) < 0) ||
+        (argc > 1 && JS_IsString(argv[1]) && set_text(ctx, error, "base", argv[1]) < 0)) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, code);
+    return JS_Throw(ctx, error);
+}
+
 static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSValueConst *argv) {
     ada_url parsed;
     if (parse(ctx, argc, argv, &parsed) < 0) {
         return JS_EXCEPTION;
     }
     if (parsed == NULL) {
-        return JS_ThrowTypeError(ctx, "Invalid URL");
+        return throw_invalid(ctx, argc, argv);
     }
     return wrap(ctx, fn_idl_create(ctx, new_target, class_id), parsed);
 }
