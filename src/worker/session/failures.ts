@@ -11,8 +11,12 @@ import type { WorkerSpec } from '../worker.ts'
  */
 const FRAME = /^\s*at (?:.*\()?([^()\s][^()]*?):(\d{1,9}):(\d{1,9})\)?(?: \{)?\s*$/
 
-/** Frames of the Web APIs that are written in JS: quickjs-worker has neither names nor lines for them. */
-const BUILT_IN_FRAMES = /^\s*at [^\n]*\(<null>:\d+:\d+\)(?:\n|$)/gm
+/**
+ * A frame of the platform: of the Web APIs that are written in JS, for which quickjs-worker has neither
+ * names nor lines, and of Node's modules, which are part of the bundle.
+ */
+const OWN_FRAME =
+  /^\s*at (?:async )?(?:[^()]*\()?(?:<null>|functions:[^()\s]*):\d{1,9}:\d{1,9}\)?(?: \{)?\s*$/
 
 /** Worker messages say "invocation"; while a bundle loads there is none, so these texts are used. */
 const LOAD_LIMITS: Record<string, string> = {
@@ -43,11 +47,22 @@ export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionEr
 /** A longer text is not mapped: a log line has a message before its stack, and errors within it. */
 const MAX_MAPPED = 2 * MAX_ERROR_STACK
 
+/** Without frames of the platform: what is left on top is where the tenant's code called it. */
+function withoutOwnFrames(stack: string): string {
+  const kept: string[] = []
+  for (const line of stack.split('\n')) {
+    if (!OWN_FRAME.test(line)) kept.push(line)
+    // The braces of the error's properties open behind the last frame.
+    else if (line.endsWith('{') && kept.length > 0) kept.push(`${kept.pop()} {`)
+  }
+  return kept.join('\n')
+}
+
 /** The stack with positions in the tenant's sources. The worker wrote it, so it may be any text. */
 export function mapSafely(spec: WorkerSpec, stack: string): string {
   if (stack.length > MAX_MAPPED) return stack
   try {
-    return spec.mapStack(stack.replace(BUILT_IN_FRAMES, ''))
+    return withoutOwnFrames(spec.mapStack(stack))
   } catch {
     return stack
   }

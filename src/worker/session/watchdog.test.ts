@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readProcessUse } from '../../lib/procfs.ts'
 import { CpuBudget } from './cpu-budget.ts'
-import { explainExit, firstPosition } from './failures.ts'
+import { explainExit, firstPosition, mapSafely } from './failures.ts'
 import { LogLimiter } from './log-relay.ts'
 import { RecyclePolicy } from './recycle-policy.ts'
 import { Liveness } from './watchdog.ts'
@@ -150,21 +150,53 @@ describe('the position of an error', () => {
   })
 })
 
+const mapped = (stack: string) => mapSafely({ mapStack: (text: string) => text } as never, stack)
+
+describe('frames of the platform’s own modules', () => {
+  test('are left out, so that the position is the tenant’s', () => {
+    const stack = `TypeError: x
+    at coded (functions:part:part-1a.js:1:2)
+    at async functions:own:url:3:4
+    at handler (src/a.ts:5:6)
+    at functions:node:stream:7:8 {
+  code: 'X'
+}`
+    const seen = mapped(stack)
+    expect(seen).toBe("TypeError: x\n    at handler (src/a.ts:5:6) {\n  code: 'X'\n}")
+    expect(firstPosition(seen)).toEqual({ file: 'src/a.ts', line: 5, column: 6 })
+  })
+
+  test('and no other lines', () => {
+    for (const stack of ['Error: at functions:x', 'a\n  at f (functions/a.ts:1:2)', '', '\n']) {
+      expect(mapped(stack)).toBe(stack)
+    }
+  })
+})
+
 describe('a stack that a worker made up', () => {
-  test.each(['\r', '\u2028', ' ', '(', ':1', '(a:1:1', ' at a:1:1'])(
-    'of many %j is looked through in no time',
-    (part) => {
-      const stack = `    at ${part.repeat(16_000 / part.length)}x`
-      const blank = part.repeat(16_000 / part.length)
-      const begin = performance.now()
-      for (let i = 0; i < 10; i++) {
-        expect(firstPosition(stack)).toBeUndefined()
-        firstPosition(blank)
-      }
-      // Quadratic search took 100 ms for one.
-      expect(performance.now() - begin).toBeLessThan(300)
-    },
-  )
+  test.each([
+    '\r',
+    '\u2028',
+    ' ',
+    '(',
+    ':1',
+    '(a:1:1',
+    ' at a:1:1',
+    'functions:',
+    '(functions:1:1',
+  ])('of many %j is looked through in no time', (part) => {
+    const stack = `    at ${part.repeat(16_000 / part.length)}x`
+    const blank = part.repeat(16_000 / part.length)
+    const begin = performance.now()
+    for (let i = 0; i < 10; i++) {
+      expect(firstPosition(stack)).toBeUndefined()
+      firstPosition(blank)
+      mapped(stack)
+      mapped(`${blank}\n`)
+    }
+    // Quadratic search took 100 ms for one.
+    expect(performance.now() - begin).toBeLessThan(300)
+  })
 })
 
 describe('what a process uses', () => {
