@@ -38,7 +38,7 @@ describe('a member that a module lacks', () => {
         const crypto = await import('crypto')
         const { default: events } = await import('assert')
         const said = []
-        for (const call of [() => path.matchesGlob('a', 'b'), () => fs.getCallSites(), () => new url.domainToUnicode('a'),
+        for (const call of [() => path.matchesGlob('a', 'b'), () => fs.getCallSites(), () => new url.URLPattern('a'),
           () => createHook({}), () => new crypto.X509Certificate('x'), () => crypto.default.argon2Sync('a', {}),
           () => events.partialDeepStrictEqual({}), () => new (class extends crypto.DiffieHellman {})()]) {
           try { call(); said.push(null) } catch (e) { said.push([e.code, e.message, e instanceof Error]) }
@@ -48,7 +48,7 @@ describe('a member that a module lacks', () => {
     const names = [
       'path.matchesGlob',
       'util.getCallSites',
-      'url.domainToUnicode',
+      'url.URLPattern',
       'async_hooks.createHook',
       'crypto.X509Certificate',
       'crypto.argon2Sync',
