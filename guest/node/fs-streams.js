@@ -232,3 +232,10 @@ WriteStream.prototype._write = function (data, _encoding, callback) {
 
 export const createReadStream = (path, options) => new ReadStream(path, options)
 export const createWriteStream = (path, options) => new WriteStream(path, options)
+
+FileHandle.prototype.createReadStream = function (options) {
+  return new ReadStream(undefined, { ...optionsOf(options), fd: this })
+}
+FileHandle.prototype.createWriteStream = function (options) {
+  return new WriteStream(undefined, { ...optionsOf(options), fd: this })
+}

@@ -5,9 +5,13 @@
 
 import { env as given } from 'fn:worker'
 import { EventEmitter } from 'node:events'
+import { validateFunction } from './internal/validate.ts'
 
-/** A copy, because packages write to it and the function's `env` must not change. */
-export const env: Record<string, string> = { ...given }
+/** A copy, because packages write to it and the function's `env` must not change. Values become strings. */
+export const env: Record<string, string> = new Proxy(
+  { ...given },
+  { set: (target, name, value) => Reflect.set(target, name, `${value}`) },
+)
 export const argv: string[] = ['functions']
 export const argv0 = 'functions'
 export const execArgv: string[] = []
@@ -25,6 +29,7 @@ export const features = {}
 export const config = {}
 
 export function nextTick<A extends unknown[]>(fn: (...args: A) => void, ...args: A): void {
+  validateFunction(fn, 'callback')
   queueMicrotask(() => fn(...args))
 }
 
@@ -84,23 +89,32 @@ export const stdout = writer((line) => console.log(line))
 export const stderr = writer((line) => console.error(line))
 
 const emitter = new EventEmitter()
-export const on = emitter.on.bind(emitter)
-export const once = emitter.once.bind(emitter)
-export const off = emitter.off.bind(emitter)
+
+/** A method of the emitter that returns `process`. */
+function chained(name: keyof EventEmitter): (...args: unknown[]) => object {
+  return (...args) => {
+    Reflect.apply(emitter[name] as () => unknown, emitter, args)
+    return process
+  }
+}
+
+export const on = chained('on')
+export const once = chained('once')
+export const off = chained('off')
 export const emit = emitter.emit.bind(emitter)
 export const addListener = on
 export const removeListener = off
-export const removeAllListeners = emitter.removeAllListeners.bind(emitter)
+export const removeAllListeners = chained('removeAllListeners')
 export const listeners = emitter.listeners.bind(emitter)
 export const listenerCount = emitter.listenerCount.bind(emitter)
-export const prependListener = emitter.prependListener.bind(emitter)
-export const prependOnceListener = emitter.prependOnceListener.bind(emitter)
+export const prependListener = chained('prependListener')
+export const prependOnceListener = chained('prependOnceListener')
 export const rawListeners = emitter.rawListeners.bind(emitter)
 export const eventNames = emitter.eventNames.bind(emitter)
-export const setMaxListeners = emitter.setMaxListeners.bind(emitter)
+export const setMaxListeners = chained('setMaxListeners')
 export const getMaxListeners = emitter.getMaxListeners.bind(emitter)
 
-const process = {
+const process: object = {
   env,
   argv,
   argv0,

@@ -102,6 +102,17 @@ describe('streams of files', () => {
     ])
   })
 
+  test('of a FileHandle', async () => {
+    const seen = await answer(`
+      const handle = await fs.open(DATA + '/handle.txt', 'w+')
+      const out = handle.createWriteStream({ autoClose: false })
+      await new Promise((resolve) => out.end('by a handle', resolve))
+      const parts = []
+      for await (const part of handle.createReadStream({ start: 3, encoding: 'utf8' })) parts.push(part)
+      return [parts.join(''), out instanceof sync.WriteStream, await handle.stat().catch(() => 'closed')]`)
+    expect(seen).toEqual(['a handle', true, 'closed'])
+  })
+
   test('are in a bundle only if its code names them', async () => {
     const size = async (body: string) =>
       (await bundleOf(`import fs from 'node:fs'\nexport default () => ${body}`, files([data])))

@@ -168,14 +168,21 @@ describe('globals of Node', () => {
         order.push('sync')
         await new Promise((resolve) => setTimeout(resolve, 5))
         process.env.MORE = 'x'
+        process.env.NUMBER = 5
+        process.env.GONE = 'x'; delete process.env.GONE
+        const chain = process.on('x', () => order.push('on')).once('x', () => {}).setMaxListeners(3) === process
+        process.emit('x')
+        let code
+        try { process.nextTick(5) } catch (error) { code = error.code }
+        order.push(code, chain, process.removeAllListeners('x') === process)
         return Response.json([process.env, imported === process, process.versions.node ?? null, order,
           process.cwd(), typeof process.hrtime.bigint(), global === globalThis, process.env.NODE_ENV])
       }`
     expect(await answer(source, { TOKEN: 't' })).toEqual([
-      { TOKEN: 't', MORE: 'x' },
+      { TOKEN: 't', MORE: 'x', NUMBER: '5' },
       true,
       null,
-      ['sync', 'tick', 'immediate'],
+      ['sync', 'tick', 'immediate', 'on', 'ERR_INVALID_ARG_TYPE', true, true],
       '/',
       'bigint',
       true,
