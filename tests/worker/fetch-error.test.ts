@@ -77,3 +77,21 @@ for (const [name, code] of Object.entries(CALLS)) {
     await zygote.close()
   })
 }
+
+test('the error of a URL that cannot be fetched has a code, and a cause with the same code', async () => {
+  const zygote = await startZygote()
+  const worker = await zygote.worker({
+    bundle: `export default async () => {
+      const urls = ['nope', 'file:///x', 'ftp://a/', 'data:nope']
+      const errors = await Promise.all(urls.map((url) => fetch(url).catch((error) => error)))
+      return Response.json(errors.map((e) => [e instanceof TypeError, e.code, e.cause?.code, e.cause?.input]))
+    }`,
+  })
+  expect(await worker.json()).toEqual([
+    [true, 'ERR_INVALID_URL', 'ERR_INVALID_URL', 'nope'],
+    [true, 'ENOENT', 'ENOENT', null],
+    [true, 'ERR_POLICY', 'ERR_POLICY', null],
+    [true, 'ERR_INVALID_URL', 'ERR_INVALID_URL', null],
+  ])
+  await zygote.close()
+})

@@ -10,7 +10,7 @@ import {
   Uint8ArrayFromBase64,
 } from '../idl/primordials.js'
 
-const { Map, TypeError } = primordialGlobals
+const { Map } = primordialGlobals
 
 /** By URL. The content is text, or base64 of bytes. */
 const assets = new Map()
@@ -41,13 +41,9 @@ export function read(href) {
   return asset.base64 ? Uint8ArrayFromBase64(asset.content) : encodeUtf8(asset.content)
 }
 
-/** { bytes, type } of an asset, for fetch. */
+/** { bytes, type } of an asset, for fetch; undefined if the bundle has no asset of this URL. */
 export function readAsset(href) {
   const asset = find(href)
-  if (asset === undefined) {
-    throw new TypeError(
-      `fetch: ${href} is not an asset of this bundle. Only files that a source names by new URL('./file', import.meta.url) are`,
-    )
-  }
+  if (asset === undefined) return undefined
   return { __proto__: null, type: asset.type, bytes: read(href) }
 }

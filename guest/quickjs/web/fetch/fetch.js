@@ -21,19 +21,14 @@ function cancelBody(request, reason) {
 
 function fetchDataUrl(request, url) {
   const data = lazy('fetch/data-url.js').readDataUrl(url)
-  if (data === undefined) throw new TypeError('fetch: the data: URL is invalid')
+  if (data === undefined) throw failure('the data: URL is invalid', 'ERR_INVALID_URL')
   return fetchLocal(request, data.type, data.bytes)
 }
 
-function fetchAsset(request, url) {
-  const { type, bytes } = lazy('fetch/assets.js').readAsset(url)
-  return fetchLocal(request, type, bytes)
-}
-
-function withCode(error) {
+function withCode(error, code) {
   return ObjectDefineProperty(error, 'code', {
     __proto__: null,
-    value: 'ERR_POLICY',
+    value: code,
     writable: true,
     enumerable: true,
     configurable: true,
@@ -41,10 +36,18 @@ function withCode(error) {
 }
 
 /** With the code and the cause that the host gives an error. */
-function unsupported(scheme) {
-  const message = `the scheme '${scheme}' is not supported: use http or https`
-  const cause = withCode(new Error(message))
-  return withCode(new TypeError(`fetch: ${message}`, { __proto__: null, cause }))
+function failure(message, code) {
+  const cause = withCode(new Error(message), code)
+  return withCode(new TypeError(`fetch: ${message}`, { __proto__: null, cause }), code)
+}
+
+function fetchAsset(request, url) {
+  const asset = lazy('fetch/assets.js').readAsset(url)
+  if (asset === undefined) {
+    const message = `${url} is not an asset of this bundle. Only files that a source names by new URL('./file', import.meta.url) are`
+    throw failure(message, 'ENOENT')
+  }
+  return fetchLocal(request, asset.type, asset.bytes)
 }
 
 function fetchByScheme(request, resolve, reject) {
@@ -59,7 +62,7 @@ function fetchByScheme(request, resolve, reject) {
     return undefined
   }
   if (scheme !== 'http' && scheme !== 'https') {
-    throw unsupported(scheme)
+    throw failure(`the scheme '${scheme}' is not supported: use http or https`, 'ERR_POLICY')
   }
   return fetchStart(request, (response, error) => {
     if (response === undefined) reject(error)

@@ -140,6 +140,23 @@ static int read_dict(JSContext *ctx, JSValueConst init, request_dict *m) {
 
 /* ---- the request that it describes */
 
+/* Like every failure of a fetch, it has a code, and a cause with the same code. */
+static void throw_invalid_url(JSContext *ctx, JSValueConst input) {
+    fn_url_throw_invalid(ctx, 1, &input);
+    JSValue cause = JS_GetException(ctx);
+    JS_ThrowTypeError(ctx, "Request: Invalid URL");
+    JSValue error = JS_GetException(ctx);
+    if (!JS_IsObject(error) ||
+        JS_DefinePropertyValueStr(ctx, error, "code", JS_NewString(ctx, "ERR_INVALID_URL"),
+                                  JS_PROP_C_W_E) < 0 ||
+        JS_DefinePropertyValueStr(ctx, error, "cause", JS_DupValue(ctx, cause),
+                                  JS_PROP_CONFIGURABLE | JS_PROP_WRITABLE) < 0) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    JS_FreeValue(ctx, cause);
+    JS_Throw(ctx, error);
+}
+
 /* A string, or a value that converts to one: a URL without credentials. */
 static int set_url(JSContext *ctx, fn_request *request, JSValueConst input) {
     fn_text text;
@@ -149,9 +166,12 @@ static int set_url(JSContext *ctx, fn_request *request, JSValueConst input) {
     request->url = fn_url_normalize(ctx, text.bytes, text.len);
     bool credentials = JS_IsString(request->url) && fn_url_has_credentials(text.bytes, text.len);
     fn_text_free(ctx, &text);
-    if (JS_IsNull(request->url) || credentials) {
-        JS_ThrowTypeError(ctx, credentials ? "Request: the URL contains credentials"
-                                           : "Request: Invalid URL");
+    if (JS_IsNull(request->url)) {
+        throw_invalid_url(ctx, input);
+        return -1;
+    }
+    if (credentials) {
+        JS_ThrowTypeError(ctx, "Request: the URL contains credentials");
         return -1;
     }
     return JS_IsException(request->url) ? -1 : 0;

@@ -106,8 +106,7 @@ static int set_text(JSContext *ctx, JSValueConst error, const char *name, JSValu
     return JS_DefinePropertyValueStr(ctx, error, name, JS_DupValue(ctx, text), JS_PROP_C_W_E);
 }
 
-/* The error has the code and the texts that it has in Node. */
-static JSValue throw_invalid(JSContext *ctx, int argc, JSValueConst *argv) {
+JSValue fn_url_throw_invalid(JSContext *ctx, int argc, JSValueConst *argv) {
     JS_ThrowTypeError(ctx, "Invalid URL");
     JSValue error = JS_GetException(ctx);
     JSValue code = JS_NewString(ctx, "ERR_INVALID_URL");
@@ -126,7 +125,7 @@ static JSValue construct(JSContext *ctx, JSValueConst new_target, int argc, JSVa
         return JS_EXCEPTION;
     }
     if (parsed == NULL) {
-        return throw_invalid(ctx, argc, argv);
+        return fn_url_throw_invalid(ctx, argc, argv);
     }
     return wrap(ctx, fn_idl_create(ctx, new_target, class_id), parsed);
 }
