@@ -14,7 +14,7 @@ export const current = new AsyncLocalStorage<{ readonly id: number }>()
 
 /** Finds the invocation of an error that was thrown outside of an async context. */
 export interface Running {
-  /** The only invocation that runs; undefined if there are several or none. */
+  /** The only invocation that runs or has just ended; undefined if there are several or none. */
   readonly only: { readonly id: number } | undefined
 }
 
@@ -87,7 +87,7 @@ export function captureConsole(channel: Channel): void {
 /** Logs errors that were not caught. The worker keeps running. */
 export function captureFailures(channel: Channel, running: Running): void {
   const report = (what: string, thrown: unknown) => {
-    // Bun reports a rejection outside of its async context. If one invocation runs, it is its.
+    // Bun reports a rejection outside of its async context, at the end of a turn. If one invocation ran, it is its.
     const run = current.getStore() ?? running.only
     const error = describeError(thrown)
     sendLog(channel, 'error', `${what}: ${errorText(error)}`, run?.id)

@@ -66,6 +66,10 @@ export class FetchTable {
     this.#ready = true
   }
 
+  get size(): number {
+    return this.#running.size
+  }
+
   get(id: FetchId): OutboundFetch | undefined {
     return this.#running.get(id)
   }

@@ -18,6 +18,7 @@ import type { BodyMessage, HostMessage, StartDetails } from '../../src/worker/pr
 import { captureConsole, captureFailures, reportDropped } from './capture.ts'
 import { describeError, errorFields } from './errors.ts'
 import { addCauses, FetchTable } from './fetch-table.ts'
+import { Leftover } from './leftover.ts'
 import { type Handler, loadHandler } from './load.ts'
 import { Runs } from './runs.ts'
 
@@ -26,7 +27,12 @@ const BROKERED = 'brokered'
 
 const channel = new Channel()
 const fetches = new FetchTable(channel)
-const runs = new Runs(channel, (id) => fetches.endOf(id))
+const runs: Runs = new Runs(
+  channel,
+  (id) => fetches.endOf(id),
+  () => leftover.idle(),
+)
+const leftover = new Leftover(channel, fetches, runs, exitWhenWritten)
 
 const decoder = new FrameDecoder<HostMessage>(
   {
@@ -75,17 +81,17 @@ function deliver(message: HostMessage, payload: Buffer | undefined): void {
       channel.sendLine(`{"type":"pong","n":${message.n}}\n`)
       break
     case 'shutdown':
-      runs.shutdown(message.grace_ms, exitWhenWritten)
+      leftover.shutdown(message.grace_ms, message.reason)
       break
     case 'start':
-      void start(payload as Buffer)
+      void start(payload as Buffer, message.limits.background_ms)
       break
     default:
       process.exit(EXIT_BREACH)
   }
 }
 
-async function start(payload: Buffer): Promise<void> {
+async function start(payload: Buffer, backgroundMs: number): Promise<void> {
   const began = performance.now()
   const newline = payload.indexOf(10)
   const details = JSON.parse(payload.toString('latin1', 0, newline)) as StartDetails
@@ -111,6 +117,8 @@ async function start(payload: Buffer): Promise<void> {
     encodeLine({ type: 'ready', protocol: PROTOCOL_VERSION, engine, init_us: initUs }),
   )
   fetches.ready()
+  channel.flush()
+  leftover.loaded(backgroundMs)
 }
 
 function exitWhenWritten(status: number): void {

@@ -11,12 +11,24 @@ export class Runs {
   #handler: Handler | undefined
   #details: StartDetails | undefined
   readonly #onCancel: (id: number) => void
-  #whenEmpty: (() => void) | undefined
+  readonly #onIdle: () => void
+  /** The last run, in the turn of the event loop in which it ended. */
+  #justEnded: Run | undefined
+  /** When the last run ended (ms, performance.now()); with none, when this worker started. */
+  idleSince = performance.now()
 
-  /** @param onCancel called when an invocation was cancelled */
-  constructor(channel: Channel, onCancel: (id: number) => void) {
+  /**
+   * @param onCancel called when an invocation was cancelled
+   * @param onIdle called when the last invocation has ended
+   */
+  constructor(channel: Channel, onCancel: (id: number) => void, onIdle: () => void) {
     this.#channel = channel
     this.#onCancel = onCancel
+    this.#onIdle = onIdle
+  }
+
+  get size(): number {
+    return this.#running.size
   }
 
   serve(handler: Handler, details: StartDetails): void {
@@ -29,6 +41,7 @@ export class Runs {
   }
 
   get only(): Run | undefined {
+    if (this.#running.size === 0) return this.#justEnded
     return this.#running.size === 1 ? this.#running.values().next().value : undefined
   }
 
@@ -56,15 +69,15 @@ export class Runs {
     if (run !== undefined) current.run(run, () => run.disconnect(reason))
   }
 
-  /** Ends this process when no invocation runs, or after the grace. */
-  shutdown(graceMs: number, exit: (status: number) => void): void {
-    this.#whenEmpty = () => exit(0)
-    if (this.#running.size === 0) exit(0)
-    else setTimeout(exit, graceMs, 0)
-  }
-
   #ended(id: number): void {
+    const run = this.#running.get(id)
     this.#running.delete(id)
-    if (this.#running.size === 0) this.#whenEmpty?.()
+    if (this.#running.size > 0) return
+    this.idleSince = performance.now()
+    this.#justEnded = run
+    setImmediate(() => {
+      if (this.#justEnded === run) this.#justEnded = undefined
+    })
+    this.#onIdle()
   }
 }

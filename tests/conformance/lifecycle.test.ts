@@ -165,6 +165,16 @@ describe.each(RUNTIMES)('%s: a worker', (runtime) => {
     expect(worker.state).toBe('gone')
   })
 
+  test('that dies between two requests leaves a line in the log', async () => {
+    const { worker, exit, logs } = await start(fixture.factory, runtime, hello)
+    await call(worker)
+    await until('its pid', () => worker.pid !== undefined)
+    process.kill(worker.pid as number, 'SIGKILL')
+    expect((await exit)?.code).toBe('WORKER_CRASHED')
+    const line = logs.find(({ message }) => message.includes('ended between two requests'))
+    expect(line?.message).toContain('killed by signal 9')
+  })
+
   test('may be killed or shut down while it starts', async () => {
     const reason = new FunctionError('SHUTTING_DOWN', 'not any more')
     const first = begin(fixture.factory, makeSpec(runtime, hello))

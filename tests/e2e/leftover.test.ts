@@ -31,6 +31,8 @@ const acts = {
   hog() { setTimeout(() => { const all = []; for (;;) try { all.push(new Array(1e6).fill(all.length)) } catch {} }, 20); return 'early' },
   batch() { setTimeout(() => console.log('flushed'), 500); return 'early' },
   grow() { held.push(new Array(5_000_000).fill(0.5)); return 'grown' },
+  reject() { Promise.reject(new Error('not caught')); return 'early' },
+  ticks() { setInterval(() => {}, 50); return 'early' },
   delayed() { timers.setTimeout(() => {}, 3_600_000); return 'early' },
   interval() { setInterval(function poll() { kept++ }, 60_000); return 'early' },
 }
@@ -63,11 +65,15 @@ const PROFILE = {
   ...{ maxMemory: '256MB', maxCpu: '5s' },
 }
 
-async function start(runtime: string, ...flags: string[]) {
-  const space = new Workspace()
+async function deploy(space: Workspace, runtime: string): Promise<void> {
   const profile = space.source('profile.json', JSON.stringify(PROFILE))
   const own = ['--runtime', runtime, '--profile', profile, '--max-workers', '1']
   await space.deploy('some', CODE, ...own)
+}
+
+async function start(runtime: string, ...flags: string[]) {
+  const space = new Workspace()
+  await deploy(space, runtime)
   const egress = ['--egress-resolver', dns.address, '--egress-allow-private', upstream.address]
   const service = await space.serve(...egress, ...flags)
   return { space, service }
@@ -105,6 +111,35 @@ describe.each(['quickjs-ng', 'bun'])('in a %s worker', (runtime) => {
       const rejection = rows.find(({ message }) => message.includes('not caught'))
       expect(rejection?.level).toBe('error')
       if (runtime === 'quickjs-ng') expect(rejection?.id).toBe(id)
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
+  test('a rejection in the turn in which its request ends is logged with its id', async () => {
+    const { space, service } = await start(runtime)
+    try {
+      const { id } = await ask(service, 'reject')
+      await ask(service, 'hello')
+      const rows = await logOf(space, service)
+      expect(rows.find(({ message }) => message.includes('not caught'))?.id).toBe(id)
+    } finally {
+      space.remove()
+    }
+  }, 60_000)
+
+  test('an interval is logged when a new version replaces its worker', async () => {
+    const { space, service } = await start(runtime, '--worker-background', '2s')
+    try {
+      await ask(service, 'ticks')
+      const before = (await service.workers())[0]?.pid
+      await deploy(space, runtime)
+      await until(async () => (await service.workers()).every(({ pid }) => pid !== before))
+      const rows = await logOf(space, service)
+      const line = rows.find(({ message }) => message.startsWith('Ended with this worker'))
+      expect(line?.message).toStartWith(
+        'Ended with this worker, because another version replaced it: 1 timer',
+      )
     } finally {
       space.remove()
     }
@@ -162,34 +197,34 @@ describe.each(['quickjs-ng', 'bun'])('in a %s worker', (runtime) => {
   }, 60_000)
 })
 
-describe('a batch that is not due yet is finished first, when its worker', () => {
-  const REPLACES: Record<string, (space: Workspace, service: Service) => Promise<void>> = {
-    'has grown': async (_, service) => {
-      await ask(service, 'hello')
-      await ask(service, 'grow')
-    },
-    'gets a new version': async (space) => {
-      const profile = space.source('profile.json', JSON.stringify(PROFILE))
-      await space.deploy('some', CODE, '--runtime', 'quickjs-ng', '--profile', profile)
-    },
-  }
-  for (const [name, replace] of Object.entries(REPLACES)) {
-    test(name, async () => {
-      const { space, service } = await start('quickjs-ng')
-      try {
+describe.each(['quickjs-ng', 'bun'])(
+  'in a %s worker, a batch that is not due yet is finished first, when it',
+  (runtime) => {
+    const REPLACES: Record<string, (space: Workspace, service: Service) => Promise<void>> = {
+      'has grown': async (_, service) => {
         await ask(service, 'hello')
-        const before = (await service.workers())[0]?.pid
-        const { id } = await ask(service, 'batch')
-        await replace(space, service)
-        await until(async () => (await service.workers()).every(({ pid }) => pid !== before))
-        const rows = await logOf(space, service)
-        expect(rows).toContainEqual({ id, level: 'info', message: 'flushed' })
-      } finally {
-        space.remove()
-      }
-    }, 60_000)
-  }
-})
+        await ask(service, 'grow')
+      },
+      'gets a new version': (space) => deploy(space, runtime),
+    }
+    for (const [name, replace] of Object.entries(REPLACES)) {
+      test(name, async () => {
+        const { space, service } = await start(runtime)
+        try {
+          await ask(service, 'hello')
+          const before = (await service.workers())[0]?.pid
+          const { id } = await ask(service, 'batch')
+          await replace(space, service)
+          await until(async () => (await service.workers()).every(({ pid }) => pid !== before))
+          const rows = await logOf(space, service)
+          expect(rows).toContainEqual({ id, level: 'info', message: 'flushed' })
+        } finally {
+          space.remove()
+        }
+      }, 60_000)
+    }
+  },
+)
 
 describe('endless work', () => {
   test('of an ended request fails no other one', async () => {

@@ -425,6 +425,15 @@ export abstract class ProtocolWorker<A extends Announcement>
     )
   }
 
+  /** No request gets the error of a worker that ends between two of them. */
+  #logIdleEnd(error: FunctionError | undefined): void {
+    const left = this.#askedToGo && this.#exit?.status === 0 && this.#exit.signal === 0
+    if (error === undefined || left) return
+    const why = this.#askedToGo ? 'It was asked to end, and did not in time.' : error.message
+    const message = `This worker was ended between two requests, with all that they left behind. ${why}`
+    this.#events.log({ invocation: undefined, level: 'warn', message })
+  }
+
   /**
    * Ends the worker, once. Every invocation and everybody who waits for the worker gets an answer.
    *
@@ -439,6 +448,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     const crashed = cause.code === 'WORKER_START_FAILED' || cause.code === 'WORKER_CRASHED'
     const unbegun = crashed && this.#stage !== 'serving'
     const cpuUs = Math.max(0, (this.#exit?.cpuUs ?? 0) - this.#doneCpuUs)
+    if (this.invocationTable.size === 0 && this.#stage === 'serving') this.#logIdleEnd(error)
     this.invocationTable.abandonAll(cause, { guilty, suspected, unbegun, cpuUs })
     this.fetches.close()
     this.logs.close()
