@@ -57,6 +57,30 @@ describe('the build of a package', () => {
     expect(await chosen()).toBe('c')
   })
 
+  test('for pages is passed over if it has an error for a missing XHR', async () => {
+    const page = `let root
+      if (typeof window !== 'undefined') root = window
+      else root = self
+      export default function page() {
+        if (root.XMLHttpRequest) return new root.XMLHttpRequest()
+        throw new Error('Browser-only version could not find XHR')
+      }`
+    pack({ main: './d.js', browser: { './d.js': './b.js' } }, { b: page })
+    expect(await chosen()).toBe('d')
+    // A stub takes the place of node:fs, which the profile does not allow.
+    const node =
+      "import fs from 'fs'\nexport const read = () => fs.readFileSync('x')\nexport default 'node'"
+    pack({ main: './d.js', browser: { './d.js': './b.js' } }, { b: page, d: node })
+    expect(await chosen()).toBe('node')
+    pack({ main: './b.js' }, { b: page })
+    const { warnings } = await build(SOURCE)
+    expect(warnings.map(warningText)).toEqual([
+      expect.stringMatching(
+        /^node_modules\/p\/b.js:6:\d+: 'XMLHttpRequest' is not available .* 'p' has no other build/,
+      ),
+    ])
+  })
+
   test('is the next one if its file does not exist', async () => {
     pack({ exports: { worker: './none.js', default: './d.js' } })
     expect(await chosen()).toBe('d')

@@ -131,10 +131,11 @@ export class BuildChoices {
   rejectUses(meta: Metafile, uses: readonly SourceUse[]): boolean {
     const edges = edgesByTarget(meta)
     let rejected = false
-    for (const { name, position, tested } of uses) {
+    for (const { name, position, tested, hidden } of uses) {
       if (tested || !PAGE_GLOBALS.has(name)) continue
       const why = `needs '${name}' (${position.file}:${position.line})`
-      if (this.#reject(edges, position.file, { why, builds: true })) rejected = true
+      // A build that has an error for this is of less use than one with stubs of Node's modules.
+      if (this.#reject(edges, position.file, { why, builds: !hidden })) rejected = true
     }
     return rejected && this.#choose(meta)
   }

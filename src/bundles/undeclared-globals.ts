@@ -35,6 +35,8 @@ export interface SourceUse {
   position: SourcePosition
   /** It is only tested for, but the same source has an error for the case that it is missing. */
   tested: boolean
+  /** The code reaches it by another name; only its error says so. */
+  hidden?: boolean
 }
 
 /** Returns the marked globals of the bundle, and the bundle without the marks. */
@@ -96,19 +98,29 @@ export function missingUses({ uses, messages }: Uses, map: Uint8Array): SourceUs
     const known = source !== null && !/^\w+:/.test(source)
     return known ? { file: source, line, column: column + 1 } : undefined
   }
+  const withRequests = new Set(
+    missing.filter(({ name }) => name === 'XMLHttpRequest').map((use) => positionOf(use)?.file),
+  )
+  // The code reaches it by another name, and has an error for a worker.
+  const hidden = messages.flatMap((message) => {
+    const position = message.name === 'XHR' ? positionOf(message) : undefined
+    if (position === undefined || withRequests.has(position.file)) return []
+    return [{ name: 'XMLHttpRequest', position, tested: false, hidden: true }]
+  })
   const errors = new Set(
     messages.flatMap((message) => {
       const position = positionOf(message)
       return position === undefined ? [] : [`${message.name} ${position.file}`]
     }),
   )
-  return missing.flatMap((use) => {
+  const found = missing.flatMap((use) => {
     const { name, harmless } = use
     const position = positionOf(use)
     if (position === undefined) return []
     const hasError = harmless && errors.has(`${name} ${position.file}`)
     return harmless && !hasError ? [] : [{ name, position, tested: harmless }]
   })
+  return [...found, ...hidden]
 }
 
 /**

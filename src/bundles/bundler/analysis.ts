@@ -23,6 +23,8 @@ export interface GlobalUses {
   messages: { name: string; at: number }[]
 }
 
+/** What texts call XMLHttpRequest. Code for pages often reaches it through a variable, as `root.XMLHttpRequest`. */
+const XHR = 'XHR'
 /** Words of a message about something that is missing. */
 const MISSING_WORDS =
   /\bno\b|\bnot\b|n't\b|without|missing|unsupported|unavailable|undefined|require/i
@@ -39,7 +41,7 @@ export function globalUses(
 ): GlobalUses | undefined {
   const syntax = analyseCode(code)
   if (syntax === undefined) return undefined
-  const names = new Set([...marked.values()].filter((name) => CODE_NAME.test(name)))
+  const names = new Set([...marked.values(), XHR].filter((name) => CODE_NAME.test(name)))
   const isNear = nearTo(code, [...marked.keys(), ...names])
   const reachability = new Reachability(syntax, marked, isNear)
   const { values } = reachability
