@@ -93,6 +93,17 @@ describe('a request that comes later is answered, and pays for itself alone, bes
   }
 })
 
+describe('its worker ends within its grace', () => {
+  for (const [name, attack] of Object.entries(ATTACKS)) {
+    test(name, async () => {
+      const worker = await workerWith(attack)
+      await worker.invoke({ ...at('attack'), cpuMs: 2000 })
+      worker.send({ type: 'shutdown', grace_ms: 300, reason: 'of a test' })
+      expect(await zygote.exited(worker)).toMatchObject({ status: 0, signal: 0 })
+    }, 60_000)
+  }
+})
+
 describe('what belongs to a later request is out of reach', () => {
   test('its waitUntil takes no work after it ended, and its clock does not run for others', async () => {
     const worker = await workerWith(
