@@ -53,6 +53,22 @@ describe('HTTP and mail', () => {
     })
   })
 
+  test('express answers without a server', async () => {
+    const { status, text } = await send('express', '/items/7?page=2')
+    expect([status, JSON.parse(text)]).toEqual([200, { id: '7', page: '2' }])
+  })
+
+  test('@sendgrid/mail', async () => {
+    expect(await json('sendgrid')).toEqual({
+      from: { email: 'shop@example.test' },
+      subject: 'Hi',
+      personalizations: [
+        { to: [{ email: 'a@example.test', name: 'Ann' }, { email: 'b@example.test' }] },
+      ],
+      content: [{ type: 'text/plain', value: 'Hello' }],
+    })
+  })
+
   test('twilio checks webhooks and writes TwiML', async () => {
     const text = 'https://shop.test/hookBodyHelloFrom+15550001'
     const signature = createHmac('sha1', 'token').update(text).digest('base64')
