@@ -6,7 +6,7 @@ import { whySkipped } from './project.ts'
 const known: Expectations = {
   passes: ['test-a.js'],
   fails: { 'test-b.js': 'not built' },
-  skips: { 'test-c.js': 'needs node:net' },
+  skips: { 'test-c.js': 'needs node:tls' },
 }
 
 const results = (...outcomes: TestResult['outcome'][]): TestResult[] =>
@@ -47,7 +47,7 @@ test('a test that cannot run in a worker says what it needs', () => {
     ],
     ['// Flags: --expose-internals\n', 'tests what is internal to Node'],
     ["'use strict'\n// Flags: --no-warnings --expose-gc\n", 'needs the flag --expose-gc'],
-    ["const net = require('net')", 'needs node:net'],
+    ["const tls = require('tls')", 'needs node:tls'],
     ["import { readFileSync } from 'node:fs'", 'needs allowFilesystem'],
     ["require('child_process').spawn('x')", 'needs allowChildProcess'],
     ["const vm = require('vm'), { test } = require('node:test')\nrequire('buffer')", undefined],
