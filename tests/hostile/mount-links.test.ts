@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { eventually } from '../../src/testing/eventually.ts'
 import { type Service, Workspace } from '../e2e/harness.ts'
 
 const READ = `import * as fs from 'node:fs/promises'
@@ -62,9 +63,9 @@ describe.skipIf(process.getuid?.() !== 0)('as root (else all links are of one us
     expect(answer).not.toContain('beta-secret')
     expect(answer).toContain('SANDBOX_UNAVAILABLE')
     expect(answer).not.toContain(space.dir)
-    const log = service.log
-    expect(log).toContain(`the link ${room('alpha/sub')} is not followed`)
-    expect(log).toContain('belongs to the workers')
+    const refusal = `the link ${room('alpha/sub')} is not followed`
+    await eventually('the log says which link', () => service.log.includes(refusal))
+    expect(service.log).toContain('belongs to the workers')
   })
 
   test('nor where layers may be left out: Landlock would follow it', async () => {
