@@ -126,6 +126,6 @@ test('what leaves nothing is answered in the worker', async () => {
 
 test('there is none while the bundle loads', async () => {
   expect(await ask('early', '')).toBe(
-    'TypeError: fetch: it can only be called while a request is handled',
+    'TypeError: fetch: it was called while the bundle loads: call it in the handler, or later',
   )
 })

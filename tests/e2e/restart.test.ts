@@ -267,8 +267,12 @@ describe('a process that does not take over changes nothing', () => {
     const options = { method: 'POST', unix: socket, signal } as RequestInit
     const held = await fetch('http://functions/v1/hold', options)
     expect(held.status).toBe(200)
+    // The collection of a response without a reader would close its connection.
+    const reader = held.body?.getReader()
+    await reader?.read()
     expect((await installed.restart()).stderr).toContain('A backup is running')
     stop.abort()
+    await reader?.cancel().catch(() => {})
     await eventually('the hold has ended', async () => (await installed.restart()).exitCode === 0)
   }, 20_000)
 

@@ -11,9 +11,13 @@
 #include "core/places.h"
 #include "uv.h"
 
-
 /* Why a turn was interrupted. */
-typedef enum { FN_INTERRUPT_NONE, FN_INTERRUPT_REQUEST, FN_INTERRUPT_CPU, FN_INTERRUPT_END } fn_interrupt;
+typedef enum {
+    FN_INTERRUPT_NONE,
+    FN_INTERRUPT_REQUEST,
+    FN_INTERRUPT_CPU,
+    FN_INTERRUPT_END
+} fn_interrupt;
 
 typedef struct {
     uint64_t window_ms; /* from the end of the last request to the pause */

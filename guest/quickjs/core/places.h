@@ -1,5 +1,6 @@
-/* Where code runs: the innermost functions. The first ones may lie in a module of the platform, which is
- * part of the bundle; the host, which has the source map, shows the first that does not. */
+/* Where code runs: the innermost functions. The first ones may lie in a module of the platform,
+ * which is part of the bundle; the host, which has the source map, shows the first that does not.
+ */
 #ifndef FN_PLACES_H
 #define FN_PLACES_H
 
@@ -17,8 +18,8 @@ typedef struct {
 
 void fn_places_get(JSContext *ctx, fn_places *places);
 void fn_places_free(JSRuntime *rt, fn_places *places);
-/* Writes a line `    at name (file:line:column)` for each, each behind a line break, and a zero. `size` is
- * at least FN_PLACES_BYTES. Returns the length. */
+/* Writes a line `    at name (file:line:column)` for each, each behind a line break, and a zero.
+ * `size` is at least FN_PLACES_BYTES. Returns the length. */
 size_t fn_places_format(JSContext *ctx, const JSPlace *list, int count, char *text, size_t size);
 
 #endif

@@ -100,8 +100,8 @@ static void log_ended(const ended *what) {
         fn_buffer_put(&line, what->list.data, what->list.len);
     }
     if (!line.failed) {
-        fn_log(what->worker, what->mixed ? NULL : what->owner, FN_LOG_WARN,
-               (const char *)line.data, line.len);
+        fn_log(what->worker, what->mixed ? NULL : what->owner, FN_LOG_WARN, (const char *)line.data,
+               line.len);
     }
     fn_buffer_free(&line);
 }

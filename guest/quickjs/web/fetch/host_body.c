@@ -126,8 +126,7 @@ static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     if (!f->failed) {
         if (reserve(ctx, f, 0) == 0) {
             f->bytes[f->start + f->len] = '\0';
-            value =
-                fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type, f->frames);
+            value = fn_body_package(ctx, f->as, f->bytes + f->start, f->len, f->type, f->frames);
         } else {
             value = JS_EXCEPTION;
         }

@@ -14,8 +14,8 @@ typedef void fn_timer_ended(JSContext *ctx, JSValueConst async_context, const fn
                             void *opaque);
 /* Removes the timers of invocations that were stopped; with `all` every timer. */
 void fn_timers_end(JSContext *ctx, bool all, fn_timer_ended *ended, void *opaque);
-/* Whether a timer of a request is due by `until`, on the clock of uv_now. An interval that ran after
- * `since` does not count: it would be due for ever. */
+/* Whether a timer of a request is due by `until`, on the clock of uv_now. An interval that ran
+ * after `since` does not count: it would be due for ever. */
 bool fn_timers_due(JSContext *ctx, uint64_t since, uint64_t until);
 
 #endif

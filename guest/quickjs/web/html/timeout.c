@@ -36,9 +36,8 @@ static void mark(JSRuntime *rt, JSValueConst value, JS_MarkFunc *mark_func) {
 JSValue fn_timeout_new(JSContext *ctx, JSValue func, int argc, JSValueConst *argv,
                        fn_timeout **timeout) {
     JSValue object = JS_NewObjectClass(ctx, class_id);
-    fn_timeout *t = JS_IsException(object)
-                        ? NULL
-                        : js_malloc(ctx, sizeof(*t) + (size_t)argc * sizeof(JSValue));
+    fn_timeout *t =
+        JS_IsException(object) ? NULL : js_malloc(ctx, sizeof(*t) + (size_t)argc * sizeof(JSValue));
     if (t == NULL) {
         JS_FreeValue(ctx, object);
         JS_FreeValue(ctx, func);
