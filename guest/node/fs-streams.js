@@ -137,11 +137,31 @@ function inTurn(stream, bytes, next) {
   setTimeout(next, 0)
 }
 
-const pending = {
-  get() {
-    return this.fd === null
-  },
-  configurable: true,
+/** Sets what both classes have. `state` names the field of the base class that has its state. */
+function define(Class, Base, state) {
+  Object.setPrototypeOf(Class.prototype, Base.prototype)
+  Object.setPrototypeOf(Class, Base)
+  Object.assign(Class.prototype, {
+    _construct: construct,
+    _destroy: destroyFile,
+    close: closeFile,
+  })
+  Object.defineProperties(Class.prototype, {
+    pending: {
+      get() {
+        return this.fd === null
+      },
+      configurable: true,
+    },
+    autoClose: {
+      get() {
+        return this[state]?.autoDestroy
+      },
+      set(value) {
+        this[state].autoDestroy = value
+      },
+    },
+  })
 }
 
 /** @param path of the file; unused if there is a FileHandle, `options.fd` */
@@ -153,21 +173,7 @@ export function ReadStream(path, options) {
   this.bytesRead = 0
   Readable.call(this, { ...rest, highWaterMark, objectMode: false })
 }
-Object.setPrototypeOf(ReadStream.prototype, Readable.prototype)
-Object.setPrototypeOf(ReadStream, Readable)
-
-ReadStream.prototype._construct = construct
-ReadStream.prototype._destroy = destroyFile
-ReadStream.prototype.close = closeFile
-Object.defineProperty(ReadStream.prototype, 'pending', pending)
-Object.defineProperty(ReadStream.prototype, 'autoClose', {
-  get() {
-    return this._readableState?.autoDestroy
-  },
-  set(value) {
-    this._readableState.autoDestroy = value
-  },
-})
+define(ReadStream, Readable, '_readableState')
 
 ReadStream.prototype._read = function (size) {
   const done = this.pos === undefined ? this.bytesRead : this.pos
@@ -197,22 +203,8 @@ export function WriteStream(path, options) {
   Writable.call(this, { ...rest, objectMode: false, decodeStrings: true })
   if (encoding) this.setDefaultEncoding(encoding)
 }
-Object.setPrototypeOf(WriteStream.prototype, Writable.prototype)
-Object.setPrototypeOf(WriteStream, Writable)
-
-WriteStream.prototype._construct = construct
-WriteStream.prototype._destroy = destroyFile
-WriteStream.prototype.close = closeFile
+define(WriteStream, Writable, '_writableState')
 WriteStream.prototype.destroySoon = WriteStream.prototype.end
-Object.defineProperty(WriteStream.prototype, 'pending', pending)
-Object.defineProperty(WriteStream.prototype, 'autoClose', {
-  get() {
-    return this._writableState?.autoDestroy
-  },
-  set(value) {
-    this._writableState.autoDestroy = value
-  },
-})
 
 WriteStream.prototype._write = function (data, _encoding, callback) {
   const bytes = toBytes(data)

@@ -1,24 +1,9 @@
 /** Modules of Node of which a worker has what needs no system: net, tty, constants, sys, diagnostics_channel. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import net from 'node:net'
-import { bundleOf, startZygote, type TestZygote } from './node-harness.ts'
+import { useAnswers } from './node-answers.ts'
 
-let zygote: TestZygote
-
-beforeAll(async () => {
-  zygote = await startZygote()
-})
-
-afterAll(() => zygote.close())
-
-async function answer(source: string): Promise<unknown> {
-  const worker = await zygote.worker({ bundle: await bundleOf(source) })
-  try {
-    return await worker.json()
-  } finally {
-    worker.close()
-  }
-}
+const answer = useAnswers()
 
 test('net knows addresses as Node does, and has no sockets', async () => {
   const texts = [

@@ -1,6 +1,6 @@
 /**
- * The bundler process, whose program is its standard input: reads a task from a file, writes files, prints a failure on standard
- * output.
+ * The bundler process, whose program is its standard input: reads a task from a file, writes files,
+ * and prints failures on standard output.
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'

@@ -6,7 +6,8 @@ import { mapSafely } from './failures.ts'
 const BUNDLE_POSITION = 'bundle.js:'
 
 /** Lines about background work, in which several frames stand for one place. */
-const OF_THE_WORKER = /^(?:Ended with |This background work was interrupted)/
+const OF_THE_WORKER =
+  /^(?:Ended with this worker, because |Ended with the request, so |This background work was interrupted)/
 
 /** Of frames in a row, keeps the first that is not in a module of the platform. */
 export function withFirstPlaces(message: string): string {
