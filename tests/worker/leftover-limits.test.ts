@@ -204,6 +204,84 @@ describe('an interrupt', () => {
   })
 })
 
+describe('the turn of an earlier request that works for one in flight', () => {
+  /** A queue in module scope, emptied by the timer of the request that first put something into it. */
+  const queue = `const list = []
+    let emptied = false
+    const drain = () => { emptied = false; while (list.length > 0) list.shift()() }
+    const put = (job) => { list.push(job); if (!emptied) { emptied = true; setTimeout(drain, 5) } }`
+
+  test.each([
+    [
+      'a queue of callbacks',
+      'async () => { let n = 0; await new Promise((r) => { list.push(() => { spin(120); n++; r() }) }); return new Response(String(n)) }',
+    ],
+    [
+      'a queue of many small callbacks',
+      'async () => { let n = 0; await new Promise((r) => { for (let i = 0; i < 60; i++) list.push(() => { spin(2); if (++n === 60) r() }) }); return new Response(String(n)) }',
+    ],
+    [
+      'one that settles a first promise early',
+      'async () => { let n = 0; const first = new Promise((r) => list.push(r)); const last = new Promise((r) => list.push(() => { spin(120); r() })); await first; n++; await last; n++; return new Response(String(n)) }',
+    ],
+  ])('%s is not interrupted', async (_name, wait) => {
+    const worker = await cases(
+      { first: '() => { put(() => {}); setTimeout(drain, 60); return ok() }', wait },
+      queue,
+    )
+    await worker.invoke(at('first'))
+    const { text, error } = await worker.invoke(at('wait'))
+    expect(error ?? Number(text)).toBeGreaterThan(0)
+    expect(worker.inbox.all.some(isLog('interrupted'))).toBe(false)
+  })
+
+  test('is interrupted after 500 ms of CPU time, and the worker is replaced', async () => {
+    const worker = await cases(
+      {
+        leave: '() => { setTimeout(() => { for (;;); }, 30); return ok() }',
+        wait: 'async () => { await new Promise((r) => { resolve = r }) }',
+      },
+      'let resolve',
+    )
+    await worker.invoke(at('leave'))
+    const waiting = worker.begin(at('wait'))
+    const log = await worker.inbox.find(isLog('more than 500 ms while requests were in flight'))
+    expect(log).toMatchObject({ id: 1, level: 'warn' })
+    await worker.inbox.find(({ type, ended }) => type === 'background' && ended === true)
+    waiting.cancel()
+    await waiting.result
+    expect((await worker.invoke(at('ok'))).text).toBe('ok')
+  })
+
+  test('gives way after 50 ms to a timer of a request, and to a new request', async () => {
+    const worker = await cases({
+      leave: '() => { setInterval(() => { for (;;); }, 1); return ok() }',
+      sleep: 'async () => { await sleep(1); return ok() }',
+    })
+    await worker.invoke(at('leave'))
+    for (let i = 0; i < 3; i++) {
+      const both = await Promise.all([worker.invoke(at('sleep')), worker.invoke(at('ok'))])
+      expect(both.map(({ text }) => text)).toEqual(['ok', 'ok'])
+    }
+    expect(worker.inbox.all.some(isLog('more than 50 ms while a request waited'))).toBe(true)
+    expect(worker.inbox.all.some(isLog('more than 500 ms'))).toBe(false)
+  })
+
+  test('lets answers leave that wait behind its log lines', async () => {
+    const worker = await cases({
+      leave: `() => { setInterval(() => { for (;;) console.log('x'.repeat(1000)) }, 0); return ok() }`,
+    })
+    await worker.invoke(at('leave'))
+    const before = backgroundMs(worker)
+    for (let i = 0; i < 5; i++) {
+      await Bun.sleep(20)
+      expect((await worker.invoke(at('ok'))).text).toBe('ok')
+    }
+    // Each waited until a second of CPU time was reported.
+    expect(backgroundMs(worker) - before).toBeLessThan(3000)
+  }, 30_000)
+})
+
 describe('memory', () => {
   test.each([
     [

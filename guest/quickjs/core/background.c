@@ -11,6 +11,7 @@
 
 #define SLICE_NS 1000000u           /* of CPU time: then no further job or callback begins */
 #define MAX_TURN_NS 50000000u       /* of CPU time: one job or callback, while a request waits */
+#define MAX_HELP_NS 500000000u      /* the same, while requests wait only for what it may bring */
 #define MAX_DEBT_NS 50000000        /* a turn may take the bucket this far below empty */
 #define RESUME_NS 10000000          /* an empty bucket is used again from this level on */
 #define POLL_NS 5000000u            /* between two looks whether a message waits */
@@ -197,6 +198,7 @@ static void run_slice(fn_worker *worker, uint64_t wall) {
     uint64_t charged = worker->charged_ns;
     background->running = true;
     do {
+        background->turn_ns = 0;
         run_next(worker);
     } while (has_more(worker) && (fn_wall_ns() - wall < SLICE_NS || fn_cpu_ns() - cpu < SLICE_NS));
     background->running = false;
@@ -265,15 +267,21 @@ void fn_background_busy(fn_worker *worker) {
 
 /* ---- interrupted turns */
 
-static bool message_waits(fn_worker *worker, uint64_t wall) {
+/* Whether a request would run now: a message waits, or a timer of a request is due. Promise jobs of
+ * requests run before a turn begins, so those that are pending were made by the turn itself. What
+ * requests have sent leaves meanwhile. */
+static bool request_waits(fn_worker *worker, uint64_t wall) {
     fn_background *background = &worker->background;
-    if (worker->in_flight > 0) {
-        return true;
+    if (wall - background->polled_ns < POLL_NS) {
+        return background->request_waits;
     }
-    if (wall - background->polled_ns >= POLL_NS) {
-        struct pollfd channel = {.fd = worker->ipc.fd, .events = POLLIN};
-        background->polled_ns = wall;
-        background->request_waits = poll(&channel, 1, 0) == 1;
+    background->polled_ns = wall;
+    worker->hooks->flush(worker);
+    struct pollfd channel = {.fd = worker->ipc.fd, .events = POLLIN};
+    background->request_waits = poll(&channel, 1, 0) == 1;
+    if (!background->request_waits && worker->in_flight > 0) {
+        uv_update_time(&worker->loop);
+        background->request_waits = worker->hooks->timer_waits(worker);
     }
     return background->request_waits;
 }
@@ -282,6 +290,8 @@ static const char *const messages[] = {
     [FN_INTERRUPT_NONE] = NULL,
     [FN_INTERRUPT_REQUEST] =
         "background work was interrupted: it ran for more than 50 ms while a request waited",
+    [FN_INTERRUPT_HELP] = "background work was interrupted: it ran for more than 500 ms while "
+                          "requests were in flight",
     [FN_INTERRUPT_CPU] =
         "background work was interrupted: it used up the CPU time for background work",
     [FN_INTERRUPT_END] = "background work was interrupted: its worker has to end",
@@ -307,6 +317,7 @@ static void report_turn(fn_worker *worker) {
     }
     worker->current_cpu += used;
     worker->charged_ns += used;
+    worker->background.turn_ns += used;
     fn_background_charge(worker, used);
     report(worker, false);
     worker->hooks->flush(worker);
@@ -320,12 +331,17 @@ bool fn_background_exceeded(fn_worker *worker) {
     uint64_t wall = fn_wall_ns();
     uint64_t ran = wall - worker->current_wall;
     /* Of CPU time: a busy machine may stop the process for longer. */
-    if (ran >= MAX_TURN_NS && fn_cpu_ns() - worker->current_cpu >= MAX_TURN_NS) {
+    uint64_t used = ran < MAX_TURN_NS ? 0 : background->turn_ns + fn_cpu_ns() - worker->current_cpu;
+    if (used >= MAX_TURN_NS) {
         if (worker->shutting_down && wall / 1000000u >= worker->shutdown_by) {
             return interrupt(worker, FN_INTERRUPT_END);
         }
-        if (message_waits(worker, wall)) {
+        if (request_waits(worker, wall)) {
             return interrupt(worker, FN_INTERRUPT_REQUEST);
+        }
+        /* A queue that an earlier request drains may hold the work of those in flight. */
+        if (worker->in_flight > 0 && used >= MAX_HELP_NS) {
+            return interrupt(worker, FN_INTERRUPT_HELP);
         }
         /* It became background work in the middle of a turn, without a slice. */
         if (!background->running) {
@@ -340,8 +356,8 @@ bool fn_background_exceeded(fn_worker *worker) {
         return false;
     }
     fill(worker, wall);
-    int64_t used = (int64_t)(fn_cpu_ns() - worker->current_cpu);
-    return background->level_ns + MAX_DEBT_NS < used && interrupt(worker, FN_INTERRUPT_CPU);
+    int64_t unpaid = (int64_t)(fn_cpu_ns() - worker->current_cpu);
+    return background->level_ns + MAX_DEBT_NS < unpaid && interrupt(worker, FN_INTERRUPT_CPU);
 }
 
 void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation) {
@@ -352,6 +368,10 @@ void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation)
     const char *why = messages[background->interrupt];
     background->interrupt = FN_INTERRUPT_NONE;
     background->request_waits = false;
+    /* What it had begun will never end, such as a queue that it was emptying. */
+    if (!background->repeats) {
+        fn_background_lost(worker);
+    }
     JS_SetInterruptMessage(worker->rt, NULL);
     uint64_t wall = fn_wall_ns();
     if (background->logged_ns != 0 && wall - background->logged_ns < LOG_INTERVAL_NS) {
@@ -365,6 +385,10 @@ void fn_background_turn_over(fn_worker *worker, const fn_invocation *invocation)
                        why, background->place);
     size_t most = sizeof(text) - 1;
     fn_log(worker, invocation, FN_LOG_WARN, text, (size_t)len < most ? (size_t)len : most);
+}
+
+void fn_host_repeats(JSContext *ctx, bool repeats) {
+    fn_worker_of(ctx)->background.repeats = repeats;
 }
 
 void fn_background_free(fn_worker *worker) {

@@ -15,6 +15,7 @@
 typedef enum {
     FN_INTERRUPT_NONE,
     FN_INTERRUPT_REQUEST,
+    FN_INTERRUPT_HELP,
     FN_INTERRUPT_CPU,
     FN_INTERRUPT_END
 } fn_interrupt;
@@ -36,6 +37,8 @@ typedef struct {
     char place[FN_PLACES_BYTES];
     uint64_t polled_ns;
     bool request_waits;
+    uint64_t turn_ns; /* CPU time of the turn that runs which was reported already */
+    bool repeats;     /* the turn that runs is one of an interval, which goes on after it */
     uint64_t logged_ns;
     bool over; /* the process ends */
     bool lost; /* the host was told that work had to be ended */

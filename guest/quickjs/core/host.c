@@ -33,6 +33,11 @@ bool fn_host_async_live(JSContext *ctx, JSValueConst async_context) {
     return fn_invocation_live(fn_async_invocation(fn_worker_of(ctx), async_context));
 }
 
+bool fn_host_in_flight(JSContext *ctx, JSValueConst async_context) {
+    const fn_invocation *invocation = fn_async_invocation(fn_worker_of(ctx), async_context);
+    return !invocation->load && invocation->state != FN_GONE && fn_invocation_live(invocation);
+}
+
 bool fn_host_may_run(JSContext *ctx, JSValueConst async_context) {
     fn_worker *worker = fn_worker_of(ctx);
     return fn_background_may_run(worker, fn_async_invocation(worker, async_context));

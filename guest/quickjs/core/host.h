@@ -34,6 +34,8 @@ void fn_host_call(JSContext *ctx, JSValueConst async_context, JSValueConst func,
                   JSValueConst *argv);
 /* Whether code of this async context may run at all: its invocation was not stopped. */
 bool fn_host_async_live(JSContext *ctx, JSValueConst async_context);
+/* Whether its invocation is a request that has not ended. */
+bool fn_host_in_flight(JSContext *ctx, JSValueConst async_context);
 /* Whether it may run now; if not, it may be deferred. */
 bool fn_host_may_run(JSContext *ctx, JSValueConst async_context);
 
@@ -46,6 +48,9 @@ typedef struct fn_deferred {
 } fn_deferred;
 void fn_host_defer(JSContext *ctx, fn_deferred *deferred, void (*run)(fn_deferred *deferred));
 void fn_host_undefer(JSContext *ctx, fn_deferred *deferred);
+
+/* Around a call that is made again and again, and so goes on when one was interrupted. */
+void fn_host_repeats(JSContext *ctx, bool repeats);
 
 /* Whether strings may be run as code. */
 bool fn_host_may_eval(JSContext *ctx);

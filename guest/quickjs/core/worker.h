@@ -70,6 +70,8 @@ typedef struct {
     bool (*jobs_ran)(fn_worker *worker, bool drained);
     /* Writes what waits for the channel. */
     void (*flush)(fn_worker *worker);
+    /* Whether a timer of a request in flight is due. */
+    bool (*timer_waits)(fn_worker *worker);
     /* An exception was not caught. */
     void (*uncaught)(fn_worker *worker, fn_invocation *invocation, JSValueConst error);
     /* Ends the process. */

@@ -128,6 +128,8 @@ void fn_leftover_end(fn_worker *worker, fn_invocation *invocation);
 /* A worker without requests: whether something that they left behind will run by `until` (uv_now).
  */
 bool fn_leftover_due(fn_worker *worker, uint64_t until);
+/* Whether a timer of a request in flight is due, which leftover work holds up. */
+bool fn_leftover_timer_waits(fn_worker *worker);
 
 void fn_fetch_uploaded(fn_worker *worker, fn_body_id id);
 void fn_fetch_upload_failed(fn_worker *worker, fn_body_id id, JSValueConst cause);

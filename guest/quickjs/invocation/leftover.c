@@ -121,6 +121,10 @@ void fn_leftover_end(fn_worker *worker, fn_invocation *invocation) {
     fn_buffer_free(&what.list);
 }
 
+bool fn_leftover_timer_waits(fn_worker *worker) {
+    return fn_timers_wait(worker->ctx);
+}
+
 static bool fetch_due(const fn_worker *worker) {
     for (const fn_fetch *fetch = worker->fetches; fetch != NULL; fetch = fetch->next) {
         if (!fetch->out.invocation->load) {

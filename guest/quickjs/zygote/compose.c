@@ -9,6 +9,7 @@ static const fn_core_hooks core_hooks = {
     .stopped = fn_invocation_stopped,
     .jobs_ran = fn_jobs_ran,
     .flush = fn_loop_flush,
+    .timer_waits = fn_leftover_timer_waits,
     .uncaught = fn_report_uncaught,
     .out_of_memory = fn_invocation_out_of_memory,
     .seal_imports = fn_bundle_imports_init,

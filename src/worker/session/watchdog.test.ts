@@ -213,12 +213,18 @@ describe('what a process uses', () => {
     await output.read()
     const before = readProcessUse(child.pid)
     child.stdin.write('go')
-    await output.read()
-    const after = readProcessUse(child.pid)
+    let after = before
+    const grown = () => (after?.residentBytes ?? 0) - (before?.residentBytes ?? 0)
+    const worked = () => (after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)
+    // The output may arrive in pieces, so what is awaited is the figure itself. The test's time bounds it.
+    while (grown() <= 32 * MB || worked() < 50) {
+      await Bun.sleep(10)
+      after = readProcessUse(child.pid)
+    }
     child.kill()
     await child.exited
-    expect((after?.residentBytes ?? 0) - (before?.residentBytes ?? 0)).toBeGreaterThan(32 * MB)
-    expect((after?.cpuMs ?? 0) - (before?.cpuMs ?? 0)).toBeGreaterThanOrEqual(50)
+    expect(grown()).toBeLessThan(512 * MB)
+    expect(worked()).toBeLessThan(60_000)
   })
 
   test('is unknown if there is no process', () => {

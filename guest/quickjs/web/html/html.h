@@ -17,5 +17,7 @@ void fn_timers_end(JSContext *ctx, bool all, fn_timer_ended *ended, void *opaque
 /* Whether a timer of a request is due by `until`, on the clock of uv_now. An interval that ran
  * after `since` does not count: it would be due for ever. */
 bool fn_timers_due(JSContext *ctx, uint64_t since, uint64_t until);
+/* Whether a timer of a request in flight is due now. */
+bool fn_timers_wait(JSContext *ctx);
 
 #endif

@@ -99,6 +99,17 @@ bool fn_timers_due(JSContext *ctx, uint64_t since, uint64_t until) {
     return false;
 }
 
+bool fn_timers_wait(JSContext *ctx) {
+    for (uint32_t i = 0; i < timers.size; i++) {
+        for (const timer *t = timers.buckets[i]; t != NULL; t = t->next) {
+            if (uv_timer_get_due_in(&t->handle) == 0 && fn_host_in_flight(ctx, t->async)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void sweep(JSContext *ctx) {
     fn_timers_end(ctx, false, NULL, NULL);
     timers.sweep_at = timers.count * 2 < MIN_BUCKETS ? MIN_BUCKETS : timers.count * 2;
@@ -152,10 +163,13 @@ static void fire(timer *t) {
     for (int i = 0; i < argc; i++) {
         argv[i] = JS_DupValue(ctx, t->argv[i]);
     }
-    if (t->interval == 0) {
+    bool repeats = t->interval > 0;
+    if (!repeats) {
         close_timer(find(id));
     }
+    fn_host_repeats(ctx, repeats);
     fn_host_call(ctx, async, func, argc, argv);
+    fn_host_repeats(ctx, false);
     for (int i = 0; i < argc; i++) {
         JS_FreeValue(ctx, argv[i]);
     }
