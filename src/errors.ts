@@ -1,6 +1,10 @@
 /** Every error code of the service, with its HTTP status and its RFC 9457 title. */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, title: 'Bad request' },
+  UNAUTHORIZED: { status: 401, title: 'Unauthorized' },
+  FORBIDDEN: { status: 403, title: 'Forbidden' },
+  PROJECT_SUSPENDED: { status: 403, title: 'Project suspended' },
+  PROJECT_NOT_FOUND: { status: 404, title: 'Project not found' },
   FUNCTION_NOT_FOUND: { status: 404, title: 'Function not found' },
   FUNCTION_NOT_DEPLOYED: { status: 404, title: 'Function not deployed' },
   VERSION_NOT_FOUND: { status: 404, title: 'Version not found' },
@@ -10,6 +14,8 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload too large' },
   BACKUP_INVALID: { status: 422, title: 'Backup invalid' },
   BUNDLE_REFUSED: { status: 422, title: 'Bundle refused' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  QUOTA_EXCEEDED: { status: 429, title: 'Quota exceeded' },
   HEADERS_TOO_LARGE: { status: 431, title: 'Headers too large' },
   HANDLER_ERROR: { status: 500, title: 'The handler failed' },
   INVALID_RESPONSE: { status: 500, title: 'The handler returned no valid response' },

@@ -93,8 +93,10 @@ describe('a backup', () => {
 
   test('contains no page of deleted rows', async () => {
     const secret = 'the-secret-of-a-deleted-function'
-    change(`INSERT INTO env VALUES ('func-z', 'KEY', '${secret}', '')`)
-    change("DELETE FROM env WHERE name = 'KEY'")
+    change(
+      `INSERT INTO env_variables (function_id, revision, name, kind, value, updated_at) VALUES ('func-z', 1, 'KEY', 'plain', '${secret}', '')`,
+    )
+    change("DELETE FROM env_variables WHERE name = 'KEY'")
     await backUp()
     expect(readFileSync(file).includes(secret)).toBe(false)
   })

@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MetadataStore } from '../metadata/store.ts'
 import { addFunctions, sourceOf } from '../testing/data-dir-fixture.ts'
+import { setVariables } from '../testing/set-variables.ts'
 import { backupToFile } from './backup.ts'
 import { check, hasData } from './check.ts'
 import { repair, setUnknownAside } from './repair.ts'
@@ -200,7 +201,7 @@ describe('a repair', () => {
   test('that was interrupted lets no service start, and the next one has all of the old database', async () => {
     const old = new Database(at('metadata.db'))
     old.run('PRAGMA foreign_keys = OFF')
-    old.run("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
+    setVariables(old, 'func-app', { KEY: 'value' })
     // The newest changes are in the write-ahead log alone, as after a kill.
     for (const suffix of ['', '-wal'])
       Bun.spawnSync(['cp', at(`metadata.db${suffix}`), join(dir, `old${suffix}`)])
@@ -218,7 +219,9 @@ describe('a repair', () => {
   })
 
   test('copies the variables of a database that can be read in part', async () => {
-    change("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
+    const damaged = new Database(at('metadata.db'))
+    setVariables(damaged, 'func-app', { KEY: 'value' })
+    damaged.close()
     change('DROP TABLE function_versions')
     expect((await repaired())[0]).toContain('1 variable')
     const store = MetadataStore.open(dataDir)

@@ -221,13 +221,16 @@ function copyVariables(from: string, to: string): number {
   let db: Database | undefined
   try {
     db = new Database(from, { readwrite: true, create: false })
-    const rows = db.query('SELECT function_id, name, value, updated_at FROM env').values()
+    const current = 'SELECT id, env_revision FROM functions WHERE env_revision > 0'
+    const revisions = db.query(current).values() as [string, number][]
+    const variables = db.query('SELECT * FROM env_variables WHERE function_id = ? AND revision = ?')
     const target = new Database(to, { readwrite: true, create: false })
     target.run('PRAGMA busy_timeout = 5000')
-    const insert = target.query(
-      'INSERT OR IGNORE INTO env SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM functions WHERE id = ?1)',
-    )
-    const copied = rows.reduce((sum, row) => sum + insert.run(...(row as string[])).changes, 0)
+    let copied = 0
+    for (const [id, revision] of revisions) {
+      const rows = variables.values(id, revision) as string[][]
+      copied += copyRevision(target, id, revision, rows)
+    }
     target.close()
     return copied
   } catch {
@@ -235,6 +238,20 @@ function copyVariables(from: string, to: string): number {
   } finally {
     db?.close()
   }
+}
+
+/** @returns the number of variables; 0 if the function is not there again */
+function copyRevision(target: Database, id: string, revision: number, rows: string[][]): number {
+  const found = target.query('UPDATE functions SET env_revision = ? WHERE id = ?')
+  if (found.run(revision, id).changes === 0) return 0
+  const now = new Date().toISOString()
+  target.run('INSERT OR IGNORE INTO env_revisions VALUES (?, ?, ?)', [id, revision, now])
+  target.run('UPDATE function_deployments SET env_revision = ? WHERE function_id = ?', [
+    revision,
+    id,
+  ])
+  const insert = target.query('INSERT OR IGNORE INTO env_variables VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
+  return rows.reduce((sum, row) => sum + insert.run(...row).changes, 0)
 }
 
 function removeDangling(dataDir: string): string[] {
@@ -246,7 +263,9 @@ function removeDangling(dataDir: string): string[] {
         "UPDATE functions SET active_version_id = NULL, status = 'registered' WHERE active_version_id NOT IN (SELECT id FROM function_versions)",
         `DELETE FROM function_versions WHERE function_id ${nothing}`,
         `DELETE FROM function_deployments WHERE function_id ${nothing} OR version_id NOT IN (SELECT id FROM function_versions)`,
-        `DELETE FROM env WHERE function_id ${nothing}`,
+        ...['env', 'env_revisions', 'env_variables', 'routes'].map(
+          (table) => `DELETE FROM ${table} WHERE function_id ${nothing}`,
+        ),
       ]
       const changes = statements.reduce((sum, sql) => sum + db.run(sql).changes, 0)
       return [`${METADATA}: ${changes} rows that referred to nothing were removed`]

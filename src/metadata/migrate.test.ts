@@ -54,7 +54,9 @@ function breaks(before: Database, after: Database): string[] {
   for (const [name, sql] of old.others)
     if (now.others.get(name) !== sql) found.push(`${name} changed`)
   for (const [name, sql] of now.others) {
-    if (!old.others.has(name) && /^trigger|UNIQUE/i.test(`${name} ${sql}`))
+    const table = / ON `?(\w+)/i.exec(sql ?? '')?.[1]
+    const ofOld = table !== undefined && old.tables.has(table)
+    if (ofOld && !old.others.has(name) && /^trigger|UNIQUE/i.test(`${name} ${sql}`))
       found.push(`${name} restricts`)
   }
   return found

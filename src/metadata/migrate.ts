@@ -4,6 +4,7 @@ import { FunctionError } from '../errors.ts'
 import tables from './migrations/0000_tables.sql' with { type: 'text' }
 import versionIndexes from './migrations/0001_version_indexes.sql' with { type: 'text' }
 import retry from './migrations/0002_retry.sql' with { type: 'text' }
+import platform from './migrations/0003_platform.sql' with { type: 'text' }
 import journal from './migrations/meta/_journal.json' with { type: 'json' }
 
 /**
@@ -14,6 +15,7 @@ const SQL: Readonly<Record<string, string>> = {
   '0000_tables': tables,
   '0001_version_indexes': versionIndexes,
   '0002_retry': retry,
+  '0003_platform': platform,
 }
 
 /**
@@ -22,7 +24,11 @@ const SQL: Readonly<Record<string, string>> = {
  * releases refuse what they do not know in Drizzle's. A migration within a minor release must be one of these;
  * migrate.test.ts compares the tables.
  */
-const ADDITIONS: ReadonlySet<string> = new Set(['0001_version_indexes', '0002_retry'])
+const ADDITIONS: ReadonlySet<string> = new Set([
+  '0001_version_indexes',
+  '0002_retry',
+  '0003_platform',
+])
 const ADDITIONS_TABLE = '__functions_additions'
 const DRIZZLE_TABLE = '__drizzle_migrations'
 

@@ -1,6 +1,6 @@
-import { and, asc, desc, eq, gt, notExists, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, sql } from 'drizzle-orm'
 import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
-import { env, functionDeployments, functions, functionVersions } from './schema.ts'
+import { envVariables, functionDeployments, functions, functionVersions } from './schema.ts'
 
 /** Maximum number of versions that are read ahead. */
 const MAX_KNOWN = 10_000
@@ -17,9 +17,6 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .select({
         function: functions,
         version: functionVersions,
-        // Most functions have no variables, and a second query would nearly double the cost of
-        // resolving.
-        hasEnv: sql<number>`exists (select 1 from ${env} where ${env.functionId} = ${functions.id})`,
       })
       .from(functions)
       .leftJoin(functionVersions, versionIsActive)
@@ -29,12 +26,7 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .select({ name: functions.name, project: functions.project, version: functionVersions })
       .from(functions)
       .innerJoin(functionVersions, versionIsActive)
-      .where(
-        and(
-          eq(functions.status, 'deployed'),
-          notExists(db.select().from(env).where(eq(env.functionId, functions.id))),
-        ),
-      )
+      .where(and(eq(functions.status, 'deployed'), eq(functions.envRevision, 0)))
       .limit(MAX_KNOWN)
       .prepare(),
     list: db
@@ -123,7 +115,7 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .limit(sql.placeholder('limit'))
       .prepare(),
     activeId: db
-      .select({ id: functions.activeVersionId })
+      .select({ id: functions.activeVersionId, envRevision: functions.envRevision })
       .from(functions)
       .where(eq(functions.id, sql.placeholder('functionId')))
       .prepare(),
@@ -148,9 +140,14 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       )
       .prepare(),
     env: db
-      .select({ name: env.name, value: env.value })
-      .from(env)
-      .where(eq(env.functionId, sql.placeholder('functionId')))
+      .select()
+      .from(envVariables)
+      .where(
+        and(
+          eq(envVariables.functionId, sql.placeholder('functionId')),
+          eq(envVariables.revision, sql.placeholder('revision')),
+        ),
+      )
       .prepare(),
   }
 }

@@ -52,7 +52,7 @@ const parsedTexts = new Map<z.ZodType, Map<string, unknown>>()
 const MAX_PARSED_TEXTS = 1000
 
 /** Parses a JSON column. The value is frozen because many rows may share it. */
-function parse<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
+export function parse<T>(schema: z.ZodType<T>, json: string, where: string, column: string): T {
   const known = parsedTexts.get(schema) ?? new Map<string, unknown>()
   if (known.has(json)) {
     return known.get(json) as T
@@ -88,7 +88,7 @@ function parseJson<T>(schema: z.ZodType<T>, json: string, where: string, column:
   return check(schema, value, where, column)
 }
 
-function check<T>(schema: z.ZodType<T>, value: unknown, where: string, column: string): T {
+export function check<T>(schema: z.ZodType<T>, value: unknown, where: string, column: string): T {
   const parsed = schema.safeParse(value)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

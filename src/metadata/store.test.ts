@@ -8,6 +8,7 @@ import { drizzle } from 'drizzle-orm/bun-sqlite'
 import { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import { namedProfile } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
+import { setVariables } from '../testing/set-variables.ts'
 import { tryLockDataDir } from './lock.ts'
 import { migrations } from './migrate.ts'
 import { prepareQueries } from './queries.ts'
@@ -146,7 +147,7 @@ describe('a version', () => {
   test('carries the variables of its function', () => {
     store.addVersion(version('app', 'v1'))
     const db = new Database(join(dir, 'metadata.db'))
-    db.run("INSERT INTO env VALUES ('func-app', 'KEY', 'value', '2026-01-01T00:00:00.000Z')")
+    setVariables(db, 'func-app', { KEY: 'value' })
     db.close()
     expect(store.resolve('app')).toMatchObject({ version: { env: { KEY: 'value' } } })
   })
@@ -302,7 +303,7 @@ describe('the database', () => {
 
   test('has the tables and columns of the schema: no migration is missing', () => {
     const tables = Object.values(schema).filter((value) => is(value, SQLiteTable))
-    expect(tables).toHaveLength(5)
+    expect(tables).toHaveLength(13)
     for (const table of tables) {
       const columns = raw<{ name: string }>(`PRAGMA table_info(${getTableName(table)})`)
       const expected = Object.values(getTableColumns(table)).map(({ name }) => name)
@@ -413,9 +414,11 @@ describe('what was read ahead', () => {
   test('has the variables of a function, set at whatever time', () => {
     store.addVersion(version('f', 'v1'))
     store.addVersion(version('g', 'v1'))
-    raw("INSERT INTO env VALUES ('func-f', 'A', '1', '')")
+    const other = new Database(join(dir, 'metadata.db'))
+    setVariables(other, 'func-f', { A: '1' })
     store.readAhead()
-    raw("INSERT INTO env VALUES ('func-g', 'B', '2', '')")
+    setVariables(other, 'func-g', { B: '2' })
+    other.close()
     expect(store.resolve('f')).toMatchObject({ version: { env: { A: '1' } } })
     expect(store.resolve('g')).toMatchObject({ version: { env: { B: '2' } } })
   })

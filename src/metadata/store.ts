@@ -2,9 +2,10 @@ import type { Database } from 'bun:sqlite'
 import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
-import { isFull, unusable } from '../lib/storage.ts'
+import { type Change, storageOf } from './change.ts'
 import { openDatabase } from './database.ts'
 import { KnownVersions } from './known-versions.ts'
+import { ProjectStore } from './project-store.ts'
 import { prepareQueries } from './queries.ts'
 import {
   DEFAULT_PROJECT,
@@ -18,7 +19,7 @@ import {
   type VersionRecord,
   type VersionSettings,
 } from './records.ts'
-import { type FunctionRow, toSummary, toVersion, type VersionRow } from './rows.ts'
+import { toSummary, toVersion, type VersionRow } from './rows.ts'
 import { functionDeployments, functions, functionVersions } from './schema.ts'
 
 /** The columns of a version in the order of the table. */
@@ -44,6 +45,8 @@ export class MetadataStore {
   readonly #database: Database
   readonly #db: BunSQLiteDatabase
   readonly #queries: ReturnType<typeof prepareQueries>
+  readonly #change: Change
+  readonly projects: ProjectStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
@@ -51,6 +54,9 @@ export class MetadataStore {
     this.#database = database
     this.#db = drizzle({ client: database })
     this.#queries = prepareQueries(this.#db)
+    const storage = storageOf(database, this.#db)
+    this.#change = storage.change
+    this.projects = new ProjectStore(storage)
   }
 
   /** @throws {FunctionError} STORAGE_UNUSABLE, also if a newer release has written the database */
@@ -78,8 +84,9 @@ export class MetadataStore {
     if (row.version === null || row.function.status !== 'deployed') {
       return { found: 'not-deployed' }
     }
-    const { name: functionName, id } = row.function
-    const env = row.hasEnv === 1 ? this.#env(id) : {}
+    const { name: functionName, id, envRevision } = row.function
+    // Most functions have no variables, and a second query would nearly double the cost of resolving.
+    const env = envRevision > 0 ? this.#env(id, envRevision) : {}
     const version = { ...toVersion(row.version), functionName, project, env }
     return { found: 'version', version }
   }
@@ -198,7 +205,10 @@ export class MetadataStore {
     version: VersionRecord,
     project: string = DEFAULT_PROJECT,
   ): ResolvedVersion {
-    return { ...version, functionName: name, project, env: this.#env(version.functionId) }
+    const revision =
+      this.#queries.activeId.get({ functionId: version.functionId })?.envRevision ?? 0
+    const env = this.#env(version.functionId, revision)
+    return { ...version, functionName: name, project, env }
   }
 
   /** Does the version refer to the bundle? */
@@ -224,7 +234,7 @@ export class MetadataStore {
       retry: next.config.retry === false ? 0 : 1,
     }
     this.#change((tx) => {
-      const registered: FunctionRow = {
+      const registered = {
         id,
         project: next.project,
         name: next.name,
@@ -284,17 +294,6 @@ export class MetadataStore {
     })
   }
 
-  /** Runs a change in one transaction. @throws {FunctionError} STORAGE_UNUSABLE on a full disk */
-  #change<T>(work: Parameters<typeof BunSQLiteDatabase.prototype.transaction<T>>[0]): T {
-    try {
-      return this.#db.transaction(work, { behavior: 'immediate' })
-    } catch (error) {
-      // Drizzle wraps the error of SQLite.
-      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-      throw isFull(cause) ? unusable(this.#database.filename, cause) : error
-    }
-  }
-
   /** Whether another process has changed functions since the last call; the first call only looks. */
   changedElsewhere(): boolean {
     const row = this.#database.query('PRAGMA data_version').get() as { data_version: number }
@@ -318,8 +317,8 @@ export class MetadataStore {
     }
   }
 
-  #env(functionId: string): Record<string, string> {
-    const rows = this.#queries.env.all({ functionId })
+  #env(functionId: string, revision: number): Record<string, string> {
+    const rows = this.#queries.env.all({ functionId, revision })
     return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
   }
 
@@ -339,16 +338,17 @@ export class MetadataStore {
   #push(functionId: string, versionId: string): void {
     this.#mark(functionId, eq(functionDeployments.status, 'active'), 'superseded')
     const createdAt = new Date().toISOString()
+    const envRevision = this.#queries.activeId.get({ functionId })?.envRevision ?? 0
     this.#db
       .insert(functionDeployments)
-      .values({ functionId, versionId, status: 'active', createdAt })
+      .values({ functionId, versionId, status: 'active', createdAt, envRevision })
       .run()
   }
 
   /** Pops the stack down to the version, or pushes the version if it is not on the stack. */
   #popTo(functionId: string, versionId: string): void {
     const target = this.#db
-      .select({ id: functionDeployments.id, status: functionDeployments.status })
+      .select({ id: functionDeployments.id, envRevision: functionDeployments.envRevision })
       .from(functionDeployments)
       .where(
         and(
@@ -365,6 +365,8 @@ export class MetadataStore {
     }
     this.#mark(functionId, sql`${functionDeployments.id} > ${target.id}`, 'rolled-back')
     this.#mark(functionId, eq(functionDeployments.id, target.id), 'active')
+    const { envRevision } = target
+    this.#db.update(functions).set({ envRevision }).where(eq(functions.id, functionId)).run()
   }
 
   #mark(functionId: string, which: ReturnType<typeof eq>, status: string): void {

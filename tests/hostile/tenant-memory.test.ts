@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventually } from '../../src/testing/eventually.ts'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
+import { setVariables } from '../../src/testing/set-variables.ts'
 import { descendants, parentOf, type Service, Workspace } from '../e2e/harness.ts'
 import { searchMemory } from './process-memory.ts'
 
@@ -40,7 +41,7 @@ function setSecrets(): void {
   for (const tenant of TENANTS) {
     for (const kind of Object.keys(KINDS)) {
       const secret = wordsOf(tenant, kind)[1] as string
-      db.run("INSERT INTO env VALUES (?, 'SECRET', ?, '')", [`func-${tenant}-${kind}`, secret])
+      setVariables(db, `func-${tenant}-${kind}`, { SECRET: secret })
     }
   }
   db.close()

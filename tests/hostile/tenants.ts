@@ -3,6 +3,7 @@ import { afterAll, beforeAll } from 'bun:test'
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
+import { setVariables } from '../../src/testing/set-variables.ts'
 import { type Service, Workspace } from '../e2e/harness.ts'
 import { FILES, PLAIN, PROGRAMS } from './tenant-code.ts'
 
@@ -98,10 +99,7 @@ export class Tenants {
     const db = openTestDatabase(join(this.space.dataDir, 'metadata.db'))
     for (const tenant of TENANTS) {
       for (const kind of this.#kinds) {
-        db.run("INSERT INTO env VALUES (?, 'SECRET', ?, '')", [
-          `func-${tenant}-${kind}`,
-          SECRETS[tenant],
-        ])
+        setVariables(db, `func-${tenant}-${kind}`, { SECRET: SECRETS[tenant] })
       }
     }
     db.close()
