@@ -6,7 +6,7 @@ import { FunctionError } from '../errors.ts'
 import type { Storage } from './change.ts'
 import { DEFAULT_PROJECT } from './records.ts'
 import { check, parse } from './rows.ts'
-import { functions, projects } from './schema.ts'
+import { functions, projects, tokens } from './schema.ts'
 
 export type ProjectState = 'active' | 'suspended'
 
@@ -108,7 +108,7 @@ export class ProjectStore {
   }
 
   /**
-   * Deletes a project that has no functions.
+   * Deletes a project that has no functions, with its tokens: they must not serve a later project of its name.
    *
    * @throws {FunctionError} PROJECT_NOT_FOUND; CONFLICT if it has functions, or is the default one
    */
@@ -122,6 +122,7 @@ export class ProjectStore {
         const message = `Project '${name}' has functions: delete them first.`
         throw new FunctionError('CONFLICT', message)
       }
+      tx.delete(tokens).where(eq(tokens.project, name)).run()
       tx.delete(projects).where(eq(projects.name, name)).run()
     })
   }

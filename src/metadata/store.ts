@@ -21,6 +21,7 @@ import {
 } from './records.ts'
 import { toSummary, toVersion, type VersionRow } from './rows.ts'
 import { functionDeployments, functions, functionVersions } from './schema.ts'
+import { TokenStore } from './token-store.ts'
 
 /** The columns of a version in the order of the table. */
 const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
@@ -47,6 +48,7 @@ export class MetadataStore {
   readonly #queries: ReturnType<typeof prepareQueries>
   readonly #change: Change
   readonly projects: ProjectStore
+  readonly tokens: TokenStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
@@ -57,6 +59,7 @@ export class MetadataStore {
     const storage = storageOf(database, this.#db)
     this.#change = storage.change
     this.projects = new ProjectStore(storage)
+    this.tokens = new TokenStore(storage)
   }
 
   /** @throws {FunctionError} STORAGE_UNUSABLE, also if a newer release has written the database */
