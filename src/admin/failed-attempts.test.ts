@@ -49,9 +49,9 @@ test('an IPv6 client counts with its whole /64, however its address is written',
   expect(failed.waitOf('unknown')).toBe(60)
 })
 
-test('a million addresses take bounded memory, and the newest are remembered', () => {
+test('many addresses take bounded memory, and the newest are remembered', () => {
   const { clock, failed } = attempts()
-  for (let n = 0; n < 1_000_000; n++) {
+  for (let n = 0; n < 100_000; n++) {
     clock.time += 0.01
     failed.add(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`)
   }
