@@ -13,6 +13,7 @@ export interface RunnableVersion {
 export interface WorkerView {
   /** The host's pid; null until it is known. */
   pid: number | null
+  project: string
   function: string
   version: string
   runtime: string
@@ -32,6 +33,8 @@ export interface ServiceControl {
    */
   prepare(version: RunnableVersion): Promise<PreparedVersion>
   /** The function was deleted: its running requests are finished, then its workers exit. */
-  forget(name: string): void
+  forget(name: string, project: string): void
+  /** The project was suspended or resumed. */
+  projectChanged(project: string): void
   workers(): WorkerView[]
 }

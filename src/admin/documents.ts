@@ -14,6 +14,7 @@ export const RECENT_VERSIONS = 100
 
 export const deployDocumentSchema = z
   .object({
+    project: z.string(),
     function: z.string(),
     version: z.string(),
     runtime,
@@ -28,6 +29,7 @@ export const deployDocumentSchema = z
 
 export const functionDocumentSchema = z
   .object({
+    project: z.string(),
     name: z.string(),
     runtime,
     version: z.string().nullable(),
@@ -88,6 +90,7 @@ export const restartRequestSchema = z
 export const workerDocumentSchema = z
   .object({
     pid: z.int().nullable(),
+    project: z.string(),
     function: z.string(),
     version: z.string(),
     runtime: z.string(),
@@ -104,8 +107,9 @@ export const collectRequestSchema = z
     /** As the settings `versions.keep` and `versions.older_than`, which apply unless set. */
     keep: z.int().min(0).max(1_000_000).optional(),
     olderThanMs: z.int().min(0).optional(),
-    /** One function; all unless set. */
+    /** One function, of the project; all of every project unless set. */
     function: z.string().optional(),
+    project: z.string().default('default'),
     dryRun: z.boolean().default(false),
   })
   .openapi('CollectRequest')
@@ -144,9 +148,15 @@ export type FunctionDetails = z.infer<typeof functionDetailsSchema>
 export type VersionDocument = z.infer<typeof versionDocumentSchema>
 export type WorkerDocument = z.infer<typeof workerDocumentSchema>
 
-export function deployDocument(name: string, record: VersionRecord, live: boolean): DeployDocument {
+export function deployDocument(
+  name: string,
+  project: string,
+  record: VersionRecord,
+  live: boolean,
+): DeployDocument {
   const { version, runtime, config, bundle } = record
   return {
+    project,
     function: name,
     version,
     runtime,
@@ -158,8 +168,8 @@ export function deployDocument(name: string, record: VersionRecord, live: boolea
 }
 
 export function functionDocument(row: FunctionSummary): FunctionDocument {
-  const { name, runtime, version = null, status, profile, updatedAt } = row
-  return { name, runtime, version, status, profile, updatedAt }
+  const { project, name, runtime, version = null, status, profile, updatedAt } = row
+  return { project, name, runtime, version, status, profile, updatedAt }
 }
 
 export function versionDocument(

@@ -42,6 +42,8 @@ export class OfflineControl implements ServiceControl {
 
   forget(): void {}
 
+  projectChanged(): void {}
+
   workers(): [] {
     return []
   }

@@ -71,6 +71,7 @@ async function bundle(text: string): Promise<Bundle> {
 
 const answer = (text: string) => bundle(`export default () => new Response('${text}')\n`)
 const QUICKJS = { runtime: 'quickjs-ng' } as const
+const ref = (name: string) => ({ name, project: 'default' })
 
 async function failure(work: Promise<unknown>): Promise<FunctionError> {
   try {
@@ -86,13 +87,13 @@ async function failure(work: Promise<unknown>): Promise<FunctionError> {
 
 describe('deploy', () => {
   test('counts versions up and keeps each', async () => {
-    const first = await operations.deploy('app', QUICKJS, await answer('1'))
+    const first = await operations.deploy(ref('app'), QUICKJS, await answer('1'))
     expect(first).toMatchObject({ function: 'app', version: 'v1', profile: 'strict', live: false })
-    const second = await operations.deploy('app', QUICKJS, await answer('2'))
+    const second = await operations.deploy(ref('app'), QUICKJS, await answer('2'))
     expect(second.version).toBe('v2')
     const named = { ...QUICKJS, version: 'v7' }
-    await operations.deploy('app', named, await answer('7'))
-    expect((await operations.deploy('app', QUICKJS, await answer('8'))).version).toBe('v8')
+    await operations.deploy(ref('app'), named, await answer('7'))
+    expect((await operations.deploy(ref('app'), QUICKJS, await answer('8'))).version).toBe('v8')
     expect(store.show('app').version).toBe('v8')
     expect(readdirSync(join(dir, 'bundles/func-app')).toSorted()).toEqual([
       '.active',
@@ -106,20 +107,20 @@ describe('deploy', () => {
 
   test('of the same version with the same content and settings is no change', async () => {
     const settings = { ...QUICKJS, version: 'v1' }
-    const first = await operations.deploy('app', settings, await answer('1'))
+    const first = await operations.deploy(ref('app'), settings, await answer('1'))
     const before = store.show('app')
-    expect(await operations.deploy('app', settings, await answer('1'))).toEqual(first)
+    expect(await operations.deploy(ref('app'), settings, await answer('1'))).toEqual(first)
     expect(store.show('app')).toEqual(before)
   })
 
   test('of the same version with any difference is refused', async () => {
     const settings = { ...QUICKJS, version: 'v1' }
-    await operations.deploy('app', settings, await answer('1'))
-    const content = await failure(operations.deploy('app', settings, await answer('2')))
+    await operations.deploy(ref('app'), settings, await answer('1'))
+    const content = await failure(operations.deploy(ref('app'), settings, await answer('2')))
     expect(content.code).toBe('CONFLICT')
     expect(content.message).toContain('content')
     const other = { ...settings, timeoutMs: 5 }
-    const changed = await failure(operations.deploy('app', other, await answer('1')))
+    const changed = await failure(operations.deploy(ref('app'), other, await answer('1')))
     expect(changed.code).toBe('CONFLICT')
     expect(changed.message).toContain('settings')
     expect(store.versions('app')).toHaveLength(1)
@@ -127,14 +128,20 @@ describe('deploy', () => {
 
   test('of many at once gives each its own version', async () => {
     const bundles = await Promise.all(['a', 'b', 'c', 'd'].map(answer))
-    const done = await Promise.all(bundles.map((one) => operations.deploy('app', QUICKJS, one)))
+    const done = await Promise.all(
+      bundles.map((one) => operations.deploy(ref('app'), QUICKJS, one)),
+    )
     expect(done.map(({ version }) => version).toSorted()).toEqual(['v1', 'v2', 'v3', 'v4'])
   })
 
   test('takes the runtime of the service where it names none', async () => {
-    const document = await operations.deploy('app', { profile: 'permissive' }, await answer('1'))
+    const document = await operations.deploy(
+      ref('app'),
+      { profile: 'permissive' },
+      await answer('1'),
+    )
     expect(document.runtime).toBe('bun')
-    expect((await failure(operations.deploy('other', {}, await answer('1')))).code).toBe(
+    expect((await failure(operations.deploy(ref('other'), {}, await answer('1')))).code).toBe(
       'BAD_REQUEST',
     )
   })
@@ -145,12 +152,12 @@ describe('deploy', () => {
       const throwing = await bundle(
         'interface A { a: 1 }\n\nthrow new Error("no luck" as string)\n',
       )
-      const thrown = await failure(operations.deploy('app', settings, throwing))
+      const thrown = await failure(operations.deploy(ref('app'), settings, throwing))
       expect(thrown.code).toBe('BUNDLE_REFUSED')
       expect(thrown.message).toContain('no luck')
       expect(thrown.position).toMatchObject({ file: 'app.ts', line: 3 })
       for (const text of ['export const other = 1', 'export default 42']) {
-        const error = await failure(operations.deploy('app', settings, await bundle(text)))
+        const error = await failure(operations.deploy(ref('app'), settings, await bundle(text)))
         expect(error.code).toBe('BUNDLE_REFUSED')
         expect(error.message).toContain('handler')
       }
@@ -163,7 +170,7 @@ describe('deploy', () => {
   test('refuses a bundle that hangs while it loads', async () => {
     for (const text of ['for (;;);', 'await new Promise(() => {})']) {
       const hanging = await bundle(`${text}\nexport default () => new Response()\n`)
-      const error = await failure(operations.deploy('app', QUICKJS, hanging))
+      const error = await failure(operations.deploy(ref('app'), QUICKJS, hanging))
       expect(error.code).toBe('BUNDLE_REFUSED')
     }
     expect(store.list()).toEqual([])
@@ -173,20 +180,20 @@ describe('deploy', () => {
 describe('rollback', () => {
   test('leads back to the version before, or to the one named', async () => {
     for (const text of ['1', '2', '3']) {
-      await operations.deploy('app', QUICKJS, await answer(text))
+      await operations.deploy(ref('app'), QUICKJS, await answer(text))
     }
-    expect((await operations.rollback('app')).version).toBe('v2')
-    expect((await operations.rollback('app', 'v3')).version).toBe('v3')
-    expect((await operations.rollback('app', 'v3')).version).toBe('v3')
-    expect((await failure(operations.rollback('app', 'v9'))).code).toBe('VERSION_NOT_FOUND')
-    expect((await failure(operations.rollback('none'))).code).toBe('FUNCTION_NOT_FOUND')
+    expect((await operations.rollback(ref('app'))).version).toBe('v2')
+    expect((await operations.rollback(ref('app'), 'v3')).version).toBe('v3')
+    expect((await operations.rollback(ref('app'), 'v3')).version).toBe('v3')
+    expect((await failure(operations.rollback(ref('app'), 'v9'))).code).toBe('VERSION_NOT_FOUND')
+    expect((await failure(operations.rollback(ref('none')))).code).toBe('FUNCTION_NOT_FOUND')
   })
 
   test('to a version whose bundle changed is refused, and the active one stays', async () => {
-    await operations.deploy('app', QUICKJS, await answer('1'))
-    await operations.deploy('app', QUICKJS, await answer('2'))
+    await operations.deploy(ref('app'), QUICKJS, await answer('1'))
+    await operations.deploy(ref('app'), QUICKJS, await answer('2'))
     writeFileSync(join(dir, 'bundles/func-app/v1/bundle.js'), 'export default () => evil')
-    const error = await failure(operations.rollback('app'))
+    const error = await failure(operations.rollback(ref('app')))
     expect(error.code).toBe('BUNDLE_REFUSED')
     expect(error.message).toContain('func-app/v1/bundle.js')
     expect(store.show('app').version).toBe('v2')
@@ -195,14 +202,14 @@ describe('rollback', () => {
 
 describe('delete', () => {
   test('takes rows and bundles along', async () => {
-    await operations.deploy('app', QUICKJS, await answer('1'))
-    await operations.deploy('app', QUICKJS, await answer('2'))
-    await operations.deploy('other', QUICKJS, await answer('3'))
-    await operations.remove('app')
+    await operations.deploy(ref('app'), QUICKJS, await answer('1'))
+    await operations.deploy(ref('app'), QUICKJS, await answer('2'))
+    await operations.deploy(ref('other'), QUICKJS, await answer('3'))
+    await operations.remove(ref('app'))
     expect(store.list().map(({ name }) => name)).toEqual(['other'])
     expect(existsSync(join(dir, 'bundles/func-app'))).toBe(false)
-    expect((await failure(operations.remove('app'))).code).toBe('FUNCTION_NOT_FOUND')
-    expect((await operations.deploy('app', QUICKJS, await answer('1'))).version).toBe('v1')
+    expect((await failure(operations.remove(ref('app')))).code).toBe('FUNCTION_NOT_FOUND')
+    expect((await operations.deploy(ref('app'), QUICKJS, await answer('1'))).version).toBe('v1')
   })
 })
 
@@ -213,13 +220,13 @@ describe('garbage collection', () => {
 
   async function deployed(name: string, count: number): Promise<void> {
     for (let n = 1; n <= count; n++) {
-      await operations.deploy(name, QUICKJS, await answer(`${name} ${n}`))
+      await operations.deploy(ref(name), QUICKJS, await answer(`${name} ${n}`))
     }
   }
 
   test('keeps the newest versions and what rollbacks return to; bundles go with their rows', async () => {
     await deployed('app', 6)
-    await operations.rollback('app', 'v2')
+    await operations.rollback(ref('app'), 'v2')
     const dry = await operations.collect({ keep: 2, olderThanMs: 0 }, { dryRun: true })
     expect(dry).toMatchObject({ versions: 2, orphans: 0 })
     expect(versionsOf('app')).toHaveLength(6)
@@ -228,8 +235,8 @@ describe('garbage collection', () => {
     expect(versionsOf('app')).toEqual(['v6', 'v5', 'v2', 'v1'])
     expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v5', 'v6'])
     expect(readdirSync(join(dir, 'bundles/.staging'))).toEqual([])
-    expect((await operations.rollback('app')).version).toBe('v1')
-    expect((await operations.deploy('app', QUICKJS, await answer('next'))).version).toBe('v7')
+    expect((await operations.rollback(ref('app'))).version).toBe('v1')
+    expect((await operations.deploy(ref('app'), QUICKJS, await answer('next'))).version).toBe('v7')
     expect((await operations.collect({ keep: 0, olderThanMs: 0 })).versions).toBe(0)
   }, 20_000)
 
@@ -269,7 +276,7 @@ describe('garbage collection', () => {
   }, 20_000)
 
   test('of an unknown function is an error', async () => {
-    const collecting = operations.collect({ keep: 1, olderThanMs: 0 }, { only: 'none' })
+    const collecting = operations.collect({ keep: 1, olderThanMs: 0 }, { only: ref('none') })
     expect((await failure(collecting)).code).toBe('FUNCTION_NOT_FOUND')
   })
 })

@@ -13,8 +13,8 @@ import { BUNDLES, namesOf } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import {
-  DEFAULT_PROJECT,
   functionId,
+  functionLabel,
   type VersionAge,
   type VersionRecord,
   type VersionSettings,
@@ -40,6 +40,12 @@ interface OperationsDeps {
   engine(runtime: Runtime): Promise<string>
   /** Which versions to keep after a deployment. */
   retention(): RetentionPolicy
+}
+
+/** Names one function. */
+export interface FunctionRef {
+  name: string
+  project: string
 }
 
 /** What a garbage collection removed, or would remove. */
@@ -82,16 +88,18 @@ export class Operations {
    * @throws {FunctionError} BAD_REQUEST; BUNDLE_REFUSED with the tenant's file and line; CONFLICT for
    * a version that exists with different content. Nothing is changed in these cases
    */
-  async deploy(name: string, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
-    const { version, settings } = resolveSettings(given, this.#deps.defaultRuntime)
-    return await this.#oneAtATime(name, async () => {
-      const id = functionId(name, DEFAULT_PROJECT)
-      const existing = version === undefined ? undefined : this.#deps.store.findVersion(id, version)
+  async deploy(of: FunctionRef, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
+    const { store, defaultRuntime } = this.#deps
+    return await this.#oneAtATime(of, async () => {
+      const project = store.projects.get(of.project)
+      const { version, settings } = resolveSettings(given, defaultRuntime, {}, project)
+      const id = idOf(of)
+      const existing = version === undefined ? undefined : store.findVersion(id, version)
       if (existing !== undefined) {
-        checkSame(name, existing, settings, bundle)
-        return this.#document(name, existing)
+        checkSame(of, existing, settings, bundle)
+        return this.#document(of, existing)
       }
-      return await this.#deployNew(name, version ?? this.#nextVersion(name), settings, bundle)
+      return await this.#deployNew(of, version ?? this.#nextVersion(id), settings, bundle)
     })
   }
 
@@ -100,12 +108,13 @@ export class Operations {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED
    */
-  rollback(name: string, version?: string): Promise<DeployDocument> {
+  rollback(of: FunctionRef, version?: string): Promise<DeployDocument> {
     const { store, bundles } = this.#deps
-    return this.#oneAtATime(name, async () => {
-      const target = store.rollbackTarget(name, version)
-      if (store.show(name).version !== target.version) {
-        const runnable = runnableVersion(store.runnable(name, target), bundles)
+    const { name, project } = of
+    return this.#oneAtATime(of, async () => {
+      const target = store.rollbackTarget(name, version, project)
+      if (store.show(name, project).version !== target.version) {
+        const runnable = runnableVersion(store.runnable(name, target, project), bundles)
         const prepared = await this.#prepare(runnable)
         try {
           store.rollback(target)
@@ -116,7 +125,7 @@ export class Operations {
         prepared.activate()
         await bundles.noteActive(target.functionId, target.version)
       }
-      return this.#document(name, target)
+      return this.#document(of, target)
     })
   }
 
@@ -127,17 +136,21 @@ export class Operations {
    * @param broken versions that are known not to load
    * @returns the version; undefined if none loads
    */
-  async rollbackToIntact(name: string, broken: ReadonlySet<string>): Promise<string | undefined> {
+  async rollbackToIntact(
+    of: FunctionRef,
+    broken: ReadonlySet<string>,
+  ): Promise<string | undefined> {
     const { store } = this.#deps
-    const { id } = store.show(name)
+    const { name, project } = of
+    const { id } = store.show(name, project)
     const earlier = store.inUse(id, TRIED)
-    const newest = store.versions(name, undefined, { limit: TRIED + broken.size })
+    const newest = store.versions(name, project, { limit: TRIED + broken.size })
     const byId = new Map(newest.map((row) => [row.id, row.version]))
     const order = [...earlier].flatMap((versionId) => byId.get(versionId) ?? [])
     const tried = [...order, ...byId.values()].filter((version) => !broken.has(version))
     for (const version of new Set(tried)) {
       try {
-        await this.rollback(name, version)
+        await this.rollback(of, version)
         return version
       } catch (error) {
         if (!(error instanceof FunctionError)) throw error
@@ -151,18 +164,19 @@ export class Operations {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
-  remove(name: string): Promise<void> {
+  remove(of: FunctionRef): Promise<void> {
     const { store, remover, control } = this.#deps
-    return this.#oneAtATime(name, async () => {
-      const { id } = store.show(name)
+    const { name, project } = of
+    return this.#oneAtATime(of, async () => {
+      const { id } = store.show(name, project)
       const removal = await remover.plan([`${BUNDLES}/${id}`])
       try {
-        store.remove(name)
+        store.remove(name, project)
       } catch (error) {
         await removal.cancel()
         throw error
       }
-      control.forget(name)
+      control.forget(name, project)
       await removal.finish()
     })
   }
@@ -175,19 +189,20 @@ export class Operations {
    */
   async collect(
     policy: RetentionPolicy,
-    { dryRun = false, only }: { dryRun?: boolean; only?: string | undefined } = {},
+    { dryRun = false, only }: { dryRun?: boolean; only?: FunctionRef | undefined } = {},
   ): Promise<Garbage> {
     const { store, remover } = this.#deps
     const garbage: Garbage = { versions: 0, bytes: 0, orphans: 0, unknown: 0, removed: [] }
     if (only !== undefined) {
-      await this.#collectVersions(only, store.show(only).id, policy, dryRun, garbage)
+      store.show(only.name, only.project)
+      await this.#collectVersions(only, policy, dryRun, garbage)
       return garbage
     }
     let after = ''
     for (;;) {
       const page = store.functionsAfter(after, FUNCTIONS_AT_ONCE)
-      for (const { name, id } of page) {
-        await this.#collectVersions(name, id, policy, dryRun, garbage)
+      for (const { name, project } of page) {
+        await this.#collectVersions({ name, project }, policy, dryRun, garbage)
         await nextTurn()
       }
       const last = page.at(-1)
@@ -196,7 +211,7 @@ export class Operations {
     }
     for (const id of await remover.functionIds()) {
       const sweep = () => remover.sweepFunction(id, dryRun)
-      const { orphans, unknown } = await this.#oneAtATime(namesOf(id).name, sweep)
+      const { orphans, unknown } = await this.#oneAtATime(namesOf(id), sweep)
       garbage.orphans += orphans
       garbage.unknown += unknown
     }
@@ -218,14 +233,14 @@ export class Operations {
   }
 
   async #collectVersions(
-    name: string,
-    id: string,
+    of: FunctionRef,
     policy: RetentionPolicy,
     dryRun: boolean,
     garbage: Garbage,
   ): Promise<void> {
     if (policy.keep === 0 && policy.olderThanMs === 0) return
     const { store } = this.#deps
+    const id = idOf(of)
     const count = rollbacksKept(policy)
     const kept = {
       ids: new Set([...store.inUse(id, count), ...store.newestVersions(id, count)]),
@@ -236,7 +251,7 @@ export class Operations {
       const some = expired(page, kept, policy, Date.now())
       if (some.length > 0) {
         const remove = () => this.#removeVersions(id, some, count)
-        addRemoved(garbage, name, dryRun ? some : await this.#oneAtATime(name, remove))
+        addRemoved(garbage, labelOf(of), dryRun ? some : await this.#oneAtATime(of, remove))
       }
       await nextTurn()
       page = store.oldestVersions(id, last, VERSIONS_AT_ONCE)
@@ -281,14 +296,14 @@ export class Operations {
   }
 
   async #deployNew(
-    name: string,
+    of: FunctionRef,
     version: string,
     settings: VersionSettings,
     bundle: Bundle,
   ): Promise<DeployDocument> {
     const { bundles, retention } = this.#deps
     const engine = await this.#deps.engine(settings.runtime)
-    const next: UnstoredVersion = { ...settings, project: DEFAULT_PROJECT, name, version, engine }
+    const next: UnstoredVersion = { ...settings, ...of, version, engine }
     const staged = await bundles.stage(next, bundle)
     const held: HeldBundle = { bundle }
     let prepared: PreparedVersion
@@ -304,8 +319,8 @@ export class Operations {
     await bundles.noteActive(record.functionId, version)
     // Not awaited: the deployment is done. The collection waits for its turn of this function. What
     // fails here is tried again after the next deployment.
-    this.#collecting = this.collect(retention(), { only: name }).catch(() => {})
-    return this.#document(name, record)
+    this.#collecting = this.collect(retention(), { only: of }).catch(() => {})
+    return this.#document(of, record)
   }
 
   /** The version as it will be recorded, for the worker that loads its bundle first. */
@@ -313,7 +328,7 @@ export class Operations {
     const { store, bundles } = this.#deps
     const id = functionId(next.name, next.project)
     const candidate = { ...next, id: '', functionId: id, createdAt: '' }
-    return runnableVersion(store.runnable(next.name, candidate), bundles, held)
+    return runnableVersion(store.runnable(next.name, candidate, next.project), bundles, held)
   }
 
   async #prepare(version: ReturnType<typeof runnableVersion>): Promise<PreparedVersion> {
@@ -351,30 +366,39 @@ export class Operations {
     return record
   }
 
-  #nextVersion(name: string): string {
-    return `v${this.#deps.store.highestNumber(functionId(name, DEFAULT_PROJECT)) + 1}`
+  #nextVersion(id: string): string {
+    return `v${this.#deps.store.highestNumber(id) + 1}`
   }
 
-  #document(name: string, record: VersionRecord): DeployDocument {
-    const active = this.#deps.store.show(name).version === record.version
-    return deployDocument(name, record, active && this.#deps.serving)
+  #document({ name, project }: FunctionRef, record: VersionRecord): DeployDocument {
+    const active = this.#deps.store.show(name, project).version === record.version
+    return deployDocument(name, project, record, active && this.#deps.serving)
   }
 
-  async #oneAtATime<T>(name: string, change: () => Promise<T>): Promise<T> {
+  async #oneAtATime<T>(of: FunctionRef, change: () => Promise<T>): Promise<T> {
     while (this.#paused !== undefined) await this.#paused.promise
-    const before = this.#running.get(name)
+    const id = idOf(of)
+    const before = this.#running.get(id)
     const run = Promise.resolve(before)
       .catch(() => {})
       .then(change)
-    this.#running.set(name, run)
+    this.#running.set(id, run)
     try {
       return await run
     } finally {
-      if (this.#running.get(name) === run) {
-        this.#running.delete(name)
+      if (this.#running.get(id) === run) {
+        this.#running.delete(id)
       }
     }
   }
+}
+
+function idOf({ name, project }: FunctionRef): string {
+  return functionId(name, project)
+}
+
+function labelOf({ name, project }: FunctionRef): string {
+  return functionLabel(name, project)
 }
 
 function addRemoved(garbage: Garbage, name: string, versions: readonly VersionAge[]): void {
@@ -392,7 +416,7 @@ function nextTurn(): Promise<void> {
 }
 
 function checkSame(
-  name: string,
+  of: FunctionRef,
   existing: VersionRecord,
   settings: VersionSettings,
   bundle: Bundle,
@@ -404,7 +428,7 @@ function checkSame(
     const what = sameContent ? 'settings' : 'content'
     throw new FunctionError(
       'CONFLICT',
-      `Version '${existing.version}' of function '${name}' already exists with different ${what}. A version never changes: deploy under another version name.`,
+      `Version '${existing.version}' of function '${labelOf(of)}' already exists with different ${what}. A version never changes: deploy under another version name.`,
     )
   }
 }

@@ -1,6 +1,7 @@
 /** Validates the settings of a deployment and turns them into the settings of a version. */
 
 import { z } from 'zod'
+import { exceeds } from '../capabilities/ceiling.ts'
 import {
   isProfileName,
   lowerLimits,
@@ -10,6 +11,7 @@ import {
 import { RUNTIMES, type Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
+import type { ProjectRecord } from '../metadata/project-store.ts'
 import { DEFAULT_PROJECT, type VersionSettings } from '../metadata/records.ts'
 
 const MAX_PROFILE_CHARS = 65_536
@@ -21,6 +23,9 @@ export const functionNameSchema = z
     /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     'must be 1 to 63 characters of a-z, 0-9 and -, and must not start or end with -',
   )
+
+/** A project's name, which is part of its functions' URLs. */
+export const projectNameSchema = functionNameSchema
 
 /** A version's name, which is also the name of a directory. */
 export const versionNameSchema = z
@@ -44,7 +49,8 @@ export const deploySettingsSchema = z.strictObject({
     .string()
     .regex(/^[\p{ID_Start}$_][\p{ID_Continue}$]{0,99}$/u, 'must be the name of an export')
     .default('default'),
-  profile: z.enum(['strict', 'permissive', 'custom']).default('strict'),
+  /** That of the project, or strict, unless set. */
+  profile: z.enum(['strict', 'permissive', 'custom']).optional(),
   /** JSON text of a custom profile. */
   customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
   /** Lower than the profile's limits: bytes, CPU milliseconds. */
@@ -56,6 +62,9 @@ export const deploySettingsSchema = z.strictObject({
   exposeErrors: z.boolean().default(false),
   retry: z.boolean().default(true),
 })
+
+/** What a project gives to the settings of its functions. */
+export type ProjectOfSettings = Pick<ProjectRecord, 'name' | 'profile'>
 
 export type DeploySettings = z.input<typeof deploySettingsSchema>
 
@@ -70,18 +79,19 @@ export function resolveSettings(
   given: DeploySettings,
   defaultRuntime: Runtime,
   names: Readonly<Record<string, string>> = {},
-  project: string = DEFAULT_PROJECT,
+  project: ProjectOfSettings = { name: DEFAULT_PROJECT, profile: undefined },
 ): { version: string | undefined; settings: VersionSettings } {
   const input = checked(deploySettingsSchema, given, undefined, names)
   const runtime = input.runtime ?? defaultRuntime
   const capabilities = capabilitiesOf(input, names, project)
+  const profile = input.profile ?? project.profile?.name ?? 'strict'
   if (runtime === 'bun' && !capabilities.allowEval) {
     throw new FunctionError(
       'BAD_REQUEST',
       'The bun runtime needs the permissive profile, or a custom profile with allowEval, because eval cannot be disabled in a Bun worker. The sandbox enforces everything else that the profile says.',
     )
   }
-  const { timeoutMs, maxWorkers, concurrency, exposeErrors, retry, profile } = input
+  const { timeoutMs, maxWorkers, concurrency, exposeErrors, retry } = input
   return {
     version: input.version,
     settings: {
@@ -124,23 +134,33 @@ export function checked<T>(
 function capabilitiesOf(
   input: z.output<typeof deploySettingsSchema>,
   names: Readonly<Record<string, string>>,
-  project: string,
+  project: ProjectOfSettings,
 ): Capabilities {
   const { profile, customProfile, maxMemory, maxCpu } = input
   if ((profile === 'custom') !== (customProfile !== undefined)) {
     const message =
       profile === 'custom'
         ? "The profile 'custom' needs customProfile, the JSON text of the profile."
-        : `customProfile is only allowed with the profile 'custom', not with '${profile}'.`
+        : "customProfile is only allowed with the profile 'custom'."
     throw new FunctionError('BAD_REQUEST', message)
   }
+  const { name, profile: ceiling } = project
+  const shown = profile ?? ceiling?.name ?? 'strict'
+  let capabilities: Capabilities
   try {
-    const base = isProfileName(profile)
-      ? namedProfile(profile, project)
-      : parseCustomProfile(customProfile ?? '', project)
-    return lowerLimits(base, { maxMemory, maxCpu }, names)
+    const base =
+      profile === undefined && ceiling !== undefined
+        ? { ...ceiling.capabilities, projectId: name }
+        : isProfileName(shown)
+          ? namedProfile(shown, name)
+          : parseCustomProfile(customProfile ?? '', name)
+    capabilities = lowerLimits(base, { maxMemory, maxCpu }, names)
   } catch (cause) {
     const why = (cause as Error).message
-    throw new FunctionError('BAD_REQUEST', `The ${profile} profile: ${why}.`, { cause })
+    throw new FunctionError('BAD_REQUEST', `The ${shown} profile: ${why}.`, { cause })
   }
+  const wider = ceiling === undefined ? undefined : exceeds(capabilities, ceiling.capabilities)
+  if (wider === undefined) return capabilities
+  const message = `The ${shown} profile allows more than the profile of project '${name}' (${ceiling?.name}): ${wider}. Deploy with a narrower profile, or have an administrator change that of the project.`
+  throw new FunctionError('FORBIDDEN', message)
 }

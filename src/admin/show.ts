@@ -1,13 +1,17 @@
 import type { MetadataStore } from '../metadata/store.ts'
 import { type FunctionDetails, functionDetails, RECENT_VERSIONS } from './documents.ts'
+import type { FunctionRef } from './operations.ts'
 
 /**
  * One function with its newest versions.
  *
  * @throws {FunctionError} FUNCTION_NOT_FOUND
  */
-export function showFunction(store: MetadataStore, name: string): FunctionDetails {
-  const row = store.show(name)
+export function showFunction(
+  store: MetadataStore,
+  { name, project }: FunctionRef,
+): FunctionDetails {
+  const row = store.show(name, project)
   const active = row.version === undefined ? undefined : store.findVersion(row.id, row.version)
-  return functionDetails(row, active, store.versions(name, undefined, { limit: RECENT_VERSIONS }))
+  return functionDetails(row, active, store.versions(name, project, { limit: RECENT_VERSIONS }))
 }

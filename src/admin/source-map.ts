@@ -4,6 +4,7 @@ import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
 import type { BundleRecord } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
+import type { FunctionRef } from './operations.ts'
 
 /**
  * The bundle of a version.
@@ -11,8 +12,12 @@ import type { MetadataStore } from '../metadata/store.ts'
  * @param version the active one unless given
  * @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, VERSION_NOT_FOUND
  */
-export function bundleOf(store: MetadataStore, name: string, version?: string): BundleRecord {
-  const row = store.show(name)
+export function bundleOf(
+  store: MetadataStore,
+  { name, project }: FunctionRef,
+  version?: string,
+): BundleRecord {
+  const row = store.show(name, project)
   const wanted = version ?? row.version
   if (wanted === undefined) {
     const message = `Function '${name}' has no active version: name one of 'functions versions ${name}'.`

@@ -6,6 +6,7 @@ import { counted } from '../lib/counted.ts'
 import { check as checkDirectory, type Finding, hasData } from '../maintenance/check.ts'
 import { repair, setUnknownAside } from '../maintenance/repair.ts'
 import { readBackup } from '../maintenance/restore.ts'
+import { DEFAULT_PROJECT, functionLabel } from '../metadata/records.ts'
 import type { Command } from './command.ts'
 import { printable } from './errors.ts'
 import { withHold } from './hold.ts'
@@ -83,7 +84,7 @@ async function repairOffline(
     const left = before.length === 0 ? [] : await checkDirectory(dataDir)
     repaired.push(...(await setUnknownAside(dataDir, left)))
     if (left.length > 0 && !left.some(({ kind }) => kind.startsWith('database'))) {
-      repaired.push(...(await changeOffline(loaded, (operations) => change(operations, left))))
+      repaired.push(...(await changeOffline(loaded, ({ operations }) => change(operations, left))))
     }
     const findings = repaired.length === 0 ? left : await checkDirectory(dataDir)
     return resultOf(dataDir, findings, repaired)
@@ -94,14 +95,18 @@ async function repairOffline(
 async function change(operations: Operations, findings: readonly Finding[]): Promise<string[]> {
   const done: string[] = []
   const broken = new Map<string, Set<string>>()
-  for (const { kind, function: name, version } of findings) {
+  for (const { kind, function: name, project, version } of findings) {
     if (!kind.startsWith('bundle-') || name === undefined || version === undefined) continue
-    broken.set(name, (broken.get(name) ?? new Set()).add(version))
+    const label = functionLabel(name, project ?? DEFAULT_PROJECT)
+    broken.set(label, (broken.get(label) ?? new Set()).add(version))
   }
-  for (const { active, function: name = '' } of findings) {
-    if (active !== true || !broken.has(name)) continue
-    const version = await operations.rollbackToIntact(name, broken.get(name) ?? new Set())
-    if (version !== undefined) done.push(`function '${name}': version '${version}' is active again`)
+  for (const { active, function: name = '', project = DEFAULT_PROJECT } of findings) {
+    const label = functionLabel(name, project)
+    const versions = broken.get(label)
+    if (active !== true || versions === undefined) continue
+    const version = await operations.rollbackToIntact({ name, project }, versions)
+    if (version !== undefined)
+      done.push(`function '${label}': version '${version}' is active again`)
   }
   if (findings.some(({ kind }) => kind === 'bundle-orphaned')) {
     const { orphans } = await operations.collect({ keep: 0, olderThanMs: 0 })

@@ -1,8 +1,10 @@
 /** Parses the arguments and runs one command. Exit status: 0 done, 1 failed, 2 wrong usage. */
 import { Command as Commander, CommanderError } from 'commander'
+import { checked, projectNameSchema } from '../admin/settings.ts'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { reportToPredecessor } from '../service/predecessor.ts'
 import { copiedServiceFile } from '../service/service-file.ts'
 import { backup } from './backup.ts'
@@ -15,6 +17,15 @@ import { describeError, errorDocument } from './errors.ts'
 import { gc } from './gc.ts'
 import { invoke } from './invoke.ts'
 import { list } from './list.ts'
+import {
+  projectCreate,
+  projectDelete,
+  projectList,
+  projectResume,
+  projectSet,
+  projectShow,
+  projectSuspend,
+} from './project.ts'
 import { remove } from './remove.ts'
 import { restart } from './restart.ts'
 import { restore } from './restore.ts'
@@ -37,6 +48,13 @@ const COMMANDS: readonly Command[] = [
   remove,
   invoke,
   workers,
+  projectCreate,
+  projectList,
+  projectShow,
+  projectSet,
+  projectSuspend,
+  projectResume,
+  projectDelete,
   gc,
   backup,
   restore,
@@ -48,6 +66,11 @@ const COMMANDS: readonly Command[] = [
   config,
   version,
 ]
+
+/** What the first word of commands with two words is for. */
+const GROUPS: Readonly<Record<string, string>> = {
+  project: 'Manage projects, the tenants of a service',
+}
 
 /** The command that `functions` without a command runs. */
 const DEFAULT_COMMAND = serve.name
@@ -94,8 +117,9 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
     // Commander also throws its errors; they are printed once, in the form of all other errors.
     .configureOutput({ writeOut: (text) => written.push(text), writeErr: () => {} })
   let status = 0
+  const groups = new Map<string, Commander>()
   for (const command of COMMANDS) {
-    addCommand(program, command, async (args, options) => {
+    addCommand(parentOf(command, program, groups), command, async (args, options) => {
       const context = makeContext(io, command, options)
       await reportCopy(context)
       status = (await command.run(context, args, options)) ?? 0
@@ -112,7 +136,7 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
 }
 
 function refuseUnknownCommand([first]: readonly string[]): void {
-  const names = COMMANDS.map(({ name }) => name)
+  const names = [...new Set(COMMANDS.map(({ name }) => name.split(' ')[0] as string))]
   if (first === undefined || first.startsWith('-') || names.includes(first)) {
     return
   }
@@ -122,13 +146,26 @@ function refuseUnknownCommand([first]: readonly string[]): void {
   throw new FunctionError('BAD_REQUEST', `Unknown command '${first}'. ${hint}`)
 }
 
+/** The command of two words, such as `project create`, belongs to a group. */
+function parentOf(command: Command, program: Commander, groups: Map<string, Commander>): Commander {
+  const [first = '', second] = command.name.split(' ')
+  if (second === undefined) return program
+  const known = groups.get(first)
+  if (known !== undefined) return known
+  const summary = GROUPS[first] as string
+  const group = program.command(first).summary(summary).description(summary).helpCommand(false)
+  groups.set(first, group)
+  return group
+}
+
 function addCommand(
   program: Commander,
   command: Command,
   run: (args: (string | undefined)[], options: Record<string, unknown>) => Promise<void>,
 ): void {
+  const word = command.name.split(' ').at(-1) as string
   const sub = program
-    .command(command.name, { isDefault: command.name === DEFAULT_COMMAND })
+    .command(word, { isDefault: command.name === DEFAULT_COMMAND })
     .summary(command.summary)
     .description(command.summary)
     .allowExcessArguments(false)
@@ -152,6 +189,7 @@ function addCommand(
     '--config <file>',
     'configuration file (FUNCTIONS_CONFIG; default: functions.toml, if it exists)',
   )
+  sub.option('--project <name>', 'project of the function (FUNCTIONS_PROJECT; default: default)')
   sub.option('--json', 'print the result or the error as one JSON document')
   sub.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as (string | undefined)[]
@@ -182,11 +220,21 @@ function makeContext(io: Io, command: Command, options: Record<string, unknown>)
   return {
     io,
     loaded: loadConfig({ flags, env: io.env }),
+    project: projectOf(options.project, io),
     json,
     print: async (document, text) => {
       await io.stdout(json ? `${JSON.stringify(document)}\n` : text())
     },
   }
+}
+
+/** The flag, else the environment. */
+function projectOf(flag: unknown, { env }: Io): string {
+  const [given, what] =
+    flag === undefined ? [env.FUNCTIONS_PROJECT, 'FUNCTIONS_PROJECT'] : [String(flag), '--project']
+  return given === undefined || given === ''
+    ? DEFAULT_PROJECT
+    : checked(projectNameSchema, given, what)
 }
 
 function camelCase(flag: string): string {

@@ -7,20 +7,33 @@ import { FunctionError } from '../errors.ts'
 import { isListening } from '../lib/socket-probe.ts'
 import { readServiceFile } from '../service/service-file.ts'
 
-export class ServiceClient {
-  readonly #socket: string
+/** Sends a request of the API, by its path. */
+export type Send = (path: string, init: RequestInit) => Promise<Response>
 
-  constructor(socket: string) {
-    this.#socket = socket
+export class ApiClient {
+  /** Sends a request and returns the response as it is. */
+  readonly open: (path: string, init?: RequestInit) => Promise<Response>
+  readonly #where: string
+
+  /** @param where what the errors call the other side, such as 'The service at /run/functions.sock' */
+  constructor(send: Send, where: string) {
+    this.open = (path, init = {}) => send(path, init)
+    this.#where = where
   }
 
   /**
-   * Sends a request to the service and validates its response.
+   * Sends a request and validates its response.
    *
    * @throws {FunctionError} the error that the service returns, or NOT_RUNNING
    */
   async request<T>(schema: z.ZodType<T>, path: string, init: RequestInit = {}): Promise<T> {
     return await this.#read(schema, await this.open(path, init))
+  }
+
+  /** As `request`, with a JSON document as the body. */
+  async send<T>(schema: z.ZodType<T>, method: string, path: string, body: unknown): Promise<T> {
+    const headers = { 'content-type': 'application/json' }
+    return await this.request(schema, path, { method, headers, body: JSON.stringify(body) })
   }
 
   /**
@@ -38,37 +51,45 @@ export class ServiceClient {
     return rows
   }
 
+  /** @throws {FunctionError} the error that a response reports */
+  async bytes(path: string): Promise<Uint8Array> {
+    const response = await this.open(path)
+    if (response.ok) return await response.bytes()
+    throw this.#errorOf(await response.text(), response.status)
+  }
+
   async #read<T>(schema: z.ZodType<T>, response: Response): Promise<T> {
     const text = await response.text()
-    if (!response.ok) {
-      const message = `The service at ${this.#socket} responded with HTTP status ${response.status} and no error document: check that the service and this command are of the same release.`
-      throw errorOf(text) ?? new FunctionError('INTERNAL', message)
-    }
+    if (!response.ok) throw this.#errorOf(text, response.status)
     return schema.parse(text === '' ? undefined : JSON.parse(text))
   }
 
-  /** Sends a request to the service and returns the response as it is. */
-  async open(path: string, init: RequestInit = {}): Promise<Response> {
-    try {
-      // A deployment may take minutes: no timeout.
-      const options = {
-        ...init,
-        unix: this.#socket,
-        timeout: false,
-        keepalive: false,
-      } as RequestInit
-      return await fetch(`http://functions${path}`, options)
-    } catch (cause) {
-      const message = `The service at ${this.#socket} closed the connection before it responded: check its log.`
-      throw new FunctionError('NOT_RUNNING', message, { cause })
-    }
+  #errorOf(text: string, status: number): FunctionError {
+    const message = `${this.#where} responded with HTTP status ${status} and no error document: check that the service and this command are of the same release.`
+    return errorOf(text) ?? new FunctionError('INTERNAL', message)
   }
 }
 
+/** A client of the service behind a socket. */
+function socketClient(socket: string): ApiClient {
+  const where = `The service at ${socket}`
+  const send: Send = async (path, init) => {
+    try {
+      // A deployment may take minutes: no timeout.
+      const options = { ...init, unix: socket, timeout: false, keepalive: false } as RequestInit
+      return await fetch(`http://functions${path}`, options)
+    } catch (cause) {
+      const message = `${where} closed the connection before it responded: check its log.`
+      throw new FunctionError('NOT_RUNNING', message, { cause })
+    }
+  }
+  return new ApiClient(send, where)
+}
+
 /** The service that runs on the data directory, or undefined. */
-export async function findService(loaded: LoadedConfig): Promise<ServiceClient | undefined> {
+export async function findService(loaded: LoadedConfig): Promise<ApiClient | undefined> {
   const path = socketOf(loaded)
-  return (await isListening(path)) ? new ServiceClient(path) : undefined
+  return (await isListening(path)) ? socketClient(path) : undefined
 }
 
 function socketOf({ config, sources }: LoadedConfig): string {
@@ -79,7 +100,7 @@ function socketOf({ config, sources }: LoadedConfig): string {
 }
 
 /** @throws {FunctionError} NOT_RUNNING; STORAGE_UNUSABLE if this user may not connect */
-export async function needService(loaded: LoadedConfig): Promise<ServiceClient> {
+export async function needService(loaded: LoadedConfig): Promise<ApiClient> {
   const client = await findService(loaded)
   if (client === undefined) {
     throw notRunning(loaded)

@@ -11,6 +11,8 @@ export interface Io {
 export interface CommandContext {
   io: Io
   loaded: LoadedConfig
+  /** The project that the command is about. */
+  project: string
   /** Print JSON documents, not tables. */
   json: boolean
   /** Prints the document with `--json`, otherwise the text. */

@@ -1,28 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { type DeployDocument, deployDocumentSchema } from '../admin/documents.ts'
-import {
-  checked,
-  type DeploySettings,
-  functionNameSchema,
-  resolveSettings,
-} from '../admin/settings.ts'
+import { projectDocumentSchema } from '../admin/project-routes.ts'
+import { type DeploySettings, type ProjectOfSettings, resolveSettings } from '../admin/settings.ts'
 import { buildBundle } from '../bundles/build.ts'
 import type { Bundle } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import { type BundleWarning, warningText } from '../bundles/warnings.ts'
 import { explanationText } from '../bundles/why.ts'
-import { isProfileName, parseCustomProfile } from '../capabilities/profiles.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
+import { capabilitiesSchema } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
-import { JsonError } from '../lib/json.ts'
-import { MAX_SMALL_FILE_BYTES, readSmallFile, TooLarge } from '../lib/small-file.ts'
-import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { parseDuration, parseSize } from '../units.ts'
-import type { ServiceClient } from './client.ts'
+import type { ApiClient } from './client.ts'
 import type { Command } from './command.ts'
+import { readProfile } from './deploy-profile.ts'
 import { printable } from './errors.ts'
-import { change } from './offline.ts'
+import { changeApi, readApi } from './offline.ts'
+import { functionPath, projectPath } from './paths.ts'
 
 /** `worker.runtime` does not apply here: a deployment without a runtime gets the sandboxed engine. */
 const DEFAULT_RUNTIME = 'quickjs-ng'
@@ -59,7 +54,7 @@ export const deploy: Command = {
     },
     {
       flags: '--profile <profile>',
-      help: 'strict, permissive, or the path of a JSON file (default: strict)',
+      help: 'strict, permissive, or the path of a JSON file (default: that of the project, else strict)',
     },
     { flags: '--runtime <runtime>', help: 'quickjs-ng or bun (default: quickjs-ng)' },
     {
@@ -97,14 +92,16 @@ export const deploy: Command = {
       help: 'show which files of a package would be bundled, and why; nothing is deployed',
     },
   ],
-  async run({ io, json, loaded, print }, [given = '', file = ''], options) {
-    const name = checked(functionNameSchema, given, 'name')
-    const settings = readSettings(options)
-    const { runtime, capabilities } = resolveSettings(settings, DEFAULT_RUNTIME, FLAGS).settings
+  async run({ io, json, loaded, project, print }, [name = '', file = ''], options) {
+    const path = functionPath(project, name)
+    const settings = readSettings(options, project)
+    const ceiling = await readApi(loaded, (client) => profileOf(client, project))
+    const resolved = resolveSettings(settings, DEFAULT_RUNTIME, FLAGS, ceiling)
+    const { runtime, capabilities } = resolved.settings
     const { root } = options
-    const project = findProject(file, typeof root === 'string' ? root : undefined)
+    const source = findProject(file, typeof root === 'string' ? root : undefined)
     try {
-      const { warnings, explain, ...bundle } = await buildBundle(project, runtime, capabilities)
+      const { warnings, explain, ...bundle } = await buildBundle(source, runtime, capabilities)
       if (typeof options.why === 'string') {
         const explanation = explain(options.why)
         await print(explanation, () => `${printable(explanationText(explanation))}\n`)
@@ -113,15 +110,12 @@ export const deploy: Command = {
       if (!json) {
         await io.stderr(warnings.map(describeWarning).join(''))
       }
-      const document = await change(
-        loaded,
-        (client) => deployOnline(client, name, settings, bundle),
-        (operations) => operations.deploy(name, settings, bundle),
-        { creates: true },
-      )
+      const document = await changeApi(loaded, (client) => upload(client, path, settings, bundle), {
+        creates: true,
+      })
       await print({ ...document, warnings }, () => describe(document))
     } catch (error) {
-      throw atEntry(project, error)
+      throw atEntry(source, error)
     }
   },
 }
@@ -147,7 +141,14 @@ function atEntry({ root, entry }: Project, error: unknown): unknown {
   })
 }
 
-function readSettings(options: Options): DeploySettings {
+/** What the project gives to the settings of its functions. */
+async function profileOf(client: ApiClient, name: string): Promise<ProjectOfSettings> {
+  const { profile, capabilities } = await client.request(projectDocumentSchema, projectPath(name))
+  if (profile === null || capabilities === null) return { name, profile: undefined }
+  return { name, profile: { name: profile, capabilities: capabilitiesSchema.parse(capabilities) } }
+}
+
+function readSettings(options: Options, project: string): DeploySettings {
   const { version, handler } = options
   const maxMemory = read(options, 'memory', parseSize, 'a size such as 64MB')
   const maxCpu = read(options, 'cpu', parseDuration, 'a duration such as 500ms')
@@ -158,7 +159,7 @@ function readSettings(options: Options): DeploySettings {
     ...(typeof version === 'string' && { version }),
     ...(typeof handler === 'string' && { handler }),
     runtime: readRuntime(options.runtime),
-    ...readProfile(options.profile),
+    ...readProfile(options.profile, project),
     ...(maxMemory !== undefined && { maxMemory }),
     ...(maxCpu !== undefined && { maxCpu }),
     ...(timeoutMs !== undefined && { timeoutMs }),
@@ -202,46 +203,9 @@ function readRuntime(value: unknown): Runtime {
   return runtime
 }
 
-function readProfile(value: unknown): Pick<DeploySettings, 'profile' | 'customProfile'> {
-  const name = typeof value === 'string' ? value : 'strict'
-  if (isProfileName(name)) {
-    return { profile: name }
-  }
-  const customProfile = readProfileFile(name)
-  try {
-    parseCustomProfile(customProfile, DEFAULT_PROJECT)
-  } catch (cause) {
-    const { message: what, cause: fault } = cause as Error
-    const message = `${name} is not a valid profile: ${what}.`
-    const position = fault instanceof JsonError && { position: { file: name, ...placeOf(fault) } }
-    throw new FunctionError('BAD_REQUEST', message, { cause, ...position })
-  }
-  return { profile: 'custom', customProfile }
-}
-
-function placeOf({ line, column }: JsonError) {
-  return { line, column }
-}
-
-function readProfileFile(path: string): string {
-  try {
-    return readSmallFile(path)
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    const why =
-      code === 'ENOENT'
-        ? 'does not exist'
-        : cause instanceof TooLarge
-          ? `is larger than ${MAX_SMALL_FILE_BYTES} bytes`
-          : `cannot be read (${code})`
-    const message = `Profile '${path}' ${why}: --profile must be strict, permissive, or the path of a JSON file.`
-    throw new FunctionError('BAD_REQUEST', message, { cause })
-  }
-}
-
-function deployOnline(
-  client: ServiceClient,
-  name: string,
+function upload(
+  client: ApiClient,
+  path: string,
   settings: DeploySettings,
   bundle: Bundle,
 ): Promise<DeployDocument> {
@@ -249,8 +213,7 @@ function deployOnline(
   form.set('settings', JSON.stringify(settings))
   form.set('bundle', new Blob([bundle.code.slice()]), 'bundle.js')
   form.set('map', new Blob([bundle.map.slice()]), 'bundle.js.map')
-  const path = `/v1/functions/${name}/versions`
-  return client.request(deployDocumentSchema, path, { method: 'POST', body: form })
+  return client.request(deployDocumentSchema, `${path}/versions`, { method: 'POST', body: form })
 }
 
 function describe({ function: name, version, runtime, profile, size, live }: DeployDocument) {

@@ -1,11 +1,10 @@
 import { type GarbageDocument, garbageDocumentSchema } from '../admin/documents.ts'
-import { withDefaults } from '../admin/retention.ts'
 import { checked, functionNameSchema } from '../admin/settings.ts'
 import { FunctionError } from '../errors.ts'
 import { counted } from '../lib/counted.ts'
 import { parseDuration } from '../units.ts'
 import type { Command } from './command.ts'
-import { change } from './offline.ts'
+import { changeApi } from './offline.ts'
 import { table } from './table.ts'
 
 /** Rows that people are shown; `--json` has more. */
@@ -24,26 +23,15 @@ export const gc: Command = {
     },
     { flags: '--dry-run', help: 'only say what would be deleted' },
   ],
-  async run({ loaded, print }, [given], options) {
+  async run({ loaded, project, print }, [given], options) {
     const only = given === undefined ? undefined : checked(functionNameSchema, given, 'name')
     const keep = options.keep === undefined ? undefined : readKeep(String(options.keep))
     const age = options.olderThan
     const olderThanMs = age === undefined ? undefined : readAge(String(age))
     const dryRun = options.dryRun === true
-    const { versions } = loaded.config
-    const policy = withDefaults(
-      { keep: versions.keep, olderThanMs: versions.olderThan },
-      { keep, olderThanMs },
-    )
-    const document = await change<GarbageDocument>(
-      loaded,
-      (client) =>
-        client.request(garbageDocumentSchema, '/v1/gc', {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ keep, olderThanMs, function: only, dryRun }),
-        }),
-      async (operations) => ({ dryRun, ...(await operations.collect(policy, { dryRun, only })) }),
+    const request = { keep, olderThanMs, function: only, project, dryRun }
+    const document = await changeApi(loaded, (client) =>
+      client.send(garbageDocumentSchema, 'POST', '/v1/gc', request),
     )
     await print(document, () => describe(document))
   },

@@ -5,7 +5,7 @@ import { holdDocumentSchema } from '../admin/documents.ts'
 import { settingsOf } from '../config/keys.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
-import type { ServiceClient } from './client.ts'
+import type { ApiClient } from './client.ts'
 import { exclusively } from './offline.ts'
 
 /** What is held: where it is, and the settings of the service that uses it. */
@@ -73,7 +73,7 @@ export async function withHold<T>(
 
 /** Undefined if the service ended the hold before `work` was done. */
 async function whileServiceHolds<T>(
-  client: ServiceClient,
+  client: ApiClient,
   work: (held: Held) => Promise<T>,
 ): Promise<{ done: T } | undefined> {
   const hold = await beginHold(client)
@@ -96,7 +96,7 @@ async function whileServiceHolds<T>(
 }
 
 /** Undefined if the service ends just now, or is being replaced. */
-async function beginHold(client: ServiceClient) {
+async function beginHold(client: ApiClient) {
   let response: Response
   try {
     response = await client.open('/v1/hold', { method: 'POST' })

@@ -1,6 +1,8 @@
 import { errorOf } from '../admin/problem.ts'
 import { checked, functionNameSchema } from '../admin/settings.ts'
 import { FunctionError } from '../errors.ts'
+import { mountPath } from '../gateway/target.ts'
+import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { readServiceFile } from '../service/service-file.ts'
 import { findService, notRunning } from './client.ts'
 import type { Command } from './command.ts'
@@ -31,7 +33,7 @@ export const invoke: Command = {
     { flags: '-H, --header <header...>', help: "request header, 'name: value'; may be repeated" },
     { flags: '-d, --data <body>', help: 'request body' },
   ],
-  async run({ io, loaded, json }, [given = '', path = '/'], options) {
+  async run({ io, loaded, project, json }, [given = '', path = '/'], options) {
     const name = checked(functionNameSchema, given, 'name')
     const request = buildRequest(options)
     if ((await findService(loaded)) === undefined) {
@@ -42,7 +44,7 @@ export const invoke: Command = {
       const message = `The service could not write service.json when it started, so its address is not known: free space in ${loaded.config.server.dataDir} and restart it.`
       throw new FunctionError('NOT_RUNNING', message)
     }
-    const response = await send(functionUrl(service.url, name, path), request)
+    const response = await send(functionUrl(service.url, project, name, path), request)
     const body = await response.bytes()
     // An error of the platform is a failure of the command; an error status from the function is not.
     const error = response.ok ? undefined : platformError(response, body)
@@ -85,8 +87,8 @@ function buildRequest(options: Options): RequestInit {
 }
 
 /** @throws {FunctionError} BAD_REQUEST for a path that would lead to another function */
-function functionUrl(base: string, name: string, path: string): URL {
-  const prefix = `/functions/${name}`
+function functionUrl(base: string, project: string, name: string, path: string): URL {
+  const prefix = mountPath(name, project === DEFAULT_PROJECT ? undefined : project)
   const url = new URL(`${prefix}${/^[/?]/.test(path) ? '' : '/'}${path}`, base)
   if (url.pathname !== prefix && !url.pathname.startsWith(`${prefix}/`)) {
     const message = `The path '${path}' leaves the URL of function '${name}', ${prefix}: give a path below it.`

@@ -1,22 +1,20 @@
 import { existsSync } from 'node:fs'
-import { functionDocument, functionDocumentSchema } from '../admin/documents.ts'
+import { functionDocumentSchema } from '../admin/documents.ts'
 import { findService } from './client.ts'
 import type { Command } from './command.ts'
-import { noDataDir, readStore } from './offline.ts'
+import { noDataDir, readApi } from './offline.ts'
+import { projectPath } from './paths.ts'
 import { shortTime, table } from './table.ts'
 
 export const list: Command = {
   name: 'list',
-  summary: 'List the functions',
-  examples: ['list', 'list --json'],
-  async run({ io, loaded, print }) {
-    const client = await findService(loaded)
-    const rows =
-      client === undefined
-        ? (readStore(loaded, (store) => store.list().map(functionDocument)) ?? [])
-        : await client.pages(functionDocumentSchema, '/v1/functions')
+  summary: 'List the functions of a project',
+  examples: ['list', 'list --project shop', 'list --json'],
+  async run({ io, loaded, project, print }) {
+    const path = `${projectPath(project)}/functions`
+    const rows = await readApi(loaded, (client) => client.pages(functionDocumentSchema, path))
     const { dataDir } = loaded.config.server
-    if (client === undefined && !existsSync(dataDir)) {
+    if (!existsSync(dataDir) && (await findService(loaded)) === undefined) {
       await io.stderr(`note: ${noDataDir(dataDir)}\n`)
     }
     await print(rows, () =>

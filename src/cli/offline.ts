@@ -1,6 +1,7 @@
 /** Reads and changes a data directory on which no service is running. */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
+import { createApi } from '../admin/api.ts'
 import { OfflineControl } from '../admin/offline-control.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleRemover } from '../bundles/bundle-remover.ts'
@@ -13,34 +14,12 @@ import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import { findService, type ServiceClient } from './client.ts'
+import { ApiClient, findService, notRunning, type Send } from './client.ts'
 import { refuseFoundPrograms } from './programs.ts'
 
 /** How long to wait for the lock of another command, or of a service that starts or stops, ms. */
 const LOCK_TIMEOUT_MS = 40_000
 const LOCK_RETRY_MS = 50
-
-/**
- * Reads from the metadata store; undefined if nothing was ever deployed.
- *
- * @throws {FunctionError} STORAGE_UNUSABLE
- */
-export function readStore<T>(
-  loaded: LoadedConfig,
-  read: (store: MetadataStore) => T,
-): T | undefined {
-  const { dataDir } = loaded.config.server
-  if (!isThere(join(dataDir, 'metadata.db'))) {
-    if (isThere(dataDir)) refuseLost(dataDir)
-    return undefined
-  }
-  const store = MetadataStore.open(dataDir)
-  try {
-    return read(store)
-  } finally {
-    store.close()
-  }
-}
 
 /** What a command says of a missing data directory. */
 export function noDataDir(dataDir: string): string {
@@ -57,22 +36,43 @@ function isThere(path: string): boolean {
 }
 
 /**
- * Makes a change through the running service, or directly in the data directory under its lock.
+ * Reads through the API: that of the running service, or, without one, the same API in this process.
+ *
+ * @throws {FunctionError} STORAGE_UNUSABLE
+ */
+export async function readApi<T>(
+  loaded: LoadedConfig,
+  read: (client: ApiClient) => Promise<T>,
+): Promise<T> {
+  const client = await findService(loaded)
+  if (client !== undefined) return await read(client)
+  const { dataDir } = loaded.config.server
+  if (isThere(join(dataDir, 'metadata.db'))) {
+    return await withStore(loaded, MetadataStore.open(dataDir), (parts) => read(parts.client))
+  }
+  if (isThere(dataDir)) refuseLost(dataDir)
+  return await withStore(loaded, MetadataStore.empty(), (parts) => read(parts.client))
+}
+
+/**
+ * Makes a change through the API: that of the running service, or the same API in this process, under
+ * the lock of the data directory.
  *
  * @param creates the data directory, if it does not exist
  * @throws {FunctionError} CONFLICT if another process keeps the lock; STORAGE_UNUSABLE without a directory
  */
-export async function change<T>(
+export async function changeApi<T>(
   loaded: LoadedConfig,
-  online: (client: ServiceClient) => Promise<T>,
-  offline: (operations: Operations) => Promise<T>,
+  change: (client: ApiClient) => Promise<T>,
   { creates = false } = {},
 ): Promise<T> {
   const { dataDir } = loaded.config.server
   if (!creates && !isThere(dataDir) && (await findService(loaded)) === undefined) {
     throw new FunctionError('STORAGE_UNUSABLE', noDataDir(dataDir))
   }
-  return await exclusively(loaded, online, () => changeOffline(loaded, offline))
+  return await exclusively(loaded, change, () =>
+    changeOffline(loaded, ({ client }) => change(client)),
+  )
 }
 
 /**
@@ -82,7 +82,7 @@ export async function change<T>(
  */
 export async function exclusively<T>(
   loaded: LoadedConfig,
-  online: (client: ServiceClient) => Promise<T>,
+  online: (client: ApiClient) => Promise<T>,
   locked: () => Promise<T>,
 ): Promise<T> {
   const { dataDir } = loaded.config.server
@@ -113,24 +113,43 @@ export async function exclusively<T>(
   }
 }
 
+/** The API in this process, and what it works with. */
+interface Parts {
+  client: ApiClient
+  operations: Operations
+}
+
 /** Makes a change under the lock of the data directory, which the caller holds. */
 export async function changeOffline<T>(
   loaded: LoadedConfig,
-  offline: (operations: Operations) => Promise<T>,
+  change: (parts: Parts) => Promise<T>,
+): Promise<T> {
+  refuseFoundPrograms(loaded)
+  return await withStore(
+    loaded,
+    MetadataStore.open(loaded.config.server.dataDir),
+    async (parts) => {
+      await parts.remover.recover()
+      const result = await change(parts)
+      await parts.operations.settled()
+      return result
+    },
+  )
+}
+
+async function withStore<T>(
+  loaded: LoadedConfig,
+  store: MetadataStore,
+  work: (parts: Parts & { remover: BundleRemover }) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
+  const { dataDir } = config.server
   const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
-  let store: MetadataStore | undefined
   try {
-    refuseFoundPrograms(loaded)
-    store = MetadataStore.open(config.server.dataDir)
-    const bundles = new BundleStore(config.server.dataDir)
-    const opened = store
-    const refersTo = (...bundle: Parameters<MetadataStore['refersTo']>) =>
-      opened.refersTo(...bundle)
-    const remover = new BundleRemover(config.server.dataDir, refersTo)
-    await remover.recover()
+    const bundles = new BundleStore(dataDir)
+    const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))
     const { keep, olderThan } = config.versions
+    const retention = () => ({ keep, olderThanMs: olderThan })
     const operations = new Operations({
       store,
       bundles,
@@ -139,13 +158,30 @@ export async function changeOffline<T>(
       serving: false,
       defaultRuntime: config.worker.runtime,
       engine: engineReader(config),
-      retention: () => ({ keep, olderThanMs: olderThan }),
+      retention,
     })
-    const result = await offline(operations)
-    await operations.settled()
-    return result
+    const needsService = () => {
+      throw notRunning(loaded)
+    }
+    const bugs: unknown[] = []
+    const answer = createApi({
+      store,
+      bundles,
+      operations,
+      control,
+      retention,
+      lifecycle: { describe: needsService, restart: needsService },
+      hold: needsService,
+      onBug: (error) => bugs.push(error),
+    })
+    const send: Send = async (path, init) => {
+      const response = await answer(new Request(`http://functions${path}`, init))
+      if (bugs.length > 0) throw bugs[0]
+      return response
+    }
+    return await work({ client: new ApiClient(send, 'This command'), operations, remover })
   } finally {
     await control.close()
-    store?.close()
+    store.close()
   }
 }

@@ -1,7 +1,7 @@
 import { MAX_RESTART_MS, restartDocumentSchema, serviceDocumentSchema } from '../admin/documents.ts'
 import { FunctionError } from '../errors.ts'
 import { formatDuration, parseDuration } from '../units.ts'
-import { needService, type ServiceClient } from './client.ts'
+import { type ApiClient, needService } from './client.ts'
 import type { Command, Io } from './command.ts'
 import { Installation } from './installation.ts'
 
@@ -68,7 +68,7 @@ export function readTimeout(text: unknown): number {
  *
  * @throws {FunctionError} CONFLICT if the service is of a release that cannot hand over
  */
-export async function describeService(client: ServiceClient) {
+export async function describeService(client: ApiClient) {
   try {
     return await client.request(serviceDocumentSchema, '/v1/service')
   } catch (cause) {
@@ -80,7 +80,7 @@ export async function describeService(client: ServiceClient) {
 }
 
 export function replaceProcess(
-  client: ServiceClient,
+  client: ApiClient,
   request: { upgrade: boolean; timeoutMs: number },
 ) {
   return client.request(restartDocumentSchema, '/v1/service/restart', {

@@ -64,10 +64,10 @@ describe('commands', () => {
     await deploy('mapped', `interface A { a: 1 }\n\n${answer('two')}`)
     const shown = JSON.parse((await command('show', 'mapped', '--source-map')).stdout)
     expect(shown).toMatchObject({ version: 3, sources: ['mapped.ts'] })
-    const response = await api('/v1/functions/mapped/source-map')
+    const response = await api('/v1/projects/default/functions/mapped/source-map')
     expect(response.headers.get('content-type')).toContain('application/json')
     expect(await response.json()).toEqual(shown)
-    const older = await api('/v1/functions/mapped/source-map?version=v1')
+    const older = await api('/v1/projects/default/functions/mapped/source-map?version=v1')
     const first = await older.json()
     expect(first).toMatchObject({ version: 3, sources: ['mapped.ts'] })
     expect(first).not.toEqual(shown)
@@ -76,7 +76,9 @@ describe('commands', () => {
       'mapped/source-map?version=v9',
       'mapped/source-map?version=..%2F',
     ]
-    const found = await Promise.all(codes.map((path) => api(`/v1/functions/${path}`)))
+    const found = await Promise.all(
+      codes.map((path) => api(`/v1/projects/default/functions/${path}`)),
+    )
     expect(found.map(({ status }) => status)).toEqual([404, 404, 400])
     const { stderr } = await command('show', 'mapped', '--source-map', '--version', 'v9')
     expect(stderr).toContain("has no version 'v9'")
@@ -159,7 +161,7 @@ describe('commands', () => {
     const row = workers.find((worker: { function: string }) => worker.function === 'seen')
     expect(row).toMatchObject({ version: 'v1', runtime: 'quickjs-ng', state: 'ready' })
     expect(row.residentBytes).toBeGreaterThan(0)
-    expect((await command('workers')).stdout).toMatch(/^\d+ +seen +v1 /m)
+    expect((await command('workers')).stdout).toMatch(/^\d+ +default +seen +v1 /m)
   })
 
   test('the examples answer as they say', async () => {
@@ -218,13 +220,15 @@ describe('the management API', () => {
   test('describes itself', async () => {
     const document = (await (await api('/openapi.json')).json()) as { paths: object }
     expect(Object.keys(document.paths).toSorted()).toEqual([
-      '/v1/functions',
-      '/v1/functions/{name}',
-      '/v1/functions/{name}/rollback',
-      '/v1/functions/{name}/source-map',
-      '/v1/functions/{name}/versions',
       '/v1/gc',
       '/v1/hold',
+      '/v1/projects',
+      '/v1/projects/{project}',
+      '/v1/projects/{project}/functions',
+      '/v1/projects/{project}/functions/{name}',
+      '/v1/projects/{project}/functions/{name}/rollback',
+      '/v1/projects/{project}/functions/{name}/source-map',
+      '/v1/projects/{project}/functions/{name}/versions',
       '/v1/service',
       '/v1/service/restart',
       '/v1/workers',
@@ -233,7 +237,7 @@ describe('the management API', () => {
 
   test('lists pages that link to the next', async () => {
     const seen: string[] = []
-    let path: string | undefined = '/v1/functions?limit=2'
+    let path: string | undefined = '/v1/projects/default/functions?limit=2'
     while (path !== undefined) {
       const response: Response = await api(path)
       const rows = (await response.json()) as { name: string }[]
@@ -241,11 +245,11 @@ describe('the management API', () => {
       seen.push(...rows.map(({ name }) => name))
       path = /<(.+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
     }
-    const all = (await (await api('/v1/functions')).json()) as { name: string }[]
+    const all = (await (await api('/v1/projects/default/functions')).json()) as { name: string }[]
     expect(seen).toEqual(all.map(({ name }) => name))
     expect(seen.length).toBeGreaterThan(2)
     for (const cursor of ['x', 'e30', '']) {
-      expect((await api(`/v1/functions?cursor=${cursor}`)).status).toBe(400)
+      expect((await api(`/v1/projects/default/functions?cursor=${cursor}`)).status).toBe(400)
     }
   })
 
@@ -254,7 +258,7 @@ describe('the management API', () => {
     form.set('settings', '{"profile":"permissive"}')
     form.set('bundle', new Blob([answer('by bun')]), 'bundle.js')
     form.set('map', new Blob(['{}']), 'bundle.js.map')
-    const path = '/v1/functions/registered/versions'
+    const path = '/v1/projects/default/functions/registered/versions'
     const document = await (await api(path, { method: 'POST', body: form })).json()
     expect(document).toMatchObject({ runtime: 'bun', live: true })
     expect(await served('registered')).toBe('by bun')
@@ -271,23 +275,28 @@ describe('the management API', () => {
     const json = { 'content-type': 'application/json' }
     const rows: [string, RequestInit, number, string][] = [
       ['/nothing', {}, 400, 'BAD_REQUEST'],
-      ['/v1/functions/none', {}, 404, 'FUNCTION_NOT_FOUND'],
-      ['/v1/functions/BAD', {}, 400, 'BAD_REQUEST'],
-      ['/v1/functions/none', { method: 'DELETE' }, 404, 'FUNCTION_NOT_FOUND'],
-      ['/v1/functions/x/versions', { method: 'POST' }, 400, 'BAD_REQUEST'],
-      ['/v1/functions/x/versions', { method: 'POST', body: 'x' }, 400, 'BAD_REQUEST'],
-      ['/v1/functions/x/versions', form('{'), 400, 'BAD_REQUEST'],
-      ['/v1/functions/x/versions', form('null'), 400, 'BAD_REQUEST'],
-      ['/v1/functions/x/versions', form('{"profile":"lax"}'), 400, 'BAD_REQUEST'],
-      ['/v1/functions/x/versions', form('{"runtime":"bun"}'), 400, 'BAD_REQUEST'],
+      ['/v1/projects/default/functions/none', {}, 404, 'FUNCTION_NOT_FOUND'],
+      ['/v1/projects/default/functions/BAD', {}, 400, 'BAD_REQUEST'],
+      ['/v1/projects/default/functions/none', { method: 'DELETE' }, 404, 'FUNCTION_NOT_FOUND'],
+      ['/v1/projects/default/functions/x/versions', { method: 'POST' }, 400, 'BAD_REQUEST'],
       [
-        '/v1/functions/x/rollback',
+        '/v1/projects/default/functions/x/versions',
+        { method: 'POST', body: 'x' },
+        400,
+        'BAD_REQUEST',
+      ],
+      ['/v1/projects/default/functions/x/versions', form('{'), 400, 'BAD_REQUEST'],
+      ['/v1/projects/default/functions/x/versions', form('null'), 400, 'BAD_REQUEST'],
+      ['/v1/projects/default/functions/x/versions', form('{"profile":"lax"}'), 400, 'BAD_REQUEST'],
+      ['/v1/projects/default/functions/x/versions', form('{"runtime":"bun"}'), 400, 'BAD_REQUEST'],
+      [
+        '/v1/projects/default/functions/x/rollback',
         { method: 'POST', headers: json, body: '{' },
         400,
         'BAD_REQUEST',
       ],
       [
-        '/v1/functions/x/rollback',
+        '/v1/projects/default/functions/x/rollback',
         { method: 'POST', headers: json, body: '{}' },
         404,
         'FUNCTION_NOT_FOUND',

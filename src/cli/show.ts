@@ -1,12 +1,15 @@
 import { z } from 'zod'
-import { type WorkerDocument, workerDocumentSchema } from '../admin/documents.ts'
-import type { LoadedConfig } from '../config/load.ts'
+import {
+  functionDetailsSchema,
+  type WorkerDocument,
+  workerDocumentSchema,
+} from '../admin/documents.ts'
 import { FunctionError } from '../errors.ts'
-import { findService } from './client.ts'
+import type { ApiClient } from './client.ts'
 import type { Command } from './command.ts'
-import { readDetails } from './details.ts'
 import { printable } from './errors.ts'
-import { sourceMapOf } from './source-map.ts'
+import { readApi } from './offline.ts'
+import { functionPath } from './paths.ts'
 import { shortTime } from './table.ts'
 
 export const show: Command = {
@@ -26,19 +29,24 @@ export const show: Command = {
     },
     { flags: '--version <version>', help: 'with --source-map: of this version' },
   ],
-  async run({ io, loaded, print }, [name = ''], { sourceMap, version }) {
+  async run({ io, loaded, project, print }, [name = ''], { sourceMap, version }) {
+    const path = functionPath(project, name)
     if (sourceMap === true) {
-      await io.stdout(await sourceMapOf(loaded, name, version as string | undefined))
+      const query = version === undefined ? '' : `?version=${encodeURIComponent(String(version))}`
+      await io.stdout(await readApi(loaded, (client) => client.bytes(`${path}/source-map${query}`)))
       return
     }
     if (version !== undefined) {
       const message = `'show' takes --version with --source-map only: 'functions versions ${printable(name)}' lists the versions.`
       throw new FunctionError('BAD_REQUEST', message)
     }
-    const details = await readDetails(loaded, name)
-    const workers = await liveWorkers(loaded, details.name)
+    const [details, workers] = await readApi(loaded, async (client) => [
+      await client.request(functionDetailsSchema, path),
+      await liveWorkers(client, project, name),
+    ])
     await print({ ...details, workers }, () => {
       const fields: [string, unknown][] = [
+        ['project', details.project],
         ['name', details.name],
         ['id', details.id],
         ['status', details.status],
@@ -59,12 +67,14 @@ export const show: Command = {
   },
 }
 
-/** The live workers; empty if no service is running. */
-async function liveWorkers(loaded: LoadedConfig, name: string): Promise<WorkerDocument[]> {
-  const client = await findService(loaded)
-  if (client === undefined) return []
+/** The live workers; none if no service is running. */
+async function liveWorkers(
+  client: ApiClient,
+  project: string,
+  name: string,
+): Promise<WorkerDocument[]> {
   const rows = await client.request(z.array(workerDocumentSchema), '/v1/workers')
-  return rows.filter((row) => row.function === name)
+  return rows.filter((row) => row.function === name && row.project === project)
 }
 
 function workerLine({ pid, version, state, layers }: WorkerDocument): [string, string] {

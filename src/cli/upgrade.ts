@@ -6,7 +6,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { killGroup } from '../lib/process-group.ts'
 import { HAND_OVER } from '../service/hand-over-peer.ts'
-import { findService, needService, type ServiceClient } from './client.ts'
+import { type ApiClient, findService, needService } from './client.ts'
 import type { Command, Io } from './command.ts'
 import { Installation } from './installation.ts'
 import {
@@ -102,7 +102,7 @@ async function prepare(
  */
 async function takeOver(
   loaded: LoadedConfig,
-  client: ServiceClient,
+  client: ApiClient,
   installation: Installation,
   timeoutMs: number,
 ): Promise<{ pid: number; release: string }> {

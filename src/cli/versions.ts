@@ -1,5 +1,7 @@
+import { versionDocumentSchema } from '../admin/documents.ts'
 import type { Command } from './command.ts'
-import { readVersions } from './details.ts'
+import { readApi } from './offline.ts'
+import { functionPath } from './paths.ts'
 import { shortTime, table } from './table.ts'
 
 export const versions: Command = {
@@ -7,8 +9,9 @@ export const versions: Command = {
   args: '<name>',
   summary: 'List the versions of a function, newest first',
   examples: ['versions hello-world', 'versions hello-world --json'],
-  async run({ loaded, print }, [name = '']) {
-    const rows = await readVersions(loaded, name)
+  async run({ loaded, project, print }, [name = '']) {
+    const path = `${functionPath(project, name)}/versions`
+    const rows = await readApi(loaded, (client) => client.pages(versionDocumentSchema, path))
     await print(rows, () =>
       table(
         ['VERSION', 'ACTIVE', 'SHA256', 'SIZE', 'CREATED'],

@@ -18,6 +18,7 @@ export const workers: Command = {
       table(
         [
           'PID',
+          'PROJECT',
           'FUNCTION',
           'VERSION',
           'RUNTIME',
@@ -29,6 +30,7 @@ export const workers: Command = {
         ],
         rows.map((row) => [
           String(row.pid ?? '-'),
+          row.project,
           row.function,
           row.version,
           row.runtime,

@@ -9,6 +9,7 @@ import type { Lookup } from './resolve.ts'
 export interface EgressSubject {
   functionId: string
   functionName: string
+  project: string
   version: string
   capabilities: Capabilities
 }

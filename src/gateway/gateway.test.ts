@@ -274,7 +274,7 @@ describe('the service itself', () => {
     const count = async () => {
       const text = await (await service.fetch('/metrics')).text()
       const line =
-        /^functions_invocations_total\{function="other",version="v1",outcome="ok"\} (\d+)$/m
+        /^functions_invocations_total\{project="default",function="other",version="v1",outcome="ok"\} (\d+)$/m
       return Number(line.exec(text)?.[1] ?? 0)
     }
     const before = await count()
@@ -282,7 +282,7 @@ describe('the service itself', () => {
     expect(await count()).toBe(before + 5)
     const text = await (await service.fetch('/metrics')).text()
     expect(text).toMatch(
-      /^functions_invocations_total\{function="echo".*outcome="HANDLER_ERROR"\} \d+$/m,
+      /^functions_invocations_total\{project="default",function="echo".*outcome="HANDLER_ERROR"\} \d+$/m,
     )
     expect(text).toMatch(/^functions_workers\{state="ready"\} [1-9]/m)
   })

@@ -5,6 +5,7 @@ import { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { PROBLEM_TYPE } from '../lib/problem.ts'
 import { type Tickable, Ticker } from '../lib/ticker.ts'
+import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import type { Route } from '../router/route.ts'
 import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
@@ -20,7 +21,7 @@ import { repeatObstacle } from './repeatable.ts'
 import { ReplayMemory } from './replay-buffer.ts'
 import { RequestBody } from './request-body.ts'
 import { queueOf, sendQueues } from './send-queues.ts'
-import { absoluteUrl, mountedUrl, rebased } from './target.ts'
+import { absoluteUrl, mountedUrl, mountPath, rebased } from './target.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
@@ -62,7 +63,7 @@ export interface GatewayOptions {
   limits: GatewayLimits
   clock: Clock
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
-  route(name: string): Route
+  route(name: string, project: string): Route
   metrics(): string
   /** An exchange was recorded in the counters. */
   onFinished(): void
@@ -74,7 +75,7 @@ export interface GatewayOptions {
   onBug(error: unknown): void
 }
 
-type FunctionRequest = Request & { params: { name: string } }
+type FunctionRequest = Request & { params: { name: string; project?: string } }
 
 export class Gateway implements ExchangeHost, Tickable {
   limits: ExchangeLimits
@@ -115,7 +116,12 @@ export class Gateway implements ExchangeHost, Tickable {
       reusePort: false,
       idleTimeout: KEEP_ALIVE_S,
       maxRequestBodySize: NO_LIMIT,
-      routes: { '/functions/:name': this.#handle, '/functions/:name/*': this.#handle },
+      routes: {
+        '/functions/:name': this.#handle,
+        '/functions/:name/*': this.#handle,
+        '/projects/:project/functions/:name': this.#handle,
+        '/projects/:project/functions/:name/*': this.#handle,
+      },
       fetch: (request) => this.#page(pages, request),
       error: (error) => {
         options.onBug(error)
@@ -306,16 +312,16 @@ export class Gateway implements ExchangeHost, Tickable {
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
       const origin = raw.origin as string | undefined
-      const route = origin === undefined ? undefined : this.#knownRoute(request.params.name)
+      const route = origin === undefined ? undefined : this.#knownRoute(request.params)
       const response = refusal(error, requestId, this.cors.headersFor(route, origin))
       if (this.draining) response.headers.set('connection', 'close')
       return Promise.resolve(response)
     }
   }
 
-  #knownRoute(name: string): Route | undefined {
+  #knownRoute({ name, project = DEFAULT_PROJECT }: FunctionRequest['params']): Route | undefined {
     try {
-      return this.#options.route(name)
+      return this.#options.route(name, project)
     } catch {
       return undefined
     }
@@ -323,19 +329,21 @@ export class Gateway implements ExchangeHost, Tickable {
 
   #begin(client: FunctionRequest, raw: RawHeaders, requestId: string): Promise<Response> {
     const arrivedAt = this.#options.clock.now()
-    const { name } = client.params
+    const { name, project } = client.params
+    const prefix = mountPath(name, project)
     const { method } = client
     const peer = this.#peerOf(client)
     const origin = this.#trustedProxies.originOf(peer, raw, this.#ownHost)
-    const url = this.#target(raw, client.url, name, method, origin.base)
+    const url = this.#target(raw, client.url, prefix, method, origin.base)
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
-    const route = this.#options.route(name)
+    const route = this.#options.route(name, project ?? DEFAULT_PROJECT)
+    if (route.tenant.suspended) throw suspended(route.project)
     const request: InvocationRequest = {
       method,
       url,
-      headers: requestHeaders(raw, requestId, `/functions/${name}`, {
+      headers: requestHeaders(raw, requestId, prefix, {
         address: peer,
         trusted: origin.trusted,
       }),
@@ -363,7 +371,7 @@ export class Gateway implements ExchangeHost, Tickable {
    *
    * @param base the client's scheme and host, where a trusted proxy named others
    */
-  #target(raw: RawHeaders, url: string, name: string, method: string, base?: string): string {
+  #target(raw: RawHeaders, url: string, prefix: string, method: string, base?: string): string {
     if (this.#refusing)
       throw new FunctionError(
         'SHUTTING_DOWN',
@@ -372,7 +380,7 @@ export class Gateway implements ExchangeHost, Tickable {
     if (FORBIDDEN_METHODS.has(method)) throw methodRefused(method)
     const absolute = absoluteUrl(url, raw.host as string | undefined, this.#ownHost)
     if (absolute === undefined) throw new FunctionError('BAD_REQUEST', HOST)
-    const target = mountedUrl(absolute, name)
+    const target = mountedUrl(absolute, prefix)
     if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
     return base === undefined ? target : rebased(target, base)
   }
@@ -411,7 +419,8 @@ export class Gateway implements ExchangeHost, Tickable {
       const opening = await body.opening()
       if (exchange.waiting) {
         // Another version of the function may have been activated meanwhile.
-        exchange.route = this.#options.route(exchange.route.functionName)
+        const { functionName, project } = exchange.route
+        exchange.route = this.#options.route(functionName, project)
         exchange.request = { ...exchange.request, body: opening, end: body.complete }
         exchange.submit()
         return
@@ -472,10 +481,11 @@ export class Gateway implements ExchangeHost, Tickable {
     )
     app.notFound((c) => {
       // Only the routes above reach functions; this path spells one in another form.
-      if (/^\/functions\/./.test(c.req.path)) return badRequest(c.req.raw, PATH)
+      if (/^\/(?:projects\/[^/]*\/)?functions\/./.test(c.req.path))
+        return badRequest(c.req.raw, PATH)
       const error = new FunctionError(
         'FUNCTION_NOT_FOUND',
-        'Nothing is served at this path. Functions are served at /functions/<name>.',
+        'Nothing is served at this path. Functions are served at /functions/<name> and /projects/<project>/functions/<name>.',
       )
       return clientProblem(error, { requestId: pageRequestId(c.req.raw) })
     })
@@ -488,7 +498,8 @@ export class Gateway implements ExchangeHost, Tickable {
 }
 
 const HOST = 'The request must have exactly one valid Host header.'
-const PATH = 'The path must start with /functions/<name>, without dot segments that leave it.'
+const PATH =
+  'The path must start with /functions/<name> or /projects/<project>/functions/<name>, without dot segments that leave it.'
 
 /** IPv4 in IPv6, as the system writes it. */
 const MAPPED = '::ffff:'
@@ -522,6 +533,11 @@ function methodRefused(method: string): FunctionError {
       ? 'The service is not a proxy: it refuses CONNECT.'
       : `The method ${method} cannot be used for a function: the Fetch standard forbids it.`
   return new FunctionError('METHOD_NOT_ALLOWED', why)
+}
+
+function suspended(project: string): FunctionError {
+  const message = `Project '${project}' is suspended: its functions take no requests.`
+  return new FunctionError('PROJECT_SUSPENDED', message)
 }
 
 function refusal(error: unknown, requestId: string, cors = {}): Response {

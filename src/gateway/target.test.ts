@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mountedUrl, validHost } from './target.ts'
+import { mountedUrl, mountPath, validHost } from './target.ts'
 
 describe('mountedUrl', () => {
   const rows: [url: string, name: string, expected: string | undefined][] = [
@@ -27,7 +27,8 @@ describe('mountedUrl', () => {
     ['http://h/functions/a/b?%00', 'a', 'http://h/b?%00'],
   ]
   for (const [url, name, expected] of rows) {
-    test(`${url} as ${name}`, () => expect(mountedUrl(url, name)).toBe(expected as string))
+    test(`${url} as ${name}`, () =>
+      expect(mountedUrl(url, mountPath(name, undefined))).toBe(expected as string))
   }
 })
 

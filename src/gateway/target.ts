@@ -1,6 +1,5 @@
 /** Validates a request's URL and Host, and makes the URL that the handler sees. */
 
-const PREFIX = '/functions/'
 /** Behind `http://`. */
 const HOST_AT = 7
 const HOST = /^(?:[\w.~-]+|\[[\da-f:.]+\])(?::\d{1,5})?$/i
@@ -33,26 +32,30 @@ export function absoluteUrl(url: string, host: string | undefined, ownHost: stri
 
 /**
  * The URL that the handler sees, without the mount path. Undefined when the path leaves the function's
- * prefix: `name` comes from the path as it was sent, while `url` has its dot segments resolved, so the
+ * prefix, which comes from the path as it was sent, while `url` has its dot segments resolved, so the
  * two differ when such segments left the prefix.
  *
  * @param url absolute, `http://host/functions/<name>...`
+ * @param prefix as `mountPath` makes it
  */
-export function mountedUrl(url: string, name: string): string | undefined {
+export function mountedUrl(url: string, prefix: string): string | undefined {
   const fragmentAt = url.indexOf('#')
   // A fragment is for the client alone (RFC 9110, 4.2.5), and no handler expects one.
   if (fragmentAt >= 0) url = url.slice(0, fragmentAt)
   const pathAt = url.indexOf('/', HOST_AT)
-  if (pathAt < 0 || !url.startsWith(PREFIX, pathAt)) return undefined
-  const nameAt = pathAt + PREFIX.length
-  if (!url.startsWith(name, nameAt)) return undefined
-  const restAt = nameAt + name.length
+  if (pathAt < 0 || !url.startsWith(prefix, pathAt)) return undefined
+  const restAt = pathAt + prefix.length
   const next = url.charCodeAt(restAt)
   if (Number.isNaN(next)) return `${url.slice(0, pathAt)}/`
   if (next === QUESTION_MARK) return `${url.slice(0, pathAt)}/${url.slice(restAt)}`
   if (next !== SLASH) return undefined
   if (url.indexOf('%', restAt) >= 0 && !decodesWithin(url, restAt)) return undefined
   return url.slice(0, pathAt) + url.slice(restAt)
+}
+
+/** The path below which a function is served. */
+export function mountPath(name: string, project: string | undefined): string {
+  return project === undefined ? `/functions/${name}` : `/projects/${project}/functions/${name}`
 }
 
 /** The same path and query under another scheme and host. */

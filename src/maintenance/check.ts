@@ -11,6 +11,7 @@ import { FunctionError } from '../errors.ts'
 import { unusable } from '../lib/storage.ts'
 import { contentLost, hasBundles, REBUILDING, RESTORING } from '../metadata/database.ts'
 import { lackingIn } from '../metadata/migrate.ts'
+import { functionLabel } from '../metadata/records.ts'
 import { METADATA, TELEMETRY } from './archive.ts'
 import { plainFileSize, WORK_PREFIX } from './files.ts'
 import { orphansIn } from './orphans.ts'
@@ -42,6 +43,7 @@ export interface Finding {
   /** What it means. */
   message: string
   function?: string
+  project?: string
   version?: string
   /** The version serves requests. */
   active?: boolean
@@ -52,13 +54,14 @@ export interface VersionRow {
   id: string
   functionId: string
   name: string
+  project: string
   version: string
   path: string
   sha256: string
   active: number
 }
 
-export const VERSION_ROWS = `SELECT v.id, v.function_id AS functionId, f.name, v.version, v.bundle_path AS path,
+export const VERSION_ROWS = `SELECT v.id, v.function_id AS functionId, f.name, f.project, v.version, v.bundle_path AS path,
     v.bundle_sha256 AS sha256, v.id IS f.active_version_id AS active
   FROM function_versions v JOIN functions f ON f.id = v.function_id`
 
@@ -233,8 +236,9 @@ async function checkVersions(dataDir: string, db: Database, add: Add): Promise<v
   const withManifests = existsSync(join(dataDir, BUNDLES, MANIFESTS_MARKER))
   for (const row of db.query<VersionRow, []>(VERSION_ROWS).iterate()) {
     const broken = await bundleState(dataDir, row.path, row.sha256)
-    const { name, version, path } = row
-    const subject = { function: name, version, active: row.active === 1 }
+    const { project, version, path } = row
+    const subject = { function: row.name, project, version, active: row.active === 1 }
+    const name = functionLabel(row.name, project)
     if (broken !== 'whole') {
       const kind = broken === 'missing' ? 'bundle-missing' : 'bundle-damaged'
       const what = broken === 'missing' ? 'is missing' : 'is not the one that was deployed'

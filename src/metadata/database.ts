@@ -56,6 +56,13 @@ export function openDatabase(dataDir: string): Database {
   }
 }
 
+/** A database in memory with this release's tables. */
+export function emptyDatabase(): Database {
+  const db = new Database(':memory:', { strict: true })
+  migrate(db, ':memory:')
+  return db
+}
+
 function open(path: string, lockingMode: 'NORMAL' | 'EXCLUSIVE'): Database {
   const db = new Database(path, { create: true, strict: true })
   try {

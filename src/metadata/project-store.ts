@@ -115,8 +115,7 @@ export class ProjectStore {
   remove(name: string): void {
     this.#storage.change((tx) => {
       this.get(name)
-      if (name === DEFAULT_PROJECT)
-        throw new FunctionError('CONFLICT', `The project '${name}' cannot be deleted.`)
+      this.refuseDefault(name)
       const one = tx.select({ name: functions.name }).from(functions)
       if (one.where(eq(functions.project, name)).limit(1).get() !== undefined) {
         const message = `Project '${name}' has functions: delete them first.`
@@ -125,6 +124,12 @@ export class ProjectStore {
       tx.delete(tokens).where(eq(tokens.project, name)).run()
       tx.delete(projects).where(eq(projects.name, name)).run()
     })
+  }
+
+  /** @throws {FunctionError} CONFLICT for the project that is always there */
+  refuseDefault(name: string): void {
+    if (name !== DEFAULT_PROJECT) return
+    throw new FunctionError('CONFLICT', `The project '${name}' cannot be deleted.`)
   }
 
   /** Names of its functions, beginning after one. */

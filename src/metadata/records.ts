@@ -101,6 +101,11 @@ export interface FunctionName {
   project: string
 }
 
+/** How people and metrics name a function: `<name>` in the default project, else `<project>/<name>`. */
+export function functionLabel(name: string, project: string): string {
+  return project === DEFAULT_PROJECT ? name : `${project}/${name}`
+}
+
 /** `func-<name>` in the default project, else `func-<project>.<name>`. */
 export function functionId(name: string, project: string): string {
   return project === DEFAULT_PROJECT ? `func-${name}` : `func-${project}.${name}`

@@ -3,7 +3,7 @@ import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
 import { type Change, storageOf } from './change.ts'
-import { openDatabase } from './database.ts'
+import { emptyDatabase, openDatabase } from './database.ts'
 import { KnownVersions } from './known-versions.ts'
 import { ProjectStore } from './project-store.ts'
 import { prepareQueries } from './queries.ts'
@@ -67,6 +67,11 @@ export class MetadataStore {
     return new MetadataStore(openDatabase(dataDir))
   }
 
+  /** A store without a data directory, in which nothing is recorded. */
+  static empty(): MetadataStore {
+    return new MetadataStore(emptyDatabase())
+  }
+
   /** Caches the active versions, for a process that resolves many functions. */
   readAhead(): void {
     this.#known = new KnownVersions(this.#database, () => this.#deployed())
@@ -74,7 +79,8 @@ export class MetadataStore {
 
   /** Returns the active version of a function, from the cache or the database. */
   resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
-    const known = this.#known?.get(functionId(name, project))
+    // A path may spell any name. With a dot it would be the id of another project's function.
+    const known = name.includes('.') ? undefined : this.#known?.get(functionId(name, project))
     if (known !== undefined) {
       const row = Object.fromEntries(VERSION_KEYS.map((key, at) => [key, known[at]])) as VersionRow
       const version = { ...toVersion(row), functionName: name, project, env: {} }

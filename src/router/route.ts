@@ -1,9 +1,17 @@
 import type { Pool } from '../pool/pool.ts'
 import type { FunctionCounters } from '../telemetry/counters.ts'
 
+/** The project of a route, as it is now. */
+export interface Tenant {
+  readonly project: string
+  suspended: boolean
+}
+
 /** The route of a function's requests: the active version's pool, and its settings for requests. */
 export interface Route {
+  readonly project: string
   readonly functionName: string
+  readonly tenant: Tenant
   readonly version: string
   readonly pool: Pool
   readonly counters: FunctionCounters

@@ -39,6 +39,7 @@ beforeEach(() => {
         asked.push(name)
         return functions.get(name)
       },
+      tenant: (project) => ({ project, suspended: false }),
     },
     launcher,
     budget: new WorkerBudget(100, new TestClock()),

@@ -1,4 +1,5 @@
 import { FunctionError, sandboxViolation } from '../errors.ts'
+import { DEFAULT_PROJECT, functionLabel } from '../metadata/records.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
@@ -6,7 +7,7 @@ import type { PooledWorkerState } from '../pool/pooled-worker.ts'
 import type { WorkerBudget } from '../pool/worker-budget.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
-import type { Route } from './route.ts'
+import type { Route, Tenant } from './route.ts'
 
 /** Why the workers of a version end that was loaded for nothing. */
 const NOT_USED = 'its version was not activated'
@@ -30,7 +31,9 @@ export interface VersionSettings {
 /** Where the router looks up functions: once for each function, when its first request arrives. */
 export interface FunctionSource {
   /** Undefined: the function does not exist. `undeployed`: it has no active version. */
-  active(name: string): ActiveVersion | 'undeployed' | undefined
+  active(name: string, project: string): ActiveVersion | 'undeployed' | undefined
+  /** The state of a project that has functions. */
+  tenant(project: string): Tenant
 }
 
 export interface RouterOptions {
@@ -66,7 +69,10 @@ interface InUse {
 /** Maps a function's name to its active version and that version's pool. */
 export class Router {
   readonly #options: RouterOptions
+  /** By `keyOf`. */
   readonly #routes = new Map<string, Route>()
+  /** The projects of the routes, by name. */
+  readonly #tenants = new Map<string, Tenant>()
   /** Pools that are out of service and finish the requests that they have. */
   readonly #closing = new Set<Pool>()
   /** By pool, until its last worker is gone. */
@@ -89,8 +95,8 @@ export class Router {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED
    */
-  route(name: string): Route {
-    return this.#routes.get(name) ?? this.#load(name)
+  route(name: string, project: string = DEFAULT_PROJECT): Route {
+    return this.#routes.get(keyOf(name, project)) ?? this.#load(name, project)
   }
 
   /**
@@ -115,8 +121,9 @@ export class Router {
     }
     return {
       activate: () => {
-        const before = this.#routes.get(route.functionName)
-        this.#routes.set(route.functionName, route)
+        const key = keyOf(route.functionName, route.project)
+        const before = this.#routes.get(key)
+        this.#routes.set(key, route)
         if (before !== undefined) this.#retire(before.pool, 'another version replaced it')
       },
       discard: () => this.#retire(route.pool, NOT_USED),
@@ -124,20 +131,32 @@ export class Router {
   }
 
   /** Forgets a function. Its running requests finish; its next request asks the source again. */
-  forget(name: string, reason = 'its version is not active any more'): void {
-    const route = this.#routes.get(name)
+  forget(
+    name: string,
+    project: string = DEFAULT_PROJECT,
+    reason = 'its version is not active any more',
+  ): void {
+    const key = keyOf(name, project)
+    const route = this.#routes.get(key)
     if (route === undefined) return
-    this.#routes.delete(name)
+    this.#routes.delete(key)
     this.#retire(route.pool, reason)
+  }
+
+  /** Applies the state of a project to its next requests. */
+  projectChanged(project: string): void {
+    const tenant = this.#tenants.get(project)
+    if (tenant !== undefined) Object.assign(tenant, this.#options.source.tenant(project))
   }
 
   /** Forgets the functions whose active version is another one by now, because another process changed it. */
   refresh(): void {
-    for (const { functionName, version } of [...this.#routes.values()]) {
-      const active = this.#options.source.active(functionName)
+    for (const { functionName, project, version } of [...this.#routes.values()]) {
+      const active = this.#options.source.active(functionName, project)
       const same = typeof active === 'object' && active.spec.version === version
-      if (!same) this.forget(functionName)
+      if (!same) this.forget(functionName, project)
     }
+    for (const project of this.#tenants.keys()) this.projectChanged(project)
   }
 
   /** Every pool that may have workers. */
@@ -164,7 +183,8 @@ export class Router {
    */
   async close(graceMs: number): Promise<void> {
     const reason = 'the service stops'
-    for (const name of [...this.#routes.keys()]) this.forget(name, reason)
+    for (const { functionName, project } of [...this.#routes.values()])
+      this.forget(functionName, project, reason)
     await Promise.all([...this.#closing].map((pool) => pool.close(graceMs, reason)))
   }
 
@@ -173,24 +193,25 @@ export class Router {
     for (const pool of [...this.pools()]) pool.kill(reason)
   }
 
-  #load(name: string): Route {
-    const version = this.#options.source.active(name)
+  #load(name: string, project: string): Route {
+    const version = this.#options.source.active(name, project)
+    const label = functionLabel(name, project)
     if (version === undefined) {
-      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${name}' does not exist.`)
+      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${label}' does not exist.`)
     }
     if (version === 'undeployed') {
-      const message = `Function '${name}' has no active version. Deploy one first.`
+      const message = `Function '${label}' has no active version. Deploy one first.`
       throw new FunctionError('FUNCTION_NOT_DEPLOYED', message)
     }
     const route = this.#newRoute(version)
-    this.#routes.set(name, route)
+    this.#routes.set(keyOf(name, project), route)
     return route
   }
 
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
     const { launcher, budget, counters, log, retried } = this.#options
-    const held = counters.hold(spec.functionName, spec.version)
+    const held = counters.hold(spec)
     const versionCounters = held.counters
     const events: PoolEvents = {
       log: (entry, requestId) => log(spec, entry, requestId),
@@ -213,7 +234,9 @@ export class Router {
     const settings = version.settings()
     const pool = new Pool(spec, this.#limitsOf(settings), launcher, budget, events)
     const route: Route = {
+      project: spec.project,
       functionName: spec.functionName,
+      tenant: this.#tenant(spec.project),
       version: spec.version,
       pool,
       counters: versionCounters,
@@ -231,6 +254,14 @@ export class Router {
     return route
   }
 
+  #tenant(project: string): Tenant {
+    const known = this.#tenants.get(project)
+    if (known !== undefined) return known
+    const tenant = this.#options.source.tenant(project)
+    this.#tenants.set(project, tenant)
+    return tenant
+  }
+
   #limitsOf({ maxWorkers, concurrency }: VersionSettings): PoolLimits {
     const minWorkers = Math.min(this.#poolLimits.minWorkers, maxWorkers)
     return { ...this.#poolLimits, minWorkers, maxWorkers, concurrency }
@@ -244,6 +275,11 @@ export class Router {
       this.#inUse.delete(pool)
     })
   }
+}
+
+/** A path may spell any name; only names without a slash are in the map. */
+function keyOf(name: string, project: string): string {
+  return `${project}/${name}`
 }
 
 function notReady({ functionName, version }: WorkerSpec, ms: number): FunctionError {

@@ -260,10 +260,10 @@ function newGateway(
     adopts,
     limits: gatewayLimits(config),
     clock: systemClock,
-    route: (name) => {
+    route: (name, project) => {
       // While the last clients leave, another process deploys.
       if (gateway.draining && store.changedElsewhere()) router.refresh()
-      return router.route(name)
+      return router.route(name, project)
     },
     metrics: () =>
       prometheusText(telemetry.counters, {

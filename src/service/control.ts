@@ -9,8 +9,11 @@ export function serviceControl(router: Router, versions: VersionSource): Service
     prepare(version: RunnableVersion): Promise<PreparedVersion> {
       return router.prepare(versions.withDefaults(version))
     },
-    forget(name: string): void {
-      router.forget(name)
+    forget(name: string, project: string): void {
+      router.forget(name, project)
+    },
+    projectChanged(project: string): void {
+      router.projectChanged(project)
     },
     workers: () => workerViews(router),
   }
@@ -23,6 +26,7 @@ function workerViews(router: Router): WorkerView[] {
     for (const { worker, state } of workers) {
       views.push({
         pid: worker.pid ?? null,
+        project: spec.project,
         function: spec.functionName,
         version: spec.version,
         runtime: worker.runtime,
@@ -35,6 +39,9 @@ function workerViews(router: Router): WorkerView[] {
     }
   }
   return views.sort(
-    (a, b) => a.function.localeCompare(b.function) || a.startedAt.localeCompare(b.startedAt),
+    (a, b) =>
+      a.project.localeCompare(b.project) ||
+      a.function.localeCompare(b.function) ||
+      a.startedAt.localeCompare(b.startedAt),
   )
 }

@@ -12,8 +12,7 @@ export function newEgress(config: Config, counters?: MetricsRegistry, log?: Serv
   return new Egress({
     onProxyFailure: log === undefined ? () => {} : proxyReporter(log),
     ...egressOptions(config),
-    onFinished: ({ functionName, version }, outcome) =>
-      counters?.of(functionName, version).recordSubrequest(outcome),
+    onFinished: (subject, outcome) => counters?.of(subject).recordSubrequest(outcome),
   })
 }
 

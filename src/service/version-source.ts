@@ -4,6 +4,7 @@ import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import type { MetadataStore } from '../metadata/store.ts'
+import type { Tenant } from '../router/route.ts'
 import type { ActiveVersion, FunctionSource, VersionSettings } from '../router/router.ts'
 
 /** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
@@ -20,11 +21,16 @@ export class VersionSource implements FunctionSource {
     this.#config = config
   }
 
-  active(name: string): ActiveVersion | 'undeployed' | undefined {
-    const resolution = this.#store.resolve(name)
+  active(name: string, project: string): ActiveVersion | 'undeployed' | undefined {
+    const resolution = this.#store.resolve(name, project)
     if (resolution.found === 'nothing') return undefined
     if (resolution.found === 'not-deployed') return 'undeployed'
     return this.withDefaults(runnableVersion(resolution.version, this.#bundles))
+  }
+
+  tenant(project: string): Tenant {
+    const record = this.#store.projects.find(project)
+    return { project, suspended: record?.state === 'suspended' }
   }
 
   /** What the version does not set is the service's default. */

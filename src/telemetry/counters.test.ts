@@ -8,6 +8,12 @@ import { MetricsRegistry } from './counters.ts'
 import { MetricStore } from './metric-store.ts'
 import { prometheusText } from './prometheus.ts'
 
+const subject = (functionName: string, version: string) => ({
+  project: 'default',
+  functionName,
+  version,
+})
+
 const MINUTE_MS = 60_000
 const GAUGES = { workers: {}, queued: 0, inFlight: 0, residentBytes: 0, uptimeSeconds: 0 }
 
@@ -52,10 +58,10 @@ describe('a deployment each minute', () => {
     const minutes = 24 * 60
     let most = 0
     let characters = 0
-    let active = registry.hold('f', 'v0')
+    let active = registry.hold(subject('f', 'v0'))
     for (let n = 1; n <= minutes; n++) {
       active.counters.record(n % 10 === 0 ? 'TIMEOUT' : 'ok', 1, 1)
-      const next = registry.hold('f', `v${n}`)
+      const next = registry.hold(subject('f', `v${n}`))
       active.release()
       active = next
       now += MINUTE_MS
@@ -74,7 +80,7 @@ describe('a deployment each minute', () => {
 
   test('without any request leaves nothing behind either', () => {
     for (let n = 0; n < 10_000; n++) {
-      registry.hold('f', `v${n}`).release()
+      registry.hold(subject('f', `v${n}`)).release()
       now += MINUTE_MS
     }
     expect(versions().length).toBeLessThan(20)
@@ -83,8 +89,8 @@ describe('a deployment each minute', () => {
 
 describe('counters stay', () => {
   test('of a version that is in use, however old it is', () => {
-    registry.hold('f', 'old')
-    const other = registry.hold('f', 'other')
+    registry.hold(subject('f', 'old'))
+    const other = registry.hold(subject('f', 'other'))
     now += 100 * MINUTE_MS
     other.release()
     registry.sweep()
@@ -92,8 +98,8 @@ describe('counters stay', () => {
   })
 
   test('of a version that another pool holds: a rollback, a reload', () => {
-    const before = registry.hold('f', 'v1')
-    const after = registry.hold('f', 'v1')
+    const before = registry.hold(subject('f', 'v1'))
+    const after = registry.hold(subject('f', 'v1'))
     before.release()
     before.release()
     now += 60 * MINUTE_MS
@@ -110,17 +116,19 @@ describe('counters stay', () => {
   })
 
   test('until Prometheus has had the time to read the last values', () => {
-    const held = registry.hold('f', 'v1')
+    const held = registry.hold(subject('f', 'v1'))
     now += 100 * MINUTE_MS
     held.release()
     now += 5 * MINUTE_MS
     registry.sweep()
-    expect(prometheusText(registry, GAUGES)).toContain('functions_retries_total{function="f"')
+    expect(prometheusText(registry, GAUGES)).toContain(
+      'functions_retries_total{project="default",function="f"',
+    )
   })
 
   test('until metrics.db has them: nothing is lost while it cannot be written', () => {
     const nowhere = openStore(join(dir, 'missing/metrics.db'))
-    const held = registry.hold('f', 'v1')
+    const held = registry.hold(subject('f', 'v1'))
     held.counters.record('ok', 1, 1)
     held.release()
     nowhere.flush()
@@ -140,7 +148,7 @@ describe('counters stay', () => {
 test('a version that returns after its counters were dropped is added to its rows', () => {
   const store = openStore()
   for (let round = 0; round < 3; round++) {
-    const held = registry.hold('f', 'v1')
+    const held = registry.hold(subject('f', 'v1'))
     expect(held.counters.invocations).toBe(0)
     held.counters.record('ok', 1, 1)
     held.counters.record('TIMEOUT', 1, 1)
@@ -155,9 +163,9 @@ test('a version that returns after its counters were dropped is added to its row
 })
 
 test('a late event of a version that is gone is counted, and does not stay', () => {
-  registry.of('f', 'gone').recordSubrequest('ok')
-  registry.of('f', 'gone').recordSubrequest('ok')
-  expect(registry.of('f', 'gone').subrequests.get('ok')).toBe(2)
+  registry.of(subject('f', 'gone')).recordSubrequest('ok')
+  registry.of(subject('f', 'gone')).recordSubrequest('ok')
+  expect(registry.of(subject('f', 'gone')).subrequests.get('ok')).toBe(2)
   now += 20 * MINUTE_MS
   registry.sweep()
   expect(versions()).toEqual([])

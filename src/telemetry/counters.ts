@@ -13,8 +13,16 @@ const RETIRED_KEPT_MS = 15 * 60_000
 /** Shortest time between two searches for counters that are not needed any more, ms. */
 const SWEEP_MS = 60_000
 
+/** The function version that an entry or a counter is about. */
+export interface Subject {
+  project: string
+  functionName: string
+  version: string
+}
+
 /** The counters of one function version. They only increase; a flush writes differences. */
 export class FunctionCounters {
+  readonly project: string
   readonly functionName: string
   readonly version: string
   invocations = 0
@@ -35,7 +43,8 @@ export class FunctionCounters {
   /** The values that are in `metrics.db`. */
   written: FunctionCounters | undefined
 
-  constructor(functionName: string, version: string) {
+  constructor({ project, functionName, version }: Subject) {
+    this.project = project
     this.functionName = functionName
     this.version = version
   }
@@ -63,7 +72,7 @@ export class FunctionCounters {
 
   /** A snapshot of the counters of invocations. */
   copy(): FunctionCounters {
-    const copy = new FunctionCounters(this.functionName, this.version)
+    const copy = new FunctionCounters(this)
     copy.invocations = this.invocations
     copy.durationMsSum = this.durationMsSum
     copy.cpuUsSum = this.cpuUsSum
@@ -111,13 +120,13 @@ export class MetricsRegistry {
   }
 
   /** The counters of a version, for one event. Where a version is in use, `hold` keeps them. */
-  of(functionName: string, version: string): FunctionCounters {
-    return this.#entry(functionName, version).counters
+  of(subject: Subject): FunctionCounters {
+    return this.#entry(subject).counters
   }
 
   /** Keeps the counters of a version until it is released. */
-  hold(functionName: string, version: string): HeldCounters {
-    const entry = this.#entry(functionName, version)
+  hold(subject: Subject): HeldCounters {
+    const entry = this.#entry(subject)
     entry.holders++
     let held = true
     return {
@@ -147,11 +156,11 @@ export class MetricsRegistry {
     for (const { counters } of this.#byVersion.values()) yield counters
   }
 
-  #entry(functionName: string, version: string): Entry {
-    const key = `${functionName} ${version}`
+  #entry(subject: Subject): Entry {
+    const key = `${subject.project} ${subject.functionName} ${subject.version}`
     let entry = this.#byVersion.get(key)
     if (entry === undefined) {
-      const counters = new FunctionCounters(functionName, version)
+      const counters = new FunctionCounters(subject)
       entry = { counters, holders: 0, retiredAt: this.#now() }
       this.#byVersion.set(key, entry)
     }

@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { functionLabel } from '../metadata/records.ts'
 import { Batch } from './batch.ts'
 import { FunctionCounters, type MetricsRegistry, OK } from './counters.ts'
 import { prune, type Retention, ROWS_AT_ONCE } from './database.ts'
@@ -132,7 +133,7 @@ export class MetricStore {
   }
 }
 
-const NOTHING = new FunctionCounters('', '')
+const NOTHING = new FunctionCounters({ project: '', functionName: '', version: '' })
 
 function add(db: Database, minute: number, now: FunctionCounters, before: FunctionCounters): void {
   const gained = now.invocations - before.invocations
@@ -140,9 +141,10 @@ function add(db: Database, minute: number, now: FunctionCounters, before: Functi
     ([outcome, count]) => [outcome, count - (before.outcomes.get(outcome) ?? 0)] as const,
   )
   const succeeded = outcomes.find(([outcome]) => outcome === OK)?.[1] ?? 0
+  const label = functionLabel(now.functionName, now.project)
   db.query(ADD_METRICS).run(
     minute,
-    now.functionName,
+    label,
     now.version,
     gained,
     gained - succeeded,
@@ -152,6 +154,6 @@ function add(db: Database, minute: number, now: FunctionCounters, before: Functi
   )
   for (const [outcome, count] of outcomes) {
     if (count === 0) continue
-    db.query(ADD_OUTCOME).run(minute, now.functionName, now.version, outcome, count)
+    db.query(ADD_OUTCOME).run(minute, label, now.version, outcome, count)
   }
 }

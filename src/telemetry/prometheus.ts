@@ -83,7 +83,7 @@ export function prometheusText(registry: MetricsRegistry, gauges: Gauges): strin
 
 /** Names and versions consist of `[A-Za-z0-9._-]`, so nothing has to be escaped. */
 function labels(counters: FunctionCounters): string {
-  return `function="${counters.functionName}",version="${counters.version}"`
+  return `project="${counters.project}",function="${counters.functionName}",version="${counters.version}"`
 }
 
 function histogram(counters: FunctionCounters): string[] {

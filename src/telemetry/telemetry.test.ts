@@ -12,6 +12,12 @@ import { prometheusText } from './prometheus.ts'
 import { ServiceLog } from './service-log.ts'
 import { Telemetry } from './telemetry.ts'
 
+const subject = (functionName: string, version: string) => ({
+  project: 'default',
+  functionName,
+  version,
+})
+
 const dir = mkdtempSync(join(tmpdir(), 'functions-telemetry-'))
 afterAll(() => rmSync(dir, { recursive: true, force: true }))
 
@@ -149,7 +155,7 @@ describe('metrics', () => {
     const path = join(dir, 'm.db')
     for (let life = 0; life < 2; life++) {
       const book = new MetricsRegistry()
-      const counters = book.of('f', 'v1')
+      const counters = book.of(subject('f', 'v1'))
       const store = new MetricStore(path, book, RETENTION, fails, fails)
       counters.record('ok', 3, 500)
       store.flush()
@@ -190,8 +196,8 @@ describe('metrics', () => {
 
   test('are shown as Prometheus reads them', () => {
     const book = new MetricsRegistry()
-    book.of('f', 'v1').record('ok', 3, 1_500_000)
-    book.of('f', 'v1').record('TIMEOUT', 60_000, 0)
+    book.of(subject('f', 'v1')).record('ok', 3, 1_500_000)
+    book.of(subject('f', 'v1')).record('TIMEOUT', 60_000, 0)
     const gauges = {
       workers: { ready: 2 },
       queued: 1,
@@ -201,13 +207,17 @@ describe('metrics', () => {
     }
     const text = prometheusText(book, gauges)
     expect(text).toContain(
-      'functions_invocations_total{function="f",version="v1",outcome="ok"} 1\n',
+      'functions_invocations_total{project="default",function="f",version="v1",outcome="ok"} 1\n',
     )
-    expect(text).toContain('functions_cpu_seconds_total{function="f",version="v1"} 1.5\n')
-    expect(text).toContain('_bucket{function="f",version="v1",le="0.0025"} 0\n')
-    expect(text).toContain('_bucket{function="f",version="v1",le="0.005"} 1\n')
-    expect(text).toContain('_bucket{function="f",version="v1",le="+Inf"} 2\n')
-    expect(text).toContain('functions_log_lines_dropped_total{function="f",version="v1"} 0\n')
+    expect(text).toContain(
+      'functions_cpu_seconds_total{project="default",function="f",version="v1"} 1.5\n',
+    )
+    expect(text).toContain('_bucket{project="default",function="f",version="v1",le="0.0025"} 0\n')
+    expect(text).toContain('_bucket{project="default",function="f",version="v1",le="0.005"} 1\n')
+    expect(text).toContain('_bucket{project="default",function="f",version="v1",le="+Inf"} 2\n')
+    expect(text).toContain(
+      'functions_log_lines_dropped_total{project="default",function="f",version="v1"} 0\n',
+    )
     expect(text).toContain('functions_workers{state="ready"} 2\n')
     for (const line of text.trimEnd().split('\n')) {
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{[^}]+\})? [\d.e+-]+)$/)
@@ -224,7 +234,7 @@ test('the operator sees what is wrong with the data directory, not what the tena
     limits: { logs: RETENTION, metrics: RETENTION },
     serviceLog,
   })
-  const about = { functionName: 'f', version: 'v1' }
+  const about = subject('f', 'v1')
   const cause = new FunctionError('STORAGE_UNUSABLE', 'the bundle is gone')
   const lost = new FunctionError('BUNDLE_LOAD_ERROR', 'the bundle is gone', { cause })
   telemetry.failed(about, 'r1', new FunctionError('BUNDLE_LOAD_ERROR', 'again', { cause: lost }))

@@ -2,18 +2,13 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
-import { MetricsRegistry } from './counters.ts'
+import { functionLabel } from '../metadata/records.ts'
+import { MetricsRegistry, type Subject } from './counters.ts'
 import type { Retention } from './database.ts'
 import { type LogLevel, LogStore } from './log-store.ts'
 import { MetricStore } from './metric-store.ts'
 import type { ServiceLog } from './service-log.ts'
 import type { SetAsideReport } from './telemetry-file.ts'
-
-/** The function version that an entry is about. */
-export interface Subject {
-  functionName: string
-  version: string
-}
 
 /** What the two databases keep. */
 export interface TelemetryLimits {
@@ -66,22 +61,22 @@ export class Telemetry {
 
   /** Records console output of a function. */
   log(about: Subject, level: LogLevel, requestId: string | undefined, message: string): void {
-    const { functionName, version } = about
     const kept = this.logs.add({
       time: Date.now(),
-      function: functionName,
-      version,
+      function: functionLabel(about.functionName, about.project),
+      version: about.version,
       level,
       requestId,
       message,
     })
-    if (!kept) this.counters.of(functionName, version).logLinesDropped++
+    if (!kept) this.counters.of(about).logLinesDropped++
   }
 
   /** Records that lines of a function's console output were dropped before they got here. */
-  logLinesDropped({ functionName, version }: Subject, lines: number, reason: string): void {
-    this.counters.of(functionName, version).logLinesDropped += lines
-    this.logs.countLost(functionName, version, lines, reason)
+  logLinesDropped(about: Subject, lines: number, reason: string): void {
+    this.counters.of(about).logLinesDropped += lines
+    const label = functionLabel(about.functionName, about.project)
+    this.logs.countLost(label, about.version, lines, reason)
   }
 
   /**
@@ -92,9 +87,8 @@ export class Telemetry {
     const message = `${error.code}: ${error.message}`
     const { tenantStack } = error
     this.log(about, 'error', requestId, tenantStack ? `${message}\n${tenantStack}` : message)
-    const { functionName, version } = about
     const reason = storageFault(error)
-    const fields = { function: functionName, version, code: error.code, requestId, reason }
+    const fields = { ...namesOf(about), code: error.code, requestId, reason }
     this.#serviceLog.warn('a request failed', fields)
   }
 
@@ -104,8 +98,7 @@ export class Telemetry {
     const next =
       'The request is tried on another worker. What it gave to waitUntil in this one is lost.'
     this.log(about, 'warn', requestId, `${lost} ${next}`)
-    const { functionName, version } = about
-    const fields = { function: functionName, version, code: error.code, requestId }
+    const fields = { ...namesOf(about), code: error.code, requestId }
     this.#serviceLog.warn('a request is tried on another worker', fields)
   }
 
@@ -119,6 +112,10 @@ export class Telemetry {
     this.logs.close()
     this.#metrics.close()
   }
+}
+
+function namesOf({ project, functionName, version }: Subject) {
+  return { function: functionLabel(functionName, project), version }
 }
 
 /** The fault of the data directory that caused the error, if there was one. */

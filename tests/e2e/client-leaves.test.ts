@@ -215,7 +215,7 @@ describe.each(RUNTIMES)('a client of a %s function that leaves', (name) => {
     )
     const outcomes = [
       ...metrics.matchAll(
-        /functions_invocations_total{function="([^"]+)",.*outcome="(\w+)"} (\d+)/g,
+        /functions_invocations_total{project="default",function="([^"]+)",.*outcome="(\w+)"} (\d+)/g,
       ),
     ]
     expect(

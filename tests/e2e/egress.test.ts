@@ -99,8 +99,10 @@ describe('a function with a network', () => {
 
 test('outbound requests are counted', async () => {
   const metrics = await (await service.fetch('/metrics')).text()
-  expect(metrics).toMatch(/functions_subrequests_total\{function="open",[^}]*outcome="ok"\} [1-9]/)
-  expect(metrics).toMatch(/\{function="strict",[^}]*outcome="refused"\} 1/)
+  expect(metrics).toMatch(
+    /functions_subrequests_total\{project="default",function="open",[^}]*outcome="ok"\} [1-9]/,
+  )
+  expect(metrics).toMatch(/\{project="default",function="strict",[^}]*outcome="refused"\} 1/)
 })
 
 test('proxy variables of the service change nothing', async () => {

@@ -131,7 +131,7 @@ interface Answer {
 
 /** @returns undefined if the service did not answer */
 async function send(space: Workspace, name: string, change: Change): Promise<Answer | undefined> {
-  const path = `/v1/functions/${name}`
+  const path = `/v1/projects/default/functions/${name}`
   const json = { 'content-type': 'application/json' }
   const post = (body: unknown) => ({ method: 'POST', headers: json, body: JSON.stringify(body) })
   switch (change.kind) {
@@ -239,7 +239,7 @@ async function verifyOne(
 
 async function listVersions(space: Workspace, name: string) {
   const unix = join(space.dataDir, 'functions.sock')
-  const path = `http://functions/v1/functions/${name}/versions`
+  const path = `http://functions/v1/projects/default/functions/${name}/versions`
   const response = await fetch(path, { unix } as RequestInit)
   if (response.status === 404) return []
   return (await response.json()) as { version: string; active: boolean }[]

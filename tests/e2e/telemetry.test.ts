@@ -108,7 +108,9 @@ test.each(['quickjs-ng', 'bun'])(
     }
     await eventually('all lines are counted', () => counted() === ALL)
     const metrics = await (await service.fetch('/metrics')).text()
-    const total = new RegExp(`functions_log_lines_dropped_total{function="${name}".*} (\\d+)`)
+    const total = new RegExp(
+      `functions_log_lines_dropped_total{project="default",function="${name}".*} (\\d+)`,
+    )
     const kept = messages(name).filter((text) => text.startsWith('xxx')).length
     expect(Number(total.exec(metrics)?.[1])).toBe(ALL - kept)
   },

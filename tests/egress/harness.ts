@@ -31,6 +31,7 @@ export function makeSubject(capabilities: Partial<Capabilities> = {}): EgressSub
   return {
     functionId: 'func-probe',
     functionName: 'probe',
+    project: 'default',
     version: 'v1',
     capabilities: { ...namedProfile('permissive', 'default'), ...capabilities },
   }

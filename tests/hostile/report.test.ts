@@ -51,7 +51,10 @@ function logged(): string[] {
 
 async function counted(): Promise<number> {
   const text = await (await service.fetch('/metrics')).text()
-  const line = /^functions_sandbox_kills_total\{function="app",version="v1"\} (\d+)$/m.exec(text)
+  const line =
+    /^functions_sandbox_kills_total\{project="default",function="app",version="v1"\} (\d+)$/m.exec(
+      text,
+    )
   return Number(line?.[1])
 }
 

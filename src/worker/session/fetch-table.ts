@@ -188,8 +188,9 @@ export class FetchTable {
   #groupOf(invocation: number): Group {
     let group = this.#groups.get(invocation)
     if (group === undefined) {
-      const { functionId, functionName, version, capabilities } = this.#spec
-      const session = this.#egress.session({ functionId, functionName, version, capabilities })
+      const { functionId, functionName, project, version, capabilities } = this.#spec
+      const subject = { functionId, functionName, project, version, capabilities }
+      const session = this.#egress.session(subject)
       group = { session, fetches: new Set() }
       this.#groups.set(invocation, group)
     }

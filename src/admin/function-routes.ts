@@ -1,0 +1,211 @@
+/** The API of functions and their versions. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
+import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
+import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
+import { FunctionError } from '../errors.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import {
+  deployDocumentSchema,
+  functionDetailsSchema,
+  functionDocument,
+  functionDocumentSchema,
+  versionDocument,
+  versionDocumentSchema,
+} from './documents.ts'
+import type { Operations } from './operations.ts'
+import {
+  addNext,
+  functionOf,
+  functionParams,
+  json,
+  jsonBody,
+  nextPage,
+  page,
+  problem,
+  projectOf,
+  projectParams,
+  readCursor,
+} from './route-parts.ts'
+import {
+  checked,
+  type DeploySettings,
+  deploySettingsSchema,
+  versionNameSchema,
+} from './settings.ts'
+import { showFunction } from './show.ts'
+import { bundleOf, readSourceMap } from './source-map.ts'
+
+const FUNCTIONS = '/v1/projects/{project}/functions'
+const FUNCTION = `${FUNCTIONS}/{name}` as const
+
+const file = z.instanceof(Blob).openapi({ type: 'string', format: 'binary' })
+
+const deployForm = z
+  .object({
+    settings: z.string().openapi({ description: 'JSON: version, runtime, profile, limits' }),
+    bundle: file,
+    map: file,
+  })
+  .openapi('DeployForm')
+
+const listRoute = createRoute({
+  method: 'get',
+  path: FUNCTIONS,
+  summary: 'Functions of a project, by name',
+  request: { params: projectParams, query: page },
+  responses: {
+    200: { ...json(z.array(functionDocumentSchema), 'Functions.'), headers: nextPage },
+    default: problem,
+  },
+})
+
+const showRoute = createRoute({
+  method: 'get',
+  path: FUNCTION,
+  summary: 'One function with its newest versions',
+  request: { params: functionParams },
+  responses: { 200: json(functionDetailsSchema, 'The function.'), default: problem },
+})
+
+const versionsRoute = createRoute({
+  method: 'get',
+  path: `${FUNCTION}/versions`,
+  summary: 'The versions of a function, newest first',
+  request: { params: functionParams, query: page },
+  responses: {
+    200: { ...json(z.array(versionDocumentSchema), 'Versions.'), headers: nextPage },
+    default: problem,
+  },
+})
+
+const sourceMapRoute = createRoute({
+  method: 'get',
+  path: `${FUNCTION}/source-map`,
+  summary: 'The source map of a version: of the active one, unless another is named',
+  request: { params: functionParams, query: z.object({ version: z.string().optional() }) },
+  responses: {
+    200: {
+      description: 'The source map of `bundle.js`, version 3.',
+      content: { 'application/json': { schema: z.object({ version: z.literal(3) }).loose() } },
+    },
+    default: problem,
+  },
+})
+
+const deployRoute = createRoute({
+  method: 'post',
+  path: `${FUNCTION}/versions`,
+  summary: 'Deploys a bundle as a new version, which is live when the response arrives',
+  request: {
+    params: functionParams,
+    body: { required: true, content: { 'multipart/form-data': { schema: deployForm } } },
+  },
+  responses: { 200: json(deployDocumentSchema, 'What was deployed.'), default: problem },
+})
+
+const rollbackRoute = createRoute({
+  method: 'post',
+  path: `${FUNCTION}/rollback`,
+  summary: 'Makes a version active again: the one named, or the one that was active before',
+  request: {
+    params: functionParams,
+    body: jsonBody(z.object({ version: z.string().optional() })),
+  },
+  responses: { 200: json(deployDocumentSchema, 'What is active now.'), default: problem },
+})
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: FUNCTION,
+  summary: 'Deletes a function with all its versions',
+  request: { params: functionParams },
+  responses: { 204: { description: 'The function was deleted.' }, default: problem },
+})
+
+const listCursor = z.string()
+const versionCursor = z.object({ createdAt: z.string(), id: z.string() })
+
+interface FunctionDeps {
+  store: MetadataStore
+  bundles: BundleStore
+  operations: Operations
+}
+
+export function addFunctions(app: OpenAPIHono, deps: FunctionDeps): void {
+  addReads(app, deps)
+  addChanges(app, deps)
+}
+
+function addReads(app: OpenAPIHono, { store, bundles }: FunctionDeps): void {
+  app.openAPIRegistry.registerPath(sourceMapRoute)
+  app.get(sourceMapRoute.getRoutingPath(), async (c) => {
+    const of = functionOf(c.req.param())
+    const given = c.req.query('version')
+    const version = given === undefined ? undefined : checked(versionNameSchema, given, 'version')
+    const map = await readSourceMap(bundles, bundleOf(store, of, version))
+    return c.body(map, 200, { 'content-type': 'application/json' })
+  })
+  app.openapi(listRoute, (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const after = cursor === undefined ? undefined : readCursor(listCursor, cursor)
+    const project = projectOf(c.req.valid('param'))
+    store.projects.get(project)
+    const rows = store.list(project, { after, limit })
+    addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
+    return c.json(rows.map(functionDocument), 200)
+  })
+  app.openapi(showRoute, (c) => c.json(showFunction(store, functionOf(c.req.valid('param'))), 200))
+  app.openapi(versionsRoute, (c) => {
+    const { name, project } = functionOf(c.req.valid('param'))
+    const { limit, cursor } = c.req.valid('query')
+    const before = cursor === undefined ? undefined : readCursor(versionCursor, cursor)
+    const active = store.show(name, project).version
+    const rows = store.versions(name, project, { before, limit })
+    const last = rows.length === limit ? rows.at(-1) : undefined
+    addNext(c, last && { createdAt: last.createdAt, id: last.id })
+    return c.json(
+      rows.map((record) => versionDocument(record, active)),
+      200,
+    )
+  })
+}
+
+function addChanges(app: OpenAPIHono, { operations }: FunctionDeps): void {
+  app.openapi(deployRoute, async (c) => {
+    const of = functionOf(c.req.valid('param'))
+    const form = c.req.valid('form')
+    const bundle = await readBundle(form.bundle, form.map)
+    return c.json(await operations.deploy(of, readSettings(form.settings), bundle), 200)
+  })
+  app.openapi(rollbackRoute, async (c) => {
+    const { version: given } = c.req.valid('json')
+    const version = given === undefined ? undefined : checked(versionNameSchema, given, 'version')
+    return c.json(await operations.rollback(functionOf(c.req.valid('param')), version), 200)
+  })
+  app.openapi(deleteRoute, async (c) => {
+    await operations.remove(functionOf(c.req.valid('param')))
+    return c.body(null, 204)
+  })
+}
+
+function readSettings(text: string): DeploySettings {
+  let settings: unknown
+  try {
+    settings = JSON.parse(text)
+  } catch (cause) {
+    const why = (cause as Error).message
+    const message = `The form field 'settings' is not valid JSON (${why}).`
+    throw new FunctionError('BAD_REQUEST', message, { cause })
+  }
+  return checked(deploySettingsSchema, settings)
+}
+
+async function readBundle(code: Blob, map: Blob): Promise<Bundle> {
+  if (code.size > MAX_BUNDLE_BYTES || map.size > MAX_MAP_BYTES) {
+    const sizes = `The bundle has ${code.size} bytes and its source map ${map.size}`
+    const limits = `the limits are ${MAX_BUNDLE_BYTES} and ${MAX_MAP_BYTES} bytes`
+    throw new FunctionError('PAYLOAD_TOO_LARGE', `${sizes}; ${limits}.`)
+  }
+  return { code: await code.bytes(), map: await map.bytes() }
+}

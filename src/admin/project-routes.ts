@@ -1,0 +1,175 @@
+/** The API of projects. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { isProfileName, namedProfile, parseCustomProfile } from '../capabilities/profiles.ts'
+import { FunctionError } from '../errors.ts'
+import type { ProjectProfile, ProjectRecord } from '../metadata/project-store.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import type { ServiceControl } from './control.ts'
+import type { Operations } from './operations.ts'
+import {
+  addNext,
+  json,
+  jsonBody,
+  nextPage,
+  page,
+  problem,
+  projectOf,
+  projectParams,
+  readCursor,
+} from './route-parts.ts'
+
+const MAX_PROFILE_CHARS = 65_536
+/** Functions that are deleted at a time with their project. */
+const AT_ONCE = 100
+
+const profileSchema = {
+  /** What its functions may do at most, and do by default; null: no ceiling. */
+  profile: z.enum(['strict', 'permissive', 'custom']).nullable().optional(),
+  /** JSON text of a custom profile. */
+  customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
+}
+
+const createSchema = z.strictObject({ name: z.string(), ...profileSchema }).openapi('NewProject')
+
+const changeSchema = z
+  .strictObject({ state: z.enum(['active', 'suspended']).optional(), ...profileSchema })
+  .openapi('ProjectChange')
+
+export const projectDocumentSchema = z
+  .object({
+    name: z.string(),
+    state: z.enum(['active', 'suspended']),
+    profile: z.string().nullable(),
+    capabilities: z.record(z.string(), z.unknown()).nullable(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .openapi('Project')
+
+export type ProjectDocument = z.infer<typeof projectDocumentSchema>
+
+const listRoute = createRoute({
+  method: 'get',
+  path: '/v1/projects',
+  summary: 'Projects, by name',
+  request: { query: page },
+  responses: {
+    200: { ...json(z.array(projectDocumentSchema), 'Projects.'), headers: nextPage },
+    default: problem,
+  },
+})
+
+const createProjectRoute = createRoute({
+  method: 'post',
+  path: '/v1/projects',
+  summary: 'Creates a project, with the strict profile as its ceiling unless another is given',
+  request: { body: jsonBody(createSchema) },
+  responses: { 201: json(projectDocumentSchema, 'The project.'), default: problem },
+})
+
+const showRoute = createRoute({
+  method: 'get',
+  path: '/v1/projects/{project}',
+  summary: 'One project',
+  request: { params: projectParams },
+  responses: { 200: json(projectDocumentSchema, 'The project.'), default: problem },
+})
+
+const changeRoute = createRoute({
+  method: 'patch',
+  path: '/v1/projects/{project}',
+  summary: 'Changes a project: what is not given stays',
+  request: { params: projectParams, body: jsonBody(changeSchema) },
+  responses: { 200: json(projectDocumentSchema, 'The project.'), default: problem },
+})
+
+const deleteRoute = createRoute({
+  method: 'delete',
+  path: '/v1/projects/{project}',
+  summary:
+    'Deletes a project; with `functions=true` with all its functions, else it must have none',
+  request: {
+    params: projectParams,
+    query: z.object({ functions: z.enum(['true', 'false']).default('false') }),
+  },
+  responses: { 204: { description: 'The project was deleted.' }, default: problem },
+})
+
+interface ProjectDeps {
+  store: MetadataStore
+  operations: Operations
+  control: ServiceControl
+}
+
+export function addProjects(app: OpenAPIHono, { store, operations, control }: ProjectDeps): void {
+  const { projects } = store
+  app.openapi(listRoute, (c) => {
+    const { limit, cursor } = c.req.valid('query')
+    const after = cursor === undefined ? '' : readCursor(z.string(), cursor)
+    const rows = projects.list(after, limit)
+    addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
+    return c.json(rows.map(projectDocument), 200)
+  })
+  app.openapi(createProjectRoute, (c) => {
+    const given = c.req.valid('json')
+    const name = projectOf({ project: given.name })
+    const profile = profileOf(name, { profile: 'strict', ...given })
+    return c.json(projectDocument(projects.create(name, { profile })), 201)
+  })
+  app.openapi(showRoute, (c) => {
+    return c.json(projectDocument(projects.get(projectOf(c.req.valid('param')))), 200)
+  })
+  app.openapi(changeRoute, (c) => {
+    const name = projectOf(c.req.valid('param'))
+    const given = c.req.valid('json')
+    const record = projects.set(name, { state: given.state, profile: profileOf(name, given) })
+    control.projectChanged(name)
+    return c.json(projectDocument(record), 200)
+  })
+  app.openapi(deleteRoute, async (c) => {
+    const project = projectOf(c.req.valid('param'))
+    if (c.req.valid('query').functions === 'true') {
+      projects.get(project)
+      projects.refuseDefault(project)
+      for (;;) {
+        const names = projects.functionNames(project, '', AT_ONCE)
+        if (names.length === 0) break
+        for (const name of names) await operations.remove({ name, project })
+      }
+    }
+    projects.remove(project)
+    return c.body(null, 204)
+  })
+}
+
+function projectDocument(record: ProjectRecord): ProjectDocument {
+  const { name, state, profile, createdAt, updatedAt } = record
+  return {
+    name,
+    state,
+    profile: profile?.name ?? null,
+    capabilities: profile?.capabilities ?? null,
+    createdAt,
+    updatedAt,
+  }
+}
+
+/** Null: no ceiling; undefined: it stays. */
+function profileOf(
+  project: string,
+  given: { profile?: string | null | undefined; customProfile?: string | undefined },
+): ProjectProfile | null | undefined {
+  const { profile: name, customProfile } = given
+  if ((name === 'custom') !== (customProfile !== undefined)) {
+    const message = "The profile 'custom' and customProfile, its JSON text, need each other."
+    throw new FunctionError('BAD_REQUEST', message)
+  }
+  if (name === undefined || name === null) return name
+  if (isProfileName(name)) return { name, capabilities: namedProfile(name, project) }
+  try {
+    return { name, capabilities: parseCustomProfile(customProfile ?? '', project) }
+  } catch (cause) {
+    const message = `The custom profile: ${(cause as Error).message}.`
+    throw new FunctionError('BAD_REQUEST', message, { cause })
+  }
+}

@@ -1,0 +1,84 @@
+/** The API of the service itself: its process, its workers, and its data directory. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { ServiceControl } from './control.ts'
+import {
+  collectRequestSchema,
+  garbageDocumentSchema,
+  holdDocumentSchema,
+  restartDocumentSchema,
+  restartRequestSchema,
+  serviceDocumentSchema,
+  workerDocumentSchema,
+} from './documents.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { Operations } from './operations.ts'
+import { type RetentionPolicy, withDefaults } from './retention.ts'
+import { functionOf, json, jsonBody, problem } from './route-parts.ts'
+
+const collectRoute = createRoute({
+  method: 'post',
+  path: '/v1/gc',
+  summary: 'Deletes versions that are not kept, and bundles without a version',
+  request: { body: jsonBody(collectRequestSchema) },
+  responses: { 200: json(garbageDocumentSchema, 'What was deleted.'), default: problem },
+})
+
+const holdRoute = createRoute({
+  method: 'post',
+  path: '/v1/hold',
+  summary: 'Keeps every bundle, whatever is deleted, while this response is open: for a backup',
+  responses: {
+    200: json(holdDocumentSchema, 'One line; then nothing until the client disconnects.'),
+    default: problem,
+  },
+})
+
+const serviceRoute = createRoute({
+  method: 'get',
+  path: '/v1/service',
+  summary: "The service's process",
+  responses: { 200: json(serviceDocumentSchema, 'The process.'), default: problem },
+})
+
+const restartRoute = createRoute({
+  method: 'post',
+  path: '/v1/service/restart',
+  summary:
+    'Another process takes over, without a refused connection; this one finishes its requests',
+  request: { body: jsonBody(restartRequestSchema) },
+  responses: { 200: json(restartDocumentSchema, 'The new process.'), default: problem },
+})
+
+const workersRoute = createRoute({
+  method: 'get',
+  path: '/v1/workers',
+  summary: 'Every live worker',
+  responses: { 200: json(z.array(workerDocumentSchema), 'Workers.'), default: problem },
+})
+
+export interface ServiceDeps {
+  operations: Operations
+  control: ServiceControl
+  retention(): RetentionPolicy
+  /** Keeps the bundles while the response is open. */
+  hold(request: Request): Response
+  lifecycle: Lifecycle
+}
+
+export function addService(app: OpenAPIHono, deps: ServiceDeps): void {
+  const { operations, control, retention, lifecycle } = deps
+  app.openapi(serviceRoute, (c) => c.json(lifecycle.describe(), 200))
+  app.openapi(workersRoute, (c) => {
+    const rows = control.workers().map((row) => ({ ...row, layers: [...row.layers] }))
+    return c.json(rows, 200)
+  })
+  app.openapi(restartRoute, async (c) => c.json(await lifecycle.restart(c.req.valid('json')), 200))
+  app.openapi(collectRoute, async (c) => {
+    const { keep, olderThanMs, function: name, project, dryRun } = c.req.valid('json')
+    const only = name === undefined ? undefined : functionOf({ name, project })
+    const policy = withDefaults(retention(), { keep, olderThanMs })
+    return c.json({ dryRun, ...(await operations.collect(policy, { dryRun, only })) }, 200)
+  })
+  app.openAPIRegistry.registerPath(holdRoute)
+  app.post(holdRoute.path, (c) => deps.hold(c.req.raw))
+}
