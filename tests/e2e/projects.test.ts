@@ -139,7 +139,10 @@ describe('projects', () => {
       body: form,
       unix: join(space.dataDir, 'functions.sock'),
     })
-    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([403, 'FORBIDDEN'])
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([
+      403,
+      'FORBIDDEN',
+    ])
     await ok('project', 'set', 'shop', '--profile', 'none')
     await ok('deploy', 'wide', 'one.ts', '--profile', 'permissive', '--project', 'shop')
   })

@@ -1,4 +1,5 @@
 /** Restarts of a running service: no request and no change is lost, and what fails changes nothing. */
+import { Database } from 'bun:sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   copyFileSync,
@@ -13,6 +14,7 @@ import {
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { namedProfile } from '../../src/capabilities/profiles.ts'
+import { migrate, migrations } from '../../src/metadata/migrate.ts'
 import { eventually } from '../../src/testing/eventually.ts'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { ConstantLoad } from './constant-load.ts'
@@ -26,6 +28,13 @@ const ADDED_INDEXES = [
   'function_versions_newest',
   'functions_active_version',
 ]
+const tablesOf = (db: Database) =>
+  db
+    .query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+    .values()
+    .flat() as string[]
+const columnsOf = (db: Database, table: string) =>
+  db.query('SELECT name FROM pragma_table_info(?)').values(table).flat() as string[]
 const CAPABILITIES = JSON.stringify(namedProfile('strict', 'default'))
 
 const MIGRATE = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim()
@@ -451,11 +460,25 @@ describe('the data directory of the last release', () => {
   }
 
   /** Takes back what this release has added, under the running service: what an upgrade then has to add. */
+  /** Leaves the tables of the last release, which the first migration makes. */
   function undoAdditions(): void {
     const db = openTestDatabase(join(installed.space.dataDir, 'metadata.db'))
+    const last = new Database(':memory:')
+    migrate(last, 'memory', migrations().slice(0, 1))
+    db.run('PRAGMA foreign_keys = OFF')
     for (const { name } of indexes(db)) db.run(`DROP INDEX ${name}`)
-    db.run('ALTER TABLE function_versions DROP COLUMN retry')
-    db.run('DROP TABLE __functions_additions')
+    const kept = tablesOf(last)
+    for (const table of tablesOf(db)) {
+      if (!kept.includes(table)) {
+        db.run(`DROP TABLE ${table}`)
+        continue
+      }
+      const columns = columnsOf(last, table)
+      for (const column of columnsOf(db, table)) {
+        if (!columns.includes(column)) db.run(`ALTER TABLE ${table} DROP COLUMN ${column}`)
+      }
+    }
+    last.close()
     db.close()
   }
 
