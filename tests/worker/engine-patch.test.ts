@@ -109,3 +109,29 @@ test('the v flag forbids double punctuators inside of a class only', async () =>
   worker.close()
   zygote.close()
 })
+
+test('names in a module of many variables are found as in a small one', async () => {
+  const zygote = await startZygote()
+  const names = Array.from({ length: 3000 }, (_, i) => `name${i}`)
+  const worker = await startCases(
+    zygote,
+    {
+      sum: `() => Response.json([${names.join(' + ')}, sumOf(), shadow(7), counter(), counter()])`,
+      constant: `() => { try { name5 = 1 } catch (error) { return new Response(error.message) } }`,
+      missing: `() => { try { name3000 } catch (error) { return new Response(error.message) } }`,
+      global: `() => Response.json([typeof name3000, Math.max(name1, name2), (() => (() => name2999)())()])`,
+    },
+    `${names.map((name, i) => `const ${name} = ${i}`).join('\n')}
+     let calls = 0
+     function counter() { return ++calls }
+     function sumOf() { return name0 + name2999 }
+     function shadow(name5) { const name6 = 2; return name5 + name6 + name7 }`,
+  )
+  const text = async (name: string) => (await worker.invoke(at(name))).text
+  expect(JSON.parse(await text('sum'))).toEqual([4498500, 2999, 16, 1, 2])
+  expect(await text('constant')).toBe('Assignment to constant variable.')
+  expect(await text('missing')).toBe('name3000 is not defined')
+  expect(JSON.parse(await text('global'))).toEqual(['undefined', 2, 2999])
+  worker.close()
+  zygote.close()
+})

@@ -74,6 +74,40 @@ describe('a message', () => {
     })
   })
 
+  test('says it in the words of V8', async () => {
+    await expectMessages('TypeError', {
+      'mark + 1': 'Cannot convert a Symbol value to a number',
+      'Math.max(mark)': 'Cannot convert a Symbol value to a number',
+      '`${mark}`': 'Cannot convert a Symbol value to a string',
+      '[mark].join()': 'Cannot convert a Symbol value to a string',
+      '+1n': 'Cannot convert a BigInt value to a number',
+      'Math.max(1n)': 'Cannot convert a BigInt value to a number',
+      'key = 1': 'Assignment to constant variable.',
+      'const local = 1; local++': 'Assignment to constant variable.',
+      'Object.freeze({}).a = 1': 'Cannot add property a, object is not extensible',
+      'Object.freeze({ a: 1 }).a = 2': "Cannot assign to read only property 'a' of object",
+      '({ get a() { return 1 } }).a = 2':
+        'Cannot set a property of #<Object> which has only a getter',
+      'Base()': "Class constructor Base cannot be invoked without 'new'",
+      'class Other extends nothing {}':
+        'Class extends value undefined is not a constructor or null',
+      'const a = {}; a.a = a; JSON.stringify(a)': 'Converting circular structure to JSON',
+      'JSON.stringify([1n])': 'Do not know how to serialize a BigInt',
+      '[].reduce((a) => a)': 'Reduce of empty array with no initial value',
+      '`${Object.create(null)}`': 'Cannot convert object to primitive value',
+      'const a = {}; Object.setPrototypeOf(a, Object.create(a))': 'Cyclic __proto__ value',
+      'const { a } = undefined':
+        "Cannot destructure property 'a' of 'undefined' as it is undefined.",
+      'const { a: { b } } = x.list':
+        "Cannot destructure property 'b' of 'x.list.a' as it is undefined.",
+      '(({ a }) => a)(null)': "Cannot destructure property 'a' of 'null' as it is null.",
+    })
+    await expectMessages('RangeError', {
+      'new Array(-1)': 'Invalid array length',
+      'new Date(NaN).toISOString()': 'Invalid time value',
+    })
+  })
+
   test('names what a built-in could not call', async () => {
     await expectMessages('TypeError', {
       '[1].map(nothing)': 'undefined is not a function',

@@ -23,6 +23,14 @@ async function pidOf(worker: TestWorker): Promise<number> {
   return forked.pid as number
 }
 
+/** The zygote reads in order: what was sent before has been handled when this worker is gone. */
+async function untilRead(): Promise<void> {
+  const last = await zygote.connect()
+  await pidOf(last)
+  zygote.send({ type: 'kill', worker: last.number })
+  await zygote.exited(last)
+}
+
 async function untilGone(pid: number): Promise<void> {
   while (existsSync(`/proc/${pid}`)) await Bun.sleep(10)
 }
@@ -168,7 +176,8 @@ describe('zygote', () => {
     const worker = await zygote.worker({ bundle: SPIN })
     zygote.send({ type: 'limit', worker: worker.number, cpu_ms: 150 })
     zygote.send({ type: 'limit', worker: worker.number, cpu_ms: 30_000 })
-    const result = await worker.invoke({ method: 'POST', cpuMs: 500 })
+    await untilRead()
+    const result = await worker.invoke({ method: 'POST', cpuMs: 500, deadlineMs: 60_000 })
     expect(result.error?.code).toBe('CPU_LIMIT')
     expect((await worker.invoke()).text).toBe('ok')
   })
