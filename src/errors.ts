@@ -33,6 +33,7 @@ export const ERRORS = {
   OVERLOADED: { status: 503, title: 'Overloaded' },
   NOT_RUNNING: { status: 503, title: 'The service is not running' },
   SHUTTING_DOWN: { status: 503, title: 'Shutting down' },
+  SECRETS_UNAVAILABLE: { status: 503, title: 'The secrets cannot be decrypted' },
   SANDBOX_UNAVAILABLE: { status: 503, title: 'The sandbox is not available' },
   WORKER_START_FAILED: { status: 503, title: 'The worker did not start' },
   TIMEOUT: { status: 504, title: 'Timeout' },

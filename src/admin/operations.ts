@@ -112,12 +112,15 @@ export class Operations {
     const { store, bundles } = this.#deps
     const { name, project } = of
     return this.#oneAtATime(of, async () => {
-      const target = store.rollbackTarget(name, version, project)
-      if (store.show(name, project).version !== target.version) {
-        const runnable = runnableVersion(store.runnable(name, target, project), bundles)
+      const rollback = store.rollbackTarget(name, version, project)
+      const target = rollback.version
+      if (!store.isActive(rollback)) {
+        const { envRevision } = rollback
+        const resolved = store.runnable(name, target, project, envRevision)
+        const runnable = runnableVersion(resolved, bundles)
         const prepared = await this.#prepare(runnable)
         try {
-          store.rollback(target)
+          store.rollback(rollback)
         } catch (error) {
           prepared.discard()
           throw error

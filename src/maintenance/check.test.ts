@@ -152,7 +152,7 @@ describe('a repair', () => {
       true,
     )
     const store = MetadataStore.open(dataDir)
-    expect(store.rollbackTarget('app').version).toBe('v1')
+    expect(store.rollbackTarget('app').version.version).toBe('v1')
     store.close()
   })
 

@@ -202,9 +202,9 @@ function recordAll(
   for (const [id, { name, project }] of owners) {
     const noted = join(dataDir, BUNDLES, id, ACTIVE_FILE)
     const version = existsSync(noted) ? readFileSync(noted, 'utf8') : ''
-    const target = store.findVersion(id, version)
-    if (target !== undefined && store.show(name, project).version !== version)
-      store.rollback(target)
+    const known = store.findVersion(id, version) !== undefined
+    if (known && store.show(name, project).version !== version)
+      store.rollback(store.rollbackTarget(name, version, project))
   }
 }
 

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, sql } from 'drizzle-orm'
 import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
-import { envVariables, functionDeployments, functions, functionVersions } from './schema.ts'
+import { functionDeployments, functions, functionVersions } from './schema.ts'
 
 /** Maximum number of versions that are read ahead. */
 const MAX_KNOWN = 10_000
@@ -136,16 +136,6 @@ export function prepareQueries(db: BunSQLiteDatabase) {
         and(
           eq(functionVersions.functionId, sql.placeholder('functionId')),
           eq(functionVersions.version, sql.placeholder('version')),
-        ),
-      )
-      .prepare(),
-    env: db
-      .select()
-      .from(envVariables)
-      .where(
-        and(
-          eq(envVariables.functionId, sql.placeholder('functionId')),
-          eq(envVariables.revision, sql.placeholder('revision')),
         ),
       )
       .prepare(),

@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
+import type { Environment } from '../secrets/secret-variable.ts'
 
 export const DEFAULT_PROJECT = 'default'
 
@@ -48,10 +49,9 @@ export interface VersionRecord extends VersionSettings {
 }
 
 /** Everything that is needed to run a function's active version. */
-export interface ResolvedVersion extends VersionRecord {
+export interface ResolvedVersion extends VersionRecord, Environment {
   functionName: string
   project: string
-  env: Readonly<Record<string, string>>
 }
 
 /** How a name resolves. */

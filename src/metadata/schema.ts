@@ -54,7 +54,7 @@ export const functions = sqliteTable(
     previews: integer('previews').notNull().default(0),
     /** JSON: the limits that are set. */
     limitsJson: text('limits_json').notNull().default('{}'),
-    /** The newest revision of its variables; 0: it never had any. */
+    /** The revision of its variables that the active deployment serves; 0: it never had any. */
     envRevision: integer('env_revision').notNull().default(0),
   },
   (table) => [

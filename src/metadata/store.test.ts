@@ -59,7 +59,7 @@ function active(name: string): string | undefined {
 function rollback(name: string, version?: string) {
   const target = store.rollbackTarget(name, version)
   store.rollback(target)
-  return target
+  return target.version
 }
 
 function codeOf(act: () => unknown): string {

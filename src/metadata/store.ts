@@ -1,9 +1,12 @@
 import type { Database } from 'bun:sqlite'
+import { join } from 'node:path'
 import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
+import { type Environment, NO_VARIABLES } from '../secrets/secret-variable.ts'
 import { type Change, storageOf } from './change.ts'
 import { emptyDatabase, openDatabase } from './database.ts'
+import { EnvStore, type NextRevision } from './env-store.ts'
 import { KnownVersions } from './known-versions.ts'
 import { ProjectStore } from './project-store.ts'
 import { prepareQueries } from './queries.ts'
@@ -20,7 +23,8 @@ import {
   type VersionSettings,
 } from './records.ts'
 import { toSummary, toVersion, type VersionRow } from './rows.ts'
-import { functionDeployments, functions, functionVersions } from './schema.ts'
+import { deploymentWeights, functionDeployments, functions, functionVersions } from './schema.ts'
+import { type KeySource, SecretKeyStore } from './secret-key-store.ts'
 import { TokenStore } from './token-store.ts'
 
 /** The columns of a version in the order of the table. */
@@ -31,11 +35,22 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 export const BEFORE_ALL: VersionPlace = { createdAt: '', id: '' }
 /** Above every version. */
 const AFTER_ALL: VersionPlace = { createdAt: '~', id: '~' }
+/** The key for secrets in the data directory, unless `secrets.key_file` names another file. */
+export const KEY_FILE = 'secret.key'
 const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
 
 /** 12 of `v12`; 0 for a name that a deployment does not count up to. */
 function versionNumber(version: string): number {
   return Number(/^v(\d{1,9})$/.exec(version)?.[1] ?? 0)
+}
+
+/** What a rollback makes active. */
+export interface RollbackTarget {
+  version: VersionRecord
+  /** The deployment that it returns to; undefined for a version that is not below the active one. */
+  deployment: number | undefined
+  /** The revision of the variables with which it served. */
+  envRevision: number
 }
 
 /** The place of a version in the order of creation. */
@@ -49,10 +64,12 @@ export class MetadataStore {
   readonly #change: Change
   readonly projects: ProjectStore
   readonly tokens: TokenStore
+  readonly keys: SecretKeyStore
+  readonly env: EnvStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
-  private constructor(database: Database) {
+  private constructor(database: Database, keySource: KeySource) {
     this.#database = database
     this.#db = drizzle({ client: database })
     this.#queries = prepareQueries(this.#db)
@@ -60,16 +77,24 @@ export class MetadataStore {
     this.#change = storage.change
     this.projects = new ProjectStore(storage)
     this.tokens = new TokenStore(storage)
+    this.keys = new SecretKeyStore(storage, keySource)
+    this.env = new EnvStore(storage, this.keys)
   }
 
-  /** @throws {FunctionError} STORAGE_UNUSABLE, also if a newer release has written the database */
-  static open(dataDir: string): MetadataStore {
-    return new MetadataStore(openDatabase(dataDir))
+  /**
+   * @param keySource the key for secrets; `<dataDir>/secret.key` unless given
+   * @throws {FunctionError} STORAGE_UNUSABLE, also if a newer release has written the database
+   */
+  static open(
+    dataDir: string,
+    keySource: KeySource = { file: join(dataDir, KEY_FILE), given: undefined },
+  ): MetadataStore {
+    return new MetadataStore(openDatabase(dataDir), keySource)
   }
 
   /** A store without a data directory, in which nothing is recorded. */
   static empty(): MetadataStore {
-    return new MetadataStore(emptyDatabase())
+    return new MetadataStore(emptyDatabase(), { file: KEY_FILE, given: undefined })
   }
 
   /** Caches the active versions, for a process that resolves many functions. */
@@ -77,13 +102,17 @@ export class MetadataStore {
     this.#known = new KnownVersions(this.#database, () => this.#deployed())
   }
 
-  /** Returns the active version of a function, from the cache or the database. */
+  /**
+   * Returns the active version of a function, from the cache or the database.
+   *
+   * @throws {FunctionError} SECRETS_UNAVAILABLE
+   */
   resolve(name: string, project: string = DEFAULT_PROJECT): Resolution {
     // A path may spell any name. With a dot it would be the id of another project's function.
     const known = name.includes('.') ? undefined : this.#known?.get(functionId(name, project))
     if (known !== undefined) {
       const row = Object.fromEntries(VERSION_KEYS.map((key, at) => [key, known[at]])) as VersionRow
-      const version = { ...toVersion(row), functionName: name, project, env: {} }
+      const version = { ...toVersion(row), functionName: name, project, ...NO_VARIABLES }
       return { found: 'version', version }
     }
     const row = this.#queries.resolve.get({ name, project })
@@ -94,9 +123,8 @@ export class MetadataStore {
       return { found: 'not-deployed' }
     }
     const { name: functionName, id, envRevision } = row.function
-    // Most functions have no variables, and a second query would nearly double the cost of resolving.
-    const env = envRevision > 0 ? this.#env(id, envRevision) : {}
-    const version = { ...toVersion(row.version), functionName, project, env }
+    const variables = this.#variables(functionName, id, envRevision)
+    const version = { ...toVersion(row.version), functionName, project, ...variables }
     return { found: 'version', version }
   }
 
@@ -208,16 +236,56 @@ export class MetadataStore {
     return row === undefined ? undefined : toVersion(row)
   }
 
-  /** A version with everything that is needed to run it, active or not. */
+  /** The current revision of a function's variables; 0 if it has none. */
+  envRevision(functionId: string): number {
+    return this.#queries.activeId.get({ functionId })?.envRevision ?? 0
+  }
+
+  /**
+   * A version with everything that is needed to run it, active or not.
+   *
+   * @param revision of the variables; the current one unless given
+   * @throws {FunctionError} SECRETS_UNAVAILABLE
+   */
   runnable(
     name: string,
     version: VersionRecord,
     project: string = DEFAULT_PROJECT,
+    revision = this.envRevision(version.functionId),
   ): ResolvedVersion {
-    const revision =
-      this.#queries.activeId.get({ functionId: version.functionId })?.envRevision ?? 0
-    const env = this.#env(version.functionId, revision)
-    return { ...version, functionName: name, project, env }
+    const variables = this.#variables(name, version.functionId, revision)
+    return { ...version, functionName: name, project, ...variables }
+  }
+
+  /**
+   * Records a revision of a function's variables as a new deployment of what is active, with the same
+   * weights.
+   */
+  deployEnv(next: NextRevision): void {
+    const { functionId, revision } = next
+    this.#known?.forget(functionId)
+    this.#change((tx) => {
+      this.env.add(next)
+      const updatedAt = new Date().toISOString()
+      const changed = { envRevision: revision, updatedAt }
+      tx.update(functions).set(changed).where(eq(functions.id, functionId)).run()
+      const active = this.#active(functionId)
+      if (active === undefined) return
+      const id = this.#push(functionId, active.versionId)
+      tx.insert(deploymentWeights)
+        .select(
+          tx
+            .select({
+              deploymentId: sql<number>`${id}`.as('deployment_id'),
+              versionId: deploymentWeights.versionId,
+              weight: deploymentWeights.weight,
+            })
+            .from(deploymentWeights)
+            .where(eq(deploymentWeights.deploymentId, active.id)),
+        )
+        .run()
+      this.env.prune(functionId)
+    })
   }
 
   /** Does the version refer to the bundle? */
@@ -262,30 +330,61 @@ export class MetadataStore {
   }
 
   /**
-   * Returns the target of a rollback: `version`, or the one that was active before.
+   * Returns the target of a rollback: `version`, or the deployment before the active one.
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND
    */
-  rollbackTarget(name: string, version?: string, project: string = DEFAULT_PROJECT): VersionRecord {
+  rollbackTarget(
+    name: string,
+    version?: string,
+    project: string = DEFAULT_PROJECT,
+  ): RollbackTarget {
     const { id } = this.show(name, project)
     const row =
+      version === undefined ? undefined : this.#queries.version.get({ functionId: id, version })
+    const found =
       version === undefined
-        ? this.#previous(id)
-        : this.#queries.version.get({ functionId: id, version })
-    if (row === undefined) {
+        ? this.#onStack(id, eq(functionDeployments.status, 'superseded'))
+        : row && this.#onStack(id, eq(functionDeployments.versionId, row.id))
+    const target = row ?? found?.version
+    if (target === undefined) {
       const what =
-        version === undefined ? 'earlier version to roll back to' : `version '${version}'`
+        version === undefined ? 'earlier deployment to roll back to' : `version '${version}'`
       throw new FunctionError('VERSION_NOT_FOUND', `Function '${name}' has no ${what}.`)
     }
-    return toVersion(row)
+    return {
+      version: toVersion(target),
+      deployment: found?.deployment.id,
+      envRevision: found?.deployment.envRevision ?? this.envRevision(id),
+    }
   }
 
-  /** Makes an existing version active. Deployments above it in the stack are rolled back. */
-  rollback(target: VersionRecord): void {
-    this.#known?.forget(target.functionId)
-    this.#change(() => {
-      this.#popTo(target.functionId, target.id)
-      this.#setActive(target.functionId, target.id, settingsColumns(target))
+  /** Whether the target of a rollback is what is active. */
+  isActive({ version, deployment }: RollbackTarget): boolean {
+    return deployment !== undefined && this.#active(version.functionId)?.id === deployment
+  }
+
+  /**
+   * Makes an existing deployment or version active. Deployments above it in the stack are rolled back.
+   *
+   * @param keepEnv the variables stay as they are
+   */
+  rollback({ version, deployment, envRevision }: RollbackTarget, keepEnv = false): void {
+    const { functionId } = version
+    this.#known?.forget(functionId)
+    this.#change((tx) => {
+      if (deployment === undefined) this.#push(functionId, version.id)
+      else {
+        const current = this.envRevision(functionId)
+        this.#mark(functionId, sql`${functionDeployments.id} > ${deployment}`, 'rolled-back')
+        tx.update(functionDeployments)
+          .set({ status: 'active', envRevision: keepEnv ? current : envRevision })
+          .where(eq(functionDeployments.id, deployment))
+          .run()
+        const changed = { envRevision: keepEnv ? current : envRevision }
+        tx.update(functions).set(changed).where(eq(functions.id, functionId)).run()
+      }
+      this.#setActive(functionId, version.id, settingsColumns(version))
     })
   }
 
@@ -326,9 +425,9 @@ export class MetadataStore {
     }
   }
 
-  #env(functionId: string, revision: number): Record<string, string> {
-    const rows = this.#queries.env.all({ functionId, revision })
-    return Object.fromEntries(rows.map(({ name, value }) => [name, value]))
+  /** Most functions have no variables, and a second query would nearly double the cost of resolving. */
+  #variables(name: string, functionId: string, revision: number): Environment {
+    return revision === 0 ? NO_VARIABLES : this.env.environment(name, functionId, revision)
   }
 
   #setActive(id: string, versionId: string, settings: ReturnType<typeof settingsColumns>): void {
@@ -344,38 +443,20 @@ export class MetadataStore {
       .run()
   }
 
-  #push(functionId: string, versionId: string): void {
+  /** @returns the id of the deployment */
+  #push(functionId: string, versionId: string): number {
     this.#mark(functionId, eq(functionDeployments.status, 'active'), 'superseded')
     const createdAt = new Date().toISOString()
-    const envRevision = this.#queries.activeId.get({ functionId })?.envRevision ?? 0
-    this.#db
+    const envRevision = this.envRevision(functionId)
+    return this.#db
       .insert(functionDeployments)
       .values({ functionId, versionId, status: 'active', createdAt, envRevision })
-      .run()
+      .returning({ id: functionDeployments.id })
+      .get().id
   }
 
-  /** Pops the stack down to the version, or pushes the version if it is not on the stack. */
-  #popTo(functionId: string, versionId: string): void {
-    const target = this.#db
-      .select({ id: functionDeployments.id, envRevision: functionDeployments.envRevision })
-      .from(functionDeployments)
-      .where(
-        and(
-          eq(functionDeployments.functionId, functionId),
-          eq(functionDeployments.versionId, versionId),
-          sql`${functionDeployments.status} <> 'rolled-back'`,
-        ),
-      )
-      .orderBy(desc(functionDeployments.id))
-      .get()
-    if (target === undefined) {
-      this.#push(functionId, versionId)
-      return
-    }
-    this.#mark(functionId, sql`${functionDeployments.id} > ${target.id}`, 'rolled-back')
-    this.#mark(functionId, eq(functionDeployments.id, target.id), 'active')
-    const { envRevision } = target
-    this.#db.update(functions).set({ envRevision }).where(eq(functions.id, functionId)).run()
+  #active(functionId: string) {
+    return this.#onStack(functionId, eq(functionDeployments.status, 'active'))?.deployment
   }
 
   #mark(functionId: string, which: ReturnType<typeof eq>, status: string): void {
@@ -386,20 +467,21 @@ export class MetadataStore {
       .run()
   }
 
-  /** The version right below the active one. */
-  #previous(functionId: string): VersionRow | undefined {
+  /** The topmost deployment of those that were not rolled back, with its version. */
+  #onStack(functionId: string, which: ReturnType<typeof eq>) {
     return this.#db
-      .select({ version: functionVersions })
+      .select({ deployment: functionDeployments, version: functionVersions })
       .from(functionDeployments)
       .innerJoin(functionVersions, eq(functionVersions.id, functionDeployments.versionId))
       .where(
         and(
           eq(functionDeployments.functionId, functionId),
-          eq(functionDeployments.status, 'superseded'),
+          sql`${functionDeployments.status} <> 'rolled-back'`,
+          which,
         ),
       )
       .orderBy(desc(functionDeployments.id))
-      .get()?.version
+      .get()
   }
 }
 

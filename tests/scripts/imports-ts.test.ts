@@ -25,7 +25,7 @@ const LAYERS = [
   ['src/maintenance'],
   ['src/egress', 'src/telemetry', 'src/bundles', 'src/config'],
   ['src/bundles/bundler', 'src/metadata'],
-  ['src/capabilities'],
+  ['src/capabilities', 'src/secrets'],
   ['src/lib'],
   ['src/errors.ts', 'src/units.ts', 'src/release.ts'],
   ['src/types', 'guest/node'],
@@ -43,7 +43,7 @@ const ONLY: Record<string, string[]> = {
   'guest/node/internal': [],
   'src/worker/protocol': [BORDER, 'src/lib', 'src/errors.ts'],
   'src/pool': [BORDER, 'src/lib', 'src/errors.ts'],
-  [BORDER]: ['src/capabilities', 'src/errors.ts'],
+  [BORDER]: ['src/capabilities', 'src/secrets', 'src/errors.ts'],
 }
 
 /** Rooms that only these import. */
