@@ -24,6 +24,7 @@ export function runnableVersion(
       runtime: version.runtime,
       handler: version.handler,
       env: version.env,
+      secrets: version.secrets,
       capabilities: version.capabilities,
       loadBundle: () => held.bundle?.code ?? bundles.load(version.bundle),
       mapStack: stackMapper(() => held.bundle?.map ?? readMapFile(bundles.mapPath(version.bundle))),

@@ -39,6 +39,7 @@ const TEST_FUNCTION: WorkerSpec = {
   runtime: 'quickjs-ng',
   handler: 'default',
   env: {},
+  secrets: [],
   capabilities: namedProfile('strict', 'default'),
   loadBundle: async () => new TextEncoder().encode('export default () => new Response()'),
   mapStack: (stack) => stack,

@@ -2,6 +2,7 @@
 import type { Capabilities } from '../capabilities/schema.ts'
 import type { PrivateAllowance } from './addresses.ts'
 import type { Connections } from './connections.ts'
+import type { Credentials, CredentialUse } from './credentials.ts'
 import type { EgressError } from './errors.ts'
 import type { Lookup } from './resolve.ts'
 
@@ -12,6 +13,8 @@ export interface EgressSubject {
   project: string
   version: string
   capabilities: Capabilities
+  /** Secrets that are filled in for it. */
+  credentials?: Credentials | undefined
 }
 
 export interface EgressLimits {
@@ -34,4 +37,5 @@ export interface EgressContext {
   userAgent: string
   onFinished(subject: EgressSubject, outcome: EgressOutcome): void
   onProxyFailure(error: EgressError): void
+  onCredential(subject: EgressSubject, use: CredentialUse): void
 }

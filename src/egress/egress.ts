@@ -2,6 +2,7 @@
 import { PrivateAllowance } from './addresses.ts'
 import { Connections, type ConnectionsOptions } from './connections.ts'
 import type { EgressContext, EgressLimits, EgressOutcome, EgressSubject } from './context.ts'
+import type { CredentialUse } from './credentials.ts'
 import type { EgressError } from './errors.ts'
 import { parseProxy } from './proxy.ts'
 import { createLookup } from './resolve.ts'
@@ -30,6 +31,8 @@ export interface EgressOptions extends EgressSettings {
   onFinished?: (subject: EgressSubject, outcome: EgressOutcome) => void
   /** A fetch failed because the proxy did not connect. The cause is for the operator. */
   onProxyFailure?: (error: EgressError) => void
+  /** A secret was filled in, or its placeholder was refused. */
+  onCredential?: (subject: EgressSubject, use: CredentialUse) => void
 }
 
 /** The same value as `navigator.userAgent` in the workers. */
@@ -48,6 +51,7 @@ export class Egress {
       userAgent: USER_AGENT,
       onFinished: options.onFinished ?? (() => {}),
       onProxyFailure: options.onProxyFailure ?? (() => {}),
+      onCredential: options.onCredential ?? (() => {}),
     }
   }
 

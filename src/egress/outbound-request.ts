@@ -4,6 +4,7 @@ import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
 import { Attempt, type AttemptHead, type AttemptReader } from './attempt.ts'
 import type { Connection } from './connection.ts'
 import type { EgressContext, EgressOutcome, EgressSubject } from './context.ts'
+import { type BodyCheck, type CredentialUse, withoutPlaceholders } from './credentials.ts'
 import { codingsOf, Decoder, decodedHeaders } from './decode.ts'
 import { aborted, EgressError, failed, refused } from './errors.ts'
 import type { EgressQuota } from './quota.ts'
@@ -75,6 +76,10 @@ export class OutboundRequest implements EgressCall {
   readonly #controller = new AbortController()
   readonly #upload: Upload
   readonly #length: number | undefined
+  /** Of a function that has placeholders of secrets. */
+  readonly #bodyCheck: BodyCheck | undefined
+  /** Why the first part of the body is refused. */
+  readonly #refusal: EgressError | undefined
   readonly #finished = Promise.withResolvers<EgressOutcome>()
   #attempt: Attempt | undefined
   #decoder: Decoder | undefined
@@ -95,6 +100,9 @@ export class OutboundRequest implements EgressCall {
     this.#request = request
     this.#sink = sink
     this.#length = declaredLength(request.headers)
+    const host = URL.parse(request.url)?.host ?? ''
+    this.#bodyCheck = subject.credentials?.bodyCheck(host, this.#reportCredential)
+    if (request.body !== undefined) this.#refusal = this.#bodyCheck?.(request.body)
     this.#upload = new Upload(request.body, request.end, (bytes) => {
       if (!this.#over) sink.taken(bytes)
     })
@@ -107,6 +115,7 @@ export class OutboundRequest implements EgressCall {
       const url = this.#parse()
       const name = nameToLookUp(url)
       checkTarget(name ?? url, this.#subject.capabilities, this.#context.allowance)
+      if (this.#refusal !== undefined) throw this.#refusal
       await this.#quota.enter(this.#controller.signal)
       entered = true
       if (name === undefined) await this.#follow(url)
@@ -121,7 +130,12 @@ export class OutboundRequest implements EgressCall {
   write(bytes: Uint8Array): void {
     this.#sentBytes += bytes.length
     const { maxBodyBytes } = this.#context.limits
-    if (maxBodyBytes > 0 && this.#sentBytes > maxBodyBytes) this.fail(tooLarge(maxBodyBytes))
+    if (maxBodyBytes > 0 && this.#sentBytes > maxBodyBytes) {
+      this.fail(tooLarge(maxBodyBytes))
+      return
+    }
+    const refusal = this.#bodyCheck?.(bytes)
+    if (refusal !== undefined) this.fail(refusal)
     else this.#upload.write(bytes)
   }
 
@@ -204,7 +218,10 @@ export class OutboundRequest implements EgressCall {
           `${hostname} sent a redirect after ${MAX_REDIRECTS} others, which is the limit.`,
         )
       }
+      const { origin } = plan.url
       plan = redirected(plan, head.status, to, this.#upload.whole !== undefined)
+      if (this.#subject.credentials !== undefined && to.origin !== origin)
+        plan.headers = withoutPlaceholders(plan.headers)
       if (!plan.body) this.#dropUpload()
     }
   }
@@ -212,7 +229,9 @@ export class OutboundRequest implements EgressCall {
   /** Sends one request and awaits its head. Sends it again if a kept connection had been closed. */
   async #send(plan: AttemptPlan): Promise<{ attempt: Attempt; head: AttemptHead }> {
     const { allowance, connections, lookup } = this.#context
-    const target = checkTarget(plan.url, this.#subject.capabilities, allowance)
+    const { capabilities, credentials } = this.#subject
+    const target = checkTarget(plan.url, capabilities, allowance)
+    const headers = credentials?.fill(target, plan.headers, this.#reportCredential) ?? plan.headers
     this.#quota.spend()
     const { signal } = this.#controller
     const addresses = await resolveTarget(target, lookup, allowance)
@@ -221,7 +240,7 @@ export class OutboundRequest implements EgressCall {
     for (let fresh = false; ; fresh = true) {
       const connection = await connections.take(owner, target, addresses, signal, fresh)
       const kept = connection.used > 0
-      const attempt = this.#dispatch(target, connection, plan)
+      const attempt = this.#dispatch(target, connection, { ...plan, headers })
       try {
         return { attempt, head: await attempt.head }
       } catch (error) {
@@ -231,6 +250,9 @@ export class OutboundRequest implements EgressCall {
       }
     }
   }
+
+  readonly #reportCredential = (use: CredentialUse): void =>
+    this.#context.onCredential(this.#subject, use)
 
   #repeatable({ body }: AttemptPlan): boolean {
     return !body || this.#upload.whole !== undefined

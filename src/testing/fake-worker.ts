@@ -236,6 +236,7 @@ export function anySpec(name = 'any'): WorkerSpec {
     runtime: 'quickjs-ng',
     handler: 'default',
     env: {},
+    secrets: [],
     capabilities: {
       allowFilesystem: false,
       allowedPaths: [],

@@ -2,9 +2,10 @@
 import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import type { FunctionError } from '../errors.ts'
+import type { Environment } from '../secrets/secret-variable.ts'
 
 /** One function version, with everything that a worker needs to run it. */
-export interface WorkerSpec {
+export interface WorkerSpec extends Environment {
   functionId: string
   functionName: string
   project: string
@@ -12,7 +13,6 @@ export interface WorkerSpec {
   runtime: Runtime
   /** Name of the export that handles requests. */
   handler: string
-  env: Readonly<Record<string, string>>
   /** Already lowered by the flags of the deployment. */
   capabilities: Capabilities
   /** Reads the bundle and checks its sha256. @throws {FunctionError} BUNDLE_LOAD_ERROR if it changed or is missing */

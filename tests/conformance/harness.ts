@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { Runtime } from '../../src/capabilities/runtime.ts'
 import type { Capabilities } from '../../src/capabilities/schema.ts'
 import { FunctionError } from '../../src/errors.ts'
+import type { SecretVariable } from '../../src/secrets/secret-variable.ts'
 import type {
   Completion,
   Ended,
@@ -60,6 +61,7 @@ export function openFactory(overrides: Partial<WorkerFactoryOptions> = {}): Fact
 export interface SpecOverrides {
   handler?: string
   env?: Record<string, string>
+  secrets?: readonly SecretVariable[]
   capabilities?: Partial<Capabilities>
   mapStack?: (stack: string) => string
 }
@@ -77,6 +79,7 @@ export function makeSpec(
     runtime,
     handler: overrides.handler ?? 'default',
     env: overrides.env ?? {},
+    secrets: overrides.secrets ?? [],
     capabilities: {
       allowFilesystem: false,
       allowedPaths: [],

@@ -22,6 +22,7 @@ const spec = (functionId: string, changes: Partial<WorkerSpec> = {}): WorkerSpec
   handler: 'default',
   runtime: 'quickjs-ng',
   env: {},
+  secrets: [],
   capabilities: namedProfile('strict', 'default'),
   loadBundle: async () => new Uint8Array(),
   mapStack: (stack: string) => stack,

@@ -19,6 +19,7 @@ const spec: WorkerSpec = {
   handler: 'default',
   runtime: 'quickjs-ng',
   env: {},
+  secrets: [],
   capabilities: namedProfile('strict', 'default'),
   loadBundle: async () => new Uint8Array(),
   mapStack: (stack: string) => stack,

@@ -1,5 +1,6 @@
 /** Makes the errors that callers see from a worker's messages and from the end of its process. */
 import { FunctionError, type SourcePosition } from '../../errors.ts'
+import type { Masker } from '../../secrets/masker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { MAX_ERROR_MESSAGE, MAX_ERROR_STACK } from '../protocol/limits.ts'
 import type { ErrorMessage } from '../protocol/messages.ts'
@@ -31,13 +32,23 @@ export const SIGKILL = 9
 const SIGXCPU = 24
 const SIGSYS = 31
 
-/** The error of an `error` message, with the tenant's own positions in its stack. */
-export function tenantError(spec: WorkerSpec, message: ErrorMessage): FunctionError {
-  const stack = message.stack === undefined ? undefined : mapSafely(spec, message.stack).trimEnd()
+/**
+ * The error of an `error` message, with the tenant's own positions in its stack.
+ *
+ * @param masker of the function's secrets, if it has any
+ */
+export function tenantError(
+  spec: WorkerSpec,
+  message: ErrorMessage,
+  masker?: Masker,
+): FunctionError {
+  const masked = (text: string) => masker?.mask(text) ?? text
+  const stack =
+    message.stack === undefined ? undefined : masked(mapSafely(spec, message.stack).trimEnd())
   const position = stack === undefined ? undefined : firstPosition(stack)
   // A bundle that did not load cannot be deployed, whatever stopped it.
   const code = message.id === undefined ? 'BUNDLE_LOAD_ERROR' : message.code
-  const text = (message.id === undefined && LOAD_LIMITS[message.code]) || message.message
+  const text = (message.id === undefined && LOAD_LIMITS[message.code]) || masked(message.message)
   return new FunctionError(code, text.slice(0, MAX_ERROR_MESSAGE), {
     ...(stack !== undefined && { stack }),
     ...(position !== undefined && { position }),

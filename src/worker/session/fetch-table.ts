@@ -3,6 +3,8 @@
  * ends before it, the fetch goes on as background work, until that is paused. Both bodies of a fetch
  * have flow control.
  */
+
+import { Credentials } from '../../egress/credentials.ts'
 import type { Egress } from '../../egress/egress.ts'
 import { EgressError, failed } from '../../egress/errors.ts'
 import type { EgressCall, EgressResponse, EgressSink } from '../../egress/outbound-request.ts'
@@ -39,6 +41,7 @@ export class FetchTable {
   readonly channel: Channel
   readonly #spec: WorkerSpec
   readonly #egress: Egress
+  readonly #credentials: Credentials | undefined
   readonly #running = new Map<FetchId, BrokeredFetch>()
   /** By invocation; and one for what background work begins. */
   readonly #groups = new Map<number, Group>()
@@ -66,6 +69,7 @@ export class FetchTable {
     this.channel = channel
     this.#spec = spec
     this.#egress = egress
+    this.#credentials = Credentials.of(spec.secrets)
   }
 
   /**
@@ -189,7 +193,8 @@ export class FetchTable {
     let group = this.#groups.get(invocation)
     if (group === undefined) {
       const { functionId, functionName, project, version, capabilities } = this.#spec
-      const subject = { functionId, functionName, project, version, capabilities }
+      const credentials = this.#credentials
+      const subject = { functionId, functionName, project, version, capabilities, credentials }
       const session = this.#egress.session(subject)
       group = { session, fetches: new Set() }
       this.#groups.set(invocation, group)

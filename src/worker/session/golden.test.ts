@@ -69,7 +69,7 @@ test.each([
 function runningFetch() {
   const { channel, written } = record()
   const message = { id: 'f1', end: true } as unknown as FetchMessage
-  const table = new FetchTable(channel, {} as never, {} as never)
+  const table = new FetchTable(channel, { secrets: [] } as never, {} as never)
   const group = { session: {} as never, fetches: new Set<BrokeredFetch>() }
   const fetch = new BrokeredFetch(message, undefined, table, group)
   return { fetch, written }

@@ -1,4 +1,5 @@
 /** Forwards what a worker logs, up to a rate. Logs have no flow control: lines above the rate are dropped and counted. */
+import type { Masker } from '../../secrets/masker.ts'
 import type { LogLevel, WorkerEvents, WorkerSpec } from '../worker.ts'
 import { mapSafely } from './failures.ts'
 
@@ -70,17 +71,20 @@ export class LogRelay {
   readonly #limiter = new LogLimiter()
   readonly #events: WorkerEvents
   readonly #spec: WorkerSpec
+  readonly #masker: Masker | undefined
 
-  constructor(events: WorkerEvents, spec: WorkerSpec) {
+  /** @param masker of the function's secrets, if it has any */
+  constructor(events: WorkerEvents, spec: WorkerSpec, masker?: Masker) {
     this.#events = events
     this.#spec = spec
+    this.#masker = masker
   }
 
   pass(invocation: number | undefined, level: LogLevel, message: string, now: number): void {
     if (!this.#limiter.admits(message.length, now)) return
     const mapped = message.includes(BUNDLE_POSITION) ? mapSafely(this.#spec, message) : message
     const shown = OF_THE_WORKER.test(mapped) ? withFirstPlaces(mapped) : mapped
-    this.#events.log({ invocation, level, message: shown })
+    this.#events.log({ invocation, level, message: this.#masker?.mask(shown) ?? shown })
   }
 
   /** The worker did not send these lines. */

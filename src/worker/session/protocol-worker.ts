@@ -6,6 +6,7 @@ import type { Socket } from 'bun'
 import type { Runtime } from '../../capabilities/runtime.ts'
 import { FunctionError } from '../../errors.ts'
 import type { Tickable } from '../../lib/ticker.ts'
+import { Masker } from '../../secrets/masker.ts'
 import type { ProcessExit } from '../process/process-exit.ts'
 import { Channel } from '../protocol/channel.ts'
 import { encodeLine } from '../protocol/encode.ts'
@@ -71,6 +72,7 @@ export abstract class ProtocolWorker<A extends Announcement>
   /** The process keeps what is sent after `start`, and reads it when it is ready. */
   protected readonly readsBehindStart: boolean = false
   readonly #events: border.WorkerEvents
+  readonly #masker: Masker | undefined
   readonly #watchdog: Watchdog
   readonly #start: Start
   readonly #recyclePolicy: RecyclePolicy
@@ -99,7 +101,8 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.spec = spec
     this.context = context
     this.#events = events
-    this.logs = new LogRelay(events, spec)
+    this.#masker = Masker.of(spec.secrets)
+    this.logs = new LogRelay(events, spec, this.#masker)
     const { maxCpu } = spec.capabilities
     this.#recyclePolicy = new RecyclePolicy(maxCpu)
     const { backgroundCpuPercent } = context
@@ -107,7 +110,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     const onFlood = () => this.reader.pauseFor(FLOOD_PAUSE_MS)
     const { egress, backgroundMs } = context
     this.fetches = new FetchTable(this.channel, spec, egress, onFlood, backgroundMs)
-    this.invocationTable = new InvocationTable(this, (message) => tenantError(spec, message))
+    this.invocationTable = new InvocationTable(this, (message) =>
+      tenantError(spec, message, this.#masker),
+    )
     this.#watchdog = new Watchdog(this.channel, this.invocationTable, events)
     this.reader = new MessageReader<A>(this, this.channel)
     this.#due = performance.now() + context.processStartMs
@@ -373,7 +378,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     const { id } = message
     if (id === undefined) {
       if (this.#stage !== 'loading') throw new ProtocolBreach('an error without an invocation')
-      this.#finish(tenantError(this.spec, message))
+      this.#finish(tenantError(this.spec, message, this.#masker))
       return
     }
     if (this.#stage !== 'serving') throw new ProtocolBreach('an answer before it was ready')
