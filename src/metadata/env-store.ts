@@ -71,17 +71,17 @@ export class EnvStore {
   /**
    * What a worker of the function gets.
    *
-   * @param functionName for errors
+   * @param label what errors call the function
    * @throws {FunctionError} SECRETS_UNAVAILABLE if one of its secrets cannot be decrypted
    */
-  environment(functionName: string, functionId: string, revision: number): Environment {
+  environment(label: string, functionId: string, revision: number): Environment {
     const rows = this.#rows.all({ functionId, revision })
-    return this.#environment(functionName, functionId, revision, this.#opened(rows))
+    return this.#environment(label, functionId, revision, this.#opened(rows))
   }
 
   /** As `environment`, of a revision that is about to be stored. */
-  environmentOf(functionName: string, next: NextRevision): Environment {
-    return this.#environment(functionName, next.functionId, next.revision, next.variables)
+  environmentOf(label: string, next: NextRevision): Environment {
+    return this.#environment(label, next.functionId, next.revision, next.variables)
   }
 
   /** Whether the revision has secrets that cannot be decrypted. */
@@ -280,7 +280,7 @@ export class EnvStore {
   }
 
   #environment(
-    functionName: string,
+    label: string,
     functionId: string,
     revision: number,
     variables: readonly NextVariable[],
@@ -288,7 +288,7 @@ export class EnvStore {
     const secrets = variables
       .filter(({ kind }) => kind === 'secret')
       .map(({ name, value, hosts }): SecretVariable => {
-        if (value === undefined) throw this.#locked(functionName)
+        if (value === undefined) throw this.#locked(label)
         if (hosts === undefined) return { name, value, injection: undefined }
         const placeholder = this.#keys.current().placeholder({ functionId, revision, name })
         return { name, value, injection: { placeholder, hosts } }
@@ -303,7 +303,7 @@ export class EnvStore {
   }
 
   /** Clients of the function see it: it names neither paths nor keys. */
-  #locked(functionName: string): FunctionError {
+  #locked(label: string): FunctionError {
     let why = 'another key encrypted them'
     let remedy = 'set them again'
     try {
@@ -312,7 +312,7 @@ export class EnvStore {
       why = 'the service does not have their key; its log says what is wrong'
       remedy = 'put the key file (secrets.key_file) or FUNCTIONS_SECRET_KEY back'
     }
-    const message = `Function '${functionName}' has secrets that cannot be decrypted: ${why}. Its operator has to ${remedy}.`
+    const message = `Function '${label}' has secrets that cannot be decrypted: ${why}. Its operator has to ${remedy}.`
     return new FunctionError('SECRETS_UNAVAILABLE', message, { retryAfter: 10 })
   }
 }

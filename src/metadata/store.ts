@@ -15,6 +15,7 @@ import {
   type FunctionName,
   type FunctionSummary,
   functionId,
+  functionLabel,
   type NewVersion,
   type Resolution,
   type ResolvedVersion,
@@ -123,7 +124,7 @@ export class MetadataStore {
       return { found: 'not-deployed' }
     }
     const { name: functionName, id, envRevision } = row.function
-    const variables = this.#variables(functionName, id, envRevision)
+    const variables = this.#variables(functionLabel(functionName, project), id, envRevision)
     const version = { ...toVersion(row.version), functionName, project, ...variables }
     return { found: 'version', version }
   }
@@ -253,7 +254,7 @@ export class MetadataStore {
     project: string = DEFAULT_PROJECT,
     revision = this.envRevision(version.functionId),
   ): ResolvedVersion {
-    const variables = this.#variables(name, version.functionId, revision)
+    const variables = this.#variables(functionLabel(name, project), version.functionId, revision)
     return { ...version, functionName: name, project, ...variables }
   }
 
@@ -426,8 +427,8 @@ export class MetadataStore {
   }
 
   /** Most functions have no variables, and a second query would nearly double the cost of resolving. */
-  #variables(name: string, functionId: string, revision: number): Environment {
-    return revision === 0 ? NO_VARIABLES : this.env.environment(name, functionId, revision)
+  #variables(label: string, functionId: string, revision: number): Environment {
+    return revision === 0 ? NO_VARIABLES : this.env.environment(label, functionId, revision)
   }
 
   #setActive(id: string, versionId: string, settings: ReturnType<typeof settingsColumns>): void {

@@ -149,14 +149,23 @@ export class Router {
     if (tenant !== undefined) Object.assign(tenant, this.#options.source.tenant(project))
   }
 
-  /** Forgets the functions whose active version is another one by now, because another process changed it. */
+  /** Forgets the functions that serve something else by now, because another process changed them. */
   refresh(): void {
-    for (const { functionName, project, version } of [...this.#routes.values()]) {
-      const active = this.#options.source.active(functionName, project)
-      const same = typeof active === 'object' && active.spec.version === version
-      if (!same) this.forget(functionName, project)
+    for (const route of [...this.#routes.values()]) {
+      if (!this.#isCurrent(route)) this.forget(route.functionName, route.project)
     }
     for (const project of this.#tenants.keys()) this.projectChanged(project)
+  }
+
+  #isCurrent({ functionName, project, version, pool }: Route): boolean {
+    try {
+      const active = this.#options.source.active(functionName, project)
+      if (typeof active !== 'object' || active.spec.version !== version) return false
+      return Bun.deepEquals(active.spec.env, pool.spec.env)
+    } catch {
+      // Its secrets cannot be decrypted: its next request reports why.
+      return false
+    }
   }
 
   /** Every pool that may have workers. */
