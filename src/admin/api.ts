@@ -4,16 +4,19 @@
  * A deployment arrives as a bundle: the client reads and bundles the tenant's directory with its own
  * rights. So the service never opens a path that a client names, and never runs the bundler.
  */
-import { OpenAPIHono } from '@hono/zod-openapi'
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
+import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from './access.ts'
 import { addFunctions } from './function-routes.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
+import { json } from './route-parts.ts'
 import { addService, type ServiceDeps } from './service-routes.ts'
+import { addTokens } from './token-routes.ts'
 
 export interface ApiDeps extends ServiceDeps {
   store: MetadataStore
@@ -22,8 +25,16 @@ export interface ApiDeps extends ServiceDeps {
   onBug(error: unknown): void
 }
 
-/** Answers a request to the management API. */
-export type Api = (request: Request) => Response | Promise<Response>
+/** Answers a request of a caller to the management API: of the owner of the service, unless another one is named. */
+export type Api = (request: Request, caller?: Caller) => Response | Promise<Response>
+
+const documentRoute = createRoute({
+  ...access('any'),
+  method: 'get',
+  path: '/openapi.json',
+  summary: 'This document',
+  responses: { 200: json(z.looseObject({}), 'OpenAPI 3.1.') },
+})
 
 /**
  * Creates the management API: for the service's socket, or, without a service, for a command.
@@ -40,9 +51,17 @@ export function createApi(deps: ApiDeps): Api {
       }
     },
   })
+  addAccessControl(app)
   addProjects(app, deps)
   addFunctions(app, deps)
+  addTokens(app, deps)
   addService(app, deps)
+  app.openAPIRegistry.registerPath(documentRoute)
+  app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'Over TCP. The unix socket needs none: only the owner of the service can open it.',
+  })
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },
@@ -61,5 +80,5 @@ export function createApi(deps: ApiDeps): Api {
     }
     return adminProblem(error)
   })
-  return (request) => app.fetch(request)
+  return (request, caller = OWNER) => app.fetch(request, { caller })
 }

@@ -5,6 +5,7 @@ import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
 import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
+import { access } from './access.ts'
 import {
   deployDocumentSchema,
   functionDetailsSchema,
@@ -50,6 +51,7 @@ const deployForm = z
   .openapi('DeployForm')
 
 const listRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: FUNCTIONS,
   summary: 'Functions of a project, by name',
@@ -61,6 +63,7 @@ const listRoute = createRoute({
 })
 
 const showRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: FUNCTION,
   summary: 'One function with its newest versions',
@@ -69,6 +72,7 @@ const showRoute = createRoute({
 })
 
 const versionsRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: `${FUNCTION}/versions`,
   summary: 'The versions of a function, newest first',
@@ -80,6 +84,7 @@ const versionsRoute = createRoute({
 })
 
 const sourceMapRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: `${FUNCTION}/source-map`,
   summary: 'The source map of a version: of the active one, unless another is named',
@@ -94,6 +99,7 @@ const sourceMapRoute = createRoute({
 })
 
 const deployRoute = createRoute({
+  ...access('deployer'),
   method: 'post',
   path: `${FUNCTION}/versions`,
   summary: 'Deploys a bundle as a new version, which is live when the response arrives',
@@ -105,6 +111,7 @@ const deployRoute = createRoute({
 })
 
 const rollbackRoute = createRoute({
+  ...access('deployer'),
   method: 'post',
   path: `${FUNCTION}/rollback`,
   summary: 'Makes a version active again: the one named, or the one that was active before',
@@ -116,6 +123,7 @@ const rollbackRoute = createRoute({
 })
 
 const deleteRoute = createRoute({
+  ...access('deployer'),
   method: 'delete',
   path: FUNCTION,
   summary: 'Deletes a function with all its versions',

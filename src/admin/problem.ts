@@ -17,8 +17,12 @@ export const problemSchema = z
 /** The user of the management API owns the service, so every message of a FunctionError is shown. */
 export function adminProblem(cause: unknown): Response {
   const error = asFunctionError(cause)
-  const { message: detail, position } = error
-  return problemResponse(error, { detail, ...(position !== undefined && { position }) })
+  const { message: detail, position, retryAfter } = error
+  const headers = {
+    ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
+    ...(error.code === 'UNAUTHORIZED' && { 'www-authenticate': 'Bearer realm="functions"' }),
+  }
+  return problemResponse(error, { detail, ...(position !== undefined && { position }) }, headers)
 }
 
 /**

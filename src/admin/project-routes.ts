@@ -4,6 +4,7 @@ import { isProfileName, namedProfile, parseCustomProfile } from '../capabilities
 import { FunctionError } from '../errors.ts'
 import type { ProjectProfile, ProjectRecord } from '../metadata/project-store.ts'
 import type { MetadataStore } from '../metadata/store.ts'
+import { access, callerOf } from './access.ts'
 import type { ServiceControl } from './control.ts'
 import type { Operations } from './operations.ts'
 import {
@@ -49,6 +50,7 @@ export const projectDocumentSchema = z
 export type ProjectDocument = z.infer<typeof projectDocumentSchema>
 
 const listRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: '/v1/projects',
   summary: 'Projects, by name',
@@ -60,6 +62,7 @@ const listRoute = createRoute({
 })
 
 const createProjectRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'post',
   path: '/v1/projects',
   summary: 'Creates a project, with the strict profile as its ceiling unless another is given',
@@ -68,6 +71,7 @@ const createProjectRoute = createRoute({
 })
 
 const showRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: '/v1/projects/{project}',
   summary: 'One project',
@@ -76,6 +80,7 @@ const showRoute = createRoute({
 })
 
 const changeRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'patch',
   path: '/v1/projects/{project}',
   summary: 'Changes a project: what is not given stays',
@@ -84,6 +89,7 @@ const changeRoute = createRoute({
 })
 
 const deleteRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'delete',
   path: '/v1/projects/{project}',
   summary:
@@ -106,6 +112,8 @@ export function addProjects(app: OpenAPIHono, { store, operations, control }: Pr
   app.openapi(listRoute, (c) => {
     const { limit, cursor } = c.req.valid('query')
     const after = cursor === undefined ? '' : readCursor(z.string(), cursor)
+    const { project: own } = callerOf(c)
+    if (own !== undefined) return c.json([projectDocument(projects.get(own))], 200)
     const rows = projects.list(after, limit)
     addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
     return c.json(rows.map(projectDocument), 200)

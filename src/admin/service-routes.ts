@@ -1,5 +1,7 @@
 /** The API of the service itself: its process, its workers, and its data directory. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
+import { access, callerOf } from './access.ts'
 import type { ServiceControl } from './control.ts'
 import {
   collectRequestSchema,
@@ -16,6 +18,7 @@ import { type RetentionPolicy, withDefaults } from './retention.ts'
 import { functionOf, json, jsonBody, problem } from './route-parts.ts'
 
 const collectRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'post',
   path: '/v1/gc',
   summary: 'Deletes versions that are not kept, and bundles without a version',
@@ -24,6 +27,7 @@ const collectRoute = createRoute({
 })
 
 const holdRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'post',
   path: '/v1/hold',
   summary: 'Keeps every bundle, whatever is deleted, while this response is open: for a backup',
@@ -34,6 +38,7 @@ const holdRoute = createRoute({
 })
 
 const serviceRoute = createRoute({
+  ...access('viewer', 'all'),
   method: 'get',
   path: '/v1/service',
   summary: "The service's process",
@@ -41,6 +46,7 @@ const serviceRoute = createRoute({
 })
 
 const restartRoute = createRoute({
+  ...access('admin', 'all'),
   method: 'post',
   path: '/v1/service/restart',
   summary:
@@ -50,10 +56,22 @@ const restartRoute = createRoute({
 })
 
 const workersRoute = createRoute({
+  ...access('viewer'),
   method: 'get',
   path: '/v1/workers',
   summary: 'Every live worker',
   responses: { 200: json(z.array(workerDocumentSchema), 'Workers.'), default: problem },
+})
+
+const metricsRoute = createRoute({
+  ...access('viewer', 'all'),
+  method: 'get',
+  path: '/metrics',
+  summary: 'Figures for Prometheus',
+  responses: {
+    200: { description: 'The figures.', content: { 'text/plain': { schema: z.string() } } },
+    default: problem,
+  },
 })
 
 export interface ServiceDeps {
@@ -63,13 +81,18 @@ export interface ServiceDeps {
   /** Keeps the bundles while the response is open. */
   hold(request: Request): Response
   lifecycle: Lifecycle
+  /** The figures, as Prometheus reads them. */
+  metrics(): string
 }
 
 export function addService(app: OpenAPIHono, deps: ServiceDeps): void {
   const { operations, control, retention, lifecycle } = deps
+  app.openapi(metricsRoute, (c) => c.text(deps.metrics(), 200, { 'content-type': PROMETHEUS_TYPE }))
   app.openapi(serviceRoute, (c) => c.json(lifecycle.describe(), 200))
   app.openapi(workersRoute, (c) => {
-    const rows = control.workers().map((row) => ({ ...row, layers: [...row.layers] }))
+    const { project: own } = callerOf(c)
+    const visible = control.workers().filter(({ project }) => own === undefined || project === own)
+    const rows = visible.map((row) => ({ ...row, layers: [...row.layers] }))
     return c.json(rows, 200)
   })
   app.openapi(restartRoute, async (c) => c.json(await lifecycle.restart(c.req.valid('json')), 200))

@@ -172,6 +172,7 @@ async function withStore<T>(
       retention,
       lifecycle: { describe: needsService, restart: needsService },
       hold: needsService,
+      metrics: needsService,
       onBug: (error) => bugs.push(error),
     })
     const send: Send = async (path, init) => {

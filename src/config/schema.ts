@@ -5,6 +5,7 @@ import {
   duration,
   integer,
   list,
+  listenAddress,
   proxyAddress,
   proxyUrl,
   size,
@@ -82,6 +83,19 @@ const server = z.strictObject({
     .default(30_000)
     .describe('time that running requests have to finish after SIGTERM')
     .meta(reloadable),
+})
+
+const admin = z.strictObject({
+  listen: listenAddress
+    .optional()
+    .describe(
+      'host:port on which the management API takes requests with tokens; without it there is only the socket',
+    ),
+  tlsCert: text()
+    .optional()
+    .describe('certificate of the management API, PEM, with those that lead to its authority')
+    .meta(reloadable),
+  tlsKey: text().optional().describe('private key of the certificate, PEM').meta(reloadable),
 })
 
 const worker = z.strictObject({
@@ -229,6 +243,7 @@ const retained = (days: number, bytes: number) =>
 /** Every setting of the service. In the file the keys are snake_case: `server.max_body`. */
 export const configSchema = z.strictObject({
   server,
+  admin,
   worker,
   pool,
   sandbox,

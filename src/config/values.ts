@@ -57,6 +57,14 @@ export const socketAddress = z
   .string()
   .refine(isSocketAddress, 'must be an address and a port, such as "10.0.0.1:53" or "[::1]:53"')
 
+/** `host:port`, with IPv6 addresses in brackets; port 0 takes a free one. */
+export const listenAddress = z
+  .string('must be a string')
+  .refine(
+    isListenAddress,
+    'must be a host and a port, such as "127.0.0.1:9443", "0.0.0.0:9443" or "[::]:9443"',
+  )
+
 /** `address:port` or a CIDR. */
 export const addressOrCidr = z
   .string()
@@ -101,6 +109,14 @@ function isSocketAddress(value: string): boolean {
   const port = Number(match?.[3] ?? 0)
   const fits = match?.[1] === undefined ? isIP(address) === 4 : isIPv6(address)
   return fits && port >= 1 && port <= 65_535
+}
+
+function isListenAddress(value: string): boolean {
+  const match = /^(?:\[([^\]]+)\]|([\w.-]+)):(\d{1,5})$/.exec(value)
+  const bracketed = match?.[1]
+  return (
+    match !== null && Number(match[3]) <= 65_535 && (bracketed === undefined || isIPv6(bracketed))
+  )
 }
 
 function isProxyUrl(value: string): boolean {

@@ -272,7 +272,7 @@ describe('the service itself', () => {
 
   test('counts what was asked of it', async () => {
     const count = async () => {
-      const text = await (await service.fetch('/metrics')).text()
+      const text = await service.metrics()
       const line =
         /^functions_invocations_total\{project="default",function="other",version="v1",outcome="ok"\} (\d+)$/m
       return Number(line.exec(text)?.[1] ?? 0)
@@ -280,7 +280,7 @@ describe('the service itself', () => {
     const before = await count()
     for (let i = 0; i < 5; i++) await (await service.fetch('/functions/other')).text()
     expect(await count()).toBe(before + 5)
-    const text = await (await service.fetch('/metrics')).text()
+    const text = await service.metrics()
     expect(text).toMatch(
       /^functions_invocations_total\{project="default",function="echo".*outcome="HANDLER_ERROR"\} \d+$/m,
     )

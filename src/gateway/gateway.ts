@@ -1,4 +1,4 @@
-/** The public HTTP server: requests to functions, health pages and metrics. */
+/** The public HTTP server: requests to functions, and health pages. */
 import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
@@ -7,7 +7,6 @@ import { PROBLEM_TYPE } from '../lib/problem.ts'
 import { type Tickable, Ticker } from '../lib/ticker.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import type { Route } from '../router/route.ts'
-import { PROMETHEUS_TYPE } from '../telemetry/prometheus.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
 import { CorsErrors } from './cors.ts'
@@ -64,7 +63,6 @@ export interface GatewayOptions {
   clock: Clock
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string, project: string): Route
-  metrics(): string
   /** An exchange was recorded in the counters. */
   onFinished(): void
   /** A failed invocation, for the tenant's logs. */
@@ -476,9 +474,6 @@ export class Gateway implements ExchangeHost, Tickable {
       const ready = this.#ready && !this.#refusing
       return c.json({ status: ready ? 'ready' : 'not ready' }, ready ? 200 : 503)
     })
-    only('/metrics', (c) =>
-      c.body(this.#options.metrics(), 200, { 'content-type': PROMETHEUS_TYPE }),
-    )
     app.notFound((c) => {
       // Only the routes above reach functions; this path spells one in another form.
       if (/^\/(?:projects\/[^/]*\/)?functions\/./.test(c.req.path))

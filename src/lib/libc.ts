@@ -51,6 +51,17 @@ export function closeOnExec(fd: number): void {
   libc().fcntl(fd, F_SETFD, FD_CLOEXEC)
 }
 
+const F_DUPFD_CLOEXEC = 1030
+/** Above the descriptors of a child process. */
+const FIRST_COPY = 10
+
+/** @throws {Error} if no descriptor is free */
+export function duplicate(fd: number): number {
+  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, FIRST_COPY)
+  if (copy < 0) throw new Error(`the descriptor ${fd} cannot be duplicated`)
+  return copy
+}
+
 const CLOCK_MONOTONIC = 1
 
 /** Microseconds of CLOCK_MONOTONIC, which all processes share. */

@@ -1,6 +1,6 @@
 /** Acquires the resources of a service in order and connects its components. */
 import { resolve } from 'node:path'
-import { createApi } from '../admin/api.ts'
+import { type Api, createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
 import type { Lifecycle } from '../admin/lifecycle.ts'
 import { Operations } from '../admin/operations.ts'
@@ -28,6 +28,7 @@ import { newEgress } from './egress.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
 import { ManagementSocket, onPort } from './listen.ts'
+import { newManagementListener } from './management-listener.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import type { Predecessor } from './predecessor.ts'
 import { type Held, Restarter } from './restarter.ts'
@@ -132,7 +133,7 @@ export async function compose(
   }
   const housekeeping = new Housekeeping({ dataDir, store, remover, operations, log, policy })
   rollback.push(() => housekeeping.stop())
-  const answer = createApi({
+  const answer: Api = createApi({
     store,
     bundles,
     operations,
@@ -141,6 +142,7 @@ export async function compose(
     retention: policy,
     hold: (request) =>
       housekeeping.hold(request, { dataDir: resolve(dataDir), settings: settingsOf(config) }),
+    metrics: () => figures(gateway, router, telemetry),
     onBug,
   })
   // A deployment must not begin before this ends, which would delete its bundle.
@@ -149,7 +151,12 @@ export async function compose(
     predecessor === undefined
       ? await ManagementSocket.listen(socket, answer)
       : ManagementSocket.beside(socket, answer)
-  const held: Held = { lock, management }
+  const listener = newManagementListener(
+    { config, log, tokens: store.tokens, api: answer },
+    predecessor?.managementFd,
+  )
+  rollback.push(() => listener?.stop(true))
+  const held: Held = { lock, management, listener }
   const restarter = new Restarter(
     {
       config,
@@ -207,6 +214,16 @@ async function takeOverClients(
   management.publish()
 }
 
+/** What /metrics shows. */
+function figures(gateway: Gateway, router: Router, telemetry: Telemetry): string {
+  return prometheusText(telemetry.counters, {
+    ...router.load(),
+    inFlight: gateway.inFlight,
+    residentBytes: process.memoryUsage.rss(),
+    uptimeSeconds: process.uptime(),
+  })
+}
+
 function guardDescriptors(config: Config, log: ServiceLog, gateway: Gateway): void {
   const limit = descriptorLimit()
   const warning = descriptorWarning(config, limit)
@@ -253,7 +270,6 @@ function newGateway(
   telemetry: Telemetry,
   adopts: boolean,
 ): Gateway {
-  const startedAt = performance.now()
   const gateway: Gateway = new Gateway({
     hostname: config.server.host,
     port: config.server.port,
@@ -265,13 +281,6 @@ function newGateway(
       if (gateway.draining && store.changedElsewhere()) router.refresh()
       return router.route(name, project)
     },
-    metrics: () =>
-      prometheusText(telemetry.counters, {
-        ...router.load(),
-        inFlight: gateway.inFlight,
-        residentBytes: process.memoryUsage.rss(),
-        uptimeSeconds: (performance.now() - startedAt) / 1000,
-      }),
     onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
     noted: (route, requestId, level, message) => telemetry.log(route, level, requestId, message),

@@ -25,12 +25,16 @@ export const HAND_OVER = 1
 /** Descriptors of the successor. */
 export const LISTENER_FD = 3
 export const CHANNEL_FD = 4
+/** The socket of the management API over TCP, where the service has one. */
+export const MANAGEMENT_FD = 5
 
 const message = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('begin'),
     host: z.string(),
     port: z.int(),
+    /** What the management API listens on, if `MANAGEMENT_FD` is its socket. */
+    adminListen: z.string().optional(),
     /** Absolute, without symbolic links. */
     dataDir: z.string(),
     /** Where the executable is installed; an upgrade starts it under another name. */

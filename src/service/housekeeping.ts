@@ -20,6 +20,8 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 /** The first garbage collection, after the rush of a start, and the time between two, ms. */
 const FIRST_MS = 60_000
 const EVERY_MS = 24 * 3_600_000
+/** How often the last uses of tokens are written, ms. */
+const USES_EVERY_MS = 60_000
 /** Rows of one query. */
 const ROWS_AT_ONCE = 100
 
@@ -36,6 +38,7 @@ export class Housekeeping {
   readonly #deps: HousekeepingDeps
   readonly #holds = new Set<() => Promise<void>>()
   #timer: ReturnType<typeof setTimeout> | undefined
+  #usesTimer: ReturnType<typeof setInterval> | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #paused = false
@@ -47,12 +50,16 @@ export class Housekeeping {
   start(): void {
     this.#running = this.#run(() => this.#writeManifests())
     this.#schedule(FIRST_MS)
+    this.#usesTimer = setInterval(() => this.#writeUses(), USES_EVERY_MS)
+    this.#usesTimer.unref()
   }
 
   /** Ends the holds, and resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearInterval(this.#usesTimer)
+    this.#writeUses()
     await Promise.all([...this.#holds].map((end) => end()))
     await this.#running
     await this.#deps.operations.settled()
@@ -108,6 +115,16 @@ export class Housekeeping {
       })
     }, afterMs)
     this.#timer.unref()
+  }
+
+  #writeUses(): void {
+    try {
+      this.#deps.store.tokens.writeUses()
+    } catch (error) {
+      this.#deps.log.warn('the last uses of tokens could not be written', {
+        reason: (error as Error).message,
+      })
+    }
   }
 
   async #run(work: () => Promise<void>): Promise<void> {

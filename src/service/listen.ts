@@ -11,24 +11,29 @@ import { isListening } from '../lib/socket-probe.ts'
 const MAX_SOCKET_PATH = 107
 
 /** @throws {FunctionError} CONFLICT */
-export function onPort<T>(hostname: string, port: number, listen: () => T): T {
+export function onPort<T>(
+  hostname: string,
+  port: number,
+  listen: () => T,
+  flags = '--host or --port',
+): T {
   try {
     return listen()
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new FunctionError('CONFLICT', whyNot(hostname, port, code), { cause })
+    throw new FunctionError('CONFLICT', whyNot(hostname, port, code, flags), { cause })
   }
 }
 
-function whyNot(hostname: string, port: number, code: string | undefined): string {
+function whyNot(hostname: string, port: number, code: string | undefined, flags: string): string {
   if (code === 'EADDRINUSE') return `Port ${port} of ${hostname} is in use by another program.`
   if (code === 'EACCES')
     return `Permission denied for port ${port} of ${hostname}: use a port above 1023, or grant CAP_NET_BIND_SERVICE.`
   // For a host name without an address, Bun reports an unrelated code.
   if (code === 'EADDRNOTAVAIL' || isIP(hostname) === 0) {
-    return `${hostname} is not an address of this machine: set another with --host.`
+    return `${hostname} is not an address of this machine: set another with ${flags.split(' ', 1)[0]}.`
   }
-  return `Port ${port} of ${hostname} cannot be used (${code}): set another address with --host or --port.`
+  return `Port ${port} of ${hostname} cannot be used (${code}): set another address with ${flags}.`
 }
 
 /**

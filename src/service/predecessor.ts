@@ -1,5 +1,5 @@
 /** The service that this process takes over from, as this process sees it. */
-import { realpathSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, realpathSync, writeFileSync, writeSync } from 'node:fs'
 import { basename } from 'node:path'
 import { SUCCESSOR_VARIABLE } from '../config/keys.ts'
 import type { Config } from '../config/schema.ts'
@@ -7,18 +7,28 @@ import { FunctionError } from '../errors.ts'
 import { boundTo, listens } from '../lib/descriptors.ts'
 import { closeOnExec } from '../lib/libc.ts'
 import { RELEASE } from '../release.ts'
-import { CHANNEL_FD, HandOverPeer, LISTENER_FD, messageLine, PeerGone } from './hand-over-peer.ts'
+import {
+  CHANNEL_FD,
+  HandOverPeer,
+  LISTENER_FD,
+  MANAGEMENT_FD,
+  messageLine,
+  PeerGone,
+} from './hand-over-peer.ts'
 
 export class Predecessor {
   /** The public listening socket. */
   readonly listenerFd = LISTENER_FD
   /** Where the executable is installed. */
   readonly installed: string
+  /** The socket of the management API over TCP; undefined if it listens elsewhere from now on, or not at all. */
+  readonly managementFd: number | undefined
   readonly #peer: HandOverPeer
 
-  private constructor(peer: HandOverPeer, installed: string) {
+  private constructor(peer: HandOverPeer, installed: string, managementFd: number | undefined) {
     this.#peer = peer
     this.installed = installed
+    this.managementFd = managementFd
   }
 
   /**
@@ -39,7 +49,7 @@ export class Predecessor {
     closeOnExec(LISTENER_FD)
     closeOnExec(CHANNEL_FD)
     const peer = await HandOverPeer.connect(CHANNEL_FD)
-    const { host, port, dataDir, installed } = await peer.receive('begin')
+    const { host, port, dataDir, installed, adminListen } = await peer.receive('begin')
     const { server } = config
     if (server.host !== host) throw changed('server.host', host, server.host)
     if (server.port !== 0 && server.port !== port) throw changed('server.port', port, server.port)
@@ -47,7 +57,8 @@ export class Predecessor {
     if (own !== dataDir) throw changed('server.data_dir', dataDir, own)
     // The name that tools show is the executable's, which has another one during an upgrade.
     writeFileSync('/proc/self/comm', basename(installed))
-    return new Predecessor(peer, installed)
+    const fd = managementSocket(adminListen, config.admin.listen)
+    return new Predecessor(peer, installed, fd)
   }
 
   /**
@@ -77,6 +88,15 @@ export class Predecessor {
     await orGone(this.#peer.receive('main'))
     this.#peer.close()
   }
+}
+
+/** The socket that the service passed on, if it is still the one to listen on; otherwise it is closed. */
+function managementSocket(before: string | undefined, now: string | undefined): number | undefined {
+  if (before === undefined || !listens(MANAGEMENT_FD)) return undefined
+  closeOnExec(MANAGEMENT_FD)
+  if (before === now) return MANAGEMENT_FD
+  closeSync(MANAGEMENT_FD)
+  return undefined
 }
 
 export function isSuccessor(): boolean {

@@ -7,6 +7,7 @@ import type { Components } from './compose.ts'
 import { descriptorWarning } from './descriptor-limit.ts'
 import { egressOptions } from './egress.ts'
 import { gatewayLimits, poolLimits, telemetryLimits } from './limits.ts'
+import { readTlsFiles } from './tls-files.ts'
 
 /**
  * Reads the configuration again and applies every reloadable setting that changed. It runs in one
@@ -34,6 +35,7 @@ export function reloadSettings(components: Components, load: () => LoadedConfig)
     ? descriptorWarning(config)
     : undefined
   if (warning !== undefined) log.warn(warning)
+  renewCertificate(components)
   log.info('settings reloaded', { file, changed: applied.join(', ') || 'none' })
   if (needRestart.length === 0) return
   log.warn('settings that changed need a restart: the service keeps their old values', {
@@ -56,6 +58,15 @@ export function applySettings({
   router.configure(poolLimits(config))
   egress.configure(egressOptions(config))
   telemetry.configure(telemetryLimits(config))
+}
+
+/** The files may be new ones under their old names. */
+function renewCertificate({ config, held, log }: Components): void {
+  try {
+    held.listener?.renew(readTlsFiles(config))
+  } catch (error) {
+    log.warn('the management API keeps its certificate', { reason: (error as Error).message })
+  }
 }
 
 function refuse(log: ServiceLog, error: unknown): void {

@@ -17,6 +17,7 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import { lockSoon } from './data-directory.ts'
 import type { Housekeeping } from './housekeeping.ts'
 import { ManagementSocket } from './listen.ts'
+import type { ManagementListener } from './management-listener.ts'
 import { writeServiceFile } from './service-file.ts'
 import { type HandOverSteps, handOver } from './successor.ts'
 
@@ -27,6 +28,8 @@ const INIT_PID = 1
 export interface Held {
   lock: DataDirLock
   management: ManagementSocket
+  /** The management API over TCP. */
+  listener: ManagementListener | undefined
 }
 
 export interface RestarterParts {
@@ -119,6 +122,7 @@ export class Restarter implements Lifecycle {
           host: config.server.host,
           port: gateway.listener.port,
           listenerFd: gateway.listener.fd,
+          management: this.#held.listener,
           dataDir: realpathSync(config.server.dataDir),
           signal: this.#aborted.signal,
         },
@@ -147,7 +151,10 @@ export class Restarter implements Lifecycle {
         watchChanges()
         this.#held.lock.release()
       },
-      stopAccepting: () => gateway.stopAccepting(),
+      stopAccepting: () => {
+        gateway.stopAccepting()
+        this.#held.listener?.stopAccepting()
+      },
       continuesIn: (pid) => {
         this.#over = true
         this.#held.management.leave()
@@ -156,6 +163,7 @@ export class Restarter implements Lifecycle {
       },
       undo: async () => {
         gateway.acceptAgain()
+        this.#held.listener?.acceptAgain()
         if (lockReleased) await this.#reclaim()
         operations.resume(this.#lockLost ? lockLost() : undefined)
       },

@@ -103,6 +103,7 @@ export class Service {
     const clientsGone = async () => {
       await Bun.sleep(LAST_CONNECTIONS_MS)
       while (held.management.connections() > 0) await Bun.sleep(CLIENTS_CHECK_MS)
+      await held.listener?.leave()
     }
     await withTimeout(config.server.shutdownTimeout, Promise.all([gateway.leave(), clientsGone()]))
     await this.#end(stopped)
@@ -116,13 +117,15 @@ export class Service {
       await this.#leave()
       return
     }
-    const { management } = held
+    const { management, listener } = held
     log.info('stopping', { inFlight: gateway.inFlight })
     // Ends the holds of backups too: their connections would delay the stop.
     const stopped = this.#components.housekeeping.stop()
-    const open = Promise.all([gateway.drain(), management.stop()])
+    const open = Promise.all([gateway.drain(), management.stop(), listener?.stop()])
     await withTimeout(config.server.shutdownTimeout, open)
-    await this.#end(stopped, () => management.stop(true))
+    await this.#end(stopped, async () => {
+      await Promise.all([management.stop(true), listener?.stop(true)])
+    })
     removeServiceFile(config.server.dataDir)
     held.lock.release()
     log.info('stopped')

@@ -25,6 +25,8 @@ export interface HandOverOptions {
   dataDir: string
   installed: string
   listenerFd: number
+  /** The management API over TCP: its setting and its socket. */
+  management: { listen: string; fd: number } | undefined
   /** Time from the start of the process until it is ready, ms. */
   timeoutMs: number
   /** Aborts the hand-over. */
@@ -73,7 +75,7 @@ export async function handOver(
 
 type Child = Subprocess<'ignore', 'inherit', 'inherit'>
 
-function start({ executable, installed, listenerFd }: HandOverOptions): Child {
+function start({ executable, installed, listenerFd, management }: HandOverOptions): Child {
   const [, script = ''] = process.argv
   // A compiled executable has its main module inside.
   const main = script.startsWith('/$bunfs/') ? [] : [script]
@@ -83,7 +85,14 @@ function start({ executable, installed, listenerFd }: HandOverOptions): Child {
     argv0: installed,
     cwd: process.cwd(),
     env: { ...environment, [SUCCESSOR_VARIABLE]: '1' },
-    stdio: ['ignore', 'inherit', 'inherit', listenerFd, 'socket-fd'],
+    stdio: [
+      'ignore',
+      'inherit',
+      'inherit',
+      listenerFd,
+      'socket-fd',
+      ...(management === undefined ? [] : [management.fd]),
+    ] as ['ignore', 'inherit', 'inherit', number, 'socket-fd'],
     // A process that a wrapper script left behind would keep the listening socket open.
     detached: true,
   })
@@ -91,7 +100,7 @@ function start({ executable, installed, listenerFd }: HandOverOptions): Child {
 
 async function exchange(
   child: Child,
-  { host, port, dataDir, installed }: HandOverOptions,
+  { host, port, dataDir, installed, management }: HandOverOptions,
   steps: HandOverSteps,
   late: Promise<never>,
 ): Promise<string> {
@@ -104,7 +113,8 @@ async function exchange(
       step.catch((error) => (error instanceof PeerGone ? over : Promise.reject(error))),
       over,
     ])
-  peer.send({ type: 'begin', host, port, dataDir, installed })
+  const adminListen = management?.listen
+  peer.send({ type: 'begin', host, port, dataDir, installed, adminListen })
   await within(peer.receive('prepared'))
   await within(steps.pauseChanges())
   steps.releaseLock()

@@ -85,6 +85,12 @@ export class TestService {
     return fetch(`${this.url}${path}`, init)
   }
 
+  /** The text of /metrics, which the management socket has. */
+  async metrics(): Promise<string> {
+    const unix = join(this.dataDir, 'functions.sock')
+    return await (await fetch('http://functions/metrics', { unix })).text()
+  }
+
   /**
    * Sends raw bytes. Resolves with everything received until the peer closes or `waitMs` has
    * passed.

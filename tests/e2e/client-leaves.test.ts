@@ -112,11 +112,11 @@ async function leave(path: string, ready: (text: string) => boolean | Promise<bo
 
 const idle = () =>
   eventually('no request is in flight', async () => {
-    const metrics = await (await service.fetch('/metrics')).text()
+    const metrics = await service.metrics()
     return metrics.includes('functions_in_flight 0')
   })
 
-const begun = async () => (await service.fetch('/metrics')).text()
+const begun = () => service.metrics()
 const inFlight = (count: number) => async () =>
   (await begun()).includes(`functions_in_flight ${count}`)
 

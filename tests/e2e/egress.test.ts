@@ -98,7 +98,7 @@ describe('a function with a network', () => {
 })
 
 test('outbound requests are counted', async () => {
-  const metrics = await (await service.fetch('/metrics')).text()
+  const metrics = await service.metrics()
   expect(metrics).toMatch(
     /functions_subrequests_total\{project="default",function="open",[^}]*outcome="ok"\} [1-9]/,
   )

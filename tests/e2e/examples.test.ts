@@ -96,7 +96,7 @@ test('sse-clock ticks until its listener goes', async () => {
   expect(text).toStartWith('id: 1\nevent: tick\ndata: {"time":"')
   await eventually('a worker is there and idle', async () => {
     const [worker] = (await service.workers()).filter((one) => one.function === 'sse-clock')
-    const metrics = await (await service.fetch('/metrics')).text()
+    const metrics = await service.metrics()
     return worker !== undefined && metrics.includes('functions_in_flight 0')
   })
 })

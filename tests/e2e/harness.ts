@@ -159,6 +159,12 @@ export class Service {
     return fetch(`${this.url}${path}`, init)
   }
 
+  /** The text of /metrics, which the management socket has. */
+  async metrics(): Promise<string> {
+    const unix = join(this.workspace.dataDir, 'functions.sock')
+    return await (await fetch('http://functions/metrics', { unix })).text()
+  }
+
   async workers(): Promise<WorkerRow[]> {
     const result = await this.workspace.command('workers', '--json')
     if (result.exitCode !== 0) {

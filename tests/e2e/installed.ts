@@ -74,6 +74,12 @@ export class Installed {
     return await response.text()
   }
 
+  /** The text of /metrics, which the management socket has. */
+  async metrics(): Promise<string> {
+    const unix = join(this.space.dataDir, 'functions.sock')
+    return await (await fetch('http://functions/metrics', { unix })).text()
+  }
+
   restart(...flags: string[]): Promise<CommandResult> {
     return this.space.command('restart', '--json', ...flags)
   }

@@ -135,7 +135,7 @@ thief.listen()`
     )
     const answer = installed.ask('/functions/slow')
     await eventually('it runs', async () =>
-      /^functions_in_flight\D* 1$/m.test(await installed.ask('/metrics')),
+      /^functions_in_flight\D* 1$/m.test(await installed.metrics()),
     ).catch(() => Bun.sleep(200))
     documentOf(await installed.restart())
     expect(await answer).toBe('slow')

@@ -123,7 +123,7 @@ function logged(requestId: string): string[] {
 }
 
 async function counter(name: string, labels: string): Promise<number> {
-  const text = await (await service.fetch('/metrics')).text()
+  const text = await service.metrics()
   const line = text.split('\n').find((one) => one.startsWith(`${name}{${labels}`))
   return Number(line?.split(' ').at(-1) ?? 0)
 }
@@ -281,7 +281,7 @@ describe('a request that a worker lost', () => {
     const post = { method: 'POST', body: 'x' }
     const queued = waiting.map((id) => service.fetch(`${path(id)}&hang=0`, post))
     await eventually('they wait', async () => {
-      return /^functions_queued 2$/m.test(await (await service.fetch('/metrics')).text())
+      return /^functions_queued 2$/m.test(await service.metrics())
     })
     await killWorkers('single')
     expect(await (await running).json()).toMatchObject({ run: 2 })

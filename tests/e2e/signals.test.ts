@@ -243,7 +243,7 @@ describe('a service of its own', () => {
     expect(large.status).toBe(413)
     const open = late.fetch('/functions/f/slow?ms=200')
     await eventually('the request runs', async () =>
-      (await (await late.fetch('/metrics')).text()).includes('functions_in_flight 1'),
+      (await late.metrics()).includes('functions_in_flight 1'),
     )
     late.process.kill('SIGTERM')
     await eventually('it drains', async () => (await late.fetch('/ready')).status === 503)
@@ -261,7 +261,7 @@ describe('a service of its own', () => {
       const stopping = await other.serve()
       const open = stopping.fetch('/functions/f/slow?ms=30000').catch(() => 'reset')
       await eventually('the request runs', async () =>
-        (await (await stopping.fetch('/metrics')).text()).includes('functions_in_flight 1'),
+        (await stopping.metrics()).includes('functions_in_flight 1'),
       )
       const processes = descendants(stopping.process.pid)
       stopping.process.kill('SIGTERM')

@@ -234,7 +234,7 @@ describe('slow clients that hold every worker of the service', () => {
 })
 
 test('no function is blamed for its clients', async () => {
-  const metrics = await (await service.fetch('/metrics')).text()
+  const metrics = await service.metrics()
   await service.stop()
   const db = openTestDatabase(`${space.dataDir}/logs.db`)
   const rows = db.query('SELECT level, message FROM logs').values() as [string, string][]

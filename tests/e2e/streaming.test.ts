@@ -140,7 +140,7 @@ describe('server-sent events', () => {
     expect(text).toStartWith('data: 0\n\n')
     controller.abort()
     await eventually('no request is in flight', async () => {
-      const metrics = await (await service.fetch('/metrics')).text()
+      const metrics = await service.metrics()
       return metrics.includes('functions_in_flight 0')
     })
     // Its databases are its alone while it runs.

@@ -107,7 +107,7 @@ test.each(['quickjs-ng', 'bun'])(
       return rows.filter((text) => text.startsWith('xxx')).length + lost.reduce(add, 0)
     }
     await eventually('all lines are counted', () => counted() === ALL)
-    const metrics = await (await service.fetch('/metrics')).text()
+    const metrics = await service.metrics()
     const total = new RegExp(
       `functions_log_lines_dropped_total{project="default",function="${name}".*} (\\d+)`,
     )

@@ -30,7 +30,7 @@ test('waitUntil runs on for 30 s, and its log says what was cancelled', async ()
     let inFlight = true
     while (inFlight) {
       await Bun.sleep(250)
-      const metrics = await (await service.fetch('/metrics')).text()
+      const metrics = await service.metrics()
       inFlight = !metrics.includes('functions_in_flight 0')
     }
     expect(await service.stop()).toBe(0)
@@ -81,7 +81,7 @@ test('a body that HEAD does not send is named when it is cancelled, and waitUnti
     let inFlight = true
     while (inFlight) {
       await Bun.sleep(250)
-      const metrics = await (await service.fetch('/metrics')).text()
+      const metrics = await service.metrics()
       inFlight = !metrics.includes('functions_in_flight 0')
     }
     expect(await service.stop()).toBe(0)

@@ -50,7 +50,7 @@ function logged(): string[] {
 }
 
 async function counted(): Promise<number> {
-  const text = await (await service.fetch('/metrics')).text()
+  const text = await service.metrics()
   const line =
     /^functions_sandbox_kills_total\{project="default",function="app",version="v1"\} (\d+)$/m.exec(
       text,

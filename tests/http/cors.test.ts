@@ -96,7 +96,7 @@ describe('server.cors_errors', () => {
 
   test('adds nothing to answers, to other pages, nor without an origin', async () => {
     expect(allowed(await ask('/functions/api', EVIL))).toBeNull()
-    expect(allowed(await ask('/metrics', EVIL))).toBeNull()
+    expect(allowed(await ask('/health', EVIL))).toBeNull()
     expect(allowed(await ask('/nothing'))).toBeNull()
   })
 })

@@ -76,7 +76,7 @@ test('400 connections that are reset in the middle of a request leave nothing op
     }),
   )
   await eventually('no request is open', async () => {
-    const metrics = await (await service.fetch('/metrics')).text()
+    const metrics = await service.metrics()
     return metrics.includes('functions_in_flight 0\n') && metrics.includes('functions_queued 0\n')
   })
   expect((await service.fetch('/functions/show')).status).toBe(200)
