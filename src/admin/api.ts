@@ -15,6 +15,7 @@ import { addFunctions } from './function-routes.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
 import { json } from './route-parts.ts'
+import { addRules } from './rule-routes.ts'
 import { addService, type ServiceDeps } from './service-routes.ts'
 import { addTokens } from './token-routes.ts'
 
@@ -55,6 +56,7 @@ export function createApi(deps: ApiDeps): Api {
   addProjects(app, deps)
   addFunctions(app, deps)
   addTokens(app, deps)
+  addRules(app, deps)
   addService(app, deps)
   app.openAPIRegistry.registerPath(documentRoute)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {

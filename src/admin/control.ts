@@ -34,6 +34,8 @@ export interface ServiceControl {
   prepare(version: RunnableVersion): Promise<PreparedVersion>
   /** The function was deleted: its running requests are finished, then its workers exit. */
   forget(name: string, project: string): void
+  /** What applies to a function whatever its version has changed. */
+  functionChanged(name: string, project: string): void
   /** The project was suspended or resumed. */
   projectChanged(project: string): void
   workers(): WorkerView[]

@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import { RUNTIMES } from '../capabilities/runtime.ts'
-import type { FunctionSummary, VersionRecord } from '../metadata/records.ts'
+import { ACCESS, type FunctionSummary, type VersionRecord } from '../metadata/records.ts'
 
 const runtime = z.enum(RUNTIMES)
 const time = z.iso.datetime()
@@ -57,6 +57,8 @@ export const functionDetailsSchema = functionDocumentSchema
     engine: z.string().nullable(),
     capabilities: z.record(z.string(), z.unknown()).nullable(),
     config: z.record(z.string(), z.unknown()).nullable(),
+    access: z.enum(ACCESS),
+    previews: z.boolean(),
     versions: z.array(versionDocumentSchema),
   })
   .openapi('FunctionDetails')
@@ -195,6 +197,7 @@ export function functionDetails(
     engine: active?.engine ?? null,
     capabilities: active?.capabilities ?? null,
     config: active?.config ?? null,
+    ...row.rules,
     versions: versions.map((record) => versionDocument(record, row.version)),
   }
 }

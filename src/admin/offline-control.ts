@@ -42,6 +42,8 @@ export class OfflineControl implements ServiceControl {
 
   forget(): void {}
 
+  functionChanged(): void {}
+
   projectChanged(): void {}
 
   workers(): [] {

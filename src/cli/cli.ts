@@ -31,6 +31,7 @@ import { restart } from './restart.ts'
 import { restore } from './restore.ts'
 import { rollback } from './rollback.ts'
 import { serve } from './serve.ts'
+import { set } from './set.ts'
 import { show } from './show.ts'
 import { types } from './types.ts'
 import { upgrade } from './upgrade.ts'
@@ -45,6 +46,7 @@ const COMMANDS: readonly Command[] = [
   show,
   versions,
   rollback,
+  set,
   remove,
   invoke,
   workers,

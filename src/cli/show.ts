@@ -55,6 +55,8 @@ export const show: Command = {
         ['engine', details.engine],
         ['handler', details.handler],
         ['profile', details.profile],
+        ['access', details.access],
+        ['previews', details.previews ? 'on' : 'off'],
         ...Object.entries(details.capabilities ?? {}),
         ...Object.entries(details.config ?? {}).filter(([key]) => key !== 'profile'),
         ['created', shortTime(details.createdAt)],

@@ -43,6 +43,8 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 const REPLAY_MEMORY_BYTES = 64 * 2 ** 20
 /** A Request cannot have these methods (Fetch, 2.2.1). */
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE'])
+/** How a protected function is called (RFC 6750). */
+const CHALLENGE = 'Bearer realm="functions"'
 const FUNCTION_METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 /** Limits of public requests, which may change while the gateway runs. */
@@ -63,6 +65,13 @@ export interface GatewayOptions {
   clock: Clock
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string, project: string): Route
+  /**
+   * Checks the token of a request to a function that needs one.
+   *
+   * @param address of the client; undefined if it is not known
+   * @throws {FunctionError} UNAUTHORIZED, RATE_LIMITED
+   */
+  authorize(headers: RawHeaders, project: string, address: string | undefined): void
   /** An exchange was recorded in the counters. */
   onFinished(): void
   /** A failed invocation, for the tenant's logs. */
@@ -338,6 +347,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const body = bodied ? client.body : null
     const route = this.#options.route(name, project ?? DEFAULT_PROJECT)
     if (route.tenant.suspended) throw suspended(route.project)
+    if (route.rules.access === 'token') this.#options.authorize(raw, route.project, origin.address)
     const request: InvocationRequest = {
       method,
       url,
@@ -538,6 +548,7 @@ function suspended(project: string): FunctionError {
 function refusal(error: unknown, requestId: string, cors = {}): Response {
   const response = clientProblem(error, { requestId, cors })
   if (response.status === 405) response.headers.set('allow', FUNCTION_METHODS)
+  if (response.status === 401) response.headers.set('www-authenticate', CHALLENGE)
   return response
 }
 

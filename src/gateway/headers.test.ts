@@ -126,3 +126,36 @@ describe('response headers', () => {
     expect(headers.has('content-length')).toBe(false)
   })
 })
+
+describe('a token of the service', () => {
+  const peer = { address: '192.0.2.1', trusted: true }
+  const passed = (raw: Record<string, string | string[]>) =>
+    requestHeaders(raw, 'id', '/functions/f', peer).map(([name]) => name)
+  const token = `fn_${'a'.repeat(43)}`
+
+  test.each([
+    `Bearer ${token}`,
+    `bearer  ${token}`,
+    `BEARER FN_${'a'.repeat(43)}`,
+    `Bearer x, Bearer ${token}`,
+    token,
+    `Basic ${token}`,
+  ])('never reaches a function: %s', (value) => {
+    expect(passed({ authorization: value })).not.toContain('authorization')
+  })
+
+  test('leaves a function its own Authorization', () => {
+    for (const value of ['Bearer abc', 'Basic Zm46eA==', 'Bearer xfn_abc', 'Bearer a-fn_abc'])
+      expect(passed({ authorization: value })).toContain('authorization')
+    const both = { authorization: 'Bearer own', 'functions-authorization': `Bearer ${token}` }
+    expect(passed(both)).toContain('authorization')
+  })
+
+  test('in Functions-Authorization never reaches one, whatever its value is', () => {
+    expect(passed({ 'functions-authorization': 'anything' })).toEqual([
+      'x-forwarded-for',
+      'x-request-id',
+      'x-forwarded-prefix',
+    ])
+  })
+})

@@ -19,10 +19,21 @@ const HOP_BY_HOP = new Set([
 /** What proxies say of the client. It passes only from a trusted one. */
 const FORWARDED = ['forwarded', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto']
 
+/** Has a token of the service, and leaves Authorization to the function. */
+export const OWN_AUTHORIZATION = 'functions-authorization'
+
+/**
+ * A value that has a token of the service in it (src/metadata/token-store.ts), wherever it stands. No function gets one,
+ * whether it needs it or not: it could use it.
+ */
+const OWN_TOKEN = /(?:^|[^\w-])fn_[\w-]/i
+
 /** Request headers that do not pass as they are: one look-up for each header. */
-const HELD_BACK = new Map<string, 'always' | 'untrusted'>([
+const HELD_BACK = new Map<string, 'always' | 'untrusted' | 'token'>([
   ...[...HOP_BY_HOP].map((name) => [name, 'always'] as const),
   ...FORWARDED.map((name) => [name, 'untrusted'] as const),
+  ['authorization', 'token'],
+  [OWN_AUTHORIZATION, 'always'],
   ['x-forwarded-for', 'always'],
   ['x-forwarded-prefix', 'always'],
   ['x-request-id', 'always'],
@@ -57,7 +68,7 @@ export function requestHeaders(
   const list: HeaderList = []
   for (const name in raw) {
     const held = HELD_BACK.get(name)
-    if (held !== undefined && (held === 'always' || !peer.trusted)) continue
+    if (held !== undefined && holdsBack(held, raw[name] as string | string[], peer)) continue
     if (named?.has(name) === true && name !== 'host') continue
     const value = raw[name] as string | string[]
     if (typeof value === 'string') list.push([name, value])
@@ -69,6 +80,15 @@ export function requestHeaders(
   if (forwardedFor !== undefined) list.push(['x-forwarded-for', forwardedFor])
   list.push(['x-request-id', requestId], ['x-forwarded-prefix', prefix])
   return list
+}
+
+function holdsBack(
+  held: 'always' | 'untrusted' | 'token',
+  value: string | string[],
+  peer: Peer,
+): boolean {
+  if (held === 'token') return OWN_TOKEN.test(String(value))
+  return held === 'always' || !peer.trusted
 }
 
 function appended(hops: string, address: string | undefined): string {

@@ -6,7 +6,8 @@ import { FunctionError } from '../errors.ts'
 import type { Storage } from './change.ts'
 import { DEFAULT_PROJECT } from './records.ts'
 import { check, parse } from './rows.ts'
-import { functions, projects, tokens } from './schema.ts'
+import { functions, projects } from './schema.ts'
+import type { TokenStore } from './token-store.ts'
 
 export type ProjectState = 'active' | 'suspended'
 
@@ -40,9 +41,11 @@ const limitsSchema = z.record(z.string(), z.number())
 
 export class ProjectStore {
   readonly #storage: Storage
+  readonly #tokens: TokenStore
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, tokens: TokenStore) {
     this.#storage = storage
+    this.#tokens = tokens
   }
 
   /** @throws {FunctionError} CONFLICT if the name is taken */
@@ -121,7 +124,7 @@ export class ProjectStore {
         const message = `Project '${name}' has functions: delete them first.`
         throw new FunctionError('CONFLICT', message)
       }
-      tx.delete(tokens).where(eq(tokens.project, name)).run()
+      this.#tokens.removeOf(name)
       tx.delete(projects).where(eq(projects.name, name)).run()
     })
   }

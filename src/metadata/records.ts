@@ -60,6 +60,18 @@ export type Resolution =
   | { found: 'not-deployed' }
   | { found: 'version'; version: ResolvedVersion }
 
+/** What applies to a function whatever its version. */
+export interface FunctionRules {
+  /** `token`: callers need a token of the role `invoker` whose scope holds the project. */
+  access: Access
+  /** Every version can be called under `<name>@<version>`. */
+  previews: boolean
+}
+
+export const ACCESS = ['public', 'token'] as const
+
+export type Access = (typeof ACCESS)[number]
+
 export interface FunctionSummary {
   id: string
   project: string
@@ -69,6 +81,7 @@ export interface FunctionSummary {
   version: string | undefined
   status: 'registered' | 'deployed'
   profile: string
+  rules: FunctionRules
   createdAt: string
   updatedAt: string
 }

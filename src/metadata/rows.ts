@@ -4,7 +4,13 @@ import { z } from 'zod'
 import { RUNTIMES } from '../capabilities/runtime.ts'
 import { capabilitiesSchema } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
-import { type FunctionSummary, functionConfigSchema, type VersionRecord } from './records.ts'
+import {
+  ACCESS,
+  type FunctionRules,
+  type FunctionSummary,
+  functionConfigSchema,
+  type VersionRecord,
+} from './records.ts'
 import type { functions, functionVersions } from './schema.ts'
 
 export type FunctionRow = typeof functions.$inferSelect
@@ -12,6 +18,7 @@ export type VersionRow = typeof functionVersions.$inferSelect
 
 const runtimeSchema = z.enum(RUNTIMES)
 const statusSchema = z.enum(['registered', 'deployed'])
+const accessSchema = z.enum(ACCESS)
 
 export function toVersion(row: VersionRow): VersionRecord {
   const where = `version '${row.version}' of ${row.functionId}`
@@ -39,8 +46,16 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
     version: version ?? undefined,
     status: version === null ? 'registered' : check(statusSchema, row.status, row.id, 'status'),
     profile: parse(functionConfigSchema, row.configJson, row.id, 'config_json').profile,
+    rules: toRules(row),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
+  }
+}
+
+export function toRules(row: Pick<FunctionRow, 'id' | 'access' | 'previews'>): FunctionRules {
+  return {
+    access: check(accessSchema, row.access, row.id, 'access'),
+    previews: row.previews !== 0,
   }
 }
 

@@ -24,6 +24,7 @@ import {
   type VersionSettings,
 } from './records.ts'
 import { toSummary, toVersion, type VersionRow } from './rows.ts'
+import { RuleStore } from './rule-store.ts'
 import { deploymentWeights, functionDeployments, functions, functionVersions } from './schema.ts'
 import { type KeySource, SecretKeyStore } from './secret-key-store.ts'
 import { TokenStore } from './token-store.ts'
@@ -67,6 +68,7 @@ export class MetadataStore {
   readonly tokens: TokenStore
   readonly keys: SecretKeyStore
   readonly env: EnvStore
+  readonly rules: RuleStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
@@ -76,10 +78,11 @@ export class MetadataStore {
     this.#queries = prepareQueries(this.#db)
     const storage = storageOf(database, this.#db)
     this.#change = storage.change
-    this.projects = new ProjectStore(storage)
     this.tokens = new TokenStore(storage)
     this.keys = new SecretKeyStore(storage, keySource)
     this.env = new EnvStore(storage, this.keys)
+    this.projects = new ProjectStore(storage, this.tokens)
+    this.rules = new RuleStore(storage)
   }
 
   /**

@@ -125,3 +125,35 @@ test('uses are written together, when asked to', () => {
   store.tokens.writeUses()
   expect(store.tokens.list(undefined, { limit: 1 }).records).toEqual([])
 })
+
+test('a token that was used before is revoked at once, by name and with its project', () => {
+  const first = add('one', 'a')
+  const second = add('two', 'a')
+  const other = add('three')
+  for (const { text } of [first, second, other])
+    expect(store.tokens.authenticate(text)).toBeDefined()
+  store.tokens.remove('one', 'a')
+  expect(store.tokens.authenticate(first.text)).toBeUndefined()
+  expect(store.tokens.authenticate(second.text)).toBeDefined()
+  store.projects.remove('a')
+  store.projects.create('a')
+  expect(store.tokens.authenticate(second.text)).toBeUndefined()
+  expect(store.tokens.authenticate(other.text)).toBeDefined()
+})
+
+test('a token that was used before expires', () => {
+  const { text } = add('short', 'a', '2026-01-01T00:00:00.000Z')
+  const end = Date.parse('2026-01-01T00:00:00.000Z')
+  expect(store.tokens.authenticate(text, end - 1)).toBeDefined()
+  expect(store.tokens.authenticate(text, end)).toBeUndefined()
+})
+
+test('another process that revokes a token is noticed when the store is asked to read again', () => {
+  const { text } = add('gone', 'a')
+  expect(store.tokens.authenticate(text)).toBeDefined()
+  const elsewhere = MetadataStore.open(dir)
+  elsewhere.tokens.remove('gone', 'a')
+  elsewhere.close()
+  store.tokens.forgetKnown()
+  expect(store.tokens.authenticate(text)).toBeUndefined()
+})

@@ -41,6 +41,8 @@ const SECRET_BYTES = 32
 /** What follows the name of a project in the table, and the next character. */
 const SLASH = '/'
 const AFTER_SLASH = '0'
+/** Tokens that are remembered. At the limit all are forgotten. */
+const MAX_KNOWN = 1000
 const HEX_ZEROS = '0'.repeat(64)
 
 const roleSchema = z.enum(ROLES)
@@ -61,6 +63,8 @@ export class TokenStore {
   readonly #storage: Storage
   /** Uses that are not written yet, by the token's id: at most one for each token. */
   readonly #used = new Map<string, string>()
+  /** Valid tokens that were presented, by hash. Others are not remembered: anyone can make them up. */
+  readonly #known = new Map<string, TokenRow>()
 
   constructor(storage: Storage) {
     this.#storage = storage
@@ -109,17 +113,27 @@ export class TokenStore {
    */
   authenticate(text: string | undefined, now = Date.now()): TokenRecord | undefined {
     const hash = sha256(text ?? '')
-    const { db } = this.#storage
-    const row =
-      db
-        .select()
-        .from(tokens)
-        .where(eq(tokens.sha256, hash.toString('hex')))
-        .get() ?? NOBODY
+    const key = hash.toString('hex')
+    const known = this.#known.get(key)
+    const row = known ?? this.#read(key) ?? NOBODY
     const record = toRecord(row)
     const same = timingSafeEqual(Buffer.from(row.sha256, 'hex'), hash)
     const expired = record.expiresAt !== undefined && !(now < Date.parse(record.expiresAt))
-    return same && !expired ? record : undefined
+    const valid = same && !expired
+    if (valid && known === undefined) this.#remember(key, row)
+    else if (!valid && known !== undefined) this.#known.delete(key)
+    return valid ? record : undefined
+  }
+
+  /** Reads tokens again: another process has changed them. */
+  forgetKnown(): void {
+    this.#known.clear()
+  }
+
+  /** Revokes all tokens of a project, which must not serve a later project of its name. */
+  removeOf(project: string): void {
+    this.#storage.change((tx) => tx.delete(tokens).where(eq(tokens.project, project)).run())
+    this.#known.clear()
   }
 
   /** By scope, then by name; beginning after a place of the order. */
@@ -152,6 +166,7 @@ export class TokenStore {
       }
       tx.delete(tokens).where(eq(tokens.id, row.id)).run()
       this.#used.delete(row.id)
+      this.#known.clear()
       return toRecord(row)
     })
   }
@@ -170,10 +185,20 @@ export class TokenStore {
     if (this.#used.size === 0) return
     const uses = [...this.#used]
     this.#used.clear()
+    this.#known.clear()
     this.#storage.change((tx) => {
       for (const [id, lastUsedAt] of uses)
         tx.update(tokens).set({ lastUsedAt }).where(eq(tokens.id, id)).run()
     })
+  }
+
+  #read(hash: string): TokenRow | undefined {
+    return this.#storage.db.select().from(tokens).where(eq(tokens.sha256, hash)).get()
+  }
+
+  #remember(hash: string, row: TokenRow): void {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear()
+    this.#known.set(hash, row)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { FunctionRules } from '../metadata/records.ts'
 import type { Pool } from '../pool/pool.ts'
 import type { FunctionCounters } from '../telemetry/counters.ts'
 
@@ -23,4 +24,6 @@ export interface Route {
   readonly retry: boolean
   /** Clients see the errors of the function's own code. */
   readonly exposeErrors: boolean
+  /** Who may call the function, and how. A change applies to the next request. */
+  rules: FunctionRules
 }

@@ -39,6 +39,7 @@ beforeEach(() => {
         asked.push(name)
         return functions.get(name)
       },
+      rules: () => ({ access: 'public', previews: false }),
       tenant: (project) => ({ project, suspended: false }),
     },
     launcher,

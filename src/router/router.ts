@@ -1,5 +1,5 @@
 import { FunctionError, sandboxViolation } from '../errors.ts'
-import { DEFAULT_PROJECT, functionLabel } from '../metadata/records.ts'
+import { DEFAULT_PROJECT, type FunctionRules, functionLabel } from '../metadata/records.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
@@ -32,6 +32,8 @@ export interface VersionSettings {
 export interface FunctionSource {
   /** Undefined: the function does not exist. `undeployed`: it has no active version. */
   active(name: string, project: string): ActiveVersion | 'undeployed' | undefined
+  /** What applies to a function whatever its version. */
+  rules(name: string, project: string): FunctionRules
   /** The state of a project that has functions. */
   tenant(project: string): Tenant
 }
@@ -125,6 +127,8 @@ export class Router {
         const before = this.#routes.get(key)
         this.#routes.set(key, route)
         if (before !== undefined) this.#retire(before.pool, 'another version replaced it')
+        // What it was prepared with may have changed meanwhile.
+        this.#inUse.get(route.pool)?.configure()
       },
       discard: () => this.#retire(route.pool, NOT_USED),
     }
@@ -141,6 +145,12 @@ export class Router {
     if (route === undefined) return
     this.#routes.delete(key)
     this.#retire(route.pool, reason)
+  }
+
+  /** Applies what has changed of a function, whatever its version, to its next requests. */
+  functionChanged(name: string, project: string): void {
+    for (const [{ spec }, { configure }] of this.#inUse)
+      if (spec.functionName === name && spec.project === project) configure()
   }
 
   /** Applies the state of a project to its next requests. */
@@ -219,7 +229,7 @@ export class Router {
 
   #newRoute(version: ActiveVersion): Route {
     const { spec } = version
-    const { launcher, budget, counters, log, retried } = this.#options
+    const { source, launcher, budget, counters, log, retried } = this.#options
     const held = counters.hold(spec)
     const versionCounters = held.counters
     const events: PoolEvents = {
@@ -253,10 +263,12 @@ export class Router {
       cpuMs: spec.capabilities.maxCpu,
       retry: settings.retry,
       exposeErrors: settings.exposeErrors,
+      rules: source.rules(spec.functionName, spec.project),
     }
     const configure = () => {
       const current = version.settings()
       route.timeoutMs = current.timeoutMs
+      route.rules = source.rules(spec.functionName, spec.project)
       pool.configure(this.#limitsOf(current))
     }
     this.#inUse.set(pool, { configure, release: held.release })

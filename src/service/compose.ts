@@ -26,6 +26,7 @@ import { descriptorLimit, descriptorWarning } from './descriptor-limit.ts'
 import { newEgress } from './egress.ts'
 
 import { Housekeeping } from './housekeeping.ts'
+import { InvokerAccess } from './invoker-access.ts'
 import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
 import { ManagementSocket, onPort } from './listen.ts'
 import { newManagementListener } from './management-listener.ts'
@@ -270,6 +271,7 @@ function newGateway(
   telemetry: Telemetry,
   adopts: boolean,
 ): Gateway {
+  const invokers = new InvokerAccess(store.tokens, systemClock)
   const gateway: Gateway = new Gateway({
     hostname: config.server.host,
     port: config.server.port,
@@ -278,9 +280,13 @@ function newGateway(
     clock: systemClock,
     route: (name, project) => {
       // While the last clients leave, another process deploys.
-      if (gateway.draining && store.changedElsewhere()) router.refresh()
+      if (gateway.draining && store.changedElsewhere()) {
+        router.refresh()
+        store.tokens.forgetKnown()
+      }
       return router.route(name, project)
     },
+    authorize: (headers, project, address) => invokers.check(headers, project, address),
     onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
     noted: (route, requestId, level, message) => telemetry.log(route, level, requestId, message),

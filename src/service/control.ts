@@ -12,6 +12,9 @@ export function serviceControl(router: Router, versions: VersionSource): Service
     forget(name: string, project: string): void {
       router.forget(name, project)
     },
+    functionChanged(name: string, project: string): void {
+      router.functionChanged(name, project)
+    },
     projectChanged(project: string): void {
       router.projectChanged(project)
     },

@@ -3,12 +3,15 @@ import type { RunnableVersion } from '../admin/control.ts'
 import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
+import type { FunctionRules } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Tenant } from '../router/route.ts'
 import type { ActiveVersion, FunctionSource, VersionSettings } from '../router/router.ts'
 
 /** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
 const BUN_CONCURRENCY = 1
+/** The rules of a function that is being deployed for the first time. */
+const NEW_FUNCTION: FunctionRules = { access: 'public', previews: false }
 
 export class VersionSource implements FunctionSource {
   readonly #store: MetadataStore
@@ -26,6 +29,10 @@ export class VersionSource implements FunctionSource {
     if (resolution.found === 'nothing') return undefined
     if (resolution.found === 'not-deployed') return 'undeployed'
     return this.withDefaults(runnableVersion(resolution.version, this.#bundles))
+  }
+
+  rules(name: string, project: string): FunctionRules {
+    return this.#store.rules.find(name, project) ?? NEW_FUNCTION
   }
 
   tenant(project: string): Tenant {

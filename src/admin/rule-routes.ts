@@ -1,0 +1,41 @@
+/** The API of what applies to a function whatever its version. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { ACCESS } from '../metadata/records.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import { access } from './access.ts'
+import type { ServiceControl } from './control.ts'
+import { functionDetailsSchema } from './documents.ts'
+import { functionOf, functionParams, json, jsonBody, problem } from './route-parts.ts'
+import { showFunction } from './show.ts'
+
+const changeSchema = z
+  .strictObject({
+    /** `token`: callers need a token of the role `invoker`. */
+    access: z.enum(ACCESS).optional(),
+    /** Every version can be called under `<name>@<version>`. */
+    previews: z.boolean().optional(),
+  })
+  .openapi('FunctionChange')
+
+const changeRoute = createRoute({
+  ...access('deployer'),
+  method: 'patch',
+  path: '/v1/projects/{project}/functions/{name}',
+  summary: 'Changes a function, whatever its version: what is not given stays',
+  request: { params: functionParams, body: jsonBody(changeSchema) },
+  responses: { 200: json(functionDetailsSchema, 'The function.'), default: problem },
+})
+
+interface RuleDeps {
+  store: MetadataStore
+  control: ServiceControl
+}
+
+export function addRules(app: OpenAPIHono, { store, control }: RuleDeps): void {
+  app.openapi(changeRoute, (c) => {
+    const of = functionOf(c.req.valid('param'))
+    store.rules.set(of.name, of.project, c.req.valid('json'))
+    control.functionChanged(of.name, of.project)
+    return c.json(showFunction(store, of), 200)
+  })
+}

@@ -1,0 +1,46 @@
+/** Who may call a function that needs a token. */
+import { FailedAttempts } from '../admin/failed-attempts.ts'
+import { FunctionError } from '../errors.ts'
+import { OWN_AUTHORIZATION, type RawHeaders } from '../gateway/headers.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { TokenStore } from '../metadata/token-store.ts'
+
+/** Longer than every token. */
+const BEARER = /^Bearer +([\x21-\x7e]{1,256})$/i
+/** The address of a client that has disconnected meanwhile. */
+const UNKNOWN = 'unknown'
+const NEEDED =
+  "This function needs a valid token of the role 'invoker': send it as 'Authorization: Bearer <token>' or 'Functions-Authorization: Bearer <token>'."
+
+export class InvokerAccess {
+  readonly #tokens: TokenStore
+  readonly #failed: FailedAttempts
+
+  constructor(tokens: TokenStore, clock: Clock) {
+    this.#tokens = tokens
+    this.#failed = new FailedAttempts(clock)
+  }
+
+  /**
+   * Checks the token of a request to a protected function of the project. A token of another role is none here, so
+   * nobody has a reason to send one to where tenants are. Nothing tells a client which of the reasons it was.
+   *
+   * @throws {FunctionError} UNAUTHORIZED; RATE_LIMITED, without a look at the token
+   */
+  check(headers: RawHeaders, project: string, address: string = UNKNOWN): void {
+    const retryAfter = this.#failed.waitOf(address)
+    if (retryAfter > 0) {
+      const message = `Too many failed attempts came from this address: try again in ${retryAfter} s.`
+      throw new FunctionError('RATE_LIMITED', message, { retryAfter })
+    }
+    const given = headers[OWN_AUTHORIZATION] ?? headers.authorization ?? ''
+    const token = this.#tokens.authenticate(BEARER.exec(String(given))?.[1])
+    const allowed =
+      token?.role === 'invoker' && (token.project === undefined || token.project === project)
+    if (!allowed) {
+      this.#failed.add(address)
+      throw new FunctionError('UNAUTHORIZED', NEEDED)
+    }
+    this.#tokens.used(token)
+  }
+}
