@@ -9,6 +9,7 @@ import { type Held, withBundlesHeld } from './hold.ts'
 export const backup: Command = {
   name: 'backup',
   args: '<file>',
+  localOnly: true,
   summary: 'Write a backup of the data directory: databases, bundles, settings',
   examples: [
     'backup /backup/functions.tar',

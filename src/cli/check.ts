@@ -26,6 +26,7 @@ interface Result {
 
 export const check: Command = {
   name: 'check',
+  localOnly: true,
   summary: 'Verify the data directory: database, bundles, leftovers, permissions',
   examples: [
     'check',

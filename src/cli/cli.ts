@@ -1,6 +1,7 @@
 /** Parses the arguments and runs one command. Exit status: 0 done, 1 failed, 2 wrong usage. */
 import { Command as Commander, CommanderError } from 'commander'
 import { checked, projectNameSchema } from '../admin/settings.ts'
+import { whoamiSchema } from '../admin/token-routes.ts'
 import { CONFIG_KEYS, nearest } from '../config/keys.ts'
 import { loadConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
@@ -9,6 +10,8 @@ import { reportToPredecessor } from '../service/predecessor.ts'
 import { copiedServiceFile } from '../service/service-file.ts'
 import { backup } from './backup.ts'
 import { check } from './check.ts'
+import { chooseRemote, REMOTE_OPTIONS } from './choose-remote.ts'
+import { needService, type Target } from './client.ts'
 import type { Command, CommandContext, Io } from './command.ts'
 import { config } from './config.ts'
 import { deploy } from './deploy.ts'
@@ -33,6 +36,7 @@ import { rollback } from './rollback.ts'
 import { serve } from './serve.ts'
 import { set } from './set.ts'
 import { show } from './show.ts'
+import { tokenCreate, tokenList, tokenRevoke, whoami } from './token.ts'
 import { types } from './types.ts'
 import { upgrade } from './upgrade.ts'
 import { version } from './version.ts'
@@ -57,6 +61,10 @@ const COMMANDS: readonly Command[] = [
   projectSuspend,
   projectResume,
   projectDelete,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+  whoami,
   gc,
   backup,
   restore,
@@ -72,6 +80,7 @@ const COMMANDS: readonly Command[] = [
 /** What the first word of commands with two words is for. */
 const GROUPS: Readonly<Record<string, string>> = {
   project: 'Manage projects, the tenants of a service',
+  token: 'Manage tokens, for which the management API works over TCP',
 }
 
 /** The command that `functions` without a command runs. */
@@ -122,7 +131,7 @@ async function parseAndRun(argv: readonly string[], io: Io): Promise<number> {
   const groups = new Map<string, Commander>()
   for (const command of COMMANDS) {
     addCommand(parentOf(command, program, groups), command, async (args, options) => {
-      const context = makeContext(io, command, options)
+      const context = await makeContext(io, command, options)
       await reportCopy(context)
       status = (await command.run(context, args, options)) ?? 0
     })
@@ -192,6 +201,9 @@ function addCommand(
     'configuration file (FUNCTIONS_CONFIG; default: functions.toml, if it exists)',
   )
   sub.option('--project <name>', 'project of the function (FUNCTIONS_PROJECT; default: default)')
+  if (command.localOnly !== true) {
+    for (const { flags, help } of REMOTE_OPTIONS) sub.option(flags, help)
+  }
   sub.option('--json', 'print the result or the error as one JSON document')
   sub.action(async (...given: unknown[]) => {
     const args = given.slice(0, -2) as (string | undefined)[]
@@ -201,6 +213,7 @@ function addCommand(
 
 /** A copied data directory names the service of the original, which must not be changed by mistake. */
 async function reportCopy({ io, loaded, json }: CommandContext): Promise<void> {
+  if (loaded.remote !== undefined) return
   const { dataDir } = loaded.config.server
   const original = copiedServiceFile(dataDir)
   if (original === undefined || json) return
@@ -208,7 +221,11 @@ async function reportCopy({ io, loaded, json }: CommandContext): Promise<void> {
   await io.stderr(text)
 }
 
-function makeContext(io: Io, command: Command, options: Record<string, unknown>): CommandContext {
+async function makeContext(
+  io: Io,
+  command: Command,
+  options: Record<string, unknown>,
+): Promise<CommandContext> {
   const flags: Record<string, string> = {}
   // An option of the command's own may have the name of a setting's flag.
   const settings = command.takesSettings ? CONFIG_KEYS.map(({ flag }) => flag) : GLOBAL_FLAGS
@@ -219,10 +236,15 @@ function makeContext(io: Io, command: Command, options: Record<string, unknown>)
     }
   }
   const json = options.json === true
+  const local = { remote: undefined, project: undefined }
+  const choice = command.localOnly ? local : await chooseRemote(options, io)
+  const loaded = { ...loadConfig({ flags, env: io.env }), remote: choice.remote }
+  const given = projectOf(options.project, io) ?? choice.project
+  const project = given ?? (await projectOfToken(loaded)) ?? DEFAULT_PROJECT
   return {
     io,
-    loaded: loadConfig({ flags, env: io.env }),
-    project: projectOf(options.project, io),
+    loaded,
+    project,
     json,
     print: async (document, text) => {
       await io.stdout(json ? `${JSON.stringify(document)}\n` : text())
@@ -230,13 +252,18 @@ function makeContext(io: Io, command: Command, options: Record<string, unknown>)
   }
 }
 
-/** The flag, else the environment. */
-function projectOf(flag: unknown, { env }: Io): string {
+/** The flag, else the environment; undefined without both. */
+function projectOf(flag: unknown, { env }: Io): string | undefined {
   const [given, what] =
     flag === undefined ? [env.FUNCTIONS_PROJECT, 'FUNCTIONS_PROJECT'] : [String(flag), '--project']
-  return given === undefined || given === ''
-    ? DEFAULT_PROJECT
-    : checked(projectNameSchema, given, what)
+  return given === undefined || given === '' ? undefined : checked(projectNameSchema, given, what)
+}
+
+/** A token of one project makes no sense for another: two variables are enough for a job. */
+async function projectOfToken(loaded: Target): Promise<string | undefined> {
+  if (loaded.remote === undefined) return undefined
+  const client = await needService(loaded)
+  return (await client.request(whoamiSchema, '/v1/whoami')).project ?? undefined
 }
 
 function camelCase(flag: string): string {

@@ -6,6 +6,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
 import { isListening } from '../lib/socket-probe.ts'
 import { readServiceFile } from '../service/service-file.ts'
+import { type Remote, remoteSend } from './remote.ts'
 
 /** Sends a request of the API, by its path. */
 export type Send = (path: string, init: RequestInit) => Promise<Response>
@@ -86,8 +87,15 @@ function socketClient(socket: string): ApiClient {
   return new ApiClient(send, where)
 }
 
-/** The service that runs on the data directory, or undefined. */
-export async function findService(loaded: LoadedConfig): Promise<ApiClient | undefined> {
+/** The settings of a command, and the service on another machine that it is for. */
+export interface Target extends LoadedConfig {
+  remote?: Remote | undefined
+}
+
+/** The service on another machine, or the one that runs on the data directory, or undefined. */
+export async function findService(loaded: Target): Promise<ApiClient | undefined> {
+  const { remote } = loaded
+  if (remote !== undefined) return new ApiClient(remoteSend(remote), `The service at ${remote.url}`)
   const path = socketOf(loaded)
   return (await isListening(path)) ? socketClient(path) : undefined
 }
@@ -100,7 +108,7 @@ function socketOf({ config, sources }: LoadedConfig): string {
 }
 
 /** @throws {FunctionError} NOT_RUNNING; STORAGE_UNUSABLE if this user may not connect */
-export async function needService(loaded: LoadedConfig): Promise<ApiClient> {
+export async function needService(loaded: Target): Promise<ApiClient> {
   const client = await findService(loaded)
   if (client === undefined) {
     throw notRunning(loaded)

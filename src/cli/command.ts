@@ -1,5 +1,5 @@
 /** The interface of a command. */
-import type { LoadedConfig } from '../config/load.ts'
+import type { Target } from './client.ts'
 
 /** Environment and output, passed in so that tests can replace them. */
 export interface Io {
@@ -10,7 +10,7 @@ export interface Io {
 
 export interface CommandContext {
   io: Io
-  loaded: LoadedConfig
+  loaded: Target
   /** The project that the command is about. */
   project: string
   /** Print JSON documents, not tables. */
@@ -33,6 +33,8 @@ export interface Command {
   /** Without `functions` in front. */
   examples: string[]
   options?: CommandOption[]
+  /** It is about this machine only, and takes no service on another one. */
+  localOnly?: boolean
   /** Takes a flag for every setting, as `serve` does. */
   takesSettings?: boolean
   /**

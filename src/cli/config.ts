@@ -6,6 +6,7 @@ import { table } from './table.ts'
 
 export const config: Command = {
   name: 'config',
+  localOnly: true,
   summary: 'Print every setting and where its value came from',
   examples: ['config', 'config --json', 'config --config /etc/functions.toml'],
   takesSettings: true,

@@ -54,6 +54,7 @@ interface Check {
 
 export const doctor: Command = {
   name: 'doctor',
+  localOnly: true,
   summary: 'Check whether this machine can run functions, and which sandbox layers it offers',
   examples: ['doctor', 'doctor --data-dir /var/lib/functions'],
   takesSettings: true,

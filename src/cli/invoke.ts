@@ -23,6 +23,7 @@ interface InvokeDocument {
 export const invoke: Command = {
   name: 'invoke',
   args: '<name> [path]',
+  localOnly: true,
   summary: 'Send a request to a function of the running service and print its response',
   examples: [
     "invoke hello-world '/?name=Alice'",

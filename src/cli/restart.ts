@@ -14,6 +14,7 @@ export const TIMEOUT_OPTION = {
 
 export const restart: Command = {
   name: 'restart',
+  localOnly: true,
   summary: 'Replace the process of the running service, without a refused connection',
   examples: ['restart', 'restart --data-dir /var/lib/functions', 'restart --timeout 2min'],
   options: [TIMEOUT_OPTION],

@@ -7,6 +7,7 @@ import type { Command } from './command.ts'
 export const restore: Command = {
   name: 'restore',
   args: '<file>',
+  localOnly: true,
   summary: 'Restore a backup into an empty data directory',
   examples: [
     'restore /backup/functions.tar --data-dir /var/lib/functions',

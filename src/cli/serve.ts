@@ -9,6 +9,7 @@ import { Installation } from './installation.ts'
 
 export const serve: Command = {
   name: 'serve',
+  localOnly: true,
   summary: 'Serve the deployed functions over HTTP (the default command)',
   examples: ['serve', 'serve --port 3000 --data-dir /var/lib/functions', '--data-dir ./data'],
   takesSettings: true,

@@ -9,6 +9,7 @@ const DEFAULT_FILE = 'functions.d.ts'
 export const types: Command = {
   name: 'types',
   args: '[file]',
+  localOnly: true,
   summary: 'Write the TypeScript types of handlers, their context and the globals of a worker',
   examples: ['types', 'types src/functions.d.ts'],
   async run({ print }, [file = DEFAULT_FILE]) {

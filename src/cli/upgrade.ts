@@ -31,6 +31,7 @@ const versionSchema = z.object({ version: z.string(), handOver: z.int().optional
 export const upgrade: Command = {
   name: 'upgrade',
   args: '<file>',
+  localOnly: true,
   summary: 'Replace the executable of the running service, without a refused connection',
   examples: ['upgrade ./functions', 'upgrade /tmp/functions-new --data-dir /var/lib/functions'],
   options: [TIMEOUT_OPTION],

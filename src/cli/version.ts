@@ -8,6 +8,7 @@ import { refuseFoundPrograms } from './programs.ts'
 
 export const version: Command = {
   name: 'version',
+  localOnly: true,
   summary: 'Print the versions of functions, its runtimes and its libraries',
   examples: ['version', 'version --licenses'],
   options: [{ flags: '--licenses', help: 'print the licences of the software in this executable' }],

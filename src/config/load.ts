@@ -40,6 +40,14 @@ interface ConfigInput {
 /** Read from the working directory unless --config or FUNCTIONS_CONFIG names another file. */
 const DEFAULT_CONFIG_FILE = 'functions.toml'
 
+/** Variables of commands, which are no settings of the service. */
+const COMMAND_VARIABLES = [
+  'FUNCTIONS_CONFIG',
+  'FUNCTIONS_URL',
+  'FUNCTIONS_TOKEN',
+  'FUNCTIONS_PROJECT',
+]
+
 interface Setting {
   value: unknown
   source: ConfigSource
@@ -195,7 +203,7 @@ function isEmptyTable(value: unknown): boolean {
  * with the prefix of a section is a mistake and throws.
  */
 function checkEnvironment(env: ConfigInput['env']): string[] {
-  const known = [...CONFIG_KEYS.map((key) => key.env), 'FUNCTIONS_CONFIG', SUCCESSOR_VARIABLE]
+  const known = [...CONFIG_KEYS.map((key) => key.env), ...COMMAND_VARIABLES, SUCCESSOR_VARIABLE]
   const sections = Object.keys(configSchema.shape).map((name) => `FUNCTIONS_${name.toUpperCase()}_`)
   const warnings: string[] = []
   for (const name of Object.keys(env)) {
