@@ -3,101 +3,122 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EXECUTABLE, ROOT, run, type Service, Workspace } from './harness.ts'
+import { makeLastRelease } from './last-release.ts'
 
-const space = new Workspace()
 let service: Service | undefined
 
-async function script(name: string, ...args: string[]) {
-  const child = Bun.spawn([join(ROOT, 'scripts', name), ...args], {
-    cwd: ROOT,
-    env: { ...process.env, DATA_DIR: space.dataDir },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [stdout, stderr] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-  ])
-  return { exitCode: await child.exited, stdout, stderr }
+for (const [directory, prepare] of [
+  ['an empty data directory', () => {}],
+  ['the data directory of the last release', makeLastRelease],
+] as const) {
+  describe(directory, () => documents(prepare))
 }
 
-async function sqlite(query: string): Promise<string> {
-  const child = Bun.spawn(['sqlite3', join(space.dataDir, 'metadata.db'), query])
-  return (await new Response(child.stdout).text()).trim()
-}
+/** @param prepare fills the data directory */
+function documents(prepare: (dataDir: string) => void): void {
+  const space = new Workspace()
 
-beforeAll(() => {
-  expect(existsSync(EXECUTABLE)).toBe(true)
-})
+  async function script(name: string, ...args: string[]) {
+    const child = Bun.spawn([join(ROOT, 'scripts', name), ...args], {
+      cwd: ROOT,
+      env: { ...process.env, DATA_DIR: space.dataDir },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [stdout, stderr] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+    ])
+    return { exitCode: await child.exited, stdout, stderr }
+  }
 
-afterAll(async () => {
-  await service?.stop()
-  space.remove()
-})
+  async function sqlite(query: string): Promise<string> {
+    const child = Bun.spawn(['sqlite3', join(space.dataDir, 'metadata.db'), query])
+    return (await new Response(child.stdout).text()).trim()
+  }
 
-describe('the deployment guide', () => {
-  test('deploy-quickjs-function.sh deploys with version and profile', async () => {
-    const file = 'examples/hello-world.ts'
-    const result = await script('deploy-quickjs-function.sh', 'hello-world', file, 'v1', 'strict')
-    expect(result.stderr).toBe('')
-    expect(result.exitCode).toBe(0)
-    expect(existsSync(join(space.dataDir, 'bundles/func-hello-world/v1/bundle.js'))).toBe(true)
+  beforeAll(() => {
+    expect(existsSync(EXECUTABLE)).toBe(true)
+    prepare(space.dataDir)
   })
 
-  test.skipIf(Bun.which('sqlite3') === null)('the sqlite3 checks answer', async () => {
-    const columns = 'name, runtime, status'
-    const row = await sqlite(`SELECT ${columns} FROM functions WHERE name = 'hello-world';`)
-    expect(row).toBe('hello-world|quickjs-ng|deployed')
-    const status = await sqlite("SELECT status FROM functions WHERE name = 'hello-world';")
-    expect(status).toBe('deployed')
+  afterAll(() => space.remove())
+
+  describe('the deployment guide', () => {
+    test('deploy-quickjs-function.sh deploys with version and profile', async () => {
+      const file = 'examples/hello-world.ts'
+      const result = await script('deploy-quickjs-function.sh', 'hello-world', file, 'v1', 'strict')
+      expect(result.stderr).toBe('')
+      expect(result.exitCode).toBe(0)
+      expect(existsSync(join(space.dataDir, 'bundles/func-hello-world/v1/bundle.js'))).toBe(true)
+    })
+
+    test.skipIf(Bun.which('sqlite3') === null)('the sqlite3 checks answer', async () => {
+      const columns = 'name, runtime, status'
+      const row = await sqlite(`SELECT ${columns} FROM functions WHERE name = 'hello-world';`)
+      expect(row).toBe('hello-world|quickjs-ng|deployed')
+      const status = await sqlite("SELECT status FROM functions WHERE name = 'hello-world';")
+      expect(status).toBe('deployed')
+    })
+
+    test('plain ./functions with --data-dir and --socket serves it', async () => {
+      const socket = join(space.dir, 'functions.sock')
+      const child = Bun.spawn(
+        [EXECUTABLE, '--data-dir', space.dataDir, '--socket', socket, '--port', '0'],
+        { cwd: space.dir, stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
+      )
+      const reader = child.stdout.getReader()
+      const first = new TextDecoder().decode((await reader.read()).value)
+      const url = /^listening on (\S+)\n$/.exec(first)?.[1]
+      expect(url ?? '').toStartWith('http://127.0.0.1:')
+      expect(existsSync(socket)).toBe(true)
+
+      const response = await fetch(`${url}/functions/hello-world?name=Alice`)
+      expect(response.status).toBe(200)
+      const body = (await response.json()) as {
+        message: string
+        timestamp: string
+        method: string
+        path: string
+      }
+      expect(Object.keys(body)).toEqual(['message', 'timestamp', 'method', 'path'])
+      expect(body.message).toBe('Hello, Alice!')
+      expect(body.method).toBe('GET')
+      expect(body.path).toBe('/')
+      expect(new Date(body.timestamp).toISOString()).toBe(body.timestamp)
+
+      child.kill('SIGTERM')
+      expect(await child.exited).toBe(0)
+    })
+
+    test('test-quickjs-deployment.sh passes', async () => {
+      const result = await script('test-quickjs-deployment.sh')
+      expect(result.exitCode).toBe(0)
+    })
+
+    test('version, help and doctor answer', async () => {
+      expect((await run(['version'])).stdout).toMatch(/^\S*\s*\d+\.\d+\.\d+/)
+      for (const command of ['serve', 'deploy', 'list', 'invoke', 'doctor', 'config']) {
+        const help = await run([command, '--help'])
+        expect(help.exitCode).toBe(0)
+        expect(help.stdout).toContain('Example')
+      }
+      expect((await space.command('doctor')).exitCode).toBe(0)
+    })
   })
 
-  test('plain ./functions with --data-dir and --socket serves it', async () => {
-    const socket = join(space.dir, 'functions.sock')
-    const child = Bun.spawn(
-      [EXECUTABLE, '--data-dir', space.dataDir, '--socket', socket, '--port', '0'],
-      { cwd: space.dir, stdin: 'ignore', stdout: 'pipe', stderr: 'inherit' },
+  test('what was deployed before serves as it did', async () => {
+    if (prepare !== makeLastRelease) return
+    const migrated = await space.serve()
+    expect(await (await migrated.fetch('/functions/old')).text()).toBe('old')
+    expect(await (await migrated.fetch('/projects/default/functions/old')).text()).toBe('old')
+    expect(await sqlite("SELECT active_version_id FROM functions WHERE name = 'old'")).toBe(
+      'version',
     )
-    const reader = child.stdout.getReader()
-    const first = new TextDecoder().decode((await reader.read()).value)
-    const url = /^listening on (\S+)\n$/.exec(first)?.[1]
-    expect(url ?? '').toStartWith('http://127.0.0.1:')
-    expect(existsSync(socket)).toBe(true)
-
-    const response = await fetch(`${url}/functions/hello-world?name=Alice`)
-    expect(response.status).toBe(200)
-    const body = (await response.json()) as {
-      message: string
-      timestamp: string
-      method: string
-      path: string
-    }
-    expect(Object.keys(body)).toEqual(['message', 'timestamp', 'method', 'path'])
-    expect(body.message).toBe('Hello, Alice!')
-    expect(body.method).toBe('GET')
-    expect(body.path).toBe('/')
-    expect(new Date(body.timestamp).toISOString()).toBe(body.timestamp)
-
-    child.kill('SIGTERM')
-    expect(await child.exited).toBe(0)
+    await migrated.stop()
   })
-
-  test('test-quickjs-deployment.sh passes', async () => {
-    const result = await script('test-quickjs-deployment.sh')
-    expect(result.exitCode).toBe(0)
-  })
-
-  test('version, help and doctor answer', async () => {
-    expect((await run(['version'])).stdout).toMatch(/^\S*\s*\d+\.\d+\.\d+/)
-    for (const command of ['serve', 'deploy', 'list', 'invoke', 'doctor', 'config']) {
-      const help = await run([command, '--help'])
-      expect(help.exitCode).toBe(0)
-      expect(help.stdout).toContain('Example')
-    }
-    expect((await space.command('doctor')).exitCode).toBe(0)
-  })
-})
+}
 
 describe('the other commands', () => {
   test('versions, rollback, list, show, invoke, delete', async () => {

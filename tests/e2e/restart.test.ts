@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import {
   copyFileSync,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -13,16 +12,15 @@ import {
 } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { namedProfile } from '../../src/capabilities/profiles.ts'
 import { migrate, migrations } from '../../src/metadata/migrate.ts'
 import { eventually } from '../../src/testing/eventually.ts'
 import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { ConstantLoad } from './constant-load.ts'
-import { alive, EXECUTABLE, ROOT, Workspace } from './harness.ts'
+import { alive, EXECUTABLE, Workspace } from './harness.ts'
 import { documentOf, FOREVER, HELLO, Installed, successor } from './installed.ts'
+import { makeLastRelease } from './last-release.ts'
 import { NO_MOUNT } from './small-disk.ts'
 
-const TABLES = 'src/metadata/migrations/0000_tables.sql'
 const ADDED_INDEXES = [
   'function_deployments_version',
   'function_versions_newest',
@@ -35,7 +33,6 @@ const tablesOf = (db: Database) =>
     .flat() as string[]
 const columnsOf = (db: Database, table: string) =>
   db.query('SELECT name FROM pragma_table_info(?)').values(table).flat() as string[]
-const CAPABILITIES = JSON.stringify(namedProfile('strict', 'default'))
 
 const MIGRATE = readFileSync('/proc/sys/net/ipv4/tcp_migrate_req', 'latin1').trim()
 
@@ -417,50 +414,10 @@ describe('the data directory of the last release', () => {
   const installed = new Installed()
   afterAll(() => installed.remove())
 
-  /** As release 0.2.0 leaves it: the first migration only, and a bundle without `version.json`. */
-  function makeDirectory(): void {
-    const { dataDir } = installed.space
-    const bundle = join(dataDir, 'bundles/func-old/v1')
-    mkdirSync(bundle, { recursive: true })
-    const code = `export default () => new Response('old')\n`
-    writeFileSync(join(bundle, 'bundle.js'), code)
-    writeFileSync(join(bundle, 'bundle.js.map'), '{"version":3,"sources":[],"mappings":""}')
-    writeFileSync(join(dataDir, 'metadata.db'), '')
-    const db = openTestDatabase(join(dataDir, 'metadata.db'))
-    const tables = readFileSync(join(ROOT, TABLES), 'utf8')
-    for (const statement of tables.split('--> statement-breakpoint')) db.run(statement)
-    const hash = new Bun.CryptoHasher('sha256').update(tables).digest('hex')
-    db.run(
-      'CREATE TABLE __drizzle_migrations (id INTEGER PRIMARY KEY, hash TEXT NOT NULL, created_at NUMERIC)',
-    )
-    db.run('INSERT INTO __drizzle_migrations (hash, created_at) VALUES (?, 1795490167305)', [hash])
-    const sha256 = new Bun.CryptoHasher('sha256').update(code).digest('hex')
-    const time = '2026-11-01T00:00:00.000Z'
-    const settings = [CAPABILITIES, '{"profile":"strict","exposeErrors":false}']
-    const version = [
-      'version',
-      'func-old',
-      'v1',
-      'quickjs-ng',
-      'default',
-      ...settings,
-      'quickjs-ng/0.17.0',
-    ]
-    const file = ['bundles/func-old/v1/bundle.js', sha256, code.length, time]
-    const insert = (table: string, values: (string | number)[]) =>
-      db.run(`INSERT INTO ${table} VALUES (${values.map(() => '?').join(',')})`, values)
-    db.run('PRAGMA foreign_keys = OFF')
-    insert('functions', [
-      ...['func-old', 'default', 'old', 'quickjs-ng', 'default', 'deployed', 'version'],
-      ...[...settings, time, time],
-    ])
-    insert('function_versions', [...version, ...file])
-    insert('function_deployments', [1, 'func-old', 'version', 'active', time])
-    db.close()
-  }
-
-  /** Takes back what this release has added, under the running service: what an upgrade then has to add. */
-  /** Leaves the tables of the last release, which the first migration makes. */
+  /**
+   * Takes back what this release has added, under the running service: what an upgrade then has to add. What is left
+   * are the tables of the last release, which the first migration makes.
+   */
   function undoAdditions(): void {
     const db = openTestDatabase(join(installed.space.dataDir, 'metadata.db'))
     const last = new Database(':memory:')
@@ -490,7 +447,7 @@ describe('the data directory of the last release', () => {
   }
 
   test('is upgraded under load, without a lost request', async () => {
-    if (LAST_RELEASE === undefined) makeDirectory()
+    if (LAST_RELEASE === undefined) makeLastRelease(installed.space.dataDir)
     else {
       const file = installed.space.source('old.ts', `export default () => new Response('old')\n`)
       const args = ['deploy', 'old', file, '--data-dir', installed.space.dataDir]
