@@ -78,6 +78,18 @@ export const BUDGETS: Budget[] = [
     unit: 'bytes',
     limit: 100 * MB,
   },
+  {
+    what: 'control plane with 10,000 projects of one function, until ready',
+    value: figure('controlPlane.projects.readyMs'),
+    unit: 'ms',
+    limit: 300,
+  },
+  {
+    what: 'control plane with 10,000 projects of one function, resident',
+    value: figure('controlPlane.projects.residentBytes'),
+    unit: 'bytes',
+    limit: 150 * MB,
+  },
   ...['count', 'transform'].flatMap((how): Budget[] => [
     {
       what: `upload of 1 GB (${how}), growth of the worker`,

@@ -11,6 +11,7 @@ import {
   measureCrowd,
   measureIdleWorker,
   measureLatency,
+  measureProjects,
   timeColdRequests,
   type WorkerMemory,
   withService,
@@ -61,6 +62,8 @@ function sizeOf(quick: boolean) {
 const RUNTIMES = { quickjs: 'quickjs-ng', bun: 'bun' } as const
 /** Functions that are deployed when the start of the control plane is measured. */
 const DEPLOYED_FUNCTIONS = 1000
+/** Projects with one function each. */
+const PROJECTS = 10_000
 
 const p99 = (samples: number[]) => quantile(samples, 0.99)
 
@@ -144,8 +147,12 @@ export const PARTS: Record<string, (options: Options) => Promise<Figures>> = {
   },
 
   'control-plane': async ({ quick }) => {
-    const control = await measureControlPlane(DEPLOYED_FUNCTIONS, sizeOf(quick).starts)
+    const { starts } = sizeOf(quick)
+    const control = await measureControlPlane(DEPLOYED_FUNCTIONS, starts)
+    const projects = await measureProjects(quick ? 100 : PROJECTS, starts)
     return {
+      'controlPlane.projects.readyMs': projects.readyMs,
+      'controlPlane.projects.residentBytes': projects.residentBytes,
       'controlPlane.readyMs': control.readyMs,
       'controlPlane.residentBytes': control.residentBytes,
     }

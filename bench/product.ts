@@ -140,11 +140,23 @@ export interface ControlPlane {
 }
 
 /** Starts the control plane with `functions` deployed functions; medians of `runs` starts. */
-export async function measureControlPlane(functions: number, runs: number): Promise<ControlPlane> {
+export function measureControlPlane(functions: number, runs: number): Promise<ControlPlane> {
+  return measureStarts(runs, (space) => space.cloneFunction('hello', coldNames(functions)))
+}
+
+/** The same with projects that have one function each. */
+export function measureProjects(projects: number, runs: number): Promise<ControlPlane> {
+  return measureStarts(runs, (space) => space.cloneIntoProjects('hello', coldNames(projects)))
+}
+
+async function measureStarts(
+  runs: number,
+  fill: (space: Workspace) => void,
+): Promise<ControlPlane> {
   const space = new Workspace()
   try {
     await HELLO.deploy(space)
-    space.cloneFunction('hello', coldNames(functions))
+    fill(space)
     const ready: number[] = []
     const resident: number[] = []
     for (let run = 0; run < runs; run++) {

@@ -119,6 +119,7 @@ const WORDS: Record<string, string> = {
   hundredWorkers: '100 workers',
   thousandWorkers: '1,000 workers',
   controlPlane: '1,000 functions',
+  projects: '10,000 projects of one function',
 }
 
 /** A figure's name in words, without the group that its table stands for. */

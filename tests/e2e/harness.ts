@@ -73,6 +73,29 @@ export class Workspace {
 
   /** Copies of a deployed function under other names, as rows and bundle files of the data directory. */
   cloneFunction(name: string, copies: string[]): void {
+    this.#clone(
+      name,
+      copies.map((copy) => ({ name: copy, id: `func-${copy}` })),
+    )
+  }
+
+  /** A copy of a deployed function in each of the projects, which are made. */
+  cloneIntoProjects(name: string, projects: string[]): void {
+    const db = openTestDatabase(join(this.dataDir, 'metadata.db'))
+    const insert = db.query(
+      "INSERT INTO projects (name, state, created_at, updated_at) VALUES (?, 'active', '', '')",
+    )
+    db.transaction(() => {
+      for (const project of projects) insert.run(project)
+    })()
+    db.close()
+    this.#clone(
+      name,
+      projects.map((project) => ({ name, project, id: `func-${project}.${name}` })),
+    )
+  }
+
+  #clone(name: string, copies: { name: string; project?: string; id: string }[]): void {
     const db = openTestDatabase(join(this.dataDir, 'metadata.db'))
     const copyRow = (table: string, id: string, changes: Record<string, string>) => {
       const row = db.query(`SELECT * FROM ${table} WHERE id = ?`).get(id) as Record<string, unknown>
@@ -87,12 +110,9 @@ export class Workspace {
     db.transaction(() => {
       db.run('PRAGMA defer_foreign_keys = ON')
       for (const copy of copies) {
-        const versionId = `version-${copy}`
-        copyRow('function_versions', active_version_id, {
-          id: versionId,
-          function_id: `func-${copy}`,
-        })
-        copyRow('functions', id, { id: `func-${copy}`, name: copy, active_version_id: versionId })
+        const versionId = `version-${copy.id}`
+        copyRow('function_versions', active_version_id, { id: versionId, function_id: copy.id })
+        copyRow('functions', id, { ...copy, active_version_id: versionId })
       }
     })()
     db.close()
