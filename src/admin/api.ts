@@ -11,6 +11,7 @@ import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
 import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from './access.ts'
+import { addAudit } from './audit.ts'
 import { addFunctions } from './function-routes.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
@@ -31,6 +32,7 @@ export type Api = (request: Request, caller?: Caller) => Response | Promise<Resp
 
 const documentRoute = createRoute({
   ...access('any'),
+  operationId: 'document.show',
   method: 'get',
   path: '/openapi.json',
   summary: 'This document',
@@ -52,6 +54,7 @@ export function createApi(deps: ApiDeps): Api {
       }
     },
   })
+  addAudit(app, deps.store)
   addAccessControl(app)
   addProjects(app, deps)
   addFunctions(app, deps)

@@ -13,10 +13,17 @@ const UNKNOWN = 'unknown'
 export class Authentication {
   readonly #tokens: TokenStore
   readonly #failed: FailedAttempts
+  readonly #refused: (address: string, code: string) => void
 
-  constructor(tokens: TokenStore, clock: Clock) {
+  /** @param refused is told of every attempt that failed */
+  constructor(
+    tokens: TokenStore,
+    clock: Clock,
+    refused: (address: string, code: string) => void = () => {},
+  ) {
     this.#tokens = tokens
     this.#failed = new FailedAttempts(clock)
+    this.#refused = refused
   }
 
   /**
@@ -27,6 +34,7 @@ export class Authentication {
   callerOf(request: Request, address: string = UNKNOWN): Caller {
     const retryAfter = this.#failed.waitOf(address)
     if (retryAfter > 0) {
+      this.#refused(address, 'RATE_LIMITED')
       const message = `Too many failed attempts came from this address: try again in ${retryAfter} s.`
       throw new FunctionError('RATE_LIMITED', message, { retryAfter })
     }
@@ -34,6 +42,7 @@ export class Authentication {
     const token = this.#tokens.authenticate(text)
     if (token === undefined) {
       this.#failed.add(address)
+      this.#refused(address, 'UNAUTHORIZED')
       const message =
         "A valid token is needed: send it as 'Authorization: Bearer <token>'. 'functions token create' makes one."
       throw new FunctionError('UNAUTHORIZED', message)

@@ -52,6 +52,7 @@ const deployForm = z
 
 const listRoute = createRoute({
   ...access('viewer'),
+  operationId: 'function.list',
   method: 'get',
   path: FUNCTIONS,
   summary: 'Functions of a project, by name',
@@ -64,6 +65,7 @@ const listRoute = createRoute({
 
 const showRoute = createRoute({
   ...access('viewer'),
+  operationId: 'function.show',
   method: 'get',
   path: FUNCTION,
   summary: 'One function with its newest versions',
@@ -73,6 +75,7 @@ const showRoute = createRoute({
 
 const versionsRoute = createRoute({
   ...access('viewer'),
+  operationId: 'function.versions',
   method: 'get',
   path: `${FUNCTION}/versions`,
   summary: 'The versions of a function, newest first',
@@ -85,6 +88,7 @@ const versionsRoute = createRoute({
 
 const sourceMapRoute = createRoute({
   ...access('viewer'),
+  operationId: 'function.sourceMap',
   method: 'get',
   path: `${FUNCTION}/source-map`,
   summary: 'The source map of a version: of the active one, unless another is named',
@@ -100,6 +104,7 @@ const sourceMapRoute = createRoute({
 
 const deployRoute = createRoute({
   ...access('deployer'),
+  operationId: 'function.deploy',
   method: 'post',
   path: `${FUNCTION}/versions`,
   summary: 'Deploys a bundle as a new version, which is live when the response arrives',
@@ -112,6 +117,7 @@ const deployRoute = createRoute({
 
 const rollbackRoute = createRoute({
   ...access('deployer'),
+  operationId: 'function.rollback',
   method: 'post',
   path: `${FUNCTION}/rollback`,
   summary: 'Makes a version active again: the one named, or the one that was active before',
@@ -124,6 +130,7 @@ const rollbackRoute = createRoute({
 
 const deleteRoute = createRoute({
   ...access('deployer'),
+  operationId: 'function.delete',
   method: 'delete',
   path: FUNCTION,
   summary: 'Deletes a function with all its versions',

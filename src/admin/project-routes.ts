@@ -51,6 +51,7 @@ export type ProjectDocument = z.infer<typeof projectDocumentSchema>
 
 const listRoute = createRoute({
   ...access('viewer'),
+  operationId: 'project.list',
   method: 'get',
   path: '/v1/projects',
   summary: 'Projects, by name',
@@ -63,6 +64,7 @@ const listRoute = createRoute({
 
 const createProjectRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'project.create',
   method: 'post',
   path: '/v1/projects',
   summary: 'Creates a project, with the strict profile as its ceiling unless another is given',
@@ -72,6 +74,7 @@ const createProjectRoute = createRoute({
 
 const showRoute = createRoute({
   ...access('viewer'),
+  operationId: 'project.show',
   method: 'get',
   path: '/v1/projects/{project}',
   summary: 'One project',
@@ -81,6 +84,7 @@ const showRoute = createRoute({
 
 const changeRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'project.set',
   method: 'patch',
   path: '/v1/projects/{project}',
   summary: 'Changes a project: what is not given stays',
@@ -90,6 +94,7 @@ const changeRoute = createRoute({
 
 const deleteRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'project.delete',
   method: 'delete',
   path: '/v1/projects/{project}',
   summary:

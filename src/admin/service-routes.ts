@@ -19,6 +19,7 @@ import { functionOf, json, jsonBody, problem } from './route-parts.ts'
 
 const collectRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'service.collect',
   method: 'post',
   path: '/v1/gc',
   summary: 'Deletes versions that are not kept, and bundles without a version',
@@ -28,6 +29,7 @@ const collectRoute = createRoute({
 
 const holdRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'service.hold',
   method: 'post',
   path: '/v1/hold',
   summary: 'Keeps every bundle, whatever is deleted, while this response is open: for a backup',
@@ -39,6 +41,7 @@ const holdRoute = createRoute({
 
 const serviceRoute = createRoute({
   ...access('viewer', 'all'),
+  operationId: 'service.show',
   method: 'get',
   path: '/v1/service',
   summary: "The service's process",
@@ -47,6 +50,7 @@ const serviceRoute = createRoute({
 
 const restartRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'service.restart',
   method: 'post',
   path: '/v1/service/restart',
   summary:
@@ -57,6 +61,7 @@ const restartRoute = createRoute({
 
 const workersRoute = createRoute({
   ...access('viewer'),
+  operationId: 'service.workers',
   method: 'get',
   path: '/v1/workers',
   summary: 'Every live worker',
@@ -65,6 +70,7 @@ const workersRoute = createRoute({
 
 const metricsRoute = createRoute({
   ...access('viewer', 'all'),
+  operationId: 'service.metrics',
   method: 'get',
   path: '/metrics',
   summary: 'Figures for Prometheus',

@@ -69,6 +69,7 @@ const scopeQuery = z.object({ scope: scopeSchema.optional() })
 
 const whoamiRoute = createRoute({
   ...access('any'),
+  operationId: 'token.whoami',
   method: 'get',
   path: '/v1/whoami',
   summary: 'The release of the service, and whom it takes the caller for',
@@ -77,6 +78,7 @@ const whoamiRoute = createRoute({
 
 const listRoute = createRoute({
   ...access('admin'),
+  operationId: 'token.list',
   method: 'get',
   path: '/v1/tokens',
   summary: 'Tokens: those of all projects, then by project; without their texts',
@@ -89,6 +91,7 @@ const listRoute = createRoute({
 
 const createTokenRoute = createRoute({
   ...access('admin'),
+  operationId: 'token.create',
   method: 'post',
   path: '/v1/tokens',
   summary: 'Creates a token, whose text is in this answer only',
@@ -98,6 +101,7 @@ const createTokenRoute = createRoute({
 
 const revokeRoute = createRoute({
   ...access('admin'),
+  operationId: 'token.revoke',
   method: 'delete',
   path: '/v1/tokens/{name}',
   summary: 'Revokes a token, at once; the scope is needed where several have tokens of this name',

@@ -228,6 +228,13 @@ const versions = z.strictObject({
     .meta(reloadable),
 })
 
+const audit = z.strictObject({
+  retention: duration(86_400_000)
+    .default(400 * 86_400_000)
+    .describe('older entries of the audit are deleted, once a day')
+    .meta(reloadable),
+})
+
 const retained = (days: number, bytes: number) =>
   z.strictObject({
     retention: duration(1000)
@@ -249,6 +256,7 @@ export const configSchema = z.strictObject({
   sandbox,
   egress,
   versions,
+  audit,
   logs: retained(7, 256 * 2 ** 20),
   metrics: retained(30, 256 * 2 ** 20),
 })

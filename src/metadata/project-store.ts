@@ -3,6 +3,8 @@ import { and, asc, eq, gt } from 'drizzle-orm'
 import { z } from 'zod'
 import { type Capabilities, capabilitiesSchema } from '../capabilities/schema.ts'
 import { FunctionError } from '../errors.ts'
+import { noteChange } from './audit-context.ts'
+import type { AuditDetails } from './audit-store.ts'
 import type { Storage } from './change.ts'
 import { DEFAULT_PROJECT } from './records.ts'
 import { check, parse } from './rows.ts'
@@ -59,6 +61,7 @@ export class ProjectStore {
       createdAt: now,
       updatedAt: now,
     }
+    noteChange(changed(given))
     this.#storage.change((tx) => {
       const taken = tx.select().from(projects).where(eq(projects.name, name)).get()
       if (taken !== undefined)
@@ -96,6 +99,7 @@ export class ProjectStore {
 
   /** @throws {FunctionError} PROJECT_NOT_FOUND */
   set(name: string, change: ProjectChange): ProjectRecord {
+    noteChange(changed(change))
     return this.#storage.change((tx) => {
       const before = this.get(name)
       const record: ProjectRecord = {
@@ -146,6 +150,15 @@ export class ProjectStore {
       .limit(limit)
       .all()
       .map((row) => row.name)
+  }
+}
+
+/** For the audit. */
+function changed({ state, profile, limits }: ProjectChange): AuditDetails {
+  return {
+    ...(state !== undefined && { state }),
+    ...(profile !== undefined && { profile: profile?.name ?? 'none' }),
+    ...(limits !== undefined && { limits: JSON.stringify(limits) }),
   }
 }
 

@@ -222,7 +222,7 @@ export const audit = sqliteTable(
     action: text('action').notNull(),
     /** Such as the function's name. */
     object: text('object'),
-    /** `done` or `refused`. */
+    /** `done`, `refused` or `failed`. */
     outcome: text('outcome').notNull(),
     /** JSON: what changed, or why it was refused. Never the value of a secret. */
     detailsJson: text('details_json').notNull().default('{}'),

@@ -4,6 +4,8 @@ import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
 import { type Environment, NO_VARIABLES } from '../secrets/secret-variable.ts'
+import { noteChange } from './audit-context.ts'
+import { AuditStore } from './audit-store.ts'
 import { type Change, storageOf } from './change.ts'
 import { emptyDatabase, openDatabase } from './database.ts'
 import { EnvStore, type NextRevision } from './env-store.ts'
@@ -68,6 +70,7 @@ export class MetadataStore {
   readonly tokens: TokenStore
   readonly keys: SecretKeyStore
   readonly env: EnvStore
+  readonly audit: AuditStore
   readonly rules: RuleStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
@@ -81,6 +84,7 @@ export class MetadataStore {
     this.tokens = new TokenStore(storage)
     this.keys = new SecretKeyStore(storage, keySource)
     this.env = new EnvStore(storage, this.keys)
+    this.audit = new AuditStore(storage)
     this.projects = new ProjectStore(storage, this.tokens)
     this.rules = new RuleStore(storage)
   }
@@ -314,6 +318,7 @@ export class MetadataStore {
       createdAt: next.createdAt ?? now,
       retry: next.config.retry === false ? 0 : 1,
     }
+    noteChange({ version: row.version, sha256: row.bundleSha256 })
     this.#change((tx) => {
       const registered = {
         id,
@@ -376,6 +381,7 @@ export class MetadataStore {
   rollback({ version, deployment, envRevision }: RollbackTarget, keepEnv = false): void {
     const { functionId } = version
     this.#known?.forget(functionId)
+    noteChange({ version: version.version, keepEnv })
     this.#change((tx) => {
       if (deployment === undefined) this.#push(functionId, version.id)
       else {

@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { and, asc, eq, gt, isNull, lt, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { FunctionError } from '../errors.ts'
+import { noteChange } from './audit-context.ts'
 import type { Storage } from './change.ts'
 import { check } from './rows.ts'
 import { projects, tokens } from './schema.ts'
@@ -87,6 +88,7 @@ export class TokenStore {
       project: project ?? null,
       lastUsedAt: null,
     }
+    noteChange({ token: row.name, role, ...(expiresAt !== undefined && { expiresAt }) })
     this.#storage.change((tx) => {
       if (project !== undefined) {
         const found = tx.select().from(projects).where(eq(projects.name, project)).get()

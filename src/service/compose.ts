@@ -132,7 +132,15 @@ export async function compose(
     describe: () => restarter.describe(),
     restart: (request) => restarter.restart(request),
   }
-  const housekeeping = new Housekeeping({ dataDir, store, remover, operations, log, policy })
+  const housekeeping = new Housekeeping({
+    dataDir,
+    store,
+    remover,
+    operations,
+    log,
+    policy,
+    auditRetention: () => config.audit.retention,
+  })
   rollback.push(() => housekeeping.stop())
   const answer: Api = createApi({
     store,
@@ -153,7 +161,7 @@ export async function compose(
       ? await ManagementSocket.listen(socket, answer)
       : ManagementSocket.beside(socket, answer)
   const listener = newManagementListener(
-    { config, log, tokens: store.tokens, api: answer },
+    { config, log, store, api: answer },
     predecessor?.managementFd,
   )
   rollback.push(() => listener?.stop(true))

@@ -35,7 +35,15 @@ beforeEach(() => {
     retention: policy,
   })
   const log = new ServiceLog(() => {})
-  housekeeping = new Housekeeping({ dataDir, store, remover, operations, log, policy })
+  housekeeping = new Housekeeping({
+    dataDir,
+    store,
+    remover,
+    operations,
+    log,
+    policy,
+    auditRetention: () => 86_400_000,
+  })
 })
 
 afterEach(async () => {

@@ -20,8 +20,8 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 /** The first garbage collection, after the rush of a start, and the time between two, ms. */
 const FIRST_MS = 60_000
 const EVERY_MS = 24 * 3_600_000
-/** How often the last uses of tokens are written, ms. */
-const USES_EVERY_MS = 60_000
+/** How often what is collected in memory is written: the last uses of tokens, counted entries of the audit. ms. */
+const WRITE_EVERY_MS = 10_000
 /** Rows of one query. */
 const ROWS_AT_ONCE = 100
 
@@ -32,13 +32,15 @@ interface HousekeepingDeps {
   operations: Operations
   log: ServiceLog
   policy(): RetentionPolicy
+  /** How long entries of the audit are kept, ms. */
+  auditRetention(): number
 }
 
 export class Housekeeping {
   readonly #deps: HousekeepingDeps
   readonly #holds = new Set<() => Promise<void>>()
   #timer: ReturnType<typeof setTimeout> | undefined
-  #usesTimer: ReturnType<typeof setInterval> | undefined
+  #writeTimer: ReturnType<typeof setInterval> | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
   #paused = false
@@ -50,16 +52,16 @@ export class Housekeeping {
   start(): void {
     this.#running = this.#run(() => this.#writeManifests())
     this.#schedule(FIRST_MS)
-    this.#usesTimer = setInterval(() => this.#writeUses(), USES_EVERY_MS)
-    this.#usesTimer.unref()
+    this.#writeTimer = setInterval(() => this.#write(), WRITE_EVERY_MS)
+    this.#writeTimer.unref()
   }
 
   /** Ends the holds, and resolves when nothing runs any more. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
-    clearInterval(this.#usesTimer)
-    this.#writeUses()
+    clearInterval(this.#writeTimer)
+    this.#write(false)
     await Promise.all([...this.#holds].map((end) => end()))
     await this.#running
     await this.#deps.operations.settled()
@@ -117,13 +119,15 @@ export class Housekeeping {
     this.#timer.unref()
   }
 
-  #writeUses(): void {
+  /** @param now false: also what is still counted */
+  #write(now: number | false = performance.now()): void {
+    const { store, log } = this.#deps
     try {
-      this.#deps.store.tokens.writeUses()
+      store.tokens.writeUses()
+      store.audit.flush(now)
     } catch (error) {
-      this.#deps.log.warn('the last uses of tokens could not be written', {
-        reason: (error as Error).message,
-      })
+      const reason = (error as Error).message
+      log.warn('uses of tokens and refused attempts could not be written', { reason })
     }
   }
 
@@ -136,6 +140,7 @@ export class Housekeeping {
   }
 
   async #collect(): Promise<void> {
+    await this.#pruneAudit()
     const { versions, orphans, unknown } = await this.#deps.operations.collect(this.#deps.policy())
     if (versions + orphans > 0) this.#deps.log.info('collected garbage', { versions, orphans })
     if (unknown > 0) {
@@ -143,6 +148,13 @@ export class Housekeeping {
         "metadata.db does not know versions that are in bundles/: it may be old. They are kept; 'functions check' names them"
       this.#deps.log.warn(message, { count: unknown })
     }
+  }
+
+  async #pruneAudit(): Promise<void> {
+    const { store, auditRetention } = this.#deps
+    const before = new Date(Date.now() - auditRetention()).toISOString()
+    while (!this.#stopped && store.audit.prune(before, ROWS_AT_ONCE) === ROWS_AT_ONCE)
+      await new Promise((next) => setImmediate(next))
   }
 
   /** Gives the versions of earlier releases their manifests, a few at a time. */

@@ -4,6 +4,7 @@
  */
 import type { Server } from 'bun'
 import type { Api } from '../admin/api.ts'
+import { auditStranger } from '../admin/audit.ts'
 import { Authentication } from '../admin/authentication.ts'
 import { type BodyLimits, boundedRequest } from '../admin/bounded-body.ts'
 import { adminProblem } from '../admin/problem.ts'
@@ -16,7 +17,7 @@ import type { RawHeaders } from '../gateway/headers.ts'
 import { Listener } from '../gateway/listener.ts'
 import { systemClock } from '../lib/clock.ts'
 import { duplicate } from '../lib/libc.ts'
-import type { TokenStore } from '../metadata/token-store.ts'
+import type { MetadataStore } from '../metadata/store.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
 import { onPort } from './listen.ts'
 import { readTlsFiles, type TlsFiles } from './tls-files.ts'
@@ -190,7 +191,7 @@ export class ManagementListener {
 interface Parts {
   config: Config
   log: ServiceLog
-  tokens: TokenStore
+  store: MetadataStore
   api: Api
 }
 
@@ -201,7 +202,7 @@ interface Parts {
  * @throws {FunctionError} CONFIG_INVALID, CONFLICT
  */
 export function newManagementListener(
-  { config, log, tokens, api }: Parts,
+  { config, log, store, api }: Parts,
   fd: number | undefined,
 ): ManagementListener | undefined {
   const { listen } = config.admin
@@ -222,7 +223,9 @@ export function newManagementListener(
       listen,
       tls,
       api,
-      authentication: new Authentication(tokens, systemClock),
+      authentication: new Authentication(store.tokens, systemClock, (address, code) =>
+        auditStranger(store.audit, address, code),
+      ),
       addressOf: (request, address) => {
         const peer = address?.replace(/^::ffff:/, '')
         // Read anew each time, as SIGHUP may change it.
