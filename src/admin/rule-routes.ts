@@ -19,6 +19,7 @@ const changeSchema = z
 
 const changeRoute = createRoute({
   ...access('deployer'),
+  operationId: 'function.set',
   method: 'patch',
   path: '/v1/projects/{project}/functions/{name}',
   summary: 'Changes a function, whatever its version: what is not given stays',
