@@ -3,8 +3,8 @@
  * that no change is without one, whatever ends the process.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { AuditDetails, AuditEntry } from './audit-store.ts'
-import type { Tx } from './change.ts'
+import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
+import { type AuditDetails, type AuditEntry, rowOf } from './audit-entry.ts'
 import { audit } from './schema.ts'
 
 /** An entry that is not written yet. */
@@ -31,15 +31,10 @@ export function noteChange(details: AuditDetails): void {
  *
  * @returns the entry that was written, which is not if the transaction fails
  */
-export function writeAudit(tx: Pick<Tx, 'insert'>): OpenEntry | undefined {
+export function writeAudit(tx: Pick<BunSQLiteDatabase, 'insert'>): OpenEntry | undefined {
   const open = context.getStore()
   if (open === undefined || open.written) return undefined
   tx.insert(audit).values(rowOf(open.entry)).run()
   open.written = true
   return open
-}
-
-export function rowOf(entry: AuditEntry): typeof audit.$inferInsert {
-  const { details, ...rest } = entry
-  return { ...rest, id: Bun.randomUUIDv7(), detailsJson: JSON.stringify(details) }
 }

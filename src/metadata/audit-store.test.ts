@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { audited, noteChange } from './audit-context.ts'
-import type { AuditEntry } from './audit-store.ts'
+import type { AuditEntry } from './audit-entry.ts'
 import { MetadataStore } from './store.ts'
 
 let dir: string

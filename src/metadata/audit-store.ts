@@ -1,29 +1,8 @@
 /** The audit: every change through the management API, and every refused attempt. It is only added to. */
 import { asc, inArray, lt } from 'drizzle-orm'
-import { rowOf } from './audit-context.ts'
+import { type AuditEntry, rowOf } from './audit-entry.ts'
 import type { Storage } from './change.ts'
 import { audit } from './schema.ts'
-
-/** What changed, or why it was refused; never the value of a secret. */
-export type AuditDetails = Record<string, string | number | boolean | null | readonly string[]>
-
-export interface AuditEntry {
-  /** ISO 8601, UTC. */
-  time: string
-  /** Null: the whole service. */
-  project: string | null
-  /** The token's name, `socket`, or `nobody`. */
-  actor: string
-  address: string | null
-  /** Such as `function.deploy`. */
-  action: string
-  /** Such as the function's name. */
-  object: string | null
-  outcome: 'done' | 'refused' | 'failed'
-  details: AuditDetails
-  /** How many equal ones it stands for. */
-  count: number
-}
 
 /** Equal attempts are counted in memory for this time, ms, and then written as one entry. */
 const COUNTED_MS = 60_000
