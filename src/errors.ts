@@ -66,6 +66,17 @@ interface FunctionErrorOptions {
   others?: readonly Problem[]
   /** Seconds for the Retry-After header. */
   retryAfter?: number
+  limit?: ExceededLimit
+}
+
+/** The limit that refused a request. */
+export interface ExceededLimit {
+  name: string
+  /** `installation`, `project` or `function`. */
+  level: string
+  /** The fields RateLimit-Policy and RateLimit. */
+  policy: string
+  remaining: string
 }
 
 /** The only error type: a stable code, a message for people, and an optional cause. */
@@ -75,6 +86,7 @@ export class FunctionError extends Error {
   readonly position: SourcePosition | undefined
   readonly others: readonly Problem[]
   readonly retryAfter: number | undefined
+  readonly limit: ExceededLimit | undefined
 
   constructor(code: ErrorCode, message: string, options: FunctionErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -84,6 +96,7 @@ export class FunctionError extends Error {
     this.position = options.position
     this.others = options.others ?? []
     this.retryAfter = options.retryAfter
+    this.limit = options.limit
   }
 
   get status(): number {

@@ -8,8 +8,10 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
+import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
+import type { UsageReader } from '../telemetry/usage-reader.ts'
 import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from './access.ts'
 import { addAudit } from './audit.ts'
 import { addFunctions } from './function-routes.ts'
@@ -19,10 +21,14 @@ import { json } from './route-parts.ts'
 import { addRules } from './rule-routes.ts'
 import { addService, type ServiceDeps } from './service-routes.ts'
 import { addTokens } from './token-routes.ts'
+import { addUsage } from './usage-routes.ts'
 
 export interface ApiDeps extends ServiceDeps {
   store: MetadataStore
   bundles: BundleStore
+  usage: UsageReader
+  /** The limits of the installation, as they are now. */
+  installation(): Limits
   /** Reports an internal error. */
   onBug(error: unknown): void
 }
@@ -67,6 +73,7 @@ export function createApi(deps: ApiDeps): Api {
     scheme: 'bearer',
     description: 'Over TCP. The unix socket needs none: only the owner of the service can open it.',
   })
+  addUsage(app, deps)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },

@@ -36,7 +36,7 @@ export interface ServiceControl {
   forget(name: string, project: string): void
   /** What applies to a function whatever its version has changed. */
   functionChanged(name: string, project: string): void
-  /** The project was suspended or resumed. */
+  /** The project was suspended or resumed, or its limits are other ones. */
   projectChanged(project: string): void
   workers(): WorkerView[]
 }

@@ -3,6 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { RUNTIMES } from '../capabilities/runtime.ts'
 import { ACCESS, type FunctionSummary, type VersionRecord } from '../metadata/records.ts'
+import { type LimitsDocument, limitsDocument } from './limits.ts'
 
 const runtime = z.enum(RUNTIMES)
 const time = z.iso.datetime()
@@ -60,6 +61,7 @@ export const functionDetailsSchema = functionDocumentSchema
     access: z.enum(ACCESS),
     previews: z.boolean(),
     versions: z.array(versionDocumentSchema),
+    ...limitsDocument,
   })
   .openapi('FunctionDetails')
 
@@ -188,6 +190,7 @@ export function functionDetails(
   row: FunctionSummary,
   active: VersionRecord | undefined,
   versions: VersionRecord[],
+  limits: LimitsDocument,
 ): FunctionDetails {
   return {
     ...functionDocument(row),
@@ -199,5 +202,6 @@ export function functionDetails(
     config: active?.config ?? null,
     ...row.rules,
     versions: versions.map((record) => versionDocument(record, row.version)),
+    ...limits,
   }
 }

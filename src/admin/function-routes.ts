@@ -4,6 +4,7 @@ import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
 import { FunctionError } from '../errors.ts'
+import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { access } from './access.ts'
 import {
@@ -145,6 +146,8 @@ interface FunctionDeps {
   store: MetadataStore
   bundles: BundleStore
   operations: Operations
+  /** The limits of the installation, as they are now. */
+  installation(): Limits
 }
 
 export function addFunctions(app: OpenAPIHono, deps: FunctionDeps): void {
@@ -152,7 +155,8 @@ export function addFunctions(app: OpenAPIHono, deps: FunctionDeps): void {
   addChanges(app, deps)
 }
 
-function addReads(app: OpenAPIHono, { store, bundles }: FunctionDeps): void {
+function addReads(app: OpenAPIHono, deps: FunctionDeps): void {
+  const { store, bundles, installation } = deps
   app.openAPIRegistry.registerPath(sourceMapRoute)
   app.get(sourceMapRoute.getRoutingPath(), async (c) => {
     const of = functionOf(c.req.param())
@@ -170,7 +174,9 @@ function addReads(app: OpenAPIHono, { store, bundles }: FunctionDeps): void {
     addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
     return c.json(rows.map(functionDocument), 200)
   })
-  app.openapi(showRoute, (c) => c.json(showFunction(store, functionOf(c.req.valid('param'))), 200))
+  app.openapi(showRoute, (c) => {
+    return c.json(showFunction(store, functionOf(c.req.valid('param')), installation()), 200)
+  })
   app.openapi(versionsRoute, (c) => {
     const { name, project } = functionOf(c.req.valid('param'))
     const { limit, cursor } = c.req.valid('query')
@@ -186,7 +192,8 @@ function addReads(app: OpenAPIHono, { store, bundles }: FunctionDeps): void {
   })
 }
 
-function addChanges(app: OpenAPIHono, { operations }: FunctionDeps): void {
+function addChanges(app: OpenAPIHono, deps: FunctionDeps): void {
+  const { operations } = deps
   app.openapi(deployRoute, async (c) => {
     const of = functionOf(c.req.valid('param'))
     const form = c.req.valid('form')

@@ -47,6 +47,7 @@ beforeEach(() => {
     serving: false,
     defaultRuntime: 'bun',
     engine: async (runtime) => `${runtime}/1`,
+    installation: () => ({}),
     retention: () => policy,
   })
 })

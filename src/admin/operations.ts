@@ -12,6 +12,7 @@ import {
 import { BUNDLES, namesOf } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
+import type { Limits } from '../limits/names.ts'
 import {
   functionId,
   functionLabel,
@@ -22,6 +23,7 @@ import {
 import { BEFORE_ALL, type MetadataStore } from '../metadata/store.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { ServiceControl } from './control.ts'
+import { checkDeployLimits } from './deploy-limits.ts'
 import { type DeployDocument, deployDocument } from './documents.ts'
 import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
@@ -40,6 +42,8 @@ interface OperationsDeps {
   engine(runtime: Runtime): Promise<string>
   /** Which versions to keep after a deployment. */
   retention(): RetentionPolicy
+  /** The limits of the installation, as they are now. */
+  installation(): Limits
 }
 
 /** Names one function. */
@@ -305,6 +309,7 @@ export class Operations {
     bundle: Bundle,
   ): Promise<DeployDocument> {
     const { bundles, retention } = this.#deps
+    this.#checkLimits(of, bundle.code.length)
     const engine = await this.#deps.engine(settings.runtime)
     const next: UnstoredVersion = { ...settings, ...of, version, engine }
     const staged = await bundles.stage(next, bundle)
@@ -358,6 +363,8 @@ export class Operations {
     let record: VersionRecord
     try {
       await staged.commit()
+      // Again, since another deployment may have been recorded meanwhile.
+      this.#checkLimits(staged.version, staged.version.bundle.size)
       record = this.#deps.store.addVersion(staged.version)
     } catch (error) {
       prepared.discard()
@@ -367,6 +374,10 @@ export class Operations {
     // What stays of the intent does no harm: the row protects the bundle.
     await staged.settle().catch(() => {})
     return record
+  }
+
+  #checkLimits(of: FunctionRef, bytes: number): void {
+    checkDeployLimits(this.#deps.store, this.#deps.installation(), of, bytes)
   }
 
   #nextVersion(id: string): string {

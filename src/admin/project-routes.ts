@@ -2,10 +2,12 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { isProfileName, namedProfile, parseCustomProfile } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
+import type { Limits } from '../limits/names.ts'
 import type { ProjectProfile, ProjectRecord } from '../metadata/project-store.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { access, callerOf } from './access.ts'
 import type { ServiceControl } from './control.ts'
+import { changeLimits, limitsBody, limitsDocument, projectLimits } from './limits.ts'
 import type { Operations } from './operations.ts'
 import {
   addNext,
@@ -30,10 +32,16 @@ const profileSchema = {
   customProfile: z.string().max(MAX_PROFILE_CHARS).optional(),
 }
 
-const createSchema = z.strictObject({ name: z.string(), ...profileSchema }).openapi('NewProject')
+const createSchema = z
+  .strictObject({ name: z.string(), limits: limitsBody.optional(), ...profileSchema })
+  .openapi('NewProject')
 
 const changeSchema = z
-  .strictObject({ state: z.enum(['active', 'suspended']).optional(), ...profileSchema })
+  .strictObject({
+    state: z.enum(['active', 'suspended']).optional(),
+    limits: limitsBody.optional(),
+    ...profileSchema,
+  })
   .openapi('ProjectChange')
 
 export const projectDocumentSchema = z
@@ -42,6 +50,7 @@ export const projectDocumentSchema = z
     state: z.enum(['active', 'suspended']),
     profile: z.string().nullable(),
     capabilities: z.record(z.string(), z.unknown()).nullable(),
+    ...limitsDocument,
     createdAt: z.iso.datetime(),
     updatedAt: z.iso.datetime(),
   })
@@ -110,34 +119,41 @@ interface ProjectDeps {
   store: MetadataStore
   operations: Operations
   control: ServiceControl
+  /** The limits of the installation, as they are now. */
+  installation(): Limits
 }
 
-export function addProjects(app: OpenAPIHono, { store, operations, control }: ProjectDeps): void {
+export function addProjects(app: OpenAPIHono, deps: ProjectDeps): void {
+  const { store, operations, control } = deps
   const { projects } = store
+  const documentOf = (record: ProjectRecord) => projectDocument(record, deps.installation())
   app.openapi(listRoute, (c) => {
     const { limit, cursor } = c.req.valid('query')
     const after = cursor === undefined ? '' : readCursor(z.string(), cursor)
     const { project: own } = callerOf(c)
-    if (own !== undefined) return c.json([projectDocument(projects.get(own))], 200)
+    if (own !== undefined) return c.json([documentOf(projects.get(own))], 200)
     const rows = projects.list(after, limit)
     addNext(c, rows.length === limit ? rows.at(-1)?.name : undefined)
-    return c.json(rows.map(projectDocument), 200)
+    return c.json(rows.map(documentOf), 200)
   })
   app.openapi(createProjectRoute, (c) => {
     const given = c.req.valid('json')
     const name = projectOf({ project: given.name })
     const profile = profileOf(name, { profile: 'strict', ...given })
-    return c.json(projectDocument(projects.create(name, { profile })), 201)
+    const limits = changeLimits('project', {}, given.limits ?? {})
+    return c.json(documentOf(projects.create(name, { profile, limits })), 201)
   })
   app.openapi(showRoute, (c) => {
-    return c.json(projectDocument(projects.get(projectOf(c.req.valid('param')))), 200)
+    return c.json(documentOf(projects.get(projectOf(c.req.valid('param')))), 200)
   })
   app.openapi(changeRoute, (c) => {
     const name = projectOf(c.req.valid('param'))
     const given = c.req.valid('json')
-    const record = projects.set(name, { state: given.state, profile: profileOf(name, given) })
+    const limits = given.limits && changeLimits('project', projects.get(name).limits, given.limits)
+    const profile = profileOf(name, given)
+    const record = projects.set(name, { state: given.state, profile, limits })
     control.projectChanged(name)
-    return c.json(projectDocument(record), 200)
+    return c.json(documentOf(record), 200)
   })
   app.openapi(deleteRoute, async (c) => {
     const project = projectOf(c.req.valid('param'))
@@ -155,13 +171,14 @@ export function addProjects(app: OpenAPIHono, { store, operations, control }: Pr
   })
 }
 
-function projectDocument(record: ProjectRecord): ProjectDocument {
+function projectDocument(record: ProjectRecord, installation: Limits): ProjectDocument {
   const { name, state, profile, createdAt, updatedAt } = record
   return {
     name,
     state,
     profile: profile?.name ?? null,
     capabilities: profile?.capabilities ?? null,
+    ...projectLimits(record, installation),
     createdAt,
     updatedAt,
   }

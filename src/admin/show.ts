@@ -1,5 +1,7 @@
+import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { type FunctionDetails, functionDetails, RECENT_VERSIONS } from './documents.ts'
+import { functionLimits } from './limits.ts'
 import type { FunctionRef } from './operations.ts'
 
 /**
@@ -10,8 +12,11 @@ import type { FunctionRef } from './operations.ts'
 export function showFunction(
   store: MetadataStore,
   { name, project }: FunctionRef,
+  installation: Limits,
 ): FunctionDetails {
   const row = store.show(name, project)
   const active = row.version === undefined ? undefined : store.findVersion(row.id, row.version)
-  return functionDetails(row, active, store.versions(name, project, { limit: RECENT_VERSIONS }))
+  const versions = store.versions(name, project, { limit: RECENT_VERSIONS })
+  const limits = functionLimits(store, installation, { name, project })
+  return functionDetails(row, active, versions, limits)
 }

@@ -39,6 +39,7 @@ import { show } from './show.ts'
 import { tokenCreate, tokenList, tokenRevoke, whoami } from './token.ts'
 import { types } from './types.ts'
 import { upgrade } from './upgrade.ts'
+import { usage } from './usage.ts'
 import { version } from './version.ts'
 import { versions } from './versions.ts'
 import { workers } from './workers.ts'
@@ -65,6 +66,7 @@ const COMMANDS: readonly Command[] = [
   tokenList,
   tokenRevoke,
   whoami,
+  usage,
   gc,
   backup,
   restore,
@@ -245,6 +247,7 @@ async function makeContext(
     io,
     loaded,
     project,
+    givenProject: given,
     json,
     print: async (document, text) => {
       await io.stdout(json ? `${JSON.stringify(document)}\n` : text())

@@ -13,6 +13,8 @@ export interface CommandContext {
   loaded: Target
   /** The project that the command is about. */
   project: string
+  /** Undefined: none was named, and a command may be about all of them. */
+  givenProject: string | undefined
   /** Print JSON documents, not tables. */
   json: boolean
   /** Prints the document with `--json`, otherwise the text. */

@@ -8,12 +8,16 @@ import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { FunctionError } from '../errors.ts'
+import { QueryThread } from '../lib/query-thread.ts'
 import { unusable } from '../lib/storage.ts'
+import { limitsOf } from '../limits/names.ts'
 import { refuseLost } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
+import { METRICS_FILE } from '../telemetry/telemetry.ts'
+import { UsageReader } from '../telemetry/usage-reader.ts'
 import { ApiClient, findService, notRunning, type Send } from './client.ts'
 import { refuseFoundPrograms } from './programs.ts'
 
@@ -144,6 +148,7 @@ async function withStore<T>(
 ): Promise<T> {
   const { config } = loaded
   const { dataDir } = config.server
+  const queries = new QueryThread()
   const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
   try {
     const bundles = new BundleStore(dataDir)
@@ -159,6 +164,7 @@ async function withStore<T>(
       defaultRuntime: config.worker.runtime,
       engine: engineReader(config),
       retention,
+      installation: () => limitsOf(config.limits),
     })
     const needsService = () => {
       throw notRunning(loaded)
@@ -169,6 +175,8 @@ async function withStore<T>(
       bundles,
       operations,
       control,
+      usage: new UsageReader(queries, join(dataDir, METRICS_FILE)),
+      installation: () => limitsOf(config.limits),
       retention,
       lifecycle: { describe: needsService, restart: needsService },
       hold: needsService,
@@ -182,6 +190,7 @@ async function withStore<T>(
     }
     return await work({ client: new ApiClient(send, 'This command'), operations, remover })
   } finally {
+    queries.close()
     await control.close()
     store.close()
   }

@@ -5,6 +5,7 @@ import { checked, projectNameSchema } from '../admin/settings.ts'
 import type { Command } from './command.ts'
 import { readProfile } from './deploy-profile.ts'
 import { printable } from './errors.ts'
+import { indented, limitLines, limitOptions, limitsOfFlags } from './limits.ts'
 import { changeApi, readApi } from './offline.ts'
 import { projectPath } from './paths.ts'
 import { shortTime, table } from './table.ts'
@@ -18,11 +19,16 @@ export const projectCreate: Command = {
   name: 'project create',
   args: '<name>',
   summary: 'Create a project',
-  examples: ['project create shop', 'project create trusted --profile permissive'],
-  options: [{ ...PROFILE, help: `${PROFILE.help} (default: strict)` }],
-  async run({ loaded, print }, [given = ''], { profile }) {
+  examples: [
+    'project create shop',
+    'project create trusted --profile permissive',
+    'project create small --rps 20 --concurrent 10 --functions 5',
+  ],
+  options: [{ ...PROFILE, help: `${PROFILE.help} (default: strict)` }, ...limitOptions('project')],
+  async run({ loaded, print }, [given = ''], options) {
     const name = nameOf(given)
-    const body = { name, ...profileOf(profile, name) }
+    const limits = limitsOfFlags('project', options)
+    const body = { name, limits, ...profileOf(options.profile, name) }
     const document = await changeApi(
       loaded,
       (client) => client.send(projectDocumentSchema, 'POST', '/v1/projects', body),
@@ -63,6 +69,7 @@ export const projectShow: Command = {
         ['state', document.state],
         ['profile', document.profile ?? 'any'],
         ...Object.entries(document.capabilities ?? {}),
+        ...limitLines(document.limitsInForce),
         ['created', shortTime(document.createdAt)],
         ['updated', shortTime(document.updatedAt)],
       ]
@@ -75,12 +82,20 @@ export const projectSet: Command = {
   name: 'project set',
   args: '<name>',
   summary: 'Change a project: what is not given stays',
-  examples: ['project set shop --profile ./shop.json', 'project set shop --profile none'],
-  options: [PROFILE],
-  async run({ loaded, print }, [given = ''], { profile }) {
+  examples: [
+    'project set shop --profile ./shop.json',
+    'project set shop --profile none',
+    'project set shop --rps 200 --burst 500 --cpu-per-day 2h --functions 50',
+    'project set shop --cpu-per-day none',
+  ],
+  options: [PROFILE, ...limitOptions('project')],
+  async run({ loaded, print }, [given = ''], options) {
     const name = nameOf(given)
-    const document = await change(loaded, name, profileOf(profile, name))
-    await print(document, () => `${name}: ${ceiling(document)}\n`)
+    const limits = limitsOfFlags('project', options)
+    const document = await change(loaded, name, { limits, ...profileOf(options.profile, name) })
+    await print(document, () => {
+      return `${name}: ${ceiling(document)}\n${indented(limitLines(document.limitsInForce))}`
+    })
   },
 }
 

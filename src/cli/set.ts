@@ -4,6 +4,7 @@ import { FunctionError } from '../errors.ts'
 import { ACCESS, type Access } from '../metadata/records.ts'
 import type { Command } from './command.ts'
 import { printable } from './errors.ts'
+import { indented, limitLines, limitOptions, limitsOfFlags } from './limits.ts'
 import { changeApi } from './offline.ts'
 import { functionPath } from './paths.ts'
 
@@ -13,7 +14,13 @@ export const set: Command = {
   name: 'set',
   args: '<function>',
   summary: 'Change a function, whatever its version: what is not given stays',
-  examples: ['set api --access token', 'set api --previews on', 'set api --access public'],
+  examples: [
+    'set api --access token',
+    'set api --previews on',
+    'set api --access public',
+    'set api --rps 50 --burst 100 --concurrent 20',
+    'set api --cpu-per-hour 60s --burst none',
+  ],
   options: [
     {
       flags: '--access <public|token>',
@@ -23,6 +30,7 @@ export const set: Command = {
       flags: '--previews <on|off>',
       help: 'on: every version can be called under /functions/<name>@<version>',
     },
+    ...limitOptions('function'),
   ],
   async run({ loaded, project, print }, [name = ''], options) {
     const path = functionPath(project, name)
@@ -33,12 +41,17 @@ export const set: Command = {
     const document = await changeApi(loaded, (client) =>
       client.send(functionDetailsSchema, 'PATCH', path, body),
     )
-    await print(document, () => `${name}: ${described(document)}\n`)
+    await print(document, () => {
+      return `${name}: ${described(document)}\n${indented(limitLines(document.limitsInForce))}`
+    })
   },
 }
 
-function changeOf({ access, previews }: Readonly<Record<string, unknown>>) {
+function changeOf(options: Readonly<Record<string, unknown>>) {
+  const { access, previews } = options
+  const limits = limitsOfFlags('function', options)
   return {
+    ...(limits !== undefined && { limits }),
     ...(access !== undefined && { access: accessOf(access) }),
     ...(previews !== undefined && { previews: truthOf('--previews', previews) }),
   }

@@ -8,6 +8,7 @@ import { FunctionError } from '../errors.ts'
 import type { ApiClient } from './client.ts'
 import type { Command } from './command.ts'
 import { printable } from './errors.ts'
+import { limitLines } from './limits.ts'
 import { readApi } from './offline.ts'
 import { functionPath } from './paths.ts'
 import { shortTime } from './table.ts'
@@ -59,6 +60,7 @@ export const show: Command = {
         ['previews', details.previews ? 'on' : 'off'],
         ...Object.entries(details.capabilities ?? {}),
         ...Object.entries(details.config ?? {}).filter(([key]) => key !== 'profile'),
+        ...limitLines(details.limitsInForce),
         ['created', shortTime(details.createdAt)],
         ['updated', shortTime(details.updatedAt)],
         ['versions', details.versions.map(({ version }) => version).join(' ')],

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { RUNTIMES } from '../capabilities/runtime.ts'
+import { LIMIT_NAMES, LIMITS, type LimitName, limitSchema } from '../limits/names.ts'
 import {
   addressOrCidr,
   duration,
@@ -247,6 +248,26 @@ const retained = (days: number, bytes: number) =>
       .meta(reloadable),
   })
 
+const usage = z.strictObject({
+  retention: duration(3_600_000)
+    .default(400 * 86_400_000)
+    .describe('usage of older hours is deleted')
+    .meta(reloadable),
+})
+
+/** Of the whole installation: what all projects do together, or any of them at most. */
+const limits = z.strictObject(
+  Object.fromEntries(
+    LIMIT_NAMES.map((name) => [
+      name,
+      limitSchema(name)
+        .optional()
+        .describe(`limit of the installation: ${LIMITS[name].what}`)
+        .meta({ ...reloadable, unit: LIMITS[name].unit }),
+    ]),
+  ) as unknown as Record<LimitName, z.ZodType<number | undefined>>,
+)
+
 /** Every setting of the service. In the file the keys are snake_case: `server.max_body`. */
 export const configSchema = z.strictObject({
   server,
@@ -259,6 +280,8 @@ export const configSchema = z.strictObject({
   audit,
   logs: retained(7, 256 * 2 ** 20),
   metrics: retained(30, 256 * 2 ** 20),
+  usage,
+  limits,
 })
 
 export type Config = z.infer<typeof configSchema>

@@ -1,5 +1,6 @@
 /** What every outbound request of the broker works with. */
 import type { Capabilities } from '../capabilities/schema.ts'
+import type { FunctionError } from '../errors.ts'
 import type { PrivateAllowance } from './addresses.ts'
 import type { Connections } from './connections.ts'
 import type { Credentials, CredentialUse } from './credentials.ts'
@@ -15,6 +16,16 @@ export interface EgressSubject {
   capabilities: Capabilities
   /** Secrets that are filled in for it. */
   credentials?: Credentials | undefined
+  /** Undefined: nobody counts. */
+  meter?: EgressMeter | undefined
+}
+
+/** Counts what a function sends and receives, and stops it at its limits. */
+export interface EgressMeter {
+  /** A request is about to be sent. @returns why it may not */
+  admitEgress(): FunctionError | undefined
+  /** Bytes of a body passed. @returns why no more may */
+  egressBytes(bytes: number): FunctionError | undefined
 }
 
 export interface EgressLimits {

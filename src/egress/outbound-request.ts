@@ -104,6 +104,7 @@ export class OutboundRequest implements EgressCall {
     this.#bodyCheck = subject.credentials?.bodyCheck(host, this.#reportCredential)
     if (request.body !== undefined) this.#refusal = this.#bodyCheck?.(request.body)
     this.#upload = new Upload(request.body, request.end, (bytes) => {
+      this.#count(bytes)
       if (!this.#over) sink.taken(bytes)
     })
   }
@@ -167,6 +168,19 @@ export class OutboundRequest implements EgressCall {
     return this.#sink.chunk(bytes)
   }
 
+  /** Counts one request to an upstream. @throws {EgressError} REFUSED */
+  #spend(): void {
+    this.#quota.spend()
+    const limit = this.#subject.meter?.admitEgress()
+    if (limit !== undefined) throw refused(limit.message, 'ERR_LIMIT')
+  }
+
+  /** Counts bytes of a body as they are sent and received, before a response is decoded. */
+  #count(bytes: number): void {
+    const limit = this.#subject.meter?.egressBytes(bytes)
+    if (limit !== undefined) this.fail(refused(limit.message, 'ERR_LIMIT'))
+  }
+
   #parse(): URL {
     const { url } = this.#request
     if (!URL.canParse(url)) throw refused('The URL is not valid.', 'ERR_INVALID_URL')
@@ -177,7 +191,7 @@ export class OutboundRequest implements EgressCall {
   async #lookUp(url: URL): Promise<void> {
     const { allowance, lookup } = this.#context
     const target = checkTarget(url, this.#subject.capabilities, allowance)
-    this.#quota.spend()
+    this.#spend()
     const addresses = await resolveTarget(target, lookup, allowance)
     if (this.#over) return
     const headers = addresses
@@ -232,7 +246,7 @@ export class OutboundRequest implements EgressCall {
     const { capabilities, credentials } = this.#subject
     const target = checkTarget(plan.url, capabilities, allowance)
     const headers = credentials?.fill(target, plan.headers, this.#reportCredential) ?? plan.headers
-    this.#quota.spend()
+    this.#spend()
     const { signal } = this.#controller
     const addresses = await resolveTarget(target, lookup, allowance)
     signal.throwIfAborted()
@@ -274,6 +288,7 @@ export class OutboundRequest implements EgressCall {
     const path = `${plan.url.pathname}${plan.url.search}`
     const options = { path, method: plan.method, headers: lines.flat(), body: body as never }
     connection.send(options, attempt)
+    if (body !== null && !streams) this.#count((body as Uint8Array).length)
     return attempt
   }
 
@@ -294,7 +309,15 @@ export class OutboundRequest implements EgressCall {
       headers: codings.length > 0 ? decodedHeaders(head.headers) : head.headers,
       end: bodyless,
     })
-    attempt.read(this.#decoder ?? reader)
+    const body = this.#decoder ?? reader
+    attempt.read({
+      data: (bytes) => {
+        this.#count(bytes.length)
+        return this.#over || body.data(bytes)
+      },
+      end: () => body.end(),
+      fail: (error) => body.fail(error),
+    })
   }
 
   #complete(bodyless: boolean): void {

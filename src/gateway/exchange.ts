@@ -1,5 +1,6 @@
 import { FunctionError } from '../errors.ts'
 import { NULL_BODY_STATUSES } from '../lib/null-body-status.ts'
+import type { Gate } from '../limits/gate.ts'
 import type { PendingRequest, Waited } from '../pool/pending-request.ts'
 import type { Dispatch } from '../pool/pool.ts'
 import type { Route } from '../router/route.ts'
@@ -54,6 +55,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   request: InvocationRequest
   route: Route
   requestBody: RequestBody | undefined
+  /** What admitted the request, and counts it while it runs. */
+  gate: Gate | undefined
   /** The Origin header of the request. */
   origin: string | undefined
   readonly #host: ExchangeHost
@@ -87,6 +90,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   #touchedAt = 0
   /** The function sent something since the last tick. */
   #stirred = false
+  /** Bytes of a response body that was complete with its head. */
+  #wholeBytes = 0
   /** Bytes of the response body that the client's socket took, and how many the client acknowledged. */
   #given = 0
   #acknowledged = 0
@@ -258,6 +263,9 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (this.#phase === 'head') this.#leave()
     if (result.cut !== undefined) this.#noteCut(result.cut)
     this.requestBody?.stop()
+    this.gate?.leave()
+    const { meter } = this.route
+    meter.usage.ended(this.#host.now() - this.arrivedAt, (this.#waited?.initMs ?? 0) > 0)
     this.route.counters.record(this.#outcome, this.#host.now() - this.arrivedAt, result.cpuUs)
     if (this.#phase === 'after') this.#host.closed(this)
   }
@@ -336,7 +344,10 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (keepLength && head.length !== undefined) setHeader(headers, 'content-length', head.length)
     connectionHeaders(headers, head.headers, status, this.#host.draining)
     if (this.origin !== undefined) this.#host.cors.learn(this.route, this.origin, headers)
-    if (head.end || this.#discards) return new Response(wholeBody(head), { status, headers })
+    if (head.end || this.#discards) {
+      if (!this.#discards) this.#wholeBytes = head.body?.length ?? 0
+      return new Response(wholeBody(head), { status, headers })
+    }
     this.#body = new ResponseBody(this)
     try {
       return new Response(this.#body.stream, { status, headers })
@@ -404,6 +415,8 @@ export class Exchange implements PendingRequest, BodyObserver {
 
   /** The response is over. What the handler left running in `waitUntil` has its own limit. */
   #responseOver(): void {
+    if (this.#phase !== 'after')
+      this.route.meter.usage.answered(this.#outcome, this.#wholeBytes + this.#given)
     this.#phase = 'after'
     // Most requests are over before the next tick.
     this.#dueAt = AT_NEXT_TICK

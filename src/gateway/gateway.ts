@@ -5,6 +5,7 @@ import { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { PROBLEM_TYPE } from '../lib/problem.ts'
 import { type Tickable, Ticker } from '../lib/ticker.ts'
+import type { Gate } from '../limits/gate.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import type { Route } from '../router/route.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
@@ -361,7 +362,10 @@ export class Gateway implements ExchangeHost, Tickable {
       body: undefined,
       end: body === null,
     }
+    const { gate } = route.meter
+    if (gate !== undefined) admit(gate, route)
     const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
+    exchange.gate = gate
     exchange.origin = raw.origin as string | undefined
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
@@ -538,6 +542,14 @@ function methodRefused(method: string): FunctionError {
       ? 'The service is not a proxy: it refuses CONNECT.'
       : `The method ${method} cannot be used for a function: the Fetch standard forbids it.`
   return new FunctionError('METHOD_NOT_ALLOWED', why)
+}
+
+/** @throws {FunctionError} RATE_LIMITED, QUOTA_EXCEEDED */
+function admit(gate: Gate, { meter }: Route): void {
+  const refusal = gate.admit()
+  if (refusal === undefined) return
+  meter.refused(refusal)
+  throw refusal
 }
 
 function suspended(project: string): FunctionError {

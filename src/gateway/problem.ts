@@ -26,6 +26,7 @@ export function clientProblem(cause: unknown, options: ProblemOptions): Response
   const details = {
     detail: exposed ? error.message : (TENANT_ERRORS[error.code] ?? error.message),
     requestId,
+    ...(error.limit !== undefined && { limit: error.limit.name, level: error.limit.level }),
     ...(exposed && error.position !== undefined && { position: error.position }),
     ...(exposed && error.tenantStack !== undefined && { stack: error.tenantStack }),
   }
@@ -34,6 +35,10 @@ export function clientProblem(cause: unknown, options: ProblemOptions): Response
     ...options.cors,
     ...(serverTiming !== undefined && { 'server-timing': serverTiming }),
     ...(error.retryAfter !== undefined && { 'retry-after': String(error.retryAfter) }),
+    ...(error.limit !== undefined && {
+      'ratelimit-policy': error.limit.policy,
+      ratelimit: error.limit.remaining,
+    }),
     // Clients with a kept connection would send their next request to a service that is gone.
     ...(error.code === 'SHUTTING_DOWN' && { connection: 'close' }),
   })

@@ -12,6 +12,9 @@ export interface Problem {
   requestId?: string
   position?: SourcePosition
   stack?: string
+  /** The limit that refused the request, and where it is set. */
+  limit?: string
+  level?: string
 }
 
 /** The members of a problem document that do not follow from its error code. */

@@ -1,5 +1,6 @@
 /** Reads /proc/<pid> (proc(5)). A process may end at any moment; then there is no result. */
 import { readFileSync } from 'node:fs'
+import { libc } from './libc.ts'
 
 /** Unit of CPU time in /proc, the same on every architecture (USER_HZ is part of the Linux ABI). */
 const MS_PER_TICK = 10
@@ -20,6 +21,23 @@ export function readProcessUse(pid: number): ProcessUse | undefined {
   const ticks = Number(fields[11]) + Number(fields[12])
   const kilobytes = kilobytesOf(status, 'RssAnon') + kilobytesOf(status, 'RssShmem')
   return { residentBytes: kilobytes * 1024, cpuMs: ticks * MS_PER_TICK }
+}
+
+/** In the id of a CPU clock: the time that the scheduler counts, in nanoseconds. */
+const CPUCLOCK_SCHED = 2
+
+/** Two 64-bit numbers: seconds and nanoseconds. */
+const time = new BigInt64Array(2)
+
+/**
+ * CPU time of a process with all its threads, µs, from its CPU clock. Undefined if it has ended. The clock's id is
+ * what clock_getcpuclockid(3) returns. It takes one call and no file, so that a thousand workers can be measured often.
+ */
+export function readCpuUs(pid: number): number | undefined {
+  const clock = (~pid << 3) | CPUCLOCK_SCHED
+  if (libc().clock_gettime(clock, time) !== 0) return undefined
+  const [seconds = 0n, nanoseconds = 0n] = time
+  return Number(seconds) * 1e6 + Number(nanoseconds) / 1e3
 }
 
 /** Resident memory in bytes, mapped files included; 0 if the process is gone. */

@@ -7,7 +7,7 @@ import { noteChange } from './audit-context.ts'
 import type { AuditDetails } from './audit-entry.ts'
 import type { Storage } from './change.ts'
 import { DEFAULT_PROJECT } from './records.ts'
-import { check, parse } from './rows.ts'
+import { check, parse, parseLimits } from './rows.ts'
 import { functions, projects } from './schema.ts'
 import type { TokenStore } from './token-store.ts'
 
@@ -39,7 +39,6 @@ export interface ProjectChange {
 }
 
 const stateSchema = z.enum(['active', 'suspended'])
-const limitsSchema = z.record(z.string(), z.number())
 
 export class ProjectStore {
   readonly #storage: Storage
@@ -188,7 +187,7 @@ function toRecord(row: ProjectRow): ProjectRecord {
     name: row.name,
     state: check(stateSchema, row.state, where, 'state'),
     profile,
-    limits: parse(limitsSchema, row.limitsJson, where, 'limits_json'),
+    limits: parseLimits(row.limitsJson, where),
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
   }

@@ -66,6 +66,8 @@ export interface FunctionRules {
   access: Access
   /** Every version can be called under `<name>@<version>`. */
   previews: boolean
+  /** The limits that are set. */
+  limits: Readonly<Record<string, number>>
 }
 
 export const ACCESS = ['public', 'token'] as const

@@ -52,11 +52,21 @@ export function toSummary(row: FunctionRow, version: string | null): FunctionSum
   }
 }
 
-export function toRules(row: Pick<FunctionRow, 'id' | 'access' | 'previews'>): FunctionRules {
+export function toRules(
+  row: Pick<FunctionRow, 'id' | 'access' | 'previews' | 'limitsJson'>,
+): FunctionRules {
   return {
     access: check(accessSchema, row.access, row.id, 'access'),
     previews: row.previews !== 0,
+    limits: parseLimits(row.limitsJson, row.id),
   }
+}
+
+const limitsSchema = z.record(z.string(), z.number())
+
+/** The column `limits_json`. */
+export function parseLimits(json: string, where: string): Readonly<Record<string, number>> {
+  return parse(limitsSchema, json, where, 'limits_json')
 }
 
 /**

@@ -20,18 +20,23 @@ afterEach(() => {
 })
 
 test('a function is public and has no previews until its rules say otherwise', () => {
-  expect(store.rules.find('f', 'default')).toEqual({ access: 'public', previews: false })
-  expect(store.show('f').rules).toEqual({ access: 'public', previews: false })
+  expect(store.rules.find('f', 'default')).toEqual({ access: 'public', previews: false, limits: {} })
+  expect(store.show('f').rules).toEqual({ access: 'public', previews: false, limits: {} })
 })
 
 test('a change keeps what it does not name, and other functions', () => {
   store.rules.set('f', 'default', { access: 'token' })
-  expect(store.rules.set('f', 'default', { previews: true })).toEqual({
+  expect(store.rules.set('f', 'default', { previews: true, limits: { rps: 5 } })).toEqual({
     access: 'token',
     previews: true,
+    limits: { rps: 5 },
   })
-  expect(store.rules.find('f', 'default')).toEqual({ access: 'token', previews: true })
-  expect(store.rules.find('g', 'default')).toEqual({ access: 'public', previews: false })
+  expect(store.rules.find('f', 'default')).toEqual({
+    access: 'token',
+    previews: true,
+    limits: { rps: 5 },
+  })
+  expect(store.rules.find('g', 'default')).toEqual({ access: 'public', previews: false, limits: {} })
 })
 
 test('a function that does not exist has no rules', () => {

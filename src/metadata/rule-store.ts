@@ -38,19 +38,25 @@ export class RuleStore {
       const before = toRules(row)
       const access = change.access ?? before.access
       const previews = change.previews ?? before.previews
+      const limits = change.limits ?? before.limits
       const updatedAt = new Date().toISOString()
       tx.update(functions)
-        .set({ access, previews: previews ? 1 : 0, updatedAt })
+        .set({ access, previews: previews ? 1 : 0, limitsJson: JSON.stringify(limits), updatedAt })
         .where(eq(functions.id, row.id))
         .run()
-      return { access, previews }
+      return { access, previews, limits }
     })
   }
 }
 
 function prepareFind({ db }: Storage) {
   return db
-    .select({ id: functions.id, access: functions.access, previews: functions.previews })
+    .select({
+      id: functions.id,
+      access: functions.access,
+      previews: functions.previews,
+      limitsJson: functions.limitsJson,
+    })
     .from(functions)
     .where(
       and(

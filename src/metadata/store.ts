@@ -9,6 +9,7 @@ import { AuditStore } from './audit-store.ts'
 import { type Change, storageOf } from './change.ts'
 import { emptyDatabase, openDatabase } from './database.ts'
 import { EnvStore, type NextRevision } from './env-store.ts'
+import { Footprint } from './footprint.ts'
 import { KnownVersions } from './known-versions.ts'
 import { ProjectStore } from './project-store.ts'
 import { prepareQueries } from './queries.ts'
@@ -67,6 +68,7 @@ export class MetadataStore {
   readonly #queries: ReturnType<typeof prepareQueries>
   readonly #change: Change
   readonly projects: ProjectStore
+  readonly footprint: Footprint
   readonly tokens: TokenStore
   readonly keys: SecretKeyStore
   readonly env: EnvStore
@@ -81,6 +83,7 @@ export class MetadataStore {
     this.#queries = prepareQueries(this.#db)
     const storage = storageOf(database, this.#db)
     this.#change = storage.change
+    this.footprint = new Footprint(storage)
     this.tokens = new TokenStore(storage)
     this.keys = new SecretKeyStore(storage, keySource)
     this.env = new EnvStore(storage, this.keys)

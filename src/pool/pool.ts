@@ -15,6 +15,7 @@ import { RequestQueue } from './request-queue.ts'
 import { RestartBackoff } from './restart-backoff.ts'
 import { leastLoaded, wantsWorker } from './scaling.ts'
 import type { BudgetMember, WorkerBudget } from './worker-budget.ts'
+import type { WorkerGroup } from './worker-group.ts'
 
 /** Attempts to start a worker, where the bundle is not to blame, before the waiting requests fail. */
 const START_TRIES = 3
@@ -43,6 +44,7 @@ const APART_MS = 500
  */
 export class Pool implements BudgetMember {
   readonly spec: WorkerSpec
+  readonly group: WorkerGroup | undefined
   limits: PoolLimits
   readonly #launcher: WorkerFactory
   readonly #budget: WorkerBudget
@@ -65,8 +67,10 @@ export class Pool implements BudgetMember {
     launcher: WorkerFactory,
     budget: WorkerBudget,
     events: PoolEvents,
+    group?: WorkerGroup,
   ) {
     this.spec = spec
+    this.group = group
     this.limits = limits
     this.#launcher = launcher
     this.#budget = budget
@@ -352,7 +356,7 @@ export class Pool implements BudgetMember {
       const early = `A worker of function '${this.spec.functionName}' ended before it was ready.`
       this.#startFailed(error ?? new FunctionError('WORKER_START_FAILED', early))
     }
-    this.#budget.released(pooled)
+    this.#budget.released(this, pooled)
     if (this.#closed !== undefined && this.#workers.length === 0 && this.#queue.size === 0) {
       this.#budget.leave(this)
       this.#closed.resolve()

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { PooledWorker } from './pooled-worker.ts'
+import type { WorkerGroup } from './worker-group.ts'
 
 /** Interval of sweeps while requests wait in a queue, and so how late a queue timeout may be. */
 const QUEUE_SWEEP_MS = 50
@@ -17,6 +18,8 @@ const START_TURN_MS = 5
  */
 export interface BudgetMember {
   readonly workers: readonly PooledWorker[]
+  /** The pools with which it shares a limit of workers. */
+  readonly group: WorkerGroup | undefined
   /** Requests that wait. */
   readonly queued: number
   /** Starts the workers that its queue needs. */
@@ -79,10 +82,12 @@ export class WorkerBudget {
 
   join(member: BudgetMember): void {
     this.#members.add(member)
+    member.group?.members.add(member)
   }
 
   leave(member: BudgetMember): void {
     this.#members.delete(member)
+    member.group?.leave(member)
     this.#waiting.delete(member)
     this.#waitingSince.delete(member)
     this.#startQueue.delete(member)
@@ -93,6 +98,12 @@ export class WorkerBudget {
    * there is room.
    */
   reserve(member: BudgetMember): boolean {
+    const { group } = member
+    if (group?.full === true) {
+      group.wait(member, this.clock.now())
+      this.#evictIdleOf(group, member)
+      return false
+    }
     const full = this.#startsInProgress.size >= this.#startsAtOnce
     if (full || (this.#startQueue.size > 0 && this.#starting !== member)) {
       this.#startQueue.add(member)
@@ -100,6 +111,7 @@ export class WorkerBudget {
     }
     if (this.#live < this.maxWorkers) {
       this.#live++
+      group?.took(member)
       this.#waiting.delete(member)
       this.#waitingSince.delete(member)
       this.sweepWithin(IDLE_SWEEP_MS)
@@ -155,10 +167,30 @@ export class WorkerBudget {
   }
 
   /** A worker is gone. */
-  released(worker: PooledWorker): void {
+  released(member: BudgetMember, worker: PooledWorker): void {
     this.#live--
+    member.group?.released()
     if (worker.evicted) this.#evicting--
+    // Last the one that had the worker: it may have been ended for another.
+    const waiting = [...(member.group?.waiting ?? [])]
+    waiting.sort((a, b) => Number(a === member) - Number(b === member))
+    for (const other of waiting) {
+      if (member.group?.full === true) break
+      other.scale()
+    }
     this.#fillRoom()
+  }
+
+  /** The limit of a group is another one: pools that wait may start workers, or idle workers end. */
+  resizeGroup(group: WorkerGroup, maxWorkers: number): void {
+    if (group.maxWorkers === maxWorkers) return
+    group.maxWorkers = maxWorkers
+    for (const member of [...group.waiting]) member.scale()
+    for (const member of group.members) {
+      for (const worker of member.workers) {
+        if (worker.open && worker.inFlight === 0) this.idle(member, worker)
+      }
+    }
   }
 
   /**
@@ -170,6 +202,7 @@ export class WorkerBudget {
    * @returns whether the worker was evicted
    */
   preempt(member: BudgetMember, worker: PooledWorker): boolean {
+    if (this.#leavesGroup(member, worker, false)) return true
     if (this.#missing <= this.#evicting || worker.draining) return false
     if (this.#live - this.#evicting > this.maxWorkers) {
       this.#evict(member, worker)
@@ -212,6 +245,7 @@ export class WorkerBudget {
   /** A worker has no request; another pool may be waiting for its room, or the cap was lowered. */
   idle(member: BudgetMember, worker: PooledWorker): void {
     if (worker.evicted) member.evict(worker)
+    else if (this.#leavesGroup(member, worker, true)) return
     else if (this.#missing > this.#evicting) this.#evict(member, worker)
   }
 
@@ -268,6 +302,25 @@ export class WorkerBudget {
     if (owner === undefined || longest === undefined) return false
     this.#evict(owner, longest)
     return true
+  }
+
+  /** Makes room in a group that is full: an idle worker of another of its pools ends. */
+  #evictIdleOf(group: WorkerGroup, waits: BudgetMember): void {
+    const others = [...group.members].filter((member) => member !== waits)
+    if (others.some(({ workers }) => workers.some(({ draining }) => draining))) return
+    for (const member of others) {
+      const idle = member.workers.find(({ open, inFlight }) => open && inFlight === 0)
+      if (idle === undefined) continue
+      member.evict(idle)
+      return
+    }
+  }
+
+  /** Ends a worker for which another pool of its group waits. @returns whether it ends */
+  #leavesGroup(member: BudgetMember, worker: PooledWorker, idle: boolean): boolean {
+    const owed = member.group?.isOwed(member, idle, this.clock.now()) === true
+    if (owed && !worker.draining) member.evict(worker)
+    return owed
   }
 
   #evict(member: BudgetMember, worker: PooledWorker): void {

@@ -1,11 +1,17 @@
+import type { Limits } from '../limits/names.ts'
 import type { FunctionRules } from '../metadata/records.ts'
 import type { Pool } from '../pool/pool.ts'
+import type { WorkerGroup } from '../pool/worker-group.ts'
 import type { FunctionCounters } from '../telemetry/counters.ts'
+import type { FunctionMeter } from './meter.ts'
 
 /** The project of a route, as it is now. */
 export interface Tenant {
   readonly project: string
   suspended: boolean
+  limits: Limits
+  /** The workers of its functions. */
+  readonly workers: WorkerGroup
 }
 
 /** The route of a function's requests: the active version's pool, and its settings for requests. */
@@ -16,10 +22,11 @@ export interface Route {
   readonly version: string
   readonly pool: Pool
   readonly counters: FunctionCounters
+  readonly meter: FunctionMeter
   /** Longest time from a request's arrival to its response head. A reload may change it. */
   timeoutMs: number
-  /** CPU budget of one invocation. */
-  readonly cpuMs: number
+  /** CPU budget of one invocation. A change of limits may change it. */
+  cpuMs: number
   /** An idempotent request that a worker lost is tried once on another. */
   readonly retry: boolean
   /** Clients see the errors of the function's own code. */

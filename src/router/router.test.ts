@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
+import { LocalLedger } from '../limits/ledger.ts'
+import type { Limits } from '../limits/names.ts'
 import type { PendingRequest } from '../pool/pending-request.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { MetricsRegistry } from '../telemetry/counters.ts'
+import { UsageRegistry } from '../telemetry/usage.ts'
 import { anySpec, FakeWorkerFactory, TestClock } from '../testing/fake-worker.ts'
 import { type ActiveVersion, Router } from './router.ts'
 
@@ -24,6 +27,8 @@ function version(name: string, versionName: string): ActiveVersion {
 }
 
 let counters: MetricsRegistry
+/** What is set for every function. */
+let functionLimits: Limits
 /** Of the counters, ms. */
 let now: number
 
@@ -32,6 +37,7 @@ beforeEach(() => {
   counters = new MetricsRegistry(() => now)
   launcher = new FakeWorkerFactory()
   functions = new Map()
+  functionLimits = {}
   asked = []
   router = new Router({
     source: {
@@ -39,12 +45,16 @@ beforeEach(() => {
         asked.push(name)
         return functions.get(name)
       },
-      rules: () => ({ access: 'public', previews: false }),
-      tenant: (project) => ({ project, suspended: false }),
+      rules: () => ({ access: 'public', previews: false, limits: functionLimits }),
+      tenant: (project) => ({ project, suspended: false, limits: {} }),
     },
     launcher,
     budget: new WorkerBudget(100, new TestClock()),
     counters,
+    usage: new UsageRegistry(),
+    ledger: new LocalLedger({ now: () => 0, date: () => 0 }),
+    installation: () => ({}),
+    onQuotas: () => {},
     poolLimits: {
       minWorkers: 0,
       maxWorkers: 10,

@@ -1,12 +1,19 @@
+import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, sandboxViolation } from '../errors.ts'
+import { Gate, lowest, type Scope } from '../limits/gate.ts'
+import type { Ledger } from '../limits/ledger.ts'
+import { type Limits, limitsOf } from '../limits/names.ts'
 import { DEFAULT_PROJECT, type FunctionRules, functionLabel } from '../metadata/records.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { PoolEvents } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import type { PooledWorkerState } from '../pool/pooled-worker.ts'
 import type { WorkerBudget } from '../pool/worker-budget.ts'
+import { WorkerGroup } from '../pool/worker-group.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
+import type { UsageRegistry } from '../telemetry/usage.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
+import { FunctionMeter } from './meter.ts'
 import type { Route, Tenant } from './route.ts'
 
 /** Why the workers of a version end that was loaded for nothing. */
@@ -35,7 +42,7 @@ export interface FunctionSource {
   /** What applies to a function whatever its version. */
   rules(name: string, project: string): FunctionRules
   /** The state of a project that has functions. */
-  tenant(project: string): Tenant
+  tenant(project: string): Omit<Tenant, 'workers'>
 }
 
 export interface RouterOptions {
@@ -43,6 +50,12 @@ export interface RouterOptions {
   launcher: WorkerFactory
   budget: WorkerBudget
   counters: MetricsRegistry
+  usage: UsageRegistry
+  ledger: Ledger
+  /** The limits of the installation, as they are now. */
+  installation(): Limits
+  /** The limits of a route may have quotas, of which an earlier process used a part. */
+  onQuotas(gate: Gate): void
   /** Limits of every pool; a version's own settings override some of them. */
   poolLimits: PoolLimits
   /** Longest time that `prepare` waits for a worker, including the wait for room in the budget. */
@@ -147,16 +160,18 @@ export class Router {
     this.#retire(route.pool, reason)
   }
 
-  /** Applies what has changed of a function, whatever its version, to its next requests. */
-  functionChanged(name: string, project: string): void {
-    for (const [{ spec }, { configure }] of this.#inUse)
-      if (spec.functionName === name && spec.project === project) configure()
-  }
-
-  /** Applies the state of a project to its next requests. */
+  /** Applies the state and the limits of a project to its next requests. */
   projectChanged(project: string): void {
     const tenant = this.#tenants.get(project)
-    if (tenant !== undefined) Object.assign(tenant, this.#options.source.tenant(project))
+    if (tenant === undefined) return
+    Object.assign(tenant, this.#options.source.tenant(project))
+    this.#sizeGroup(tenant)
+    this.#configureIf((spec) => spec.project === project)
+  }
+
+  /** Applies what has changed of a function, whatever its version, to its next requests. */
+  functionChanged(name: string, project: string): void {
+    this.#configureIf((spec) => spec.project === project && spec.functionName === name)
   }
 
   /** Forgets the functions that serve something else by now, because another process changed them. */
@@ -227,13 +242,38 @@ export class Router {
     return route
   }
 
+  #configureIf(concerns: (spec: WorkerSpec) => boolean): void {
+    for (const [pool, { configure }] of [...this.#inUse]) {
+      if (concerns(pool.spec)) configure()
+    }
+  }
+
+  /** The limits of a function, from the installation to its own. */
+  #scopes({ project, functionName }: WorkerSpec, rules: FunctionRules): Scope[] {
+    const { installation } = this.#options
+    const name = `${project}/${functionName}`
+    return [
+      { level: 'installation', name: '', limits: installation() },
+      { level: 'project', name: project, limits: this.#tenant(project).limits },
+      { level: 'function', name, limits: limitsOf(rules.limits) },
+    ]
+  }
+
   #newRoute(version: ActiveVersion): Route {
-    const { spec } = version
+    const meter = new FunctionMeter(
+      this.#options.usage.of(version.spec.project, version.spec.functionName),
+    )
     const { source, launcher, budget, counters, log, retried } = this.#options
+    const rules = source.rules(version.spec.functionName, version.spec.project)
+    const scopes = this.#scopes(version.spec, rules)
+    const spec = { ...version.spec, capabilities: withMemory(version.spec, scopes), meter }
     const held = counters.hold(spec)
     const versionCounters = held.counters
     const events: PoolEvents = {
-      log: (entry, requestId) => log(spec, entry, requestId),
+      log(entry, requestId) {
+        if (entry.dropped === undefined) meter.usage.logged(Buffer.byteLength(entry.message))
+        log(spec, entry, requestId)
+      },
       retried(requestId, error) {
         versionCounters.retries++
         retried(spec, requestId, error)
@@ -251,25 +291,36 @@ export class Router {
       },
     }
     const settings = version.settings()
-    const pool = new Pool(spec, this.#limitsOf(settings), launcher, budget, events)
+    const tenant = this.#tenant(spec.project)
+    const poolLimits = this.#limitsOf(settings, scopes)
+    const pool = new Pool(spec, poolLimits, launcher, budget, events, tenant.workers)
     const route: Route = {
       project: spec.project,
       functionName: spec.functionName,
-      tenant: this.#tenant(spec.project),
+      tenant,
       version: spec.version,
       pool,
       counters: versionCounters,
+      meter,
       timeoutMs: settings.timeoutMs,
-      cpuMs: spec.capabilities.maxCpu,
+      cpuMs: cpuOf(spec, scopes),
       retry: settings.retry,
       exposeErrors: settings.exposeErrors,
-      rules: source.rules(spec.functionName, spec.project),
+      rules,
     }
+    this.#setGate(meter, scopes)
     const configure = () => {
       const current = version.settings()
-      route.timeoutMs = current.timeoutMs
       route.rules = source.rules(spec.functionName, spec.project)
-      pool.configure(this.#limitsOf(current))
+      const changed = this.#scopes(spec, route.rules)
+      route.timeoutMs = current.timeoutMs
+      route.cpuMs = cpuOf(spec, changed)
+      this.#setGate(meter, changed)
+      pool.configure(this.#limitsOf(current, changed))
+      // A worker gets its memory at its start.
+      const sameMemory = withMemory(version.spec, changed).maxMemory === spec.capabilities.maxMemory
+      if (!sameMemory && this.#routes.get(keyOf(spec.functionName, spec.project)) === route)
+        this.forget(spec.functionName, spec.project, 'its function may use other memory')
     }
     this.#inUse.set(pool, { configure, release: held.release })
     return route
@@ -278,12 +329,26 @@ export class Router {
   #tenant(project: string): Tenant {
     const known = this.#tenants.get(project)
     if (known !== undefined) return known
-    const tenant = this.#options.source.tenant(project)
+    const state = this.#options.source.tenant(project)
+    const tenant = { ...state, workers: new WorkerGroup() }
     this.#tenants.set(project, tenant)
+    this.#sizeGroup(tenant)
     return tenant
   }
 
-  #limitsOf({ maxWorkers, concurrency }: VersionSettings): PoolLimits {
+  #sizeGroup({ workers, limits }: Tenant): void {
+    this.#options.budget.resizeGroup(workers, limits.workers ?? Number.POSITIVE_INFINITY)
+  }
+
+  #setGate(meter: FunctionMeter, scopes: readonly Scope[]): void {
+    meter.gate = Gate.of(scopes, this.#options.ledger)
+    if (meter.gate !== undefined && meter.gate.quotas.length > 0) this.#options.onQuotas(meter.gate)
+  }
+
+  #limitsOf(settings: VersionSettings, scopes: readonly Scope[]): PoolLimits {
+    const { concurrency } = settings
+    const allowed = lowest(scopes, 'workers')?.value ?? settings.maxWorkers
+    const maxWorkers = Math.min(settings.maxWorkers, allowed)
     const minWorkers = Math.min(this.#poolLimits.minWorkers, maxWorkers)
     return { ...this.#poolLimits, minWorkers, maxWorkers, concurrency }
   }
@@ -296,6 +361,17 @@ export class Router {
       this.#inUse.delete(pool)
     })
   }
+}
+
+/** A version may use less memory than the limits allow, not more. */
+function withMemory({ capabilities }: WorkerSpec, scopes: readonly Scope[]): Capabilities {
+  const allowed = lowest(scopes, 'memory')?.value ?? capabilities.maxMemory
+  return { ...capabilities, maxMemory: Math.min(capabilities.maxMemory, allowed) }
+}
+
+/** CPU time of one request. */
+function cpuOf({ capabilities }: WorkerSpec, scopes: readonly Scope[]): number {
+  return Math.min(capabilities.maxCpu, lowest(scopes, 'cpu')?.value ?? capabilities.maxCpu)
 }
 
 /** A path may spell any name; only names without a slash are in the map. */

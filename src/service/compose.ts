@@ -1,5 +1,5 @@
 /** Acquires the resources of a service in order and connects its components. */
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Api, createApi } from '../admin/api.ts'
 import type { ServiceControl } from '../admin/control.ts'
 import type { Lifecycle } from '../admin/lifecycle.ts'
@@ -13,12 +13,16 @@ import type { Egress } from '../egress/egress.ts'
 import { FunctionError } from '../errors.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
+import { QueryThread } from '../lib/query-thread.ts'
+import { type Ledger, LocalLedger } from '../limits/ledger.ts'
+import { limitsOf } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
-import { Telemetry } from '../telemetry/telemetry.ts'
+import { METRICS_FILE, Telemetry } from '../telemetry/telemetry.ts'
+import { UsageReader } from '../telemetry/usage-reader.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
 import { type DataDirectory, openData, type Rollback, takeOverData } from './data-directory.ts'
@@ -27,11 +31,18 @@ import { newEgress } from './egress.ts'
 
 import { Housekeeping } from './housekeeping.ts'
 import { InvokerAccess } from './invoker-access.ts'
-import { gatewayLimits, poolLimits, retentionPolicy, telemetryLimits } from './limits.ts'
+import {
+  gatewayLimits,
+  maxWorkers,
+  poolLimits,
+  retentionPolicy,
+  telemetryLimits,
+} from './limits.ts'
 import { ManagementSocket, onPort } from './listen.ts'
 import { newManagementListener } from './management-listener.ts'
 import { engineReader, type HostResources, startLauncher } from './native-programs.ts'
 import type { Predecessor } from './predecessor.ts'
+import { QuotaHistory } from './quota-history.ts'
 import { type Held, Restarter } from './restarter.ts'
 import { writeServiceFile } from './service-file.ts'
 import { VersionSource } from './version-source.ts'
@@ -72,6 +83,7 @@ export interface Components {
   router: Router
   gateway: Gateway
   control: ServiceControl
+  queries: QueryThread
   housekeeping: Housekeeping
   restarter: Restarter
 }
@@ -105,8 +117,15 @@ export async function compose(
   const recovered = remover.recover()
   recovered.catch(() => {})
   const versions = new VersionSource(store, bundles, config)
-  const budget = new WorkerBudget(config.pool.maxWorkers, systemClock, STARTS_AT_ONCE)
-  const router = newRouter(config, versions, launcher, budget, telemetry)
+  const budget = new WorkerBudget(maxWorkers(config), systemClock, STARTS_AT_ONCE)
+  const queries = new QueryThread()
+  rollback.push(() => queries.close())
+  const usage = new UsageReader(queries, join(dataDir, METRICS_FILE), () => telemetry.flushUsage())
+  const ledger = new LocalLedger({ now: () => performance.now(), date: () => Date.now() })
+  const history = new QuotaHistory(ledger, usage, (error) =>
+    log.error('quotas begin anew, as what was used before cannot be read', error),
+  )
+  const router = newRouter(config, versions, launcher, budget, telemetry, ledger, history)
   const { host, port } = config.server
   const gateway = onPort(host, port, () =>
     newGateway(config, log, router, store, telemetry, predecessor !== undefined),
@@ -125,6 +144,7 @@ export async function compose(
     defaultRuntime: config.worker.runtime,
     engine: engineReader(config),
     retention: policy,
+    installation: () => limitsOf(config.limits),
   })
   const onBug = (error: unknown) =>
     log.error('internal error while handling a management request', error)
@@ -147,6 +167,8 @@ export async function compose(
     bundles,
     operations,
     control,
+    usage,
+    installation: () => limitsOf(config.limits),
     lifecycle,
     retention: policy,
     hold: (request) =>
@@ -204,6 +226,7 @@ export async function compose(
     router,
     gateway,
     control,
+    queries,
     housekeeping,
     restarter,
   }
@@ -225,12 +248,13 @@ async function takeOverClients(
 
 /** What /metrics shows. */
 function figures(gateway: Gateway, router: Router, telemetry: Telemetry): string {
-  return prometheusText(telemetry.counters, {
+  const gauges = {
     ...router.load(),
     inFlight: gateway.inFlight,
     residentBytes: process.memoryUsage.rss(),
     uptimeSeconds: process.uptime(),
-  })
+  }
+  return prometheusText(telemetry.counters, gauges, telemetry.usage.allLimited)
 }
 
 function guardDescriptors(config: Config, log: ServiceLog, gateway: Gateway): void {
@@ -255,12 +279,18 @@ function newRouter(
   launcher: WorkerFactory,
   budget: WorkerBudget,
   telemetry: Telemetry,
+  ledger: Ledger,
+  history: QuotaHistory,
 ): Router {
   return new Router({
     source,
     launcher,
     budget,
     counters: telemetry.counters,
+    usage: telemetry.usage,
+    ledger,
+    installation: () => limitsOf(config.limits),
+    onQuotas: (gate) => history.restore(gate),
     poolLimits: poolLimits(config),
     startTimeoutMs: VERSION_START_MS,
     log(spec, { level, message, dropped }, requestId) {

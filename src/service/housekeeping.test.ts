@@ -32,6 +32,7 @@ beforeEach(() => {
     serving: true,
     defaultRuntime: 'bun',
     engine: async (runtime) => runtime,
+    installation: () => ({}),
     retention: policy,
   })
   const log = new ServiceLog(() => {})

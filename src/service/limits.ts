@@ -47,10 +47,16 @@ export function poolLimits({ pool, server }: Config): PoolLimits {
   }
 }
 
-export function telemetryLimits({ logs, metrics }: Config): TelemetryLimits {
+/** Live workers of all functions. */
+export function maxWorkers({ pool, limits }: Config): number {
+  return Math.min(pool.maxWorkers, limits.workers ?? pool.maxWorkers)
+}
+
+export function telemetryLimits({ logs, metrics, usage }: Config): TelemetryLimits {
   return {
     logs: { maxAgeMs: logs.retention, maxBytes: logs.maxSize },
     metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
+    usage: { maxAgeMs: usage.retention },
   }
 }
 

@@ -6,7 +6,7 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 import type { Components } from './compose.ts'
 import { descriptorWarning } from './descriptor-limit.ts'
 import { egressOptions } from './egress.ts'
-import { gatewayLimits, poolLimits, telemetryLimits } from './limits.ts'
+import { gatewayLimits, maxWorkers, poolLimits, telemetryLimits } from './limits.ts'
 import { readTlsFiles } from './tls-files.ts'
 
 /**
@@ -54,7 +54,7 @@ export function applySettings({
   telemetry,
 }: Components): void {
   gateway.configure(gatewayLimits(config))
-  budget.resize(config.pool.maxWorkers)
+  budget.resize(maxWorkers(config))
   router.configure(poolLimits(config))
   egress.configure(egressOptions(config))
   telemetry.configure(telemetryLimits(config))

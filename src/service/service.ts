@@ -136,7 +136,7 @@ export class Service {
     housekeeping: Promise<void>,
     afterRequests: () => Promise<void> = async () => {},
   ): Promise<void> {
-    const { gateway, router, launcher, egress } = this.#components
+    const { gateway, router, launcher, egress, queries } = this.#components
     const reason = new FunctionError('SHUTTING_DOWN', 'The service is shutting down.')
     await gateway.stop(reason)
     await afterRequests()
@@ -144,6 +144,7 @@ export class Service {
     router.kill(reason)
     await launcher.close()
     egress.close()
+    queries.close()
     this.telemetry.close()
     await housekeeping
     this.store.close()

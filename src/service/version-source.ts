@@ -3,6 +3,7 @@ import type { RunnableVersion } from '../admin/control.ts'
 import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
+import { limitsOf } from '../limits/names.ts'
 import type { FunctionRules } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Tenant } from '../router/route.ts'
@@ -11,7 +12,7 @@ import type { ActiveVersion, FunctionSource, VersionSettings } from '../router/r
 /** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
 const BUN_CONCURRENCY = 1
 /** The rules of a function that is being deployed for the first time. */
-const NEW_FUNCTION: FunctionRules = { access: 'public', previews: false }
+const NEW_FUNCTION: FunctionRules = { access: 'public', previews: false, limits: {} }
 
 export class VersionSource implements FunctionSource {
   readonly #store: MetadataStore
@@ -35,9 +36,10 @@ export class VersionSource implements FunctionSource {
     return this.#store.rules.find(name, project) ?? NEW_FUNCTION
   }
 
-  tenant(project: string): Tenant {
+  tenant(project: string): Omit<Tenant, 'workers'> {
     const record = this.#store.projects.find(project)
-    return { project, suspended: record?.state === 'suspended' }
+    const limits = limitsOf(record?.limits ?? {})
+    return { project, suspended: record?.state === 'suspended', limits }
   }
 
   /** What the version does not set is the service's default. */

@@ -5,8 +5,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MetricsRegistry } from './counters.ts'
-import { MetricStore } from './metric-store.ts'
+import { METRICS_SCHEMA, MetricStore } from './metric-store.ts'
 import { prometheusText } from './prometheus.ts'
+import { TelemetryFile } from './telemetry-file.ts'
 
 const subject = (functionName: string, version: string) => ({
   project: 'default',
@@ -32,13 +33,8 @@ afterEach(() => rmSync(dir, { recursive: true }))
 
 function openStore(path = join(dir, 'metrics.db')): MetricStore {
   const retention = { maxAgeMs: 365 * 86_400_000, maxBytes: 2 ** 30 }
-  return new MetricStore(
-    path,
-    registry,
-    retention,
-    (error) => failures.push(error),
-    () => {},
-  )
+  const file = new TelemetryFile(path, METRICS_SCHEMA, () => {})
+  return new MetricStore(file, registry, retention, (error) => failures.push(error))
 }
 
 const versions = () => [...registry.all()].map(({ version }) => version)
@@ -69,7 +65,7 @@ describe('a deployment each minute', () => {
       most = Math.max(most, versions().length)
       if (n % 100 === 0) characters = Math.max(characters, prometheusText(registry, GAUGES).length)
     }
-    store.close()
+    store.flush()
     expect(failures).toEqual([])
     expect(most).toBeLessThan(40)
     expect(characters).toBeLessThan(100_000)
@@ -137,7 +133,7 @@ describe('counters stay', () => {
     registry.sweep()
     expect(versions()).toEqual(['v1'])
     const store = openStore()
-    store.close()
+    store.flush()
     now += 2 * MINUTE_MS
     registry.sweep()
     expect(versions()).toEqual([])
@@ -159,7 +155,7 @@ test('a version that returns after its counters were dropped is added to its row
     expect(versions()).toEqual([])
     expect(sums()).toEqual([{ version: 'v1', n: 2 * (round + 1), errors: round + 1 }])
   }
-  store.close()
+  store.flush()
 })
 
 test('a late event of a version that is gone is counted, and does not stay', () => {

@@ -3,13 +3,13 @@ import { functionLabel } from '../metadata/records.ts'
 import { Batch } from './batch.ts'
 import { FunctionCounters, type MetricsRegistry, OK } from './counters.ts'
 import { prune, type Retention, ROWS_AT_ONCE } from './database.ts'
-import { type SetAsideReport, TelemetryFile } from './telemetry-file.ts'
+import type { TelemetryFile } from './telemetry-file.ts'
 
 const FLUSH_MS = 5_000
 const PRUNE_MS = 60_000
 const MINUTE_MS = 60_000
 
-const SCHEMA = `
+export const METRICS_SCHEMA = `
 CREATE TABLE IF NOT EXISTS function_metrics (
   minute INTEGER NOT NULL,
   function TEXT NOT NULL,
@@ -69,13 +69,12 @@ export class MetricStore {
 
   /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
   constructor(
-    path: string,
+    file: TelemetryFile,
     registry: MetricsRegistry,
     retention: Retention,
     onFailure: (error: unknown) => void,
-    onSetAside: SetAsideReport,
   ) {
-    this.#file = new TelemetryFile(path, SCHEMA, onSetAside)
+    this.#file = file
     this.#registry = registry
     this.#retention = retention
     this.#onFailure = onFailure
@@ -94,11 +93,6 @@ export class MetricStore {
 
   flush(): void {
     this.#batch.now()
-  }
-
-  close(): void {
-    this.flush()
-    this.#file.close()
   }
 
   #write(): void {

@@ -1,5 +1,6 @@
 /** The text of /metrics in the Prometheus exposition format, version 0.0.4. */
 import { DURATION_BUCKETS_MS, type FunctionCounters, type MetricsRegistry } from './counters.ts'
+import type { Limited } from './usage.ts'
 
 /** The current state of the service, shown in addition to the counters. */
 interface Gauges {
@@ -12,7 +13,11 @@ interface Gauges {
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-export function prometheusText(registry: MetricsRegistry, gauges: Gauges): string {
+export function prometheusText(
+  registry: MetricsRegistry,
+  gauges: Gauges,
+  limited: Iterable<Limited> = [],
+): string {
   const lines: string[] = []
   const family = (name: string, type: string, help: string) =>
     lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`)
@@ -33,6 +38,11 @@ export function prometheusText(registry: MetricsRegistry, gauges: Gauges): strin
     for (const [outcome, count] of one.subrequests) {
       lines.push(`functions_subrequests_total{${labels(one)},outcome="${outcome}"} ${count}`)
     }
+  }
+  family('functions_limited_total', 'counter', 'Requests that a limit refused.')
+  for (const { project, functionName, limit, count } of limited) {
+    const of = `project="${project}",function="${functionName}",limit="${limit}"`
+    lines.push(`functions_limited_total{${of}} ${count}`)
   }
   family(
     'functions_retries_total',

@@ -7,10 +7,11 @@ import { FunctionError } from '../errors.ts'
 import { DURATION_BUCKETS_MS, MetricsRegistry } from './counters.ts'
 import { usedBytes } from './database.ts'
 import { type LogEntry, LogStore } from './log-store.ts'
-import { MetricStore } from './metric-store.ts'
+import { METRICS_SCHEMA, MetricStore } from './metric-store.ts'
 import { prometheusText } from './prometheus.ts'
 import { ServiceLog } from './service-log.ts'
 import { Telemetry } from './telemetry.ts'
+import { TelemetryFile } from './telemetry-file.ts'
 
 const subject = (functionName: string, version: string) => ({
   project: 'default',
@@ -156,14 +157,15 @@ describe('metrics', () => {
     for (let life = 0; life < 2; life++) {
       const book = new MetricsRegistry()
       const counters = book.of(subject('f', 'v1'))
-      const store = new MetricStore(path, book, RETENTION, fails, fails)
+      const file = new TelemetryFile(path, METRICS_SCHEMA, fails)
+      const store = new MetricStore(file, book, RETENTION, fails)
       counters.record('ok', 3, 500)
       store.flush()
       counters.record('TIMEOUT', 40_000, 100)
       counters.record('ok', 0.5, 1)
       store.flush()
       store.flush()
-      store.close()
+      file.close()
     }
     const db = new Database(path)
     const sum = db
@@ -231,7 +233,7 @@ test('the operator sees what is wrong with the data directory, not what the tena
   const serviceLog = new ServiceLog((line) => lines.push(line))
   const telemetry = new Telemetry({
     dataDir,
-    limits: { logs: RETENTION, metrics: RETENTION },
+    limits: { logs: RETENTION, metrics: RETENTION, usage: RETENTION },
     serviceLog,
   })
   const about = subject('f', 'v1')

@@ -6,14 +6,21 @@ import { functionLabel } from '../metadata/records.ts'
 import { MetricsRegistry, type Subject } from './counters.ts'
 import type { Retention } from './database.ts'
 import { type LogLevel, LogStore } from './log-store.ts'
-import { MetricStore } from './metric-store.ts'
+import { METRICS_SCHEMA, MetricStore } from './metric-store.ts'
 import type { ServiceLog } from './service-log.ts'
-import type { SetAsideReport } from './telemetry-file.ts'
+import { type SetAsideReport, TelemetryFile } from './telemetry-file.ts'
+import { UsageRegistry } from './usage.ts'
+import { USAGE_SCHEMA, UsageStore } from './usage-store.ts'
+
+/** In the data directory: metrics and usage. */
+export const METRICS_FILE = 'metrics.db'
 
 /** What the two databases keep. */
 export interface TelemetryLimits {
   logs: Retention
   metrics: Retention
+  /** Usage is kept for this time, however much it is. */
+  usage: { maxAgeMs: number }
 }
 
 interface TelemetryOptions {
@@ -24,7 +31,10 @@ interface TelemetryOptions {
 
 export class Telemetry {
   readonly counters = new MetricsRegistry()
+  readonly usage = new UsageRegistry(() => this.#usage.wake())
   readonly logs: LogStore
+  readonly #metricsFile: TelemetryFile
+  readonly #usage: UsageStore
   readonly #metrics: MetricStore
   readonly #serviceLog: ServiceLog
 
@@ -49,14 +59,18 @@ export class Telemetry {
       lost: (count) => serviceLog.warn('log entries of functions were lost', { count }),
       setAside,
     })
-    const path = join(dataDir, 'metrics.db')
-    this.#metrics = new MetricStore(path, this.counters, limits.metrics, failed(path), setAside)
+    const path = join(dataDir, METRICS_FILE)
+    this.#metricsFile = new TelemetryFile(path, METRICS_SCHEMA + USAGE_SCHEMA, setAside)
+    const file = this.#metricsFile
+    this.#metrics = new MetricStore(file, this.counters, limits.metrics, failed(path))
+    this.#usage = new UsageStore(file, this.usage, limits.usage.maxAgeMs, failed(path))
   }
 
   /** Applies other limits; each database is pruned by them when it is written next. */
-  configure({ logs, metrics }: TelemetryLimits): void {
+  configure({ logs, metrics, usage }: TelemetryLimits): void {
     this.logs.keep(logs)
     this.#metrics.keep(metrics)
+    this.#usage.keep(usage.maxAgeMs)
   }
 
   /** Records console output of a function. */
@@ -107,10 +121,17 @@ export class Telemetry {
     this.#metrics.wake()
   }
 
+  /** Writes what was used by now. */
+  flushUsage(): void {
+    this.#usage.flush()
+  }
+
   /** Flushes and closes the databases. */
   close(): void {
     this.logs.close()
-    this.#metrics.close()
+    this.#metrics.flush()
+    this.#usage.flush()
+    this.#metricsFile.close()
   }
 }
 

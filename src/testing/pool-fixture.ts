@@ -2,9 +2,10 @@
 import { expect } from 'bun:test'
 import type { FunctionError } from '../errors.ts'
 import type { PoolLimits } from '../pool/limits.ts'
-import type { PendingRequest, Waited } from '../pool/pending-request.ts'
+import type { PendingRequest, PoolEvents, Waited } from '../pool/pending-request.ts'
 import { Pool } from '../pool/pool.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
+import type { WorkerGroup } from '../pool/worker-group.ts'
 import type { Ended, Invocation, ResponseHead } from '../worker/worker.ts'
 import { anySpec, type FakeWorker, FakeWorkerFactory, TestClock } from './fake-worker.ts'
 
@@ -90,11 +91,13 @@ export class PoolFixture {
     this.budget = new WorkerBudget(maxWorkers, this.clock, startsAtOnce)
   }
 
-  pool(limits: Partial<PoolLimits> = {}, name?: string): Pool {
-    return new Pool(anySpec(name), { ...LIMITS, ...limits }, this.factory, this.budget, {
+  pool(limits: Partial<PoolLimits> = {}, name?: string, group?: WorkerGroup): Pool {
+    const events: PoolEvents = {
       log: (entry, requestId) => this.logged.push([entry.message, requestId]),
       retried: (requestId, error) => this.retries.push([requestId, error.code]),
-    })
+    }
+    const all = { ...LIMITS, ...limits }
+    return new Pool(anySpec(name), all, this.factory, this.budget, events, group)
   }
 
   /** The worker that was started as number `index`. */

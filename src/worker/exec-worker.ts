@@ -155,10 +155,10 @@ export abstract class ExecWorker
       cwd: emptyDir,
       flags: [...this.#sandbox.launcherFlags, ...flags],
       program,
-      onExit: (status, signal) => {
+      onExit: (status, signal, cpuUs) => {
         this.#running = false
         this.#gone.resolve()
-        this.processEnded({ status, signal, cpu: false, cpuUs: this.cpuMs * 1000 })
+        this.processEnded({ status, signal, cpu: false, cpuUs })
       },
     })
   }

@@ -4,6 +4,16 @@ import type { Capabilities } from '../capabilities/schema.ts'
 import type { FunctionError } from '../errors.ts'
 import type { Environment } from '../secrets/secret-variable.ts'
 
+/** Counts what the workers of a function use, and stops what its limits forbid. */
+export interface Meter {
+  /** CPU time of a worker's process by the kernel, µs, and its memory limit times the time in which it ran requests. */
+  worked(cpuUs: number, byteMs: number): void
+  /** An outbound request is about to be sent. @returns why it may not */
+  admitEgress(): FunctionError | undefined
+  /** Bytes of the body of an outbound request or response passed. @returns why no more may */
+  egressBytes(bytes: number): FunctionError | undefined
+}
+
 /** One function version, with everything that a worker needs to run it. */
 export interface WorkerSpec extends Environment {
   functionId: string
@@ -15,6 +25,8 @@ export interface WorkerSpec extends Environment {
   handler: string
   /** Already lowered by the flags of the deployment. */
   capabilities: Capabilities
+  /** Undefined: nobody counts. */
+  meter?: Meter | undefined
   /** Reads the bundle and checks its sha256. @throws {FunctionError} BUNDLE_LOAD_ERROR if it changed or is missing */
   loadBundle(): Uint8Array | Promise<Uint8Array>
   /** Maps the positions in an engine's stack to the tenant's sources. Without a map, it returns the stack unchanged. */

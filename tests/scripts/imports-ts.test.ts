@@ -24,7 +24,7 @@ const LAYERS = [
   [BORDER],
   ['src/maintenance'],
   ['src/egress', 'src/telemetry', 'src/bundles', 'src/config'],
-  ['src/bundles/bundler', 'src/metadata'],
+  ['src/bundles/bundler', 'src/metadata', 'src/limits'],
   ['src/capabilities', 'src/secrets'],
   ['src/lib'],
   ['src/errors.ts', 'src/units.ts', 'src/release.ts'],

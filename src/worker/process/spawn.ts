@@ -21,7 +21,8 @@ export interface LaunchOptions {
   /** Further flags: limits, environment, what to listen on. */
   flags: string[]
   program: string[]
-  onExit(status: number, signal: number): void
+  /** @param cpuUs CPU time of the program, with the processes that it started */
+  onExit(status: number, signal: number, cpuUs: number): void
 }
 
 export interface Launched {
@@ -41,8 +42,10 @@ export function launch(options: LaunchOptions): Launched {
       cwd: options.cwd,
       env: {},
       stdio: ['ignore', 'pipe', 'pipe', 'socket-fd'],
-      onExit: (_process, status, signal) =>
-        options.onExit(status ?? 0, signalNumber(status, signal)),
+      onExit: (process, status, signal) => {
+        const cpuUs = Number(process.resourceUsage()?.cpuTime.total ?? 0)
+        options.onExit(status ?? 0, signalNumber(status, signal), cpuUs)
+      },
     },
   )
   const channelFd = process.stdio[3]

@@ -91,7 +91,8 @@ export class Zygote {
   /** The worker ended: its process is killed if there is one. */
   dismiss(worker: ForkedWorker, number: number | undefined): void {
     if (number === undefined) this.#leaveQueue(worker)
-    else if (this.#workers.delete(number)) this.#process?.kill(number)
+    // It stays in the table until its end is reported, with the CPU time that it used in all.
+    else if (this.#workers.has(number)) this.#process?.kill(number)
   }
 
   limit(number: number, cpuMs: number): void {

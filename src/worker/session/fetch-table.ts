@@ -192,9 +192,10 @@ export class FetchTable {
   #groupOf(invocation: number): Group {
     let group = this.#groups.get(invocation)
     if (group === undefined) {
-      const { functionId, functionName, project, version, capabilities } = this.#spec
+      const { functionId, functionName, project, version, capabilities, meter } = this.#spec
       const credentials = this.#credentials
-      const subject = { functionId, functionName, project, version, capabilities, credentials }
+      const about = { functionId, functionName, project, version, capabilities }
+      const subject = { ...about, credentials, meter }
       const session = this.#egress.session(subject)
       group = { session, fetches: new Set() }
       this.#groups.set(invocation, group)

@@ -39,6 +39,7 @@ import { LogRelay } from './log-relay.ts'
 import { type Announcement, MessageReader, type MessageReaderOwner } from './message-reader.ts'
 import { RecyclePolicy } from './recycle-policy.ts'
 import { Start } from './start.ts'
+import { UseMeter } from './use-meter.ts'
 import { Watchdog } from './watchdog.ts'
 import type { WorkerContext } from './worker-context.ts'
 
@@ -77,6 +78,8 @@ export abstract class ProtocolWorker<A extends Announcement>
   readonly #start: Start
   readonly #recyclePolicy: RecyclePolicy
   readonly #background: BackgroundBudget
+  /** Undefined where nobody counts. */
+  readonly #use: UseMeter | undefined
   readonly #gone = Promise.withResolvers<void>()
   #state: border.WorkerState = 'starting'
   #stage: Stage = 'launching'
@@ -103,6 +106,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#events = events
     this.#masker = Masker.of(spec.secrets)
     this.logs = new LogRelay(events, spec, this.#masker)
+    this.#use = spec.meter === undefined ? undefined : new UseMeter(spec)
     const { maxCpu } = spec.capabilities
     this.#recyclePolicy = new RecyclePolicy(maxCpu)
     const { backgroundCpuPercent } = context
@@ -169,6 +173,7 @@ export abstract class ProtocolWorker<A extends Announcement>
     }
     this.cpu.began(invocation.cpuMs)
     if (this.invocationTable.size === 1) {
+      this.#use?.busy(invocation.startedAt)
       this.#watchdog.heard(invocation.startedAt)
       this.context.ticker.add(this)
     }
@@ -227,6 +232,7 @@ export abstract class ProtocolWorker<A extends Announcement>
 
   /** The process ended. What it wrote before that may not have been read yet. */
   processEnded(exit: ProcessExit): void {
+    this.#use?.exited(exit.cpuUs)
     if (this.#reported || this.#exit !== undefined) return
     const killed = exit.signal === SIGKILL && this.context.resources.memoryKill(this, this.spec)
     this.#exit = killed ? { ...exit, memoryKill: killed } : exit
@@ -339,7 +345,10 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.logs.report(now)
     if (this.fetches.leftOpen && this.#paused(now)) this.fetches.pause()
     if (this.#state !== 'starting') this.cpu.sync(now)
-    return this.#needsWatch(now)
+    const watch = this.#needsWatch(now)
+    if (watch) this.#use?.look(now, this.pid)
+    else this.#use?.measure(now, this.pid)
+    return watch
   }
 
   #onReady(initUs: number): void {
@@ -357,7 +366,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#doneCpuUs += message.cpu_us
     const reason = this.#recyclePolicy.add(message.cpu_us, message.heap_bytes)
     if (reason !== undefined) this.retire(reason)
-    if (this.invocationTable.size === 0) this.#idleSince = performance.now()
+    if (this.invocationTable.size > 0) return
+    this.#idleSince = performance.now()
+    this.#use?.idle(this.#idleSince)
   }
 
   #onBackground(message: BackgroundMessage): void {
@@ -449,6 +460,9 @@ export abstract class ProtocolWorker<A extends Announcement>
     this.#reported = true
     this.#state = 'gone'
     this.reader.stop()
+    const now = performance.now()
+    this.#use?.measure(now, this.#exit === undefined ? this.pid : undefined)
+    this.#use?.idle(now)
     const cause = error ?? new FunctionError('WORKER_CRASHED', WORKER_ENDED)
     const crashed = cause.code === 'WORKER_START_FAILED' || cause.code === 'WORKER_CRASHED'
     const unbegun = crashed && this.#stage !== 'serving'
