@@ -20,7 +20,11 @@ afterEach(() => {
 })
 
 test('a function is public and has no previews until its rules say otherwise', () => {
-  expect(store.rules.find('f', 'default')).toEqual({ access: 'public', previews: false, limits: {} })
+  expect(store.rules.find('f', 'default')).toEqual({
+    access: 'public',
+    previews: false,
+    limits: {},
+  })
   expect(store.show('f').rules).toEqual({ access: 'public', previews: false, limits: {} })
 })
 
@@ -36,7 +40,11 @@ test('a change keeps what it does not name, and other functions', () => {
     previews: true,
     limits: { rps: 5 },
   })
-  expect(store.rules.find('g', 'default')).toEqual({ access: 'public', previews: false, limits: {} })
+  expect(store.rules.find('g', 'default')).toEqual({
+    access: 'public',
+    previews: false,
+    limits: {},
+  })
 })
 
 test('a function that does not exist has no rules', () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { PooledWorker } from './pooled-worker.ts'
-import type { WorkerGroup } from './worker-group.ts'
+import type { GroupMember, WorkerGroup } from './worker-group.ts'
 
 /** Interval of sweeps while requests wait in a queue, and so how late a queue timeout may be. */
 const QUEUE_SWEEP_MS = 50
@@ -16,16 +16,11 @@ const START_TURN_MS = 5
  * What the budget needs of a pool. Only `Pool` implements it; it is an interface so that pool.ts and
  * this file do not import each other.
  */
-export interface BudgetMember {
-  readonly workers: readonly PooledWorker[]
+export interface BudgetMember extends GroupMember {
   /** The pools with which it shares a limit of workers. */
   readonly group: WorkerGroup | undefined
   /** Requests that wait. */
   readonly queued: number
-  /** Starts the workers that its queue needs. */
-  scale(): void
-  /** Drains a worker to make room for a worker of another function. */
-  evict(worker: PooledWorker): void
   /** Ends waits that took too long, and workers that were idle too long. */
   sweep(now: number): void
 }

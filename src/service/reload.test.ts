@@ -8,6 +8,12 @@ import { applySettings } from './reload.ts'
 
 /** Settings whose readers take them from the configuration whenever they need them. */
 const READ_WHEN_NEEDED = [
+  // src/router/router.ts; the limit of workers is that of the budget.
+  ...CONFIG_KEYS.filter(({ key }) => key.startsWith('limits.') && key !== 'limits.workers').map(
+    ({ key }) => key,
+  ),
+  'admin.tls_cert', // src/service/reload.ts:renewCertificate
+  'admin.tls_key',
   'server.shutdown_timeout', // src/service/service.ts
   'server.timeout', // src/service/version-source.ts
   'versions.keep', // src/service/limits.ts:retentionPolicy
