@@ -96,7 +96,6 @@ export class WorkerBudget {
     const { group } = member
     if (group?.full === true) {
       group.wait(member, this.clock.now())
-      this.#evictIdleOf(group, member)
       return false
     }
     const full = this.#startsInProgress.size >= this.#startsAtOnce
@@ -164,7 +163,7 @@ export class WorkerBudget {
   /** A worker is gone. */
   released(member: BudgetMember, worker: PooledWorker): void {
     this.#live--
-    member.group?.released()
+    member.group?.released(worker)
     if (worker.evicted) this.#evicting--
     // Last the one that had the worker: it may have been ended for another.
     const waiting = [...(member.group?.waiting ?? [])]
@@ -181,11 +180,7 @@ export class WorkerBudget {
     if (group.maxWorkers === maxWorkers) return
     group.maxWorkers = maxWorkers
     for (const member of [...group.waiting]) member.scale()
-    for (const member of group.members) {
-      for (const worker of member.workers) {
-        if (worker.open && worker.inFlight === 0) this.idle(member, worker)
-      }
-    }
+    group.shrink(this.clock.now())
   }
 
   /**
@@ -197,7 +192,7 @@ export class WorkerBudget {
    * @returns whether the worker was evicted
    */
   preempt(member: BudgetMember, worker: PooledWorker): boolean {
-    if (this.#leavesGroup(member, worker, false)) return true
+    if (member.group?.end(member, worker, false, this.clock.now()) === true) return true
     if (this.#missing <= this.#evicting || worker.draining) return false
     if (this.#live - this.#evicting > this.maxWorkers) {
       this.#evict(member, worker)
@@ -240,7 +235,7 @@ export class WorkerBudget {
   /** A worker has no request; another pool may be waiting for its room, or the cap was lowered. */
   idle(member: BudgetMember, worker: PooledWorker): void {
     if (worker.evicted) member.evict(worker)
-    else if (this.#leavesGroup(member, worker, true)) return
+    else if (member.group?.end(member, worker, true, this.clock.now()) === true) return
     else if (this.#missing > this.#evicting) this.#evict(member, worker)
   }
 
@@ -297,25 +292,6 @@ export class WorkerBudget {
     if (owner === undefined || longest === undefined) return false
     this.#evict(owner, longest)
     return true
-  }
-
-  /** Makes room in a group that is full: an idle worker of another of its pools ends. */
-  #evictIdleOf(group: WorkerGroup, waits: BudgetMember): void {
-    const others = [...group.members].filter((member) => member !== waits)
-    if (others.some(({ workers }) => workers.some(({ draining }) => draining))) return
-    for (const member of others) {
-      const idle = member.workers.find(({ open, inFlight }) => open && inFlight === 0)
-      if (idle === undefined) continue
-      member.evict(idle)
-      return
-    }
-  }
-
-  /** Ends a worker for which another pool of its group waits. @returns whether it ends */
-  #leavesGroup(member: BudgetMember, worker: PooledWorker, idle: boolean): boolean {
-    const owed = member.group?.isOwed(member, idle, this.clock.now()) === true
-    if (owed && !worker.draining) member.evict(worker)
-    return owed
   }
 
   #evict(member: BudgetMember, worker: PooledWorker): void {

@@ -18,6 +18,8 @@ export class WorkerGroup {
   maxWorkers = Number.POSITIVE_INFINITY
   readonly members = new Set<GroupMember>()
   #live = 0
+  /** Workers that end to make room. */
+  readonly #ending = new Set<PooledWorker>()
   /** Pools that wait for room, in the order in which they asked, each with the time since when, ms. */
   readonly #waiting = new Map<GroupMember, number>()
 
@@ -34,12 +36,9 @@ export class WorkerGroup {
     this.#waiting.delete(member)
   }
 
-  released(): void {
+  released(worker: PooledWorker): void {
     this.#live--
-  }
-
-  wait(member: GroupMember, now: number): void {
-    if (!this.#waiting.has(member)) this.#waiting.set(member, now)
+    this.#ending.delete(worker)
   }
 
   leave(member: GroupMember): void {
@@ -47,12 +46,44 @@ export class WorkerGroup {
     this.#waiting.delete(member)
   }
 
-  /** Whether a worker of this pool, which has nothing to do or has done a request, should make room for another pool. */
-  isOwed(member: GroupMember, idle: boolean, now: number): boolean {
-    if (this.#live > this.maxWorkers) return true
-    for (const [other, since] of this.#waiting) {
-      if (other !== member && (idle || now - since >= CLAIM_AFTER_MS)) return true
+  /** The pool waits for room. An idle worker of another pool makes it at once. */
+  wait(member: GroupMember, now: number): void {
+    if (!this.#waiting.has(member)) this.#waiting.set(member, now)
+    this.#endIdle(now, (other) => other !== member)
+  }
+
+  /** Ends idle workers above a limit that was lowered. */
+  shrink(now: number): void {
+    this.#endIdle(now, () => true)
+  }
+
+  /**
+   * Ends a worker that has nothing to do, or has done a request, if it should make room.
+   *
+   * @returns whether it ends
+   */
+  end(member: GroupMember, worker: PooledWorker, idle: boolean, now: number): boolean {
+    if (worker.draining || !this.#isOwed(member, idle, now)) return false
+    this.#ending.add(worker)
+    member.evict(worker)
+    return true
+  }
+
+  #endIdle(now: number, of: (member: GroupMember) => boolean): void {
+    for (const member of this.members) {
+      if (!of(member)) continue
+      for (const worker of member.workers) {
+        if (worker.open && worker.inFlight === 0) this.end(member, worker, true, now)
+      }
     }
-    return false
+  }
+
+  /** Whether a pool waits for room, or there are too many workers, and no worker that ends makes up for it. */
+  #isOwed(member: GroupMember, idle: boolean, now: number): boolean {
+    let owed = Math.max(0, this.#live - this.maxWorkers)
+    for (const [other, since] of this.#waiting) {
+      if (other !== member && (idle || now - since >= CLAIM_AFTER_MS)) owed++
+    }
+    return owed > this.#ending.size
   }
 }

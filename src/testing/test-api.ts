@@ -1,9 +1,13 @@
+import { join } from 'node:path'
 import { type Api, createApi } from '../admin/api.ts'
 import { OfflineControl } from '../admin/offline-control.ts'
 import { Operations } from '../admin/operations.ts'
 import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
+import { QueryThread } from '../lib/query-thread.ts'
 import { MetadataStore } from '../metadata/store.ts'
+import { METRICS_FILE } from '../telemetry/telemetry.ts'
+import { UsageReader } from '../telemetry/usage-reader.ts'
 
 /** The management API on a data directory, without a service and without workers. */
 export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
@@ -21,6 +25,7 @@ export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
     defaultRuntime: 'quickjs-ng',
     engine: async (runtime) => runtime,
     retention,
+    installation: () => ({}),
   })
   const unused = () => {
     throw new Error('no service is needed')
@@ -30,6 +35,8 @@ export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
     bundles,
     operations,
     control,
+    usage: new UsageReader(new QueryThread(), join(dataDir, METRICS_FILE)),
+    installation: () => ({}),
     retention,
     lifecycle: { describe: unused, restart: unused },
     hold: unused,
