@@ -1,5 +1,6 @@
 import './cli/early-signals.ts'
 import { runCli } from './cli/cli.ts'
+import { SECRET_KEY_VARIABLE } from './config/keys.ts'
 import { stderr, stdout } from './lib/output.ts'
 import { removeProxyVariables } from './lib/proxy-variables.ts'
 import { withTimeout } from './lib/with-timeout.ts'
@@ -13,8 +14,12 @@ removeProxyVariables(process.env)
 // Only the operator may read databases and bundles, even if the data directory is open to others.
 process.umask(0o077)
 
+// No other process that this one starts gets the key for secrets.
+const env = { ...process.env }
+delete process.env[SECRET_KEY_VARIABLE]
+
 const status = await runCli(process.argv.slice(2), {
-  env: process.env,
+  env,
   stdout: (text) => stdout.write(text),
   // What cannot be said on standard error changes nothing about the command.
   stderr: (text) => stderr.write(text).catch(() => {}),

@@ -30,6 +30,7 @@ export async function loadHandler(source: string, details: StartDetails): Promis
   })
   installAssets()
   delete process.env.BUN_BE_BUN
+  Object.assign(process.env, details.env)
   giveStringsTheirType()
   const exported = ((await import(BUNDLE)) as Record<string, unknown>)[details.handler]
   if (typeof exported === 'function') return exported as Handler

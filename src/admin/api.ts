@@ -14,6 +14,7 @@ import { RELEASE } from '../release.ts'
 import type { UsageReader } from '../telemetry/usage-reader.ts'
 import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from './access.ts'
 import { addAudit } from './audit.ts'
+import { addEnv } from './env-routes.ts'
 import { addFunctions } from './function-routes.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
@@ -66,6 +67,7 @@ export function createApi(deps: ApiDeps): Api {
   addFunctions(app, deps)
   addTokens(app, deps)
   addRules(app, deps)
+  addEnv(app, deps)
   addService(app, deps)
   app.openAPIRegistry.registerPath(documentRoute)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {

@@ -28,6 +28,15 @@ export const deployDocumentSchema = z
   })
   .openapi('Deployment')
 
+export const rollbackDocumentSchema = deployDocumentSchema
+  .extend({
+    /** Of the variables; 0: none. */
+    envRevision: z.int(),
+    /** Names of the variables that differ from those before. */
+    envChanged: z.array(z.string()),
+  })
+  .openapi('Rollback')
+
 export const functionDocumentSchema = z
   .object({
     project: z.string(),
@@ -146,6 +155,7 @@ export const holdDocumentSchema = z
 export type CollectRequest = z.input<typeof collectRequestSchema>
 export type GarbageDocument = z.infer<typeof garbageDocumentSchema>
 export type HoldDocument = z.infer<typeof holdDocumentSchema>
+export type RollbackDocument = z.infer<typeof rollbackDocumentSchema>
 export type DeployDocument = z.infer<typeof deployDocumentSchema>
 type FunctionDocument = z.infer<typeof functionDocumentSchema>
 export type FunctionDetails = z.infer<typeof functionDetailsSchema>

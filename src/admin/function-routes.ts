@@ -12,6 +12,7 @@ import {
   functionDetailsSchema,
   functionDocument,
   functionDocumentSchema,
+  rollbackDocumentSchema,
   versionDocument,
   versionDocumentSchema,
 } from './documents.ts'
@@ -116,17 +117,26 @@ const deployRoute = createRoute({
   responses: { 200: json(deployDocumentSchema, 'What was deployed.'), default: problem },
 })
 
+const rollbackRequestSchema = z
+  .object({
+    version: z.string().optional(),
+    /** The variables stay as they are. */
+    keepEnv: z.boolean().optional(),
+  })
+  .openapi('RollbackRequest')
+
 const rollbackRoute = createRoute({
   ...access('deployer'),
   operationId: 'function.rollback',
   method: 'post',
   path: `${FUNCTION}/rollback`,
-  summary: 'Makes a version active again: the one named, or the one that was active before',
+  summary:
+    'Returns to the deployment before, or to the version named, with the variables of that time',
   request: {
     params: functionParams,
-    body: jsonBody(z.object({ version: z.string().optional() })),
+    body: jsonBody(rollbackRequestSchema),
   },
-  responses: { 200: json(deployDocumentSchema, 'What is active now.'), default: problem },
+  responses: { 200: json(rollbackDocumentSchema, 'What is active now.'), default: problem },
 })
 
 const deleteRoute = createRoute({
@@ -201,9 +211,10 @@ function addChanges(app: OpenAPIHono, deps: FunctionDeps): void {
     return c.json(await operations.deploy(of, readSettings(form.settings), bundle), 200)
   })
   app.openapi(rollbackRoute, async (c) => {
-    const { version: given } = c.req.valid('json')
+    const { version: given, keepEnv } = c.req.valid('json')
     const version = given === undefined ? undefined : checked(versionNameSchema, given, 'version')
-    return c.json(await operations.rollback(functionOf(c.req.valid('param')), version), 200)
+    const of = functionOf(c.req.valid('param'))
+    return c.json(await operations.rollback(of, version, { keepEnv }), 200)
   })
   app.openapi(deleteRoute, async (c) => {
     await operations.remove(functionOf(c.req.valid('param')))

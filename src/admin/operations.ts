@@ -1,4 +1,4 @@
-/** Deploy, rollback, delete and garbage collection: the same code with a running service and without one. */
+/** Deploy, change of variables, rollback, delete and garbage collection: the same code with a running service and without one. */
 
 import { dirname } from 'node:path'
 import type { BundleRemover } from '../bundles/bundle-remover.ts'
@@ -13,6 +13,7 @@ import { BUNDLES, namesOf } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import type { Limits } from '../limits/names.ts'
+import type { EnvChange, NextRevision } from '../metadata/env-store.ts'
 import {
   functionId,
   functionLabel,
@@ -20,11 +21,13 @@ import {
   type VersionRecord,
   type VersionSettings,
 } from '../metadata/records.ts'
+import type { Rotation } from '../metadata/secret-key-store.ts'
 import { BEFORE_ALL, type MetadataStore } from '../metadata/store.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { ServiceControl } from './control.ts'
 import { checkDeployLimits } from './deploy-limits.ts'
-import { type DeployDocument, deployDocument } from './documents.ts'
+import { type DeployDocument, deployDocument, type RollbackDocument } from './documents.ts'
+import type { EnvChangeDocument } from './env-documents.ts'
 import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { type HeldBundle, runnableVersion } from './worker-spec.ts'
@@ -112,28 +115,61 @@ export class Operations {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED
    */
-  rollback(of: FunctionRef, version?: string): Promise<DeployDocument> {
+  rollback(
+    of: FunctionRef,
+    version?: string,
+    { keepEnv = false }: { keepEnv?: boolean | undefined } = {},
+  ): Promise<RollbackDocument> {
     const { store, bundles } = this.#deps
     const { name, project } = of
     return this.#oneAtATime(of, async () => {
       const rollback = store.rollbackTarget(name, version, project)
-      const target = rollback.version
+      const { functionId: id } = rollback.version
+      const before = store.envRevision(id)
+      const after = keepEnv ? before : rollback.envRevision
+      const envChanged = store.env.difference(id, before, after)
       if (!store.isActive(rollback)) {
-        const { envRevision } = rollback
-        const resolved = store.runnable(name, target, project, envRevision)
-        const runnable = runnableVersion(resolved, bundles)
-        const prepared = await this.#prepare(runnable)
-        try {
-          store.rollback(rollback)
-        } catch (error) {
-          prepared.discard()
-          throw error
-        }
+        const resolved = store.runnable(name, rollback.version, project, after)
+        const prepared = await this.#prepare(runnableVersion(resolved, bundles))
+        recordOrDiscard(prepared, () => store.rollback(rollback, keepEnv))
         prepared.activate()
-        await bundles.noteActive(target.functionId, target.version)
+        await bundles.noteActive(id, rollback.version.version)
       }
-      return this.#document(of, target)
+      return { ...this.#document(of, rollback.version), envRevision: after, envChanged }
     })
+  }
+
+  /**
+   * Makes a revision of a function's variables out of the current one. It is live when this resolves;
+   * requests in flight finish with the one before.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND; BAD_REQUEST; CONFLICT; SECRETS_UNAVAILABLE;
+   * BUNDLE_REFUSED if the function does not load with it. Nothing is changed in these cases
+   */
+  changeEnv(of: FunctionRef, change: EnvChange): Promise<EnvChangeDocument> {
+    const { store, serving } = this.#deps
+    const { name, project } = of
+    return this.#oneAtATime(of, async () => {
+      const { id, version } = store.show(name, project)
+      const before = store.envRevision(id)
+      const next = store.env.next(id, before, change)
+      if (next !== undefined) await this.#deployEnv(of, version, next)
+      const revision = next?.revision ?? before
+      const changed = store.env.difference(id, before, revision)
+      const live = serving && version !== undefined
+      return { project, function: name, revision, changed, live }
+    })
+  }
+
+  /**
+   * Encrypts all secrets again, with a new key.
+   *
+   * @param discardLost also if the key is lost
+   * @throws {FunctionError} SECRETS_UNAVAILABLE, CONFLICT, STORAGE_UNUSABLE
+   */
+  async rotateKey(discardLost: boolean): Promise<Rotation> {
+    while (this.#paused !== undefined) await this.#paused.promise
+    return this.#deps.store.keys.rotate(discardLost)
   }
 
   /**
@@ -302,6 +338,22 @@ export class Operations {
     this.#paused = undefined
   }
 
+  async #deployEnv(of: FunctionRef, active: string | undefined, next: NextRevision): Promise<void> {
+    const { store, bundles, control } = this.#deps
+    const { name, project } = of
+    const version = active === undefined ? undefined : store.findVersion(next.functionId, active)
+    if (version === undefined || !store.env.isReadable(next)) {
+      store.deployEnv(next)
+      control.forget(name, project)
+      return
+    }
+    const environment = store.env.environmentOf(labelOf(of), next)
+    const resolved = { ...version, functionName: name, project, ...environment }
+    const prepared = await this.#prepare(runnableVersion(resolved, bundles))
+    recordOrDiscard(prepared, () => store.deployEnv(next))
+    prepared.activate()
+  }
+
   async #deployNew(
     of: FunctionRef,
     version: string,
@@ -413,6 +465,16 @@ function idOf({ name, project }: FunctionRef): string {
 
 function labelOf({ name, project }: FunctionRef): string {
   return functionLabel(name, project)
+}
+
+/** Drops the version that was prepared if what makes it active cannot be recorded. */
+function recordOrDiscard(prepared: PreparedVersion, record: () => void): void {
+  try {
+    record()
+  } catch (error) {
+    prepared.discard()
+    throw error
+  }
 }
 
 function addRemoved(garbage: Garbage, name: string, versions: readonly VersionAge[]): void {

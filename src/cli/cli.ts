@@ -16,6 +16,7 @@ import type { Command, CommandContext, Io } from './command.ts'
 import { config } from './config.ts'
 import { deploy } from './deploy.ts'
 import { doctor } from './doctor.ts'
+import { envImport, envList, envSet, envUnset } from './env.ts'
 import { describeError, errorDocument } from './errors.ts'
 import { gc } from './gc.ts'
 import { invoke } from './invoke.ts'
@@ -33,6 +34,7 @@ import { remove } from './remove.ts'
 import { restart } from './restart.ts'
 import { restore } from './restore.ts'
 import { rollback } from './rollback.ts'
+import { secretList, secretRotateKey, secretSet, secretUnset } from './secret.ts'
 import { serve } from './serve.ts'
 import { set } from './set.ts'
 import { show } from './show.ts'
@@ -67,6 +69,14 @@ const COMMANDS: readonly Command[] = [
   tokenRevoke,
   whoami,
   usage,
+  envList,
+  envSet,
+  envUnset,
+  envImport,
+  secretList,
+  secretSet,
+  secretUnset,
+  secretRotateKey,
   gc,
   backup,
   restore,
@@ -83,6 +93,8 @@ const COMMANDS: readonly Command[] = [
 const GROUPS: Readonly<Record<string, string>> = {
   project: 'Manage projects, the tenants of a service',
   token: 'Manage tokens, for which the management API works over TCP',
+  env: 'Manage the variables of a function',
+  secret: 'Manage the secrets of a function, and the key that encrypts them',
 }
 
 /** The command that `functions` without a command runs. */

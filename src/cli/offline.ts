@@ -52,7 +52,7 @@ export async function readApi<T>(
   if (client !== undefined) return await read(client)
   const { dataDir } = loaded.config.server
   if (isThere(join(dataDir, 'metadata.db'))) {
-    return await withStore(loaded, MetadataStore.open(dataDir), (parts) => read(parts.client))
+    return await withStore(loaded, openStore(loaded), (parts) => read(parts.client))
   }
   if (isThere(dataDir)) refuseLost(dataDir)
   return await withStore(loaded, MetadataStore.empty(), (parts) => read(parts.client))
@@ -129,22 +129,24 @@ export async function changeOffline<T>(
   change: (parts: Parts) => Promise<T>,
 ): Promise<T> {
   refuseFoundPrograms(loaded)
-  return await withStore(
-    loaded,
-    MetadataStore.open(loaded.config.server.dataDir),
-    async (parts) => {
-      await parts.remover.recover()
-      const result = await change(parts)
-      await parts.operations.settled()
-      return result
-    },
-  )
+  return await withStore(loaded, openStore(loaded), async (parts) => {
+    await parts.remover.recover()
+    parts.store.keys.repair()
+    const result = await change(parts)
+    await parts.operations.settled()
+    return result
+  })
+}
+
+function openStore({ config, secretKey }: LoadedConfig): MetadataStore {
+  const { server, secrets } = config
+  return MetadataStore.open(server.dataDir, { file: secrets.keyFile, given: secretKey })
 }
 
 async function withStore<T>(
   loaded: LoadedConfig,
   store: MetadataStore,
-  work: (parts: Parts & { remover: BundleRemover }) => Promise<T>,
+  work: (parts: Parts & { remover: BundleRemover; store: MetadataStore }) => Promise<T>,
 ): Promise<T> {
   const { config } = loaded
   const { dataDir } = config.server
@@ -188,7 +190,7 @@ async function withStore<T>(
       if (bugs.length > 0) throw bugs[0]
       return response
     }
-    return await work({ client: new ApiClient(send, 'This command'), operations, remover })
+    return await work({ client: new ApiClient(send, 'This command'), operations, remover, store })
   } finally {
     queries.close()
     await control.close()

@@ -21,7 +21,12 @@ export const serve: Command = {
     warnOfLeftover(log)
     const files = loaded.file === undefined ? [] : [resolve(loaded.file.path)]
     const host = { files, cgroups: takeCgroups() }
-    return await runService(loaded.config, { log, host, reload: loaded.again })
+    return await runService(loaded.config, {
+      log,
+      host,
+      reload: loaded.again,
+      secretKey: loaded.secretKey,
+    })
   },
 }
 

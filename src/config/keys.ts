@@ -29,6 +29,9 @@ const GLOBAL_ENV: Record<string, string> = {
   'server.socket': 'FUNCTIONS_SOCKET',
 }
 
+/** The key for secrets. It is no setting: it stands in no file and no argument, and is never shown. */
+export const SECRET_KEY_VARIABLE = 'FUNCTIONS_SECRET_KEY'
+
 /** A service sets it, in the environment of the process that takes over from it. It is not a setting. */
 export const SUCCESSOR_VARIABLE = 'FUNCTIONS_SUCCESSOR'
 

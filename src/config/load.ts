@@ -1,8 +1,16 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
+import { KEY_FILE } from '../secrets/key-file.ts'
 import { type FileEntry, readConfigFile } from './file.ts'
-import { CONFIG_KEYS, type ConfigKey, nearest, SUCCESSOR_VARIABLE, shown } from './keys.ts'
+import {
+  CONFIG_KEYS,
+  type ConfigKey,
+  nearest,
+  SECRET_KEY_VARIABLE,
+  SUCCESSOR_VARIABLE,
+  shown,
+} from './keys.ts'
 import { type Config, configSchema } from './schema.ts'
 
 /** Where a value came from, in order of precedence. */
@@ -23,6 +31,8 @@ export interface LoadedConfig {
   /** The file that was read; `named` says whether the user pointed at it. */
   file: { path: string; named: boolean } | undefined
   warnings: string[]
+  /** FUNCTIONS_SECRET_KEY. */
+  secretKey: string | undefined
   /**
    * Reads the same flags, the same environment and the file as it is now.
    *
@@ -92,6 +102,7 @@ export function loadConfig(input: ConfigInput): LoadedConfig {
     sources,
     file: entries === undefined ? undefined : { path, named: named !== undefined },
     warnings,
+    secretKey: nonEmpty(env[SECRET_KEY_VARIABLE]),
     again: () => loadAgain(input, path, entries !== undefined),
   }
 }
@@ -145,6 +156,9 @@ function unset(key: ConfigKey, values: Record<string, Record<string, unknown>>):
   const source: ConfigSource = { kind: 'default', label: 'default' }
   if (key.key === 'server.socket') {
     return { value: join(String(values.server?.dataDir), 'functions.sock'), source }
+  }
+  if (key.key === 'secrets.key_file') {
+    return { value: join(String(values.server?.dataDir), KEY_FILE), source }
   }
   return { value: undefined, source }
 }
@@ -203,7 +217,12 @@ function isEmptyTable(value: unknown): boolean {
  * with the prefix of a section is a mistake and throws.
  */
 function checkEnvironment(env: ConfigInput['env']): string[] {
-  const known = [...CONFIG_KEYS.map((key) => key.env), ...COMMAND_VARIABLES, SUCCESSOR_VARIABLE]
+  const known = [
+    ...CONFIG_KEYS.map((key) => key.env),
+    ...COMMAND_VARIABLES,
+    SUCCESSOR_VARIABLE,
+    SECRET_KEY_VARIABLE,
+  ]
   const sections = Object.keys(configSchema.shape).map((name) => `FUNCTIONS_${name.toUpperCase()}_`)
   const warnings: string[] = []
   for (const name of Object.keys(env)) {

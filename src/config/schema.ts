@@ -216,6 +216,12 @@ const egress = z.strictObject({
     .meta(reloadable),
 })
 
+const secrets = z.strictObject({
+  keyFile: text().describe(
+    'file with the key for secrets, unless FUNCTIONS_SECRET_KEY has it; default: secret.key in the data directory',
+  ),
+})
+
 const versions = z.strictObject({
   keep: integer(0, 1_000_000)
     .default(0)
@@ -276,6 +282,7 @@ export const configSchema = z.strictObject({
   pool,
   sandbox,
   egress,
+  secrets,
   versions,
   audit,
   logs: retained(7, 256 * 2 ** 20),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
 import { FunctionError } from '../errors.ts'
+import { KEY_FILE } from '../secrets/key-file.ts'
 import { type Environment, NO_VARIABLES } from '../secrets/secret-variable.ts'
 import { noteChange } from './audit-context.ts'
 import { AuditStore } from './audit-store.ts'
@@ -40,8 +41,6 @@ const NO_LIMIT = Number.MAX_SAFE_INTEGER
 export const BEFORE_ALL: VersionPlace = { createdAt: '', id: '' }
 /** Above every version. */
 const AFTER_ALL: VersionPlace = { createdAt: '~', id: '~' }
-/** The key for secrets in the data directory, unless `secrets.key_file` names another file. */
-export const KEY_FILE = 'secret.key'
 const FUNCTION_ID_AT = VERSION_KEYS.indexOf('functionId')
 
 /** 12 of `v12`; 0 for a name that a deployment does not count up to. */

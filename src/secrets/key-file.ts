@@ -19,6 +19,8 @@ import { unusable } from '../lib/storage.ts'
 import { NotStored, readStoredSync } from '../lib/stored-file.ts'
 import { SecretKey } from './secret-key.ts'
 
+/** Its name in the data directory, unless `secrets.key_file` names another file. */
+export const KEY_FILE = 'secret.key'
 /** A key file is 45 bytes; what is larger is something else. */
 const MAX_KEY_FILE_BYTES = 1024
 

@@ -16,6 +16,7 @@ import { systemClock } from '../lib/clock.ts'
 import { QueryThread } from '../lib/query-thread.ts'
 import { type Ledger, LocalLedger } from '../limits/ledger.ts'
 import { limitsOf } from '../limits/names.ts'
+import { functionLabel } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { Router } from '../router/router.ts'
@@ -63,6 +64,8 @@ export interface ServiceOptions {
   reload?: (() => LoadedConfig) | undefined
   /** Replaces the real launcher in tests. */
   launcher?: typeof startLauncher
+  /** FUNCTIONS_SECRET_KEY. */
+  secretKey?: string | undefined
   /** The service that this one takes over from. */
   predecessor?: Predecessor | undefined
   /** Another process is the service now. */
@@ -97,7 +100,8 @@ export async function compose(
   const { log } = options
   const { dataDir, socket } = config.server
   const { predecessor } = options
-  const data = predecessor === undefined ? openData(dataDir, rollback) : undefined
+  const keySource = { file: config.secrets.keyFile, given: options.secretKey }
+  const data = predecessor === undefined ? openData(dataDir, keySource, rollback) : undefined
   const telemetry = newTelemetry(config, log)
   rollback.push(() => telemetry.close())
   const egress = newEgress(config, telemetry.counters, log)
@@ -110,8 +114,9 @@ export async function compose(
   const { lock, store } =
     predecessor === undefined
       ? (data as DataDirectory)
-      : await takeOverData(dataDir, predecessor, warm, rollback)
+      : await takeOverData(dataDir, keySource, predecessor, warm, rollback)
   store.readAhead()
+  reportUnreadable(store, log)
   const bundles = new BundleStore(dataDir)
   const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))
   const recovered = remover.recover()
@@ -195,6 +200,7 @@ export async function compose(
       gateway,
       operations,
       housekeeping,
+      secretKey: options.secretKey,
       installed: predecessor?.installed ?? process.execPath,
       answer,
       watchChanges: () => void store.changedElsewhere(),
@@ -230,6 +236,24 @@ export async function compose(
     housekeeping,
     restarter,
   }
+}
+
+/** Functions that the log names at most. */
+const NAMED = 100
+
+/** Functions whose secrets cannot be decrypted answer with an error; the others are served. */
+function reportUnreadable(store: MetadataStore, log: ServiceLog): void {
+  if (!store.env.hasSecrets()) return
+  const unreadable = store.env.unreadable(NAMED)
+  if (unreadable.length === 0) return
+  const functions = unreadable.map(({ name, project }) => functionLabel(name, project)).join(', ')
+  let why = 'other keys encrypted them: set them again'
+  try {
+    store.keys.current()
+  } catch (error) {
+    why = (error as Error).message
+  }
+  log.warn('functions are refused: their secrets cannot be decrypted', { functions, why })
 }
 
 /** The clients of the predecessor, and those of its management socket, reach this process from now on. */

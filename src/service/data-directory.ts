@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { checkDatabase } from '../metadata/database.ts'
 import { type DataDirLock, tryLockDataDir } from '../metadata/lock.ts'
+import type { KeySource } from '../metadata/secret-key-store.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import type { Predecessor } from './predecessor.ts'
 
@@ -20,11 +21,11 @@ export interface DataDirectory {
 }
 
 /** @throws {FunctionError} CONFLICT, STORAGE_UNUSABLE */
-export function openData(dataDir: string, rollback: Rollback): DataDirectory {
+export function openData(dataDir: string, keySource: KeySource, rollback: Rollback): DataDirectory {
   const lock = tryLockDataDir(dataDir)
   if (lock === undefined) throw held(dataDir)
   removeSockets(join(dataDir, 'run'))
-  return open(dataDir, lock, rollback)
+  return open(dataDir, keySource, lock, rollback)
 }
 
 /**
@@ -35,6 +36,7 @@ export function openData(dataDir: string, rollback: Rollback): DataDirectory {
  */
 export async function takeOverData(
   dataDir: string,
+  keySource: KeySource,
   predecessor: Predecessor,
   warm: Promise<void>,
   rollback: Rollback,
@@ -42,7 +44,7 @@ export async function takeOverData(
   checkDatabase(dataDir)
   await warm
   await predecessor.prepared()
-  return open(dataDir, await lockSoon(dataDir), rollback)
+  return open(dataDir, keySource, await lockSoon(dataDir), rollback)
 }
 
 /**
@@ -60,10 +62,16 @@ export async function lockSoon(dataDir: string): Promise<DataDirLock> {
   }
 }
 
-function open(dataDir: string, lock: DataDirLock, rollback: Rollback): DataDirectory {
+function open(
+  dataDir: string,
+  keySource: KeySource,
+  lock: DataDirLock,
+  rollback: Rollback,
+): DataDirectory {
   rollback.push(() => lock.release())
-  const store = MetadataStore.open(dataDir)
+  const store = MetadataStore.open(dataDir, keySource)
   rollback.push(() => store.close())
+  store.keys.repair()
   return { lock, store }
 }
 

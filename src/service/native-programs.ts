@@ -77,7 +77,7 @@ export async function startLauncher(
     backgroundCpuPercent: config.worker.backgroundCpu,
     cgroups,
     allowDegraded: config.sandbox.allowDegraded,
-    covered: [options.dataDir, config.server.socket, ...files],
+    covered: [options.dataDir, config.server.socket, config.secrets.keyFile, ...files],
     sandboxUid: workerUser(config),
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)

@@ -38,6 +38,8 @@ export interface RestarterParts {
   gateway: Gateway
   operations: Operations
   housekeeping: Housekeeping
+  /** FUNCTIONS_SECRET_KEY, which only the next service gets. */
+  secretKey: string | undefined
   /** Where this executable is installed. */
   installed: string
   /** Answers the management API. */
@@ -110,7 +112,7 @@ export class Restarter implements Lifecycle {
   }
 
   async #restart({ upgrade, timeoutMs }: RestartRequest) {
-    const { config, log, gateway, housekeeping, installed } = this.#parts
+    const { config, log, gateway, housekeeping, secretKey, installed } = this.#parts
     const executable = upgrade ? upgradePath(installed) : installed
     log.info('restarting', { executable })
     try {
@@ -118,6 +120,7 @@ export class Restarter implements Lifecycle {
         {
           executable,
           installed,
+          secretKey,
           timeoutMs,
           host: config.server.host,
           port: gateway.listener.port,

@@ -1,6 +1,6 @@
 /** Starts the process that takes over from this service, and hands over to it step by step. */
 import type { Subprocess } from 'bun'
-import { SUCCESSOR_VARIABLE } from '../config/keys.ts'
+import { SECRET_KEY_VARIABLE, SUCCESSOR_VARIABLE } from '../config/keys.ts'
 import { FunctionError } from '../errors.ts'
 import { killGroup } from '../lib/process-group.ts'
 import { HandOverPeer, PeerGone } from './hand-over-peer.ts'
@@ -24,6 +24,7 @@ export interface HandOverOptions {
   port: number
   dataDir: string
   installed: string
+  secretKey: string | undefined
   listenerFd: number
   /** The management API over TCP: its setting and its socket. */
   management: { listen: string; fd: number } | undefined
@@ -75,7 +76,13 @@ export async function handOver(
 
 type Child = Subprocess<'ignore', 'inherit', 'inherit'>
 
-function start({ executable, installed, listenerFd, management }: HandOverOptions): Child {
+function start({
+  executable,
+  installed,
+  secretKey,
+  listenerFd,
+  management,
+}: HandOverOptions): Child {
   const [, script = ''] = process.argv
   // A compiled executable has its main module inside.
   const main = script.startsWith('/$bunfs/') ? [] : [script]
@@ -84,7 +91,11 @@ function start({ executable, installed, listenerFd, management }: HandOverOption
     // What tools show as its command. The executable of an upgrade has a name for the moment only.
     argv0: installed,
     cwd: process.cwd(),
-    env: { ...environment, [SUCCESSOR_VARIABLE]: '1' },
+    env: {
+      ...environment,
+      ...(secretKey !== undefined && { [SECRET_KEY_VARIABLE]: secretKey }),
+      [SUCCESSOR_VARIABLE]: '1',
+    },
     stdio: [
       'ignore',
       'inherit',

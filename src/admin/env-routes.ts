@@ -1,0 +1,114 @@
+/** The API of variables and secrets. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { VariableKind } from '../metadata/env-store.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import { access } from './access.ts'
+import {
+  envChangeDocumentSchema,
+  envRequestSchema,
+  rotateRequestSchema,
+  rotationDocumentSchema,
+  secretRequestSchema,
+  variableDocument,
+  variableDocumentSchema,
+} from './env-documents.ts'
+import type { FunctionRef, Operations } from './operations.ts'
+import { functionOf, functionParams, json, jsonBody, problem } from './route-parts.ts'
+
+const FUNCTION = '/v1/projects/{project}/functions/{name}'
+const SECRET = `${FUNCTION}/secrets/{secret}` as const
+
+const secretParams = functionParams.extend({ secret: z.string() })
+const changed = { 200: json(envChangeDocumentSchema, 'What is live now.'), default: problem }
+
+const listRoute = createRoute({
+  ...access('viewer'),
+  method: 'get',
+  path: `${FUNCTION}/env`,
+  summary: 'The variables of a function, by name; secrets without their values',
+  request: { params: functionParams },
+  responses: { 200: json(z.array(variableDocumentSchema), 'Variables.'), default: problem },
+})
+
+const changeRoute = createRoute({
+  ...access('deployer'),
+  method: 'patch',
+  path: `${FUNCTION}/env`,
+  summary: 'Sets and unsets variables: one new revision, which is live when the response arrives',
+  request: { params: functionParams, body: jsonBody(envRequestSchema) },
+  responses: changed,
+})
+
+const listSecretsRoute = createRoute({
+  ...access('viewer'),
+  method: 'get',
+  path: `${FUNCTION}/secrets`,
+  summary: 'The secrets of a function, by name, without their values',
+  request: { params: functionParams },
+  responses: { 200: json(z.array(variableDocumentSchema), 'Secrets.'), default: problem },
+})
+
+const setSecretRoute = createRoute({
+  ...access('deployer'),
+  method: 'put',
+  path: SECRET,
+  summary: 'Sets a secret; it is live when the response arrives, and never shown again',
+  request: { params: secretParams, body: jsonBody(secretRequestSchema) },
+  responses: changed,
+})
+
+const unsetSecretRoute = createRoute({
+  ...access('deployer'),
+  method: 'delete',
+  path: SECRET,
+  summary: 'Unsets a secret',
+  request: { params: secretParams },
+  responses: changed,
+})
+
+const rotateRoute = createRoute({
+  ...access('admin', 'all'),
+  method: 'post',
+  path: '/v1/secrets/rotate-key',
+  summary: 'Encrypts the secrets of all functions again, with a new key',
+  request: { body: jsonBody(rotateRequestSchema) },
+  responses: { 200: json(rotationDocumentSchema, 'The new key.'), default: problem },
+})
+
+interface EnvDeps {
+  store: MetadataStore
+  operations: Operations
+}
+
+export function addEnv(app: OpenAPIHono, { store, operations }: EnvDeps): void {
+  const rowsOf = ({ name, project }: FunctionRef, kind?: VariableKind) => {
+    const { id } = store.show(name, project)
+    const revision = store.envRevision(id)
+    const rows = store.env
+      .list(id, revision)
+      .filter((row) => kind === undefined || row.kind === kind)
+    return rows.map((row) => variableDocument(row, revision))
+  }
+  app.openapi(listRoute, (c) => c.json(rowsOf(functionOf(c.req.valid('param'))), 200))
+  app.openapi(listSecretsRoute, (c) => {
+    return c.json(rowsOf(functionOf(c.req.valid('param')), 'secret'), 200)
+  })
+  app.openapi(changeRoute, async (c) => {
+    const { set, unset = [] } = c.req.valid('json')
+    const change = { set, unset: unset.map((name) => ({ name, kind: 'plain' as const })) }
+    return c.json(await operations.changeEnv(functionOf(c.req.valid('param')), change), 200)
+  })
+  app.openapi(setSecretRoute, async (c) => {
+    const { secret, ...of } = c.req.valid('param')
+    const secrets = [{ name: secret, ...c.req.valid('json') }]
+    return c.json(await operations.changeEnv(functionOf(of), { secrets }), 200)
+  })
+  app.openapi(unsetSecretRoute, async (c) => {
+    const { secret, ...of } = c.req.valid('param')
+    const unset = [{ name: secret, kind: 'secret' as const }]
+    return c.json(await operations.changeEnv(functionOf(of), { unset }), 200)
+  })
+  app.openapi(rotateRoute, async (c) => {
+    return c.json(await operations.rotateKey(c.req.valid('json').discardLost), 200)
+  })
+}
