@@ -43,8 +43,13 @@ function warningsOf({ missing, warnings }: BackupReport): string[] {
   return [...bundles, ...advice, ...warnings]
 }
 
-function describe({ file, bytes, sha256, functions, versions }: BackupReport): string {
+function describe(report: BackupReport): string {
+  const { file, bytes, sha256, functions, versions, secrets } = report
   const checked = file === null ? 'written, not checked' : 'written and checked'
+  const key =
+    secrets === 0
+      ? ''
+      : `${counted(secrets, 'secret')}, encrypted: the key file is not in the backup, keep a copy of it elsewhere\n`
   const what = `${counted(functions, 'function')}, ${counted(versions, 'version')}, ${megabytes(bytes)}`
-  return `${file ?? 'standard output'}: ${what}, ${checked}\nsha256 ${sha256}\n`
+  return `${file ?? 'standard output'}: ${what}, ${checked}\nsha256 ${sha256}\n${key}`
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { FunctionError } from '../errors.ts'
 import { counted } from '../lib/counted.ts'
 import { verifyArchive } from '../maintenance/backup.ts'
 import { type RestoreReport, readBackup, restore as restoreFrom } from '../maintenance/restore.ts'
+import { KEY_FILE } from '../secrets/key-file.ts'
 import type { Command } from './command.ts'
 
 export const restore: Command = {
@@ -34,6 +36,10 @@ export const restore: Command = {
   },
 }
 
-function describe({ dataDir, functions, versions, release, createdAt }: RestoreReport): string {
-  return `${dataDir}: restored ${counted(functions, 'function')} and ${counted(versions, 'version')} from a backup of ${createdAt} (release ${release})\n`
+function describe(report: RestoreReport): string {
+  const { dataDir, functions, versions, secrets, keyIds, release, createdAt } = report
+  const restored = `${dataDir}: restored ${counted(functions, 'function')} and ${counted(versions, 'version')} from a backup of ${createdAt} (release ${release})\n`
+  if (secrets === 0) return restored
+  const file = join(dataDir, KEY_FILE)
+  return `${restored}${counted(secrets, 'secret')}, encrypted with the key ${keyIds.join(', ')}: put its file at ${file} (mode 0600) before you start the service\n`
 }

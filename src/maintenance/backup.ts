@@ -47,6 +47,7 @@ import {
 } from './archive.ts'
 import { needSpace, plainFileSize, sizeOf, WORK_PREFIX, writeError } from './files.ts'
 import { orphansIn } from './orphans.ts'
+import { type StoredSecrets, secretsIn } from './secrets.ts'
 
 /** A folder of another backup may not have its lock yet, ms. */
 const WORK_GRACE_MS = 60_000
@@ -63,7 +64,7 @@ export interface BackupOptions {
   telemetry: boolean
 }
 
-export interface BackupReport {
+export interface BackupReport extends StoredSecrets {
   /** Null for standard output. */
   file: string | null
   bytes: number
@@ -133,7 +134,9 @@ async function write(work: string, sink: Sink, options: BackupOptions): Promise<
     const { bytes, files } = writer
     const functions = count(db, 'functions')
     const versions = count(db, 'function_versions')
-    return { file: null, bytes, sha256: digest, files, functions, versions, missing, warnings }
+    const secrets = secretsIn(db)
+    const counts = { bytes, sha256: digest, files, functions, versions, ...secrets }
+    return { file: null, ...counts, missing, warnings }
   } finally {
     db.close()
     await sums.close()

@@ -12,6 +12,7 @@ import { unusable } from '../lib/storage.ts'
 import { contentLost, hasBundles, REBUILDING, RESTORING } from '../metadata/database.ts'
 import { lackingIn } from '../metadata/migrate.ts'
 import { functionLabel } from '../metadata/records.ts'
+import { KEY_FILE } from '../secrets/key-file.ts'
 import { METADATA, TELEMETRY } from './archive.ts'
 import { plainFileSize, WORK_PREFIX } from './files.ts'
 import { orphansIn } from './orphans.ts'
@@ -181,7 +182,7 @@ function checkFiles(dataDir: string, add: Add): void {
     const mode = lstatSync(join(dataDir, path), { throwIfNoEntry: false })?.mode ?? 0
     return (mode & 0o77) !== 0
   }
-  for (const path of ['.', METADATA, ...TELEMETRY, BUNDLES]) {
+  for (const path of ['.', METADATA, KEY_FILE, ...TELEMETRY, BUNDLES]) {
     if (!tooOpen(path)) continue
     const message =
       'other users may read it: its mode must be 0700 for a directory, 0600 for a file'

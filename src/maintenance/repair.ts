@@ -226,6 +226,7 @@ function copyVariables(from: string, to: string): number {
     const variables = db.query('SELECT * FROM env_variables WHERE function_id = ? AND revision = ?')
     const target = new Database(to, { readwrite: true, create: false })
     target.run('PRAGMA busy_timeout = 5000')
+    copyKeys(db, target)
     let copied = 0
     for (const [id, revision] of revisions) {
       const rows = variables.values(id, revision) as string[][]
@@ -238,6 +239,13 @@ function copyVariables(from: string, to: string): number {
   } finally {
     db?.close()
   }
+}
+
+/** Which key encrypted the secrets. */
+function copyKeys(from: Database, to: Database): void {
+  const insert = to.query('INSERT OR IGNORE INTO secret_keys VALUES (?, ?, ?)')
+  const keys = from.query('SELECT id, state, created_at FROM secret_keys').values()
+  for (const row of keys as string[][]) insert.run(...row)
 }
 
 /** @returns the number of variables; 0 if the function is not there again */

@@ -17,6 +17,7 @@ import { isFull, unusable } from '../lib/storage.ts'
 import { makeDataDir, RESTORING } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { lackingIn, migrate } from '../metadata/migrate.ts'
+import { KEY_FILE } from '../secrets/key-file.ts'
 import {
   type Entry,
   invalid,
@@ -28,18 +29,19 @@ import {
 } from './archive.ts'
 import { needSpace, writeError } from './files.ts'
 import { orphansIn } from './orphans.ts'
+import { type StoredSecrets, secretsIn } from './secrets.ts'
 
 /** Settings of the backup, for people: a service reads its own. */
 const RESTORED_SETTINGS = 'settings.restored.toml'
 const LOCK = 'service.lock'
-/** What an empty data directory may contain: the lock that this process holds, and what mkfs makes. */
-const IGNORED = [LOCK, `${LOCK}-journal`, 'lost+found', RESTORING]
+/** What an empty data directory may contain: the lock that this process holds, the key for secrets, and what mkfs makes. */
+const IGNORED = [LOCK, KEY_FILE, `${LOCK}-journal`, 'lost+found', RESTORING]
 /** Renamed in this order; the data directory is restored when the last one has its name. */
 const PARTS = [BUNDLES, ...TELEMETRY, RESTORED_SETTINGS, METADATA]
 /** Files that are synced at the same time. */
 const SYNCS_AT_ONCE = 32
 
-export interface RestoreReport {
+export interface RestoreReport extends StoredSecrets {
   dataDir: string
   /** The release that made the backup, and when. */
   release: string
@@ -182,7 +184,8 @@ async function check(staged: string) {
     }
     const count = (table: string) =>
       db?.query<{ n: number }, []>(`SELECT count(*) AS n FROM ${table}`).get()?.n ?? 0
-    return { functions: count('functions'), versions: count('function_versions'), missing }
+    const counts = { functions: count('functions'), versions: count('function_versions') }
+    return { ...counts, ...secretsIn(db), missing }
   } catch (cause) {
     if (cause instanceof FunctionError && cause.code === 'BACKUP_INVALID') throw cause
     if (isFull(cause)) throw writeError(staged, 0, 'the restored data', cause)
