@@ -23,6 +23,7 @@ const changed = { 200: json(envChangeDocumentSchema, 'What is live now.'), defau
 
 const listRoute = createRoute({
   ...access('viewer'),
+  operationId: 'env.list',
   method: 'get',
   path: `${FUNCTION}/env`,
   summary: 'The variables of a function, by name; secrets without their values',
@@ -32,6 +33,7 @@ const listRoute = createRoute({
 
 const changeRoute = createRoute({
   ...access('deployer'),
+  operationId: 'env.change',
   method: 'patch',
   path: `${FUNCTION}/env`,
   summary: 'Sets and unsets variables: one new revision, which is live when the response arrives',
@@ -41,6 +43,7 @@ const changeRoute = createRoute({
 
 const listSecretsRoute = createRoute({
   ...access('viewer'),
+  operationId: 'secret.list',
   method: 'get',
   path: `${FUNCTION}/secrets`,
   summary: 'The secrets of a function, by name, without their values',
@@ -50,6 +53,7 @@ const listSecretsRoute = createRoute({
 
 const setSecretRoute = createRoute({
   ...access('deployer'),
+  operationId: 'secret.set',
   method: 'put',
   path: SECRET,
   summary: 'Sets a secret; it is live when the response arrives, and never shown again',
@@ -59,6 +63,7 @@ const setSecretRoute = createRoute({
 
 const unsetSecretRoute = createRoute({
   ...access('deployer'),
+  operationId: 'secret.unset',
   method: 'delete',
   path: SECRET,
   summary: 'Unsets a secret',
@@ -68,6 +73,7 @@ const unsetSecretRoute = createRoute({
 
 const rotateRoute = createRoute({
   ...access('admin', 'all'),
+  operationId: 'secret.rotateKey',
   method: 'post',
   path: '/v1/secrets/rotate-key',
   summary: 'Encrypts the secrets of all functions again, with a new key',

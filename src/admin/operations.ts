@@ -13,6 +13,8 @@ import { BUNDLES, namesOf } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import type { Limits } from '../limits/names.ts'
+import { noteChange } from '../metadata/audit-context.ts'
+import type { AuditDetails } from '../metadata/audit-entry.ts'
 import type { EnvChange, NextRevision } from '../metadata/env-store.ts'
 import {
   functionId,
@@ -73,6 +75,8 @@ const FUNCTIONS_AT_ONCE = 100
 const VERSIONS_AT_ONCE = 50
 /** Versions that are tried in place of one that does not load. */
 const TRIED = 10
+/** Names of variables in an entry of the audit. */
+const NOTED = 100
 /** Maximum length of `Garbage.removed`. */
 const LISTED = 1000
 
@@ -150,6 +154,7 @@ export class Operations {
     const { store, serving } = this.#deps
     const { name, project } = of
     return this.#oneAtATime(of, async () => {
+      noteChange(namesIn(change))
       const { id, version } = store.show(name, project)
       const before = store.envRevision(id)
       const next = store.env.next(id, before, change)
@@ -169,6 +174,7 @@ export class Operations {
    */
   async rotateKey(discardLost: boolean): Promise<Rotation> {
     while (this.#paused !== undefined) await this.#paused.promise
+    noteChange({ discardLost })
     return this.#deps.store.keys.rotate(discardLost)
   }
 
@@ -465,6 +471,14 @@ function idOf({ name, project }: FunctionRef): string {
 
 function labelOf({ name, project }: FunctionRef): string {
   return functionLabel(name, project)
+}
+
+/** For the audit. */
+function namesIn({ set, secrets, unset }: EnvChange): AuditDetails {
+  return {
+    set: [...Object.keys(set ?? {}), ...(secrets ?? []).map(({ name }) => name)].slice(0, NOTED),
+    unset: (unset ?? []).map(({ name }) => name).slice(0, NOTED),
+  }
 }
 
 /** Drops the version that was prepared if what makes it active cannot be recorded. */

@@ -26,6 +26,7 @@ import { METRICS_FILE, Telemetry } from '../telemetry/telemetry.ts'
 import { UsageReader } from '../telemetry/usage-reader.ts'
 import type { WorkerFactory } from '../worker/worker.ts'
 import { serviceControl } from './control.ts'
+import { CredentialAudit } from './credential-audit.ts'
 import { type DataDirectory, openData, type Rollback, takeOverData } from './data-directory.ts'
 import { descriptorLimit, descriptorWarning } from './descriptor-limit.ts'
 import { newEgress } from './egress.ts'
@@ -104,7 +105,10 @@ export async function compose(
   const data = predecessor === undefined ? openData(dataDir, keySource, rollback) : undefined
   const telemetry = newTelemetry(config, log)
   rollback.push(() => telemetry.close())
-  const egress = newEgress(config, telemetry.counters, log)
+  let credentials: CredentialAudit | undefined
+  const egress = newEgress(config, telemetry.counters, log, (subject, use) =>
+    credentials?.note(subject, use),
+  )
   rollback.push(() => egress.close())
   const launcher = await (options.launcher ?? startLauncher)(config, log, egress, options.host)
   rollback.push(() => launcher.close())
@@ -117,6 +121,7 @@ export async function compose(
       : await takeOverData(dataDir, keySource, predecessor, warm, rollback)
   store.readAhead()
   reportUnreadable(store, log)
+  credentials = new CredentialAudit(store.audit)
   const bundles = new BundleStore(dataDir)
   const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))
   const recovered = remover.recover()

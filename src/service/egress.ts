@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.ts'
-import { Egress, type EgressSettings } from '../egress/egress.ts'
+import { Egress, type EgressOptions, type EgressSettings } from '../egress/egress.ts'
 import type { EgressError } from '../egress/errors.ts'
 import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -8,10 +8,16 @@ import type { ServiceLog } from '../telemetry/service-log.ts'
 const LOG_INTERVAL_MS = 60_000
 
 /** Creates the broker of outbound requests from the settings. */
-export function newEgress(config: Config, counters?: MetricsRegistry, log?: ServiceLog): Egress {
+export function newEgress(
+  config: Config,
+  counters?: MetricsRegistry,
+  log?: ServiceLog,
+  onCredential?: EgressOptions['onCredential'],
+): Egress {
   return new Egress({
     onProxyFailure: log === undefined ? () => {} : proxyReporter(log),
     ...egressOptions(config),
+    ...(onCredential !== undefined && { onCredential }),
     onFinished: (subject, outcome) => counters?.of(subject).recordSubrequest(outcome),
   })
 }

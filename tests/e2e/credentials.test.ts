@@ -8,6 +8,8 @@ import {
 } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { openTestDatabase } from '../../src/testing/open-database.ts'
 import { Authority } from '../egress/certificates.ts'
 import { DnsServer } from '../egress/dns-server.ts'
 import { type Service, Workspace } from './harness.ts'
@@ -106,6 +108,26 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await service.stop()
+  const db = openTestDatabase(join(space.dataDir, 'metadata.db'))
+  const rows = db.query("SELECT * FROM audit WHERE action = 'secret.use'").all() as {
+    object: string
+    outcome: string
+    details_json: string
+    count: number
+  }[]
+  const all = JSON.stringify(db.query('SELECT * FROM audit').all())
+  db.close()
+  expect(all).not.toContain(SECRET)
+  for (const runtime of ['quickjs-ng', 'bun']) {
+    const hosts = (outcome: string) =>
+      rows
+        .filter((row) => row.object === runtime && row.outcome === outcome)
+        .map((row) => (JSON.parse(row.details_json) as { host: string }).host)
+    expect(hosts('done')).toEqual([`api.test:${tls}`])
+    expect(new Set(hosts('refused'))).toEqual(
+      new Set([`other.test:${tls}`, `api.test:${http}`, `api.test:${tls}`]),
+    )
+  }
   secure.close()
   plain.close()
   dns.close()
