@@ -5,6 +5,7 @@ export const ERRORS = {
   FORBIDDEN: { status: 403, title: 'Forbidden' },
   PROJECT_SUSPENDED: { status: 403, title: 'Project suspended' },
   PROJECT_NOT_FOUND: { status: 404, title: 'Project not found' },
+  ROUTE_NOT_FOUND: { status: 404, title: 'Route not found' },
   TOKEN_NOT_FOUND: { status: 404, title: 'Token not found' },
   FUNCTION_NOT_FOUND: { status: 404, title: 'Function not found' },
   FUNCTION_NOT_DEPLOYED: { status: 404, title: 'Function not deployed' },

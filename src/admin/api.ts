@@ -8,6 +8,7 @@ import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi'
 import { HTTPException } from 'hono/http-exception'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
+import type { HostPattern } from '../lib/host-name.ts'
 import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
@@ -16,6 +17,7 @@ import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from '.
 import { addAudit } from './audit.ts'
 import { addEnv } from './env-routes.ts'
 import { addFunctions } from './function-routes.ts'
+import { addHosts } from './host-routes.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
 import { json } from './route-parts.ts'
@@ -30,6 +32,8 @@ export interface ApiDeps extends ServiceDeps {
   usage: UsageReader
   /** The limits of the installation, as they are now. */
   installation(): Limits
+  /** Hosts that a project may route to its functions by itself. */
+  domains(): readonly HostPattern[]
   /** Reports an internal error. */
   onBug(error: unknown): void
 }
@@ -68,6 +72,7 @@ export function createApi(deps: ApiDeps): Api {
   addTokens(app, deps)
   addRules(app, deps)
   addEnv(app, deps)
+  addHosts(app, deps)
   addService(app, deps)
   app.openAPIRegistry.registerPath(documentRoute)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {

@@ -36,6 +36,10 @@ export interface ServiceControl {
   forget(name: string, project: string): void
   /** What applies to a function whatever its version has changed. */
   functionChanged(name: string, project: string): void
+  /** Routes of the host were added or removed. */
+  hostChanged(host: string): void
+  /** Whether requests to the host lead to a function. */
+  serves(host: string): boolean
   /** The project was suspended or resumed, or its limits are other ones. */
   projectChanged(project: string): void
   workers(): WorkerView[]

@@ -44,6 +44,12 @@ export class OfflineControl implements ServiceControl {
 
   functionChanged(): void {}
 
+  hostChanged(): void {}
+
+  serves(): boolean {
+    return false
+  }
+
   projectChanged(): void {}
 
   workers(): [] {

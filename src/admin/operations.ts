@@ -218,6 +218,7 @@ export class Operations {
     const { name, project } = of
     return this.#oneAtATime(of, async () => {
       const { id } = store.show(name, project)
+      const hosts = store.routes.hostsOf(id)
       const removal = await remover.plan([`${BUNDLES}/${id}`])
       try {
         store.remove(name, project)
@@ -226,6 +227,7 @@ export class Operations {
         throw error
       }
       control.forget(name, project)
+      for (const host of hosts) control.hostChanged(host)
       await removal.finish()
     })
   }

@@ -34,6 +34,7 @@ import { remove } from './remove.ts'
 import { restart } from './restart.ts'
 import { restore } from './restore.ts'
 import { rollback } from './rollback.ts'
+import { routeAdd, routeList, routeRemove } from './route.ts'
 import { secretList, secretRotateKey, secretSet, secretUnset } from './secret.ts'
 import { serve } from './serve.ts'
 import { set } from './set.ts'
@@ -77,6 +78,9 @@ const COMMANDS: readonly Command[] = [
   secretSet,
   secretUnset,
   secretRotateKey,
+  routeAdd,
+  routeList,
+  routeRemove,
   gc,
   backup,
   restore,
@@ -95,6 +99,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   token: 'Manage tokens, for which the management API works over TCP',
   env: 'Manage the variables of a function',
   secret: 'Manage the secrets of a function, and the key that encrypts them',
+  route: 'Manage routes: hosts and path prefixes that lead to functions',
 }
 
 /** The command that `functions` without a command runs. */

@@ -1,7 +1,7 @@
 import { errorOf } from '../admin/problem.ts'
 import { checked, functionNameSchema } from '../admin/settings.ts'
 import { FunctionError } from '../errors.ts'
-import { mountPath } from '../gateway/target.ts'
+import { pathMount } from '../gateway/target.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { readServiceFile } from '../service/service-file.ts'
 import { findService, notRunning } from './client.ts'
@@ -89,7 +89,7 @@ function buildRequest(options: Options): RequestInit {
 
 /** @throws {FunctionError} BAD_REQUEST for a path that would lead to another function */
 function functionUrl(base: string, project: string, name: string, path: string): URL {
-  const prefix = mountPath(name, project === DEFAULT_PROJECT ? undefined : project)
+  const { prefix } = pathMount(name, project === DEFAULT_PROJECT ? undefined : project)
   const url = new URL(`${prefix}${/^[/?]/.test(path) ? '' : '/'}${path}`, base)
   if (url.pathname !== prefix && !url.pathname.startsWith(`${prefix}/`)) {
     const message = `The path '${path}' leaves the URL of function '${name}', ${prefix}: give a path below it.`

@@ -14,6 +14,7 @@ import { limitsOf } from '../limits/names.ts'
 import { refuseLost } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
+import { domainPatterns } from '../service/limits.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
 import { METRICS_FILE } from '../telemetry/telemetry.ts'
@@ -180,6 +181,7 @@ async function withStore<T>(
       usage: new UsageReader(queries, join(dataDir, METRICS_FILE)),
       installation: () => limitsOf(config.limits),
       retention,
+      domains: () => domainPatterns(config),
       lifecycle: { describe: needsService, restart: needsService },
       hold: needsService,
       metrics: needsService,

@@ -3,7 +3,9 @@ import { RUNTIMES } from '../capabilities/runtime.ts'
 import { LIMIT_NAMES, LIMITS, type LimitName, limitSchema } from '../limits/names.ts'
 import {
   addressOrCidr,
+  domainPattern,
   duration,
+  functionPattern,
   integer,
   list,
   listenAddress,
@@ -97,6 +99,25 @@ const admin = z.strictObject({
     .describe('certificate of the management API, PEM, with those that lead to its authority')
     .meta(reloadable),
   tlsKey: text().optional().describe('private key of the certificate, PEM').meta(reloadable),
+})
+
+const routing = z.strictObject({
+  hosts: list(functionPattern)
+    .default([])
+    .describe('hosts that name functions, such as {name}.{project}.example.com')
+    .meta(reloadable),
+  paths: truth()
+    .default(true)
+    .describe(
+      'functions are served at /functions/<name> and /projects/<project>/functions/<name>; they share one browser origin there',
+    )
+    .meta(reloadable),
+  domains: list(domainPattern)
+    .default([])
+    .describe(
+      'hosts that the tokens of a project may route to its functions, such as *.{project}.example.com; an admin of all projects may route any',
+    )
+    .meta(reloadable),
 })
 
 const worker = z.strictObject({
@@ -278,6 +299,7 @@ const limits = z.strictObject(
 export const configSchema = z.strictObject({
   server,
   admin,
+  routing,
   worker,
   pool,
   sandbox,

@@ -1,5 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import { z } from 'zod'
+import { parseDomainPattern, parseFunctionPattern } from '../lib/host-name.ts'
 import { parseDuration, parseSize } from '../units.ts'
 
 /** A whole number, written as text in the environment and in flags. */
@@ -63,6 +64,22 @@ export const listenAddress = z
   .refine(
     isListenAddress,
     'must be a host and a port, such as "127.0.0.1:9443", "0.0.0.0:9443" or "[::]:9443"',
+  )
+
+/** `{name}.{project}.example.com` */
+export const functionPattern = z
+  .string()
+  .refine(
+    (text) => parseFunctionPattern(text) !== undefined,
+    'must be a host whose labels are text, {name} or {project}, such as "{name}.{project}.example.com"',
+  )
+
+/** `*.{project}.example.com` */
+export const domainPattern = z
+  .string()
+  .refine(
+    (text) => parseDomainPattern(text) !== undefined,
+    'must be a host whose labels are text, * or {project}, such as "*.{project}.example.com"',
   )
 
 /** `address:port` or a CIDR. */

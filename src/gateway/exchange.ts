@@ -8,7 +8,13 @@ import { AWAITING_BYTES } from '../worker/protocol/limits.ts'
 import type { Invocation, InvocationRequest, ResponseHead } from '../worker/worker.ts'
 import { ClientClock } from './client-clock.ts'
 import type { ExchangeHost } from './exchange-host.ts'
-import { connectionHeaders, responseHeaders, serverTiming, setHeader } from './headers.ts'
+import {
+  connectionHeaders,
+  removeHeader,
+  responseHeaders,
+  serverTiming,
+  setHeader,
+} from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
 import type { RequestBody } from './request-body.ts'
@@ -40,6 +46,11 @@ const OTHERS_WAIT =
   'was waited for longer than the function has (server.timeout), and other requests waited for a worker'
 /** The limit of `waitUntil` counts from the next tick. */
 const AT_NEXT_TICK = -1
+/**
+ * Lets a service worker control pages outside of its folder. Functions that are served below a path share an origin, so
+ * one could answer in place of the others.
+ */
+const WIDER_SCOPE = 'service-worker-allowed'
 /** The outcome of a request whose client disconnected. */
 const CLIENT_GONE = 'CLIENT_GONE'
 
@@ -59,6 +70,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   gate: Gate | undefined
   /** The Origin header of the request. */
   origin: string | undefined
+  /** The path below which the function is served; empty: it has its host for itself. */
+  prefix = ''
   readonly #host: ExchangeHost
   readonly client: Request
   #resolve!: (response: Response) => void
@@ -343,6 +356,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
     if (keepLength && head.length !== undefined) setHeader(headers, 'content-length', head.length)
     connectionHeaders(headers, head.headers, status, this.#host.draining)
+    if (this.prefix !== '') removeHeader(headers, WIDER_SCOPE)
     if (this.origin !== undefined) this.#host.cors.learn(this.route, this.origin, headers)
     if (head.end || this.#discards) {
       if (!this.#discards) this.#wholeBytes = head.body?.length ?? 0

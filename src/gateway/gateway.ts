@@ -3,10 +3,11 @@ import type { Server } from 'bun'
 import { type Context, Hono } from 'hono'
 import { FunctionError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { type HostPattern, hostOf } from '../lib/host-name.ts'
 import { PROBLEM_TYPE } from '../lib/problem.ts'
 import { type Tickable, Ticker } from '../lib/ticker.ts'
 import type { Gate } from '../limits/gate.ts'
-import { DEFAULT_PROJECT } from '../metadata/records.ts'
+import type { HostTable, Mount } from '../router/host-table.ts'
 import type { Route } from '../router/route.ts'
 import type { InvocationRequest } from '../worker/worker.ts'
 import type { TrustedProxies } from './client-origin.ts'
@@ -21,7 +22,7 @@ import { repeatObstacle } from './repeatable.ts'
 import { ReplayMemory } from './replay-buffer.ts'
 import { RequestBody } from './request-body.ts'
 import { queueOf, sendQueues } from './send-queues.ts'
-import { absoluteUrl, mountedUrl, mountPath, rebased } from './target.ts'
+import { absoluteUrl, mountedUrl, pathMount, rebased } from './target.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
@@ -55,6 +56,10 @@ export interface GatewayLimits {
   /** Pages of every origin may read the platform's errors. */
   corsErrors: boolean
   exchange: ExchangeLimits
+  /** Hosts that name functions. */
+  hosts: readonly HostPattern[]
+  /** Functions are served at `/functions/<name>` too, whatever the host. */
+  paths: boolean
 }
 
 export interface GatewayOptions {
@@ -64,6 +69,10 @@ export interface GatewayOptions {
   adopts?: boolean
   limits: GatewayLimits
   clock: Clock
+  /** Routes by host and path. */
+  hosts: HostTable
+  /** Called before a request is routed while another process may make changes. */
+  refresh(): void
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string, project: string): Route
   /**
@@ -83,13 +92,17 @@ export interface GatewayOptions {
   onBug(error: unknown): void
 }
 
-type FunctionRequest = Request & { params: { name: string; project?: string } }
+/** Without params, it came by no path of a function. */
+type FunctionRequest = Request & { params?: { name: string; project?: string } }
 
 export class Gateway implements ExchangeHost, Tickable {
   limits: ExchangeLimits
   readonly cors: CorsErrors
   #maxBodyBytes: number
   #trustedProxies: TrustedProxies
+  #paths: boolean
+  readonly #hosts: HostTable
+  readonly #pages: Hono
   readonly #options: GatewayOptions
   readonly #server: Server<undefined>
   readonly #ticker: Ticker
@@ -112,9 +125,12 @@ export class Gateway implements ExchangeHost, Tickable {
     this.limits = options.limits.exchange
     this.#maxBodyBytes = options.limits.maxBodyBytes
     this.#trustedProxies = options.limits.trustedProxies
+    this.#hosts = options.hosts
+    this.#hosts.patterns = options.limits.hosts
+    this.#paths = options.limits.paths
     this.cors = new CorsErrors(options.limits.corsErrors)
     this.#ticker = new Ticker(TICK_MS, options.clock)
-    const pages = this.#pages()
+    this.#pages = this.#newPages()
     this.#server = Bun.serve({
       // Until it adopts another socket, the server listens where only this machine could reach it.
       hostname: options.adopts ? loopback(options.hostname) : options.hostname,
@@ -130,7 +146,8 @@ export class Gateway implements ExchangeHost, Tickable {
         '/projects/:project/functions/:name': this.#handle,
         '/projects/:project/functions/:name/*': this.#handle,
       },
-      fetch: (request) => this.#page(pages, request),
+      fetch: (request) =>
+        this.#hosts.empty ? this.#page(request) : this.#handle(request as FunctionRequest),
       error: (error) => {
         options.onBug(error)
         return clientProblem(error, { requestId: crypto.randomUUID() })
@@ -155,7 +172,10 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /** Applies other limits, to open exchanges too. */
-  configure({ maxBodyBytes, trustedProxies, corsErrors, exchange }: GatewayLimits): void {
+  configure(limits: GatewayLimits): void {
+    const { maxBodyBytes, trustedProxies, corsErrors, exchange } = limits
+    this.#hosts.patterns = limits.hosts
+    this.#paths = limits.paths
     this.#maxBodyBytes = maxBodyBytes
     this.cors.always = corsErrors
     this.#trustedProxies = trustedProxies
@@ -320,16 +340,19 @@ export class Gateway implements ExchangeHost, Tickable {
     } catch (error) {
       if (!(error instanceof FunctionError)) this.#options.onBug(error)
       const origin = raw.origin as string | undefined
-      const route = origin === undefined ? undefined : this.#knownRoute(request.params)
+      const route = origin === undefined ? undefined : this.#knownRoute(request, raw)
       const response = refusal(error, requestId, this.cors.headersFor(route, origin))
       if (this.draining) response.headers.set('connection', 'close')
       return Promise.resolve(response)
     }
   }
 
-  #knownRoute({ name, project = DEFAULT_PROJECT }: FunctionRequest['params']): Route | undefined {
+  #knownRoute(request: FunctionRequest, raw: RawHeaders): Route | undefined {
     try {
-      return this.#options.route(name, project)
+      const { base } = this.#trustedProxies.originOf(this.#peerOf(request), raw, this.#ownHost)
+      const absolute = absoluteUrl(request.url, raw.host as string | undefined, this.#ownHost)
+      const mount = this.#mountOf(request, absolute, base)
+      return mount && this.#options.route(mount.name, mount.project)
     } catch {
       return undefined
     }
@@ -337,16 +360,18 @@ export class Gateway implements ExchangeHost, Tickable {
 
   #begin(client: FunctionRequest, raw: RawHeaders, requestId: string): Promise<Response> {
     const arrivedAt = this.#options.clock.now()
-    const { name, project } = client.params
-    const prefix = mountPath(name, project)
     const { method } = client
     const peer = this.#peerOf(client)
     const origin = this.#trustedProxies.originOf(peer, raw, this.#ownHost)
-    const url = this.#target(raw, client.url, prefix, method, origin.base)
+    const absolute = absoluteUrl(client.url, raw.host as string | undefined, this.#ownHost)
+    const mount = this.#mountOf(client, absolute, origin.base)
+    if (mount === undefined) return this.#page(client)
+    const { prefix } = mount
+    const url = this.#target(absolute, prefix, method, origin.base)
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
-    const route = this.#options.route(name, project ?? DEFAULT_PROJECT)
+    const route = this.#options.route(mount.name, mount.project)
     if (route.tenant.suspended) throw suspended(route.project)
     if (route.rules.access === 'token') this.#options.authorize(raw, route.project, origin.address)
     const request: InvocationRequest = {
@@ -367,6 +392,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
     exchange.gate = gate
     exchange.origin = raw.origin as string | undefined
+    exchange.prefix = prefix
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
     return exchange.answered
@@ -379,18 +405,37 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /**
+   * Where the request leads by its host, else by its path.
+   *
+   * @param absolute its URL; undefined for a Host that is not valid
+   * @param base the client's scheme and host, where a trusted proxy named others
+   */
+  #mountOf(
+    { params }: FunctionRequest,
+    absolute: string | undefined,
+    base: string | undefined,
+  ): Mount | undefined {
+    if (this.draining) this.#options.refresh()
+    if (!this.#hosts.empty && absolute !== undefined) {
+      const found = this.#hosts.find(hostOf(base ?? absolute), absolute)
+      if (found !== undefined) return found
+    }
+    if (params === undefined || !this.#paths) return undefined
+    return pathMount(params.name, params.project)
+  }
+
+  /**
    * Checks the request line and Host; returns the URL that the handler sees.
    *
    * @param base the client's scheme and host, where a trusted proxy named others
    */
-  #target(raw: RawHeaders, url: string, prefix: string, method: string, base?: string): string {
+  #target(absolute: string | undefined, prefix: string, method: string, base?: string): string {
     if (this.#refusing)
       throw new FunctionError(
         'SHUTTING_DOWN',
         'The service is shutting down. Send the request again later.',
       )
     if (FORBIDDEN_METHODS.has(method)) throw methodRefused(method)
-    const absolute = absoluteUrl(url, raw.host as string | undefined, this.#ownHost)
     if (absolute === undefined) throw new FunctionError('BAD_REQUEST', HOST)
     const target = mountedUrl(absolute, prefix)
     if (target === undefined) throw new FunctionError('BAD_REQUEST', PATH)
@@ -432,6 +477,7 @@ export class Gateway implements ExchangeHost, Tickable {
       if (exchange.waiting) {
         // Another version of the function may have been activated meanwhile.
         const { functionName, project } = exchange.route
+        if (this.draining) this.#options.refresh()
         exchange.route = this.#options.route(functionName, project)
         exchange.request = { ...exchange.request, body: opening, end: body.complete }
         exchange.submit()
@@ -445,8 +491,8 @@ export class Gateway implements ExchangeHost, Tickable {
   }
 
   /** Answers what is not a request to a function. */
-  async #page(pages: Hono, request: Request): Promise<Response> {
-    const response = await this.#pageOf(pages, request)
+  async #page(request: Request): Promise<Response> {
+    const response = await this.#pageOf(request)
     const origin = request.headers.get('origin')
     if (origin === null || response.headers.get('content-type') !== PROBLEM_TYPE) return response
     const cors = this.cors.headersFor(undefined, origin)
@@ -454,7 +500,7 @@ export class Gateway implements ExchangeHost, Tickable {
     return response
   }
 
-  async #pageOf(pages: Hono, request: Request): Promise<Response> {
+  async #pageOf(request: Request): Promise<Response> {
     const { method, url, headers } = request
     // The target of CONNECT is a host and a port, and no path.
     if (method === 'CONNECT') return connectRefused(pageRequestId(request))
@@ -464,12 +510,12 @@ export class Gateway implements ExchangeHost, Tickable {
     const get = method === 'HEAD' ? 'GET' : method
     const own = absolute === url && get === method
     const page = own ? request : new Request(absolute, { method: get, headers })
-    const response = dated(await pages.fetch(page))
+    const response = dated(await this.#pages.fetch(page))
     if (this.draining) response.headers.set('connection', 'close')
     return response
   }
 
-  #pages(): Hono {
+  #newPages(): Hono {
     const app = new Hono()
     const only = (path: string, answer: (c: Context) => Response) => {
       app.get(path, answer)
@@ -490,12 +536,10 @@ export class Gateway implements ExchangeHost, Tickable {
     })
     app.notFound((c) => {
       // Only the routes above reach functions; this path spells one in another form.
-      if (/^\/(?:projects\/[^/]*\/)?functions\/./.test(c.req.path))
+      if (this.#paths && /^\/(?:projects\/[^/]*\/)?functions\/./.test(c.req.path))
         return badRequest(c.req.raw, PATH)
-      const error = new FunctionError(
-        'FUNCTION_NOT_FOUND',
-        'Nothing is served at this path. Functions are served at /functions/<name> and /projects/<project>/functions/<name>.',
-      )
+      const where = this.#paths ? NOTHING_BY_PATH : NOTHING_BY_HOST
+      const error = new FunctionError('FUNCTION_NOT_FOUND', where)
       return clientProblem(error, { requestId: pageRequestId(c.req.raw) })
     })
     app.onError((error, c) => {
@@ -509,6 +553,10 @@ export class Gateway implements ExchangeHost, Tickable {
 const HOST = 'The request must have exactly one valid Host header.'
 const PATH =
   'The path must start with /functions/<name> or /projects/<project>/functions/<name>, without dot segments that leave it.'
+
+const NOTHING_BY_PATH =
+  'Nothing is served at this path. Functions are served at /functions/<name> and /projects/<project>/functions/<name>.'
+const NOTHING_BY_HOST = 'Nothing is served at this host and path.'
 
 /** IPv4 in IPv6, as the system writes it. */
 const MAPPED = '::ffff:'

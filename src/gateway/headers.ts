@@ -78,7 +78,8 @@ export function requestHeaders(
   const forwardedFor =
     hops === undefined || hops === '' ? peer.address : appended(hops, peer.address)
   if (forwardedFor !== undefined) list.push(['x-forwarded-for', forwardedFor])
-  list.push(['x-request-id', requestId], ['x-forwarded-prefix', prefix])
+  list.push(['x-request-id', requestId])
+  if (prefix !== '') list.push(['x-forwarded-prefix', prefix])
   return list
 }
 
@@ -185,6 +186,12 @@ export function setHeader(
 ): void {
   if (headers instanceof Headers) headers.set(name, String(value))
   else headers[name] = String(value)
+}
+
+/** Removes a header of what `responseHeaders` returned. The name is in lower case. */
+export function removeHeader(headers: Headers | Record<string, string>, name: string): void {
+  if (headers instanceof Headers) headers.delete(name)
+  else if (name in headers) delete headers[name]
 }
 
 /** The `server-timing` header of a request; ms. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { mountedUrl, mountPath, validHost } from './target.ts'
+import { mountedUrl, pathMount, validHost } from './target.ts'
 
 describe('mountedUrl', () => {
   const rows: [url: string, name: string, expected: string | undefined][] = [
@@ -28,7 +28,7 @@ describe('mountedUrl', () => {
   ]
   for (const [url, name, expected] of rows) {
     test(`${url} as ${name}`, () =>
-      expect(mountedUrl(url, mountPath(name, undefined))).toBe(expected as string))
+      expect(mountedUrl(url, pathMount(name, undefined).prefix)).toBe(expected as string))
   }
 })
 

@@ -1,4 +1,6 @@
 /** Validates a request's URL and Host, and makes the URL that the handler sees. */
+import { DEFAULT_PROJECT } from '../metadata/records.ts'
+import type { Mount } from '../router/host-table.ts'
 
 /** Behind `http://`. */
 const HOST_AT = 7
@@ -36,7 +38,7 @@ export function absoluteUrl(url: string, host: string | undefined, ownHost: stri
  * two differ when such segments left the prefix.
  *
  * @param url absolute, `http://host/functions/<name>...`
- * @param prefix as `mountPath` makes it
+ * @param prefix of the mount; empty: the whole path is the function's
  */
 export function mountedUrl(url: string, prefix: string): string | undefined {
   const fragmentAt = url.indexOf('#')
@@ -53,9 +55,11 @@ export function mountedUrl(url: string, prefix: string): string | undefined {
   return url.slice(0, pathAt) + url.slice(restAt)
 }
 
-/** The path below which a function is served. */
-export function mountPath(name: string, project: string | undefined): string {
-  return project === undefined ? `/functions/${name}` : `/projects/${project}/functions/${name}`
+/** Where a path leads to a function: `/functions/<name>`, or `/projects/<project>/functions/<name>`. */
+export function pathMount(name: string, project: string | undefined): Mount {
+  return project === undefined
+    ? { project: DEFAULT_PROJECT, name, prefix: `/functions/${name}` }
+    : { project, name, prefix: `/projects/${project}/functions/${name}` }
 }
 
 /** The same path and query under another scheme and host. */

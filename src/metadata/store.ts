@@ -27,6 +27,7 @@ import {
   type VersionRecord,
   type VersionSettings,
 } from './records.ts'
+import { RouteStore } from './route-store.ts'
 import { toSummary, toVersion, type VersionRow } from './rows.ts'
 import { RuleStore } from './rule-store.ts'
 import { deploymentWeights, functionDeployments, functions, functionVersions } from './schema.ts'
@@ -73,6 +74,7 @@ export class MetadataStore {
   readonly env: EnvStore
   readonly audit: AuditStore
   readonly rules: RuleStore
+  readonly routes: RouteStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
@@ -89,6 +91,7 @@ export class MetadataStore {
     this.audit = new AuditStore(storage)
     this.projects = new ProjectStore(storage, this.tokens)
     this.rules = new RuleStore(storage)
+    this.routes = new RouteStore(storage)
   }
 
   /**

@@ -19,6 +19,7 @@ import { limitsOf } from '../limits/names.ts'
 import { functionLabel } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
+import { HostTable } from '../router/host-table.ts'
 import { Router } from '../router/router.ts'
 import { prometheusText } from '../telemetry/prometheus.ts'
 import type { ServiceLog } from '../telemetry/service-log.ts'
@@ -31,9 +32,11 @@ import { type DataDirectory, openData, type Rollback, takeOverData } from './dat
 import { descriptorLimit, descriptorWarning } from './descriptor-limit.ts'
 import { newEgress } from './egress.ts'
 
+import { loadHosts } from './hosts.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { InvokerAccess } from './invoker-access.ts'
 import {
+  domainPatterns,
   gatewayLimits,
   maxWorkers,
   poolLimits,
@@ -136,14 +139,16 @@ export async function compose(
     log.error('quotas begin anew, as what was used before cannot be read', error),
   )
   const router = newRouter(config, versions, launcher, budget, telemetry, ledger, history)
+  const hosts = new HostTable()
+  loadHosts(hosts, store.routes)
   const { host, port } = config.server
   const gateway = onPort(host, port, () =>
-    newGateway(config, log, router, store, telemetry, predecessor !== undefined),
+    newGateway({ config, log, router, hosts, store, telemetry }, predecessor !== undefined),
   )
   rollback.push(() =>
     gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
   )
-  const control = serviceControl(router, versions)
+  const control = serviceControl(router, versions, hosts, store)
   const policy = () => retentionPolicy(config)
   const operations = new Operations({
     store,
@@ -181,6 +186,7 @@ export async function compose(
     installation: () => limitsOf(config.limits),
     lifecycle,
     retention: policy,
+    domains: () => domainPatterns(config),
     hold: (request) =>
       housekeeping.hold(request, { dataDir: resolve(dataDir), settings: settingsOf(config) }),
     metrics: () => figures(gateway, router, telemetry),
@@ -330,34 +336,38 @@ function newRouter(
   })
 }
 
-function newGateway(
-  config: Config,
-  log: ServiceLog,
-  router: Router,
-  store: MetadataStore,
-  telemetry: Telemetry,
-  adopts: boolean,
-): Gateway {
+interface GatewayParts {
+  config: Config
+  log: ServiceLog
+  router: Router
+  hosts: HostTable
+  store: MetadataStore
+  telemetry: Telemetry
+}
+
+function newGateway(parts: GatewayParts, adopts: boolean): Gateway {
+  const { config, log, router, hosts, store, telemetry } = parts
   const invokers = new InvokerAccess(store.tokens, systemClock)
-  const gateway: Gateway = new Gateway({
+  return new Gateway({
     hostname: config.server.host,
     port: config.server.port,
     adopts,
     limits: gatewayLimits(config),
     clock: systemClock,
-    route: (name, project) => {
+    hosts,
+    refresh: () => {
       // While the last clients leave, another process deploys.
-      if (gateway.draining && store.changedElsewhere()) {
+      if (store.changedElsewhere()) {
         router.refresh()
         store.tokens.forgetKnown()
+        loadHosts(hosts, store.routes)
       }
-      return router.route(name, project)
     },
+    route: (name, project) => router.route(name, project),
     authorize: (headers, project, address) => invokers.check(headers, project, address),
     onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),
     noted: (route, requestId, level, message) => telemetry.log(route, level, requestId, message),
     onBug: (error) => log.error('internal error while handling a request', error),
   })
-  return gateway
 }

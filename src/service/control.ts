@@ -1,10 +1,18 @@
 /** The management API's access to the running service. */
 import type { RunnableVersion, ServiceControl, WorkerView } from '../admin/control.ts'
 import { residentBytes } from '../lib/procfs.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import type { HostTable } from '../router/host-table.ts'
 import type { PreparedVersion, Router } from '../router/router.ts'
+import { reloadHost } from './hosts.ts'
 import type { VersionSource } from './version-source.ts'
 
-export function serviceControl(router: Router, versions: VersionSource): ServiceControl {
+export function serviceControl(
+  router: Router,
+  versions: VersionSource,
+  hosts: HostTable,
+  store: MetadataStore,
+): ServiceControl {
   return {
     prepare(version: RunnableVersion): Promise<PreparedVersion> {
       return router.prepare(versions.withDefaults(version))
@@ -14,6 +22,12 @@ export function serviceControl(router: Router, versions: VersionSource): Service
     },
     functionChanged(name: string, project: string): void {
       router.functionChanged(name, project)
+    },
+    hostChanged: (host) => reloadHost(hosts, store.routes, host),
+    serves(host) {
+      const found = hosts.ofHost(host)
+      if (found === undefined || found === 'routed') return found === 'routed'
+      return store.rules.find(found.name, found.project) !== undefined
     },
     projectChanged(project: string): void {
       router.projectChanged(project)

@@ -3,6 +3,7 @@ import type { RetentionPolicy } from '../admin/retention.ts'
 import type { Config } from '../config/schema.ts'
 import { TrustedProxies } from '../gateway/client-origin.ts'
 import type { GatewayLimits } from '../gateway/gateway.ts'
+import { type HostPattern, parseDomainPattern, parseFunctionPattern } from '../lib/host-name.ts'
 import type { PoolLimits } from '../pool/limits.ts'
 import type { TelemetryLimits } from '../telemetry/telemetry.ts'
 
@@ -13,10 +14,12 @@ const AFTER_RESPONSE_MS = 60_000
 /** How long a retiring worker waits for its responses when `server.max_duration` is unlimited, ms. */
 const LONGEST_DRAIN_MS = 3_600_000
 
-export function gatewayLimits({ server }: Config): GatewayLimits {
+export function gatewayLimits({ server, routing }: Config): GatewayLimits {
   return {
     maxBodyBytes: server.maxBody,
     corsErrors: server.corsErrors,
+    hosts: routing.hosts.map((text) => parseFunctionPattern(text) as HostPattern),
+    paths: routing.paths,
     trustedProxies: new TrustedProxies(server.trustedProxies),
     exchange: {
       streamIdleMs: server.streamIdleTimeout,
@@ -58,6 +61,11 @@ export function telemetryLimits({ logs, metrics, usage }: Config): TelemetryLimi
     metrics: { maxAgeMs: metrics.retention, maxBytes: metrics.maxSize },
     usage: { maxAgeMs: usage.retention },
   }
+}
+
+/** Hosts that projects may route to their functions by themselves. */
+export function domainPatterns({ routing }: Config): HostPattern[] {
+  return routing.domains.map((text) => parseDomainPattern(text) as HostPattern)
 }
 
 /** Which versions are kept. */

@@ -3,10 +3,12 @@
  * it listens: for a new certificate, and for the server of the process that takes over.
  */
 import type { Server } from 'bun'
+import type { Caller } from '../admin/access.ts'
 import type { Api } from '../admin/api.ts'
 import { auditStranger } from '../admin/audit.ts'
 import { Authentication } from '../admin/authentication.ts'
 import { type BodyLimits, boundedRequest } from '../admin/bounded-body.ts'
+import { ASK_PATH } from '../admin/host-routes.ts'
 import { adminProblem } from '../admin/problem.ts'
 import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
@@ -170,7 +172,7 @@ export class ManagementListener {
     try {
       if (!URL.canParse(request.url)) throw new FunctionError('BAD_REQUEST', HOST)
       const address = addressOf(request, server.requestIP(request)?.address)
-      const caller = authentication.callerOf(request, address)
+      const caller = needsNoToken(request) ? NOBODY : authentication.callerOf(request, address)
       if (request.body === null) working()
       const refused = bounded.exceeded()
       if (refused !== undefined) throw refused
@@ -238,6 +240,20 @@ export function newManagementListener(
   )
   log.info('management API', { url: listener.url, certificateExpiresAt: tls?.expiresAt })
   return listener
+}
+
+/** Who asks without a token: a caller without a project. */
+const NOBODY: Caller = {
+  name: 'nobody',
+  role: 'invoker',
+  project: '',
+  address: undefined,
+  token: undefined,
+}
+
+/** A proxy cannot send one when it asks which certificates it may get. */
+function needsNoToken({ method, url }: Request): boolean {
+  return method === 'GET' && new URL(url).pathname === ASK_PATH
 }
 
 const HOST = 'The request must have exactly one valid Host header.'

@@ -16,6 +16,7 @@ const READ_WHEN_NEEDED = [
   'admin.tls_key',
   'server.shutdown_timeout', // src/service/service.ts
   'server.timeout', // src/service/version-source.ts
+  'routing.domains', // src/service/limits.ts:domainPatterns
   'versions.keep', // src/service/limits.ts:retentionPolicy
   'versions.older_than',
 ]

@@ -37,6 +37,7 @@ export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
     control,
     usage: new UsageReader(new QueryThread(), join(dataDir, METRICS_FILE)),
     installation: () => ({}),
+    domains: () => [],
     retention,
     lifecycle: { describe: unused, restart: unused },
     hold: unused,
