@@ -56,6 +56,44 @@ const replaced: BunPlugin = {
   },
 }
 
+/** Functions of node-inspect-extracted that need an engine, and what is in their place. */
+const DETAILS: [own: string, ours: string][] = [
+  ['getPromiseDetails:()=>[g,void 0]', 'getPromiseDetails:t=>details.promiseDetails(t,g,h)'],
+  ['previewEntries:t=>[[],!1]', 'previewEntries:details.previewEntries'],
+  ['getProxyDetails:y.getProxyDetails,', 'getProxyDetails:details.proxyDetails,'],
+  [
+    'isAsyncFunction:t=>"function"==typeof t&&a.toString.call(t).startsWith("async")',
+    'isAsyncFunction:details.isAsyncFunction',
+  ],
+  [
+    'isGeneratorFunction:t=>"function"==typeof t&&a.toString.call(t).match(/^(async\\s+)?function *\\*/)',
+    'isGeneratorFunction:details.isGeneratorFunction',
+  ],
+  ['const o=H(e);if(ie(o,"class")', 'const o=details.sourceOf(e);if(ie(o,"class")'],
+]
+
+const details: BunPlugin = {
+  name: 'details',
+  setup(build) {
+    build.onLoad(
+      { filter: /[/]node-inspect-extracted[/]dist[/]inspect\.js$/ },
+      async ({ path }) => {
+        let contents = await Bun.file(path).text()
+        for (const [own, ours] of DETAILS) {
+          if (contents.split(own).length !== 2) {
+            throw new Error(
+              `node-inspect-extracted has no '${own}'. Adapt scripts/bundle-node-modules.ts.`,
+            )
+          }
+          contents = contents.replace(own, () => ours)
+        }
+        const file = JSON.stringify(join(folder, 'internal/inspect-details.js'))
+        return { contents: `const details = require(${file});\n${contents}`, loader: 'js' }
+      },
+    )
+  },
+}
+
 const result = await Bun.build({
   entrypoints: entries.sort().map((name) => join(folder, name)),
   outdir: '.build/node-modules',
@@ -66,7 +104,7 @@ const result = await Bun.build({
   external: ['node:*', 'fn:*'],
   define: { 'process.env.NODE_ENV': '"production"', global: 'globalThis' },
   conditions: ['production'],
-  plugins: [patches, replaced],
+  plugins: [patches, replaced, details],
   minify: { syntax: true, whitespace: false, identifiers: false },
   metafile: true,
 })

@@ -33,8 +33,10 @@ function membersOf(node: string, module: string): { names: string[]; values: Val
   const kinds = isStub ? "['function', 'object']" : "['function']"
   const code = `import('node:${module}').then((m) => {
     const all = Object.entries({ ...m, ...m.default }).filter(([key]) => key !== 'default')
-    const isName = ([, value]) => value !== null && ${kinds}.includes(typeof value)
-    const isValue = ([, value]) => value === null || ['string', 'number', 'boolean'].includes(typeof value)
+    const isPlain = (value) => value === null || ['string', 'number', 'boolean'].includes(typeof value)
+    const isTable = (value) => Object.keys(value ?? {}).length > 0 && !Array.isArray(value) && Object.values(value).every(isPlain)
+    const isValue = ([, value]) => isPlain(value) || (typeof value === 'object' && isTable(value))
+    const isName = (entry) => entry[1] !== null && ${kinds}.includes(typeof entry[1]) && !isValue(entry)
     const names = all.filter(isName).map(([key]) => key)
     return { names, values: Object.fromEntries(all.filter(isValue)) }
   })`

@@ -6,9 +6,10 @@ import {
   invalidArgValue,
   missingArgs,
   nodeTypeError,
+  notAvailable,
   received,
 } from './internal/errors.ts'
-import { validateFunction } from './internal/validate.ts'
+import { validateFunction, validateOneOf } from './internal/validate.ts'
 import { inspect } from './util/inspect.js'
 
 const { isPrototypeOf: isPrototype } = Object.prototype
@@ -411,13 +412,26 @@ export function strict(...args) {
   checkOk(args, strict)
 }
 
-Object.assign(strict, members, {
+const strictForms = {
   equal: strictEqual,
   deepEqual: deepStrictEqual,
   notEqual: notStrictEqual,
   notDeepEqual: notDeepStrictEqual,
-  strict,
-})
-Object.assign(assert, members, { strict })
+}
+
+/** Assertions with options of their own. The messages are the same for each `diff`. */
+export function Assert(options) {
+  if (new.target === undefined) {
+    const message = "Class constructor Assert cannot be invoked without 'new'"
+    throw nodeTypeError('ERR_CONSTRUCT_CALL_REQUIRED', message)
+  }
+  const { diff = 'simple', strict: isStrict = true, skipPrototype = false } = options ?? {}
+  validateOneOf(diff, 'options.diff', ['simple', 'full'])
+  if (skipPrototype) throw notAvailable('assert.Assert with skipPrototype')
+  Object.assign(this, members, isStrict ? strictForms : {})
+}
+
+Object.assign(strict, members, strictForms, { Assert, strict })
+Object.assign(assert, members, { Assert, strict })
 
 export { AssertionError }

@@ -252,4 +252,10 @@ declare module 'fn:values' {
   export function classOf(value: unknown): string
   /** Makes `typeof` of a function say undefined, and the function falsy. */
   export function hide(fn: (...args: never[]) => unknown): void
+  /** What an iterator of a Map or Set has still to give, and whether these are keys and values by turns. */
+  export function peekIterator(value: unknown): [unknown[], boolean] | undefined
+  /** Whether a promise is fulfilled, and its value or reason; undefined while it is pending. */
+  export function promiseResult(value: unknown): [boolean, unknown] | undefined
+  /** Target and handler of a proxy; null if it was revoked. */
+  export function proxyParts(value: unknown): [unknown, unknown] | undefined
 }

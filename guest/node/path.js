@@ -140,11 +140,9 @@ const posix = {
   resolve,
   sep,
   toNamespacedPath,
-  win32: null,
   posix: null,
 }
 posix.posix = posix
 
-export const win32 = null
 export { posix }
 export default posix

@@ -47,7 +47,7 @@ export class Timeout {
   #run(): void {
     const callback = this._onTimeout
     if (this._repeat === null) this._destroyed = true
-    callback?.apply(this, this.#args)
+    if (callback !== null) Reflect.apply(callback, this, this.#args)
   }
 
   /** Starts the time again. A timer that has fired fires once more. */
@@ -104,7 +104,7 @@ export class Immediate {
       const run = this._onImmediate
       this._destroyed = true
       this._onImmediate = null
-      run?.apply(this, args)
+      if (run !== null) Reflect.apply(run, this, args)
     }, 0)
   }
 

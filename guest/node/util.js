@@ -24,6 +24,7 @@ import {
   log,
   toUSVString,
 } from './util/legacy.js'
+import { parseArgs } from './util/parse-args.js'
 import { aborted, callbackify, promisify } from './util/promises.js'
 import { styleText } from './util/style.js'
 import types from './util-types.js'
@@ -68,6 +69,7 @@ export {
   isSymbol,
   isUndefined,
   log,
+  parseArgs,
   parseEnv,
   promisify,
   stripVTControlCharacters,
@@ -106,6 +108,7 @@ export default {
   isSymbol,
   isUndefined,
   log,
+  parseArgs,
   parseEnv,
   promisify,
   stripVTControlCharacters,

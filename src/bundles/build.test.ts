@@ -151,7 +151,7 @@ describe('what does not build is refused with file and line', () => {
     const error = await refused(`import x from './u.xyz'
 import x2 from './u2.xyz'
 import { createDiffieHellman } from 'crypto'
-import { parseArgs, nope } from 'util'
+import { getCallSites, nope } from 'util'
 import './bad'
 import tls from 'tls'
 import { zzz } from './q'
@@ -159,7 +159,7 @@ import y from './nope.sql'
 import z from 'nopkg'
 import j from './bad.json'
 const w = require('dgram')
-export default [x, x2, createDiffieHellman, parseArgs, nope, tls, zzz, y, z, j, w]`)
+export default [x, x2, createDiffieHellman, getCallSites, nope, tls, zzz, y, z, j, w]`)
     const all = [error, ...error.others].map(({ message, position }) => {
       const { file, line } = position ?? {}
       return `${file}:${line} ${/'(.+?)'/.exec(message)?.[1] ?? message}`

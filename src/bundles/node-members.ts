@@ -1,6 +1,6 @@
 /** The members of Node's modules: which a quickjs-ng function has, and which it lacks. */
 import type { Capabilities } from '../capabilities/schema.ts'
-import type { NodeStub } from './bundler/task.ts'
+import type { NodeStub, NodeValues } from './bundler/task.ts'
 import members from './node-members.json' with { type: 'json' }
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
 
@@ -10,7 +10,7 @@ export interface NodeMembers {
   /** Functions and classes of Node's module that it lacks. A call of one throws. */
   lacks: readonly string[]
   /** Members of a module that is replaced by a stub, which are the same there. */
-  values?: Readonly<Record<string, string | number | boolean | null>>
+  values?: NodeValues
 }
 
 const NONE: NodeMembers = { has: [], lacks: [] }

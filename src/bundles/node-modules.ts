@@ -1,5 +1,6 @@
 /** Node's modules for quickjs-ng functions: the source of each, and the capability that it needs. */
 import type { Capabilities } from '../capabilities/schema.ts'
+import type { NodeExtra } from './bundler/task.ts'
 
 interface NodeModule {
   /** File in `node/`, without its extension. */
@@ -7,11 +8,6 @@ interface NodeModule {
   needs?: 'allowFilesystem' | 'allowChildProcess'
   /** More of its members, only in bundles whose importers of the module name one. */
   extra?: NodeExtra
-}
-
-export interface NodeExtra {
-  source: string
-  members: readonly string[]
 }
 
 /** By name, without `node:`. */
@@ -35,14 +31,20 @@ export const NODE_MODULES: Readonly<Record<string, NodeModule>> = {
       members: ['ReadStream', 'WriteStream', 'createReadStream', 'createWriteStream'],
     },
   },
-  'fs/promises': { source: 'fs-promises', needs: 'allowFilesystem' },
+  'fs/promises': {
+    source: 'fs-promises',
+    needs: 'allowFilesystem',
+    // Methods of a FileHandle.
+    extra: { source: 'fs-streams', members: [], names: ['createReadStream', 'createWriteStream'] },
+  },
   http: { source: 'http' },
   https: { source: 'https' },
   module: { source: 'module' },
   net: { source: 'net' },
   os: { source: 'os' },
-  path: { source: 'path' },
+  path: { source: 'path', extra: { source: 'path-win32', members: ['win32'] } },
   'path/posix': { source: 'path' },
+  'path/win32': { source: 'path-win32' },
   perf_hooks: { source: 'perf_hooks' },
   process: { source: 'process' },
   punycode: { source: 'punycode' },

@@ -59,6 +59,17 @@ describe('a package that imports a module which a function cannot have', () => {
   })
 })
 
+test('the constants of http2 are there for packages', async () => {
+  write(
+    'node_modules/a/index.js',
+    "const { constants } = require('http2')\nexports.code = constants.NGHTTP2_CANCEL\nexports.header = constants.HTTP2_HEADER_PATH",
+  )
+  const { code } = await build("import { code, header } from 'a'\nexport default [code, header]")
+  expect(new TextDecoder().decode(code)).toMatch(
+    /NGHTTP2_CANCEL\W+8\b.+HTTP2_HEADER_PATH\W+:path\b/,
+  )
+})
+
 test('packages that bear the name of a module of Bun are bundled', async () => {
   for (const name of ['undici', 'ws']) {
     write(`node_modules/${name}/index.js`, `module.exports = 'own ${name}'`)

@@ -287,4 +287,41 @@ describe('console', () => {
     expect(lines.slice(14, 16)).toEqual(['5', '{ a: 1 }'])
     expect(lines[16]).toMatch(/^Trace: here\n {4}at .*bundle\.js/)
   })
+
+  test('dir shows as many levels as its options ask for', async () => {
+    const shown = await messages(() => {
+      const deep = { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } }
+      console.dir(deep, { depth: 0 })
+      console.dir(deep, { depth: 1, colors: true })
+      console.dir(deep, { depth: null })
+      console.dir(deep, { depth: Number.POSITIVE_INFINITY })
+      console.dir({ a: { b: 1 } }, { depth: -1 })
+      console.dir({ a: { b: 1 } }, null)
+      const hostile = {
+        get depth() {
+          throw new Error('ran')
+        },
+      }
+      console.dir({ a: 1 }, hostile)
+      console.dir(
+        { a: 1 },
+        new Proxy({}, { getOwnPropertyDescriptor: () => undefined, get: () => hostile.depth }),
+      )
+      let endless: object = {}
+      for (let i = 0; i < 5000; i++) endless = { endless }
+      console.dir(endless, { depth: null })
+    })
+    expect(shown.slice(0, 2)).toEqual(['{ a: [Object] }', '{ a: { b: [Object] } }'])
+    expect(shown[2]?.replace(/\s+/g, ' ')).toBe(
+      '{ a: { b: { c: { d: { e: { f: { g: 1 } } } } } } }',
+    )
+    expect(shown[3]).toBe(shown[2] as string)
+    expect(shown.slice(4, 8)).toEqual([
+      '{ a: { b: 1 } }',
+      '{ a: { b: 1 } }',
+      '{ a: 1 }',
+      '{ a: 1 }',
+    ])
+    expect(shown[8]).toContain('[Object]')
+  })
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { files, useFiles } from './files-harness.ts'
 import { bundleOf } from './node-harness.ts'
 
-const { answer, data } = useFiles()
+const { answer, data, zygote } = useFiles()
 
 describe('streams of files', () => {
   test('read and write: parts, encodings, events, pipelines', async () => {
@@ -111,6 +111,27 @@ describe('streams of files', () => {
       for await (const part of handle.createReadStream({ start: 3, encoding: 'utf8' })) parts.push(part)
       return [parts.join(''), out instanceof sync.WriteStream, await handle.stat().catch(() => 'closed')]`)
     expect(seen).toEqual(['a handle', true, 'closed'])
+  })
+
+  test('of a FileHandle, where only fs/promises is imported', async () => {
+    const bundle = async (body: string) =>
+      await bundleOf(
+        `import { open } from 'node:fs/promises'
+        export default async () => {
+          const handle = await open(${JSON.stringify(data)} + '/alone.txt', 'w+')
+          ${body}
+        }`,
+        files([data]),
+      )
+    const source = await bundle(`
+      const out = handle.createWriteStream({ autoClose: false })
+      await new Promise((done) => out.end('alone', done))
+      const parts = []
+      for await (const part of handle.createReadStream({ start: 0, encoding: 'utf8' })) parts.push(part)
+      return new Response(parts.join(''))`)
+    const worker = await zygote().worker({ bundle: source, capabilities: files([data]) })
+    expect((await worker.invoke()).text).toBe('alone')
+    expect((await bundle('return new Response(handle.fd)')).length).toBeLessThan(100_000)
   })
 
   test('are in a bundle only if its code names them', async () => {

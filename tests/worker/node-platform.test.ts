@@ -162,7 +162,7 @@ test('perf_hooks: marks and measures are observed', async () => {
   expect(await answer('perf')).toEqual([
     [[['m', 'n', 'span'], 2, 1, true]],
     true,
-    ['mark', 'measure'],
+    ['function', 'mark', 'measure'],
     1,
     [
       ...['ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_TYPE', 'ERR_MISSING_ARGS'],

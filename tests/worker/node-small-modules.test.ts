@@ -1,6 +1,8 @@
 /** Modules of Node of which a worker has what needs no system: net, tty, constants, sys, diagnostics_channel. */
 import { describe, expect, test } from 'bun:test'
 import net from 'node:net'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
 import { useAnswers } from './node-answers.ts'
 
 const answer = useAnswers()
@@ -122,4 +124,146 @@ describe('diagnostics_channel', () => {
       ...[true, false, false, true],
     ])
   })
+})
+
+test('path.win32 gives what Node gives', async () => {
+  const paths = [
+    ...['', '.', '..', '/', '//', 'a/b', '/a/b/', 'C:', 'C:\\', 'c:a', 'C:/a/../b', 'x.tar.gz'],
+    ...['\\\\server\\share', '\\\\server\\share\\dir\\f.txt', '../a', '.bashrc'],
+    ...['C:\\Users\\A b\\..\\c.txt', 'd:/x/y/z', 'd:/X/q', '/a//b///c', 'é/ü.txt'],
+  ]
+  const names = ['normalize', 'dirname', 'basename', 'extname', 'parse', 'isAbsolute'] as const
+  const results = (win32: typeof path.win32) =>
+    paths.map((one) => [
+      names.map((name) => win32[name](one)),
+      paths.map((other) => [
+        win32.join(one, other.replace(':', '')),
+        win32.relative(`C:\\${one}`, `C:\\${other}`),
+      ]),
+      win32.format(win32.parse(one)),
+      win32.resolve('C:\\base', one),
+    ])
+  const source = `import path, { win32 } from 'node:path'
+    import { basename } from 'path/win32'
+    import all from 'path/win32'
+    const paths = ${JSON.stringify(paths)}, names = ${JSON.stringify(names)}
+    const results = ${results}
+    export default () => Response.json([results(win32), all === path.win32, path.win32 === win32, win32.posix === path,
+      basename('a\\\\b'), path.sep])`
+  expect(await answer(source)).toEqual([results(path.win32), true, true, true, 'b', '/'])
+})
+
+test('util.parseArgs gives what Node gives', async () => {
+  const calls: object[] = [
+    {
+      args: ['-f', '--bar', 'b'],
+      options: { foo: { type: 'boolean', short: 'f' }, bar: { type: 'string' } },
+    },
+    {
+      args: ['-abc', 'x', '--', '-d', 'p'],
+      allowPositionals: true,
+      tokens: true,
+      options: {
+        a: { type: 'boolean', short: 'a' },
+        b: { type: 'boolean', short: 'b' },
+        cc: { type: 'string', short: 'c' },
+      },
+    },
+    {
+      args: ['--n=1', '--n', '2', '-n3'],
+      tokens: true,
+      options: { n: { type: 'string', multiple: true, short: 'n' } },
+    },
+    { args: ['--unknown', '-xyz', '--k=v=w', 'pos', '-'], strict: false, tokens: true },
+    { args: ['--__proto__=1', '--=x', '--a=', '-é'], strict: false, tokens: true },
+    {
+      args: [],
+      options: {
+        d: { type: 'string', default: 'yes' },
+        l: { type: 'boolean', multiple: true, default: [true] },
+      },
+    },
+    { args: ['--unknown'] },
+    { args: ['pos'] },
+    { args: ['--s'], options: { s: { type: 'string', short: 's' } } },
+    { args: ['--b=1'], options: { b: { type: 'boolean' } } },
+    { args: ['-s', '-x'], options: { s: { type: 'string', short: 's' } } },
+    { args: ['--s', '--x'], options: { s: { type: 'string' } } },
+    {
+      args: ['-abs', 'v'],
+      tokens: true,
+      options: {
+        a: { type: 'boolean', short: 'a' },
+        b: { type: 'boolean', short: 'b' },
+        s: { type: 'string', short: 's' },
+      },
+    },
+    {
+      args: ['-asb', 'v'],
+      tokens: true,
+      allowPositionals: true,
+      options: { a: { type: 'boolean', short: 'a' }, s: { type: 'string', short: 's' } },
+    },
+    { args: 'a' },
+    { args: [], options: { a: { type: 'number' } } },
+    { args: [], options: { a: { type: 'string', short: 'ab' } } },
+    { args: [], options: { a: { type: 'string', default: 1 } } },
+  ]
+  const results = calls.map((config) => {
+    try {
+      return parseArgs(config)
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  })
+  const source = `import { parseArgs } from 'node:util'
+    export default () => Response.json(${JSON.stringify(calls)}.map((config) => {
+      try { return parseArgs(config) } catch (error) { return error.code } }))`
+  expect(await answer(source)).toEqual(JSON.parse(JSON.stringify(results)))
+})
+
+test('perf_hooks: what frameworks ask of a process', async () => {
+  const source = `import perf, { performance, eventLoopUtilization, timerify, PerformanceObserver } from 'node:perf_hooks'
+    export default async () => {
+      const seen = []
+      const observer = new PerformanceObserver((list) => seen.push(...list.getEntries()))
+      observer.observe({ entryTypes: ['function'] })
+      function add(a, b) { return a + b }
+      class Point { constructor(x) { this.x = x } }
+      const timed = timerify(add), later = performance.timerify(async (x) => x)
+      const results = [timed(1, 2), await later(5), new (timerify(Point))(3) instanceof Point, timed.name, timed.length]
+      let code
+      try { timerify(1) } catch (error) { code = error.code }
+      await new Promise((done) => setTimeout(done, 5))
+      return Response.json([results, code, seen.map(({ name, entryType, detail }) => [name, entryType, detail]),
+        eventLoopUtilization(), performance.eventLoopUtilization() .utilization, performance.nodeTiming.name,
+        performance.nodeTiming.duration > 0, Object.keys(performance).includes('timerify')])
+    }`
+  expect(await answer(source)).toEqual([
+    [3, 5, true, 'timerified add', 2],
+    'ERR_INVALID_ARG_TYPE',
+    [
+      ['add', 'function', [1, 2]],
+      ['', 'function', [5]],
+      ['Point', 'function', [3]],
+    ],
+    { idle: 0, active: 0, utilization: 0 },
+    0,
+    'node',
+    true,
+    false,
+  ])
+})
+
+test('assert.Assert has its own choice of strictness', async () => {
+  const source = `import assert, { Assert } from 'node:assert'
+    const said = (call) => { try { call(); return 'passed' } catch (error) { return error.code } }
+    export default () => Response.json([
+      said(() => new Assert().equal(1, '1')), said(() => new Assert({ strict: false }).equal(1, '1')),
+      said(() => new Assert().deepEqual([1], ['1'])), said(() => new assert.Assert().ok(true)),
+      said(() => Assert()), said(() => new Assert({ diff: 'x' })), said(() => new Assert({ skipPrototype: true }))])`
+  expect(await answer(source)).toEqual([
+    ...['ERR_ASSERTION', 'passed', 'ERR_ASSERTION', 'passed', 'ERR_CONSTRUCT_CALL_REQUIRED'],
+    ...['ERR_INVALID_ARG_VALUE', 'ERR_METHOD_NOT_IMPLEMENTED'],
+  ])
 })

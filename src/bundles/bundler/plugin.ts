@@ -46,8 +46,8 @@ export function nodePlugin(task: BuildTask): Bun.BunPlugin {
     },
     exportsOf: (file) => read().exports[file] ?? [],
     wantsExtra: (name) => {
-      const { members = [] } = task.nodeExtras[name] ?? {}
-      return [...(importers.get(name) ?? [])].some((file) => mentions(file, members))
+      const { members = [], names = members } = task.nodeExtras[name] ?? {}
+      return [...(importers.get(name) ?? [])].some((file) => mentions(file, names))
     },
   }
   return {
@@ -121,30 +121,46 @@ module.exports = __requiredModule(require('${source}').default, '${name}')`
   const file = `${task.nodeNames[name]}.js`
   if (kind === 'node') {
     const extra = task.nodeExtras[name]
-    const added = extra !== undefined && pack.wantsExtra(name) ? extra.members : []
+    const wanted = extra !== undefined && pack.wantsExtra(name)
+    const added = wanted ? extra.members : []
+    // The file of a module may be the extra members of another one. A bundle has it once.
+    if (Object.values(task.nodeExtras).some(({ source }) => `${source}.js` === file)) {
+      const source = `'functions:${EXTRA}${task.nodeNames[name]}'`
+      return `export * from ${source}\nexport { default } from ${source}`
+    }
     const exported = exportsOf(file)
     const lacks = [...(task.nodeLacks[name] ?? []), ...(extra?.members ?? [])].filter(
       (member) => !exported.includes(member) && !added.includes(member),
     )
-    if (lacks.length + added.length > 0) return withMembers(name, lacks, added)
+    const from = wanted ? extra.source : undefined
+    if (lacks.length > 0 || wanted) return withMembers(name, lacks, added, from)
   }
-  if (kind === 'extra') return sourceOf(`${task.nodeExtras[name]?.source}.js`)
+  if (kind === 'extra') return sourceOf(`${name}.js`)
   return sourceOf(kind === 'part' ? name : file)
 }
 
-/** A module, its extra members, and as functions that throw what Node's has besides. */
-function withMembers(name: string, lacks: readonly string[], added: readonly string[]): string {
+/**
+ * A module, its extra members, and as functions that throw what Node's has besides.
+ *
+ * @param from the file of the extra members, if they are wanted
+ */
+function withMembers(
+  name: string,
+  lacks: readonly string[],
+  added: readonly string[],
+  from: string | undefined,
+): string {
   const named = lacks.map(
     (member) => `export const ${member} = /* @__PURE__ */ __absentMember('${name}', '${member}')`,
   )
   const list = added.join(', ')
-  const extra = `import { ${list} } from 'functions:${EXTRA}${name}'
+  const extra = `import { ${list} } from 'functions:${EXTRA}${from}'
 export { ${list} }
 Object.assign(value, { ${list} })`
   return `import { __absentMember, __nodeModule } from 'functions:absent'
 import value from 'functions:${OWN}${name}'
 export * from 'functions:${OWN}${name}'
-${added.length > 0 ? extra : ''}
+${from === undefined ? '' : extra}
 ${named.join('\n')}
 export default __nodeModule(value, '${name}', ${JSON.stringify(lacks)})`
 }
@@ -158,9 +174,12 @@ function stubOf(task: BuildTask, name: string, { members, values, needs }: NodeS
     (member) =>
       `export const ${member} = /* @__PURE__ */ __absentMember('${name}', '${member}'${why})`,
   )
-  const constants = Object.entries(values).map(
-    ([key, value]) => `export const ${key} = ${JSON.stringify(value)}`,
-  )
+  // The text of a table is one token to compile.
+  const constants = Object.entries(values).map(([key, value]) => {
+    const text = JSON.stringify(value)
+    const isTable = typeof value === 'object' && value !== null
+    return `export const ${key} = ${isTable ? `/* @__PURE__ */ JSON.parse(${JSON.stringify(text)})` : text}`
+  })
   const own = [...Object.keys(values), ...(hasPromises ? ['promises'] : [])]
   return `import { __absentMember, __nodeModule } from 'functions:absent'
 ${hasPromises ? `import promises from 'functions:${STUB}${name}/promises'\nexport { promises }` : ''}
@@ -172,7 +191,8 @@ export default __nodeModule({ ${own.join(', ')} }, '${name}', ${JSON.stringify(n
 function mentions(file: string, names: readonly string[]): boolean {
   try {
     const text = readFileSync(file, 'utf8')
-    return names.some((name) => text.includes(name))
+    // Not as a string: `win32` is a platform too.
+    return names.some((name) => new RegExp(`(?<![\\w$'"\`])${name}(?![\\w$'"\`])`).test(text))
   } catch {
     return false
   }

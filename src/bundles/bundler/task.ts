@@ -1,6 +1,18 @@
 /** The messages between the caller and the bundler process. */
 import type { Runtime } from '../../capabilities/runtime.ts'
 
+export interface NodeExtra {
+  /** File of `node/`, without its extension. */
+  source: string
+  members: readonly string[]
+  /** Names that ask for it, where these are not its members. */
+  names?: readonly string[]
+}
+
+type Plain = string | number | boolean | null
+/** Constants, and tables of them such as `constants`. */
+export type NodeValues = Readonly<Record<string, Plain | Readonly<Record<string, Plain>>>>
+
 export interface BuildTask {
   entry: string
   /** The project's. No tsconfig.json outside of it is read. */
@@ -14,7 +26,7 @@ export interface BuildTask {
   /** Files in it by the name that is imported. */
   nodeNames: Record<string, string>
   /** More members of some of these modules, for bundles whose code names one of them. */
-  nodeExtras: Record<string, { source: string; members: readonly string[] }>
+  nodeExtras: Record<string, NodeExtra>
   /** Names of Node's modules that the profile does not allow. */
   denied: string[]
   /** By name: what packages get in place of each module of Node that is missing or denied. */
@@ -43,7 +55,7 @@ export interface BuildTask {
 /** A module whose functions and classes throw when they are called. */
 export interface NodeStub {
   members: readonly string[]
-  values: Readonly<Record<string, string | number | boolean | null>>
+  values: NodeValues
   /** The capability that would make it available. */
   needs?: string
 }

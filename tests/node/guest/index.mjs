@@ -21,3 +21,8 @@ export const {
   skip,
 } = common
 export default common
+
+/** There are no programs in a function. */
+export const spawnPromisified = () => {
+  throw new Error('needs allowChildProcess')
+}

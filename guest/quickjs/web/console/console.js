@@ -1,6 +1,6 @@
 // The console: https://console.spec.whatwg.org/
 
-import { lazy, logLine, now } from 'fn:web'
+import { classOf, lazy, logLine, now } from 'fn:web'
 import {
   ArrayPrototypeJoin,
   ArrayPrototypePop,
@@ -14,6 +14,7 @@ import {
   NumberPrototypeToFixed,
   ObjectCreate,
   ObjectDefineProperty,
+  ObjectGetOwnPropertyDescriptor,
   ObjectKeys,
   primordialGlobals,
   StringPrototypeIndexOf,
@@ -132,6 +133,19 @@ function timeLog(label, rest, remove) {
   print(INFO, `${key}: ${elapsed(start)}${more}`)
 }
 
+/** Levels of objects that `dir` shows for `depth: null` and greater depths. */
+const MAX_DIR_DEPTH = 64
+
+/** The depth that options of Node's `console.dir` ask for. Runs no code of the bundle. */
+function depthOf(options) {
+  const isObject = typeof options === 'object' && options !== null && classOf(options) !== 'Proxy'
+  const property = isObject ? ObjectGetOwnPropertyDescriptor(options, 'depth') : undefined
+  const depth = property === undefined ? undefined : property.value
+  if (depth === null) return MAX_DIR_DEPTH
+  if (typeof depth !== 'number' || !(depth >= 0)) return undefined
+  return depth < MAX_DIR_DEPTH ? MathTrunc(depth) : MAX_DIR_DEPTH
+}
+
 /** The position of the caller: a stack has no frames of built-in modules. */
 function callerStack() {
   const stack = ErrorPrototypeGetStack(new Error())
@@ -161,8 +175,8 @@ const methods = {
   debug(...data) {
     print(DEBUG, format(data))
   },
-  dir(item = undefined, _options = undefined) {
-    print(INFO, inspect(item))
+  dir(item = undefined, options = undefined) {
+    print(INFO, inspect(item, depthOf(options)))
   },
   dirxml(...data) {
     print(INFO, format(data))
