@@ -43,6 +43,19 @@ describe('the build of a package', () => {
     }
   })
 
+  test('is the same for the files of the package that require its folder', async () => {
+    pack({ main: './lib/node/index.js', browser: { './lib/node/index.js': './lib/page.js' } })
+    write('node_modules/p/lib/page.js', `module.exports = () => new XMLHttpRequest()`)
+    write(
+      'node_modules/p/lib/node/index.js',
+      "exports.name = 'node'\nexports.agent = () => require('./agent.js').request.name",
+    )
+    write('node_modules/p/lib/node/agent.js', "exports.request = require('../..')")
+    const bundle = await build("import p from 'p'\nexport default p.agent()")
+    expect(await run(bundle)).toBe('node')
+    expect(bundle.warnings).toEqual([])
+  })
+
   test('of a linked package of the workspace is chosen as that of an installed one', async () => {
     write('package.json', '{"workspaces":["packages/*"]}')
     const exports = { workerd: './a.js', browser: './b.js', default: './c.js' }

@@ -165,10 +165,11 @@ export class BuildChoices {
         const file = resolve(this.#project.root, each)
         const mayReject = inPackage || this.#overrides.has(this.#keyOf(edge))
         if (mayReject && this.#hasOther(edge, file, rejection)) {
+          // It may be known from another import: this one gets another build too.
+          rejected = true
           const known = this.#rejected.get(file)
           if (known !== undefined && (!known.builds || rejection.builds)) continue
           this.#rejected.set(file, rejection)
-          rejected = true
         } else {
           above.add(edge.importer)
         }

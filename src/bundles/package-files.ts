@@ -84,7 +84,9 @@ export class PackageFiles {
 
   #resolve(importer: string, specifier: string, conditions: Conditions): Resolution | undefined {
     if (/^\.{1,2}(?:\/|$)/.test(specifier)) {
-      return this.#file(resolve(dirname(importer), specifier), [])
+      const path = resolve(dirname(importer), specifier)
+      const file = this.#existing(path)
+      return file === undefined ? this.#main(path, conditions) : { file, via: [] }
     }
     if (specifier.startsWith('/')) return this.#file(specifier, [])
     const home = this.homeOf(importer)
@@ -115,7 +117,12 @@ export class PackageFiles {
       const found = findTarget(manifest.exports, `.${rest}`, conditions.names)
       return found && this.#file(join(home, found.target), viaOf('exports', found.via))
     }
-    if (rest !== '') return this.#file(join(home, rest), [])
+    return rest === '' ? this.#main(home, conditions) : this.#file(join(home, rest), [])
+  }
+
+  /** What a folder is, without regard to `exports`. */
+  #main(home: string, conditions: Conditions): Resolution | undefined {
+    const manifest = this.manifest(home) ?? {}
     const fields =
       conditions.names.has('require') && typeof manifest.main === 'string'
         ? ['browser', 'main']

@@ -146,7 +146,7 @@ describe('a module that a function cannot have', () => {
           denied(name),
         ),
       ],
-      ...[true, 'undefined', 0, 'undefined'],
+      ...[true, 'string', 0, 'undefined'],
       ...['undefined', false, 0, false],
       ...['object', 'undefined', true],
     ])
