@@ -19,6 +19,12 @@ const FUNCTION = '/v1/projects/{project}/functions/{name}'
 const SECRET = `${FUNCTION}/secrets/{secret}` as const
 
 const secretParams = functionParams.extend({ secret: z.string() })
+const creates = z.object({
+  create: z
+    .enum(['true', 'false'])
+    .default('false')
+    .openapi({ description: 'create the function if it does not exist' }),
+})
 const changed = { 200: json(envChangeDocumentSchema, 'What is live now.'), default: problem }
 
 const listRoute = createRoute({
@@ -37,7 +43,7 @@ const changeRoute = createRoute({
   method: 'patch',
   path: `${FUNCTION}/env`,
   summary: 'Sets and unsets variables: one new revision, which is live when the response arrives',
-  request: { params: functionParams, body: jsonBody(envRequestSchema) },
+  request: { params: functionParams, query: creates, body: jsonBody(envRequestSchema) },
   responses: changed,
 })
 
@@ -57,7 +63,7 @@ const setSecretRoute = createRoute({
   method: 'put',
   path: SECRET,
   summary: 'Sets a secret; it is live when the response arrives, and never shown again',
-  request: { params: secretParams, body: jsonBody(secretRequestSchema) },
+  request: { params: secretParams, query: creates, body: jsonBody(secretRequestSchema) },
   responses: changed,
 })
 
@@ -102,12 +108,15 @@ export function addEnv(app: OpenAPIHono, { store, operations }: EnvDeps): void {
   app.openapi(changeRoute, async (c) => {
     const { set, unset = [] } = c.req.valid('json')
     const change = { set, unset: unset.map((name) => ({ name, kind: 'plain' as const })) }
-    return c.json(await operations.changeEnv(functionOf(c.req.valid('param')), change), 200)
+    const of = functionOf(c.req.valid('param'))
+    const options = { creates: c.req.valid('query').create === 'true' }
+    return c.json(await operations.changeEnv(of, change, options), 200)
   })
   app.openapi(setSecretRoute, async (c) => {
     const { secret, ...of } = c.req.valid('param')
     const secrets = [{ name: secret, ...c.req.valid('json') }]
-    return c.json(await operations.changeEnv(functionOf(of), { secrets }), 200)
+    const options = { creates: c.req.valid('query').create === 'true' }
+    return c.json(await operations.changeEnv(functionOf(of), { secrets }, options), 200)
   })
   app.openapi(unsetSecretRoute, async (c) => {
     const { secret, ...of } = c.req.valid('param')

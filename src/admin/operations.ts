@@ -149,13 +149,19 @@ export class Operations {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND; BAD_REQUEST; CONFLICT; SECRETS_UNAVAILABLE;
    * BUNDLE_REFUSED if the function does not load with it. Nothing is changed in these cases
+   * @param creates the function, if it does not exist: its first deployment gets the variables
    */
-  changeEnv(of: FunctionRef, change: EnvChange): Promise<EnvChangeDocument> {
+  changeEnv(
+    of: FunctionRef,
+    change: EnvChange,
+    { creates = false }: { creates?: boolean } = {},
+  ): Promise<EnvChangeDocument> {
     const { store, serving } = this.#deps
     const { name, project } = of
     return this.#oneAtATime(of, async () => {
       noteChange(namesIn(change))
-      const { id, version } = store.show(name, project)
+      const version = this.#versionForEnv(of, creates)
+      const id = idOf(of)
       const before = store.envRevision(id)
       const next = store.env.next(id, before, change)
       if (next !== undefined) await this.#deployEnv(of, version, next)
@@ -346,12 +352,31 @@ export class Operations {
     this.#paused = undefined
   }
 
+  /**
+   * The active version of the function whose variables are about to change.
+   *
+   * @throws {FunctionError} PROJECT_NOT_FOUND, FUNCTION_NOT_FOUND, QUOTA_EXCEEDED
+   */
+  #versionForEnv(of: FunctionRef, creates: boolean): string | undefined {
+    const { store, installation } = this.#deps
+    store.projects.get(of.project)
+    if (store.rules.find(of.name, of.project) !== undefined) {
+      return store.show(of.name, of.project).version
+    }
+    if (!creates) {
+      const message = `Function '${labelOf(of)}' does not exist. Deploy it first, or create it with its variables (--create).`
+      throw new FunctionError('FUNCTION_NOT_FOUND', message)
+    }
+    checkDeployLimits(store, installation(), of, 0)
+    return undefined
+  }
+
   async #deployEnv(of: FunctionRef, active: string | undefined, next: NextRevision): Promise<void> {
     const { store, bundles, control } = this.#deps
     const { name, project } = of
     const version = active === undefined ? undefined : store.findVersion(next.functionId, active)
     if (version === undefined || !store.env.isReadable(next)) {
-      store.deployEnv(next)
+      store.deployEnv(next, store.rules.find(name, project) === undefined ? of : undefined)
       control.forget(name, project)
       return
     }

@@ -17,6 +17,17 @@ import { readText } from './text-input.ts'
 /** Bytes of a `.env` file: more than all variables of a function may have. */
 const MAX_FILE_BYTES = 4 * 2 ** 20
 
+type Options = Readonly<Record<string, unknown>>
+
+export const CREATE = {
+  flags: '--create',
+  help: 'create the function if it does not exist: its first deployment gets the variables',
+}
+
+export function createQuery({ create }: Options): string {
+  return create === true ? '?create=true' : ''
+}
+
 export const envList: Command = {
   name: 'env list',
   args: '<function>',
@@ -44,9 +55,10 @@ export const envSet: Command = {
   args: '<function> <NAME=value...>',
   summary: 'Set variables of a function; they are live when the command returns',
   examples: ['env set api LOG_LEVEL=debug', "env set api GREETING='good morning' RETRIES=3"],
-  async run({ loaded, project, print }, [name = '', given]) {
+  options: [CREATE],
+  async run({ loaded, project, print }, [name = '', given], options) {
     const set = Object.fromEntries((given as unknown as string[]).map(assignment))
-    const document = await change(loaded, project, name, { set })
+    const document = await change(loaded, project, name, { set }, options)
     await print(document, () => changeText(document))
   },
 }
@@ -67,11 +79,12 @@ export const envImport: Command = {
   args: '<function> <file>',
   summary: 'Set the variables of a .env file; those that are not in it stay',
   examples: ['env import api .env', 'env import api - < .env'],
-  async run({ loaded, project, print }, [name = '', file = '']) {
+  options: [CREATE],
+  async run({ loaded, project, print }, [name = '', file = ''], options) {
     const entries = parseEnvFile(await readText(file, MAX_FILE_BYTES), file)
     for (const { name, value, line } of entries) checkEntry(name, value, file, line)
     const set = Object.fromEntries(entries.map(({ name, value }) => [name, value]))
-    const document = await change(loaded, project, name, { set })
+    const document = await change(loaded, project, name, { set }, options)
     const count = counted(Object.keys(set).length, 'variable')
     await print(document, () => `${file}: ${count}\n${changeText(document)}`)
   },
@@ -88,9 +101,12 @@ function change(
   project: string,
   name: string,
   body: object,
+  options: Options = {},
 ): Promise<EnvChangeDocument> {
-  const path = `${functionPath(project, name)}/env`
-  return changeApi(loaded, (client) => client.send(envChangeDocumentSchema, 'PATCH', path, body))
+  const path = `${functionPath(project, name)}/env${createQuery(options)}`
+  return changeApi(loaded, (client) => client.send(envChangeDocumentSchema, 'PATCH', path, body), {
+    creates: options.create === true,
+  })
 }
 
 function assignment(text: string): [name: string, value: string] {

@@ -7,7 +7,7 @@ import {
 import { counted } from '../lib/counted.ts'
 import { checkName, MAX_VALUE_BYTES } from '../metadata/env-rules.ts'
 import type { Command } from './command.ts'
-import { changeText } from './env.ts'
+import { CREATE, changeText, createQuery } from './env.ts'
 import { changeApi, readApi } from './offline.ts'
 import { functionPath } from './paths.ts'
 import { shortTime, table } from './table.ts'
@@ -54,10 +54,11 @@ export const secretSet: Command = {
       flags: '--for <hosts>',
       help: 'hosts, separated by commas: the function gets a placeholder, and only HTTPS requests to these hosts get the secret, in header values',
     },
+    CREATE,
   ],
   async run({ io, loaded, project, print }, [name = '', secret = ''], options) {
     checkName(secret)
-    const path = secretPath(project, name, secret)
+    const path = `${secretPath(project, name, secret)}${createQuery(options)}`
     const file = typeof options.valueFile === 'string' ? options.valueFile : '-'
     if (file === '-' && process.stdin.isTTY) {
       await io.stderr(`Type the value of ${secret}, a line break, and Ctrl-D.\n`)
@@ -66,8 +67,10 @@ export const secretSet: Command = {
     const value = (await readText(file, MAX_VALUE_BYTES + 2)).replace(/\r?\n$/, '')
     const hosts = typeof options.for === 'string' ? options.for.split(',') : undefined
     const body = { value, hosts: hosts?.map((host) => host.trim()) }
-    const document = await changeApi(loaded, (client) =>
-      client.send(envChangeDocumentSchema, 'PUT', path, body),
+    const document = await changeApi(
+      loaded,
+      (client) => client.send(envChangeDocumentSchema, 'PUT', path, body),
+      { creates: options.create === true },
     )
     await print(document, () => changeText(document))
   },

@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { join } from 'node:path'
 import { and, desc, eq, getTableColumns, inArray, sql } from 'drizzle-orm'
 import { type BunSQLiteDatabase, drizzle } from 'drizzle-orm/bun-sqlite'
+import { namedProfile } from '../capabilities/profiles.ts'
 import { FunctionError } from '../errors.ts'
 import { KEY_FILE } from '../secrets/key-file.ts'
 import { type Environment, NO_VARIABLES } from '../secrets/secret-variable.ts'
@@ -273,11 +274,14 @@ export class MetadataStore {
   /**
    * Records a revision of a function's variables as a new deployment of what is active, with the same
    * weights.
+   *
+   * @param created the function, if it does not exist yet: its first deployment gets the variables
    */
-  deployEnv(next: NextRevision): void {
+  deployEnv(next: NextRevision, created?: { name: string; project: string }): void {
     const { functionId, revision } = next
     this.#known?.forget(functionId)
     this.#change((tx) => {
+      if (created !== undefined) this.#register(functionId, created)
       this.env.add(next)
       const updatedAt = new Date().toISOString()
       const changed = { envRevision: revision, updatedAt }
@@ -455,6 +459,22 @@ export class MetadataStore {
         updatedAt: new Date().toISOString(),
       })
       .where(eq(functions.id, id))
+      .run()
+  }
+
+  /** Until its first deployment a function has the settings of a strict one. */
+  #register(id: string, { name, project }: { name: string; project: string }): void {
+    const createdAt = new Date().toISOString()
+    const settings = settingsColumns({
+      runtime: 'quickjs-ng',
+      handler: 'default',
+      capabilities: namedProfile('strict', project),
+      config: { profile: 'strict', exposeErrors: false },
+    })
+    const row = { id, project, name, ...settings, status: 'registered', createdAt }
+    this.#db
+      .insert(functions)
+      .values({ ...row, updatedAt: createdAt })
       .run()
   }
 

@@ -121,6 +121,42 @@ test('a change with which the function does not load is refused, and nothing cha
   ])
 }, 60_000)
 
+test('a function can have its variables before its first deployment', async () => {
+  const needs = `if (!process.env.KEY) throw new Error('no KEY')\n${SHOW}`
+  const file = space.source('app.ts', needs)
+  expect((await refused('deploy', 'app', file)).stderr).toContain('no KEY')
+  expect((await refused('env', 'set', 'app', 'A=1')).stderr).toContain('--create')
+  await setSecret('app', 'KEY', SECRET, '--create')
+  await ok('env', 'set', 'app', 'A=1')
+  service = await space.serve()
+  expect(await problem(await service.fetch('/functions/app/'))).toMatchObject({
+    code: 'FUNCTION_NOT_DEPLOYED',
+  })
+  await space.deploy('app', needs)
+  expect(await envOf('app')).toEqual({ A: '1', KEY: SECRET })
+  await ok('env', 'set', 'new', 'A=1', '--create')
+  await ok('delete', 'new')
+  expect((await refused('env', 'list', 'new')).stderr).toContain('does not exist')
+}, 60_000)
+
+test('deployments, changes and rollbacks at once are ordered, and each is whole', async () => {
+  await space.deploy('app', SHOW)
+  service = await space.serve()
+  const names = Array.from({ length: 4 }, (_, at) => `N${at}`)
+  await Promise.all([
+    ...names.map((name) => ok('env', 'set', 'app', `${name}=1`)),
+    ...[2, 3].map((n) => space.deploy(`app${n}`, SHOW)),
+    ...[4, 5].map((n) => ok('deploy', 'app', space.source(`v${n}.ts`, `${SHOW}\n// ${n}`))),
+  ])
+  expect(Object.keys(await envOf('app')).sort()).toEqual(names)
+  const versions = JSON.parse(await ok('versions', 'app', '--json')) as { active: boolean }[]
+  expect(versions.map(({ active }) => active)).toEqual([true, false, false])
+  await Promise.all([ok('rollback', 'app', 'v1'), ok('env', 'set', 'app', 'LAST=1')])
+  const env = await envOf('app')
+  const list = JSON.parse(await ok('env', 'list', 'app', '--json')) as { name: string }[]
+  expect(Object.keys(env).sort()).toEqual(list.map(({ name }) => name))
+}, 60_000)
+
 test('a .env file is imported, and a wrong one is refused with its line', async () => {
   await space.deploy('app', SHOW)
   await ok('env', 'set', 'app', 'KEPT=1', 'A=0')
