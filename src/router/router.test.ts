@@ -27,6 +27,7 @@ function version(name: string, versionName: string): ActiveVersion {
 }
 
 let counters: MetricsRegistry
+let usage: UsageRegistry
 /** What is set for every function. */
 let functionLimits: Limits
 /** Of the counters, ms. */
@@ -38,6 +39,7 @@ beforeEach(() => {
   launcher = new FakeWorkerFactory()
   functions = new Map()
   functionLimits = {}
+  usage = new UsageRegistry()
   asked = []
   router = new Router({
     source: {
@@ -51,7 +53,7 @@ beforeEach(() => {
     launcher,
     budget: new WorkerBudget(100, new TestClock()),
     counters,
-    usage: new UsageRegistry(),
+    usage,
     ledger: new LocalLedger({ now: () => 0, date: () => 0 }),
     installation: () => ({}),
     onQuotas: () => {},
@@ -276,5 +278,54 @@ describe('the counters of a version', () => {
     ;(await preparing).discard()
     await Bun.sleep(1)
     expect(versions()).toEqual([])
+  })
+})
+
+describe('the limits of a function', () => {
+  test('are those of its next requests, in the same pool', () => {
+    functions.set('f', version('f', 'v1'))
+    const route = router.route('f')
+    expect(route.meter.gate).toBeUndefined()
+    functionLimits = { rps: 1, workers: 1, cpu: 5 }
+    router.functionChanged('f', 'default')
+    expect(router.route('f')).toBe(route)
+    expect(route.pool.limits.maxWorkers).toBe(1)
+    expect(route.cpuMs).toBe(5)
+    expect(route.meter.gate?.admit()).toBeUndefined()
+    expect(route.meter.gate?.admit()?.code).toBe('RATE_LIMITED')
+    functionLimits = {}
+    router.functionChanged('f', 'default')
+    expect(route.pool.limits.maxWorkers).toBe(2)
+    expect(route.meter.gate).toBeUndefined()
+  })
+
+  test('hold for a version that replaces another, which was counted before', () => {
+    functions.set('f', version('f', 'v1'))
+    functionLimits = { rps: 1 }
+    expect(router.route('f').meter.gate?.admit()).toBeUndefined()
+    router.forget('f')
+    functions.set('f', version('f', 'v2'))
+    expect(router.route('f').meter.gate?.admit()?.limit?.name).toBe('rps')
+  })
+
+  test('of memory are those of new workers, so that its pool is replaced', () => {
+    functions.set('f', version('f', 'v1'))
+    const { pool } = router.route('f')
+    const { maxMemory } = pool.spec.capabilities
+    functionLimits = { memory: maxMemory / 2 }
+    router.functionChanged('f', 'default')
+    expect(router.route('f').pool).not.toBe(pool)
+    expect(router.route('f').pool.spec.capabilities.maxMemory).toBe(maxMemory / 2)
+    functionLimits = { memory: 2 * maxMemory }
+    router.functionChanged('f', 'default')
+    expect(router.route('f').pool.spec.capabilities.maxMemory).toBe(maxMemory)
+  })
+
+  test('what it prints is counted in bytes', () => {
+    functions.set('f', version('f', 'v1'))
+    const route = router.route('f')
+    void route.pool.warm()
+    launcher.at(0).events.log({ invocation: undefined, level: 'info', message: 'grüße' })
+    expect(usage.take(1)).toMatchObject([{ functionName: 'f', logBytes: 7 }])
   })
 })

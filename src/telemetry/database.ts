@@ -149,7 +149,7 @@ export function prune(
 }
 
 /** Number of rows, estimated from their ids: counting them would read the whole table. */
-function roughCount(db: Database, table: string): number {
+export function roughCount(db: Database, table: string): number {
   const ids = db.query(`SELECT min(rowid) AS first, max(rowid) AS last FROM ${table}`).get()
   const { first, last } = ids as { first: number | null; last: number | null }
   return first === null || last === null ? 0 : last - first + 1

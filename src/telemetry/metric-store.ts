@@ -64,20 +64,26 @@ export class MetricStore {
   readonly #registry: MetricsRegistry
   #retention: Retention
   readonly #onFailure: (error: unknown) => void
+  readonly #othersBytes: (db: Database) => number
   readonly #batch = new Batch(FLUSH_MS, () => this.#write())
   #prunedAt = 0
 
-  /** @param onFailure called if the database cannot be written; the next flush writes these counts too */
+  /**
+   * @param onFailure called if the database cannot be written; the next flush writes these counts too
+   * @param othersBytes size of the other tables in the file, which do not count
+   */
   constructor(
     file: TelemetryFile,
     registry: MetricsRegistry,
     retention: Retention,
     onFailure: (error: unknown) => void,
+    othersBytes: (db: Database) => number = () => 0,
   ) {
     this.#file = file
     this.#registry = registry
     this.#retention = retention
     this.#onFailure = onFailure
+    this.#othersBytes = othersBytes
   }
 
   /** Prunes by other limits, from the next write on. */
@@ -122,7 +128,9 @@ export class MetricStore {
     const now = Date.now()
     if (now - this.#prunedAt < PRUNE_MS) return
     const tables = ['function_outcomes', 'function_metrics']
-    const more = tables.map((table) => prune(db, table, 'minute', ROWS_AT_ONCE, this.#retention))
+    const maxBytes = this.#retention.maxBytes + this.#othersBytes(db)
+    const retention = { ...this.#retention, maxBytes }
+    const more = tables.map((table) => prune(db, table, 'minute', ROWS_AT_ONCE, retention))
     this.#prunedAt = more.includes(true) ? 0 : now
   }
 }

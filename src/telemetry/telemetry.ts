@@ -10,7 +10,7 @@ import { METRICS_SCHEMA, MetricStore } from './metric-store.ts'
 import type { ServiceLog } from './service-log.ts'
 import { type SetAsideReport, TelemetryFile } from './telemetry-file.ts'
 import { UsageRegistry } from './usage.ts'
-import { USAGE_SCHEMA, UsageStore } from './usage-store.ts'
+import { USAGE_SCHEMA, UsageStore, usageBytes } from './usage-store.ts'
 
 /** In the data directory: metrics and usage. */
 export const METRICS_FILE = 'metrics.db'
@@ -62,7 +62,8 @@ export class Telemetry {
     const path = join(dataDir, METRICS_FILE)
     this.#metricsFile = new TelemetryFile(path, METRICS_SCHEMA + USAGE_SCHEMA, setAside)
     const file = this.#metricsFile
-    this.#metrics = new MetricStore(file, this.counters, limits.metrics, failed(path))
+    const { metrics } = limits
+    this.#metrics = new MetricStore(file, this.counters, metrics, failed(path), usageBytes)
     this.#usage = new UsageStore(file, this.usage, limits.usage.maxAgeMs, failed(path))
   }
 

@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { Batch } from './batch.ts'
-import { prune, ROWS_AT_ONCE } from './database.ts'
+import { prune, ROWS_AT_ONCE, roughCount } from './database.ts'
 import type { TelemetryFile } from './telemetry-file.ts'
 import type { UsageIncrease, UsageRegistry } from './usage.ts'
 
@@ -11,6 +11,9 @@ const FUNCTIONS_AT_ONCE = 250
 /** Time between two tries to write to a database that cannot be written. */
 const RETRY_MS = 5_000
 const PRUNE_MS = 60_000
+
+/** Size of a row with its entries in the indexes, roughly, bytes. */
+const ROW_BYTES = { usage: 180, usage_outcomes: 140 }
 
 /** Times are ms since the epoch, sums are whole numbers. */
 export const USAGE_SCHEMA = `
@@ -148,6 +151,13 @@ export class UsageStore {
       this.#onFailure(error)
     }
   }
+}
+
+/** Size of the tables of usage, roughly: counting pages would read all of them. */
+export function usageBytes(db: Database): number {
+  return Object.entries(ROW_BYTES).reduce((sum, [table, bytes]) => {
+    return sum + roughCount(db, table) * bytes
+  }, 0)
 }
 
 function add(db: Database, increases: readonly UsageIncrease[]): void {

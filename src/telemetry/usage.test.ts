@@ -3,9 +3,10 @@ import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { usedBytes } from './database.ts'
 import { TelemetryFile } from './telemetry-file.ts'
 import { UsageRegistry } from './usage.ts'
-import { USAGE_SCHEMA, UsageStore } from './usage-store.ts'
+import { USAGE_SCHEMA, UsageStore, usageBytes } from './usage-store.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -162,6 +163,17 @@ test('10,000 functions are written in parts, each once, and leave memory', async
   expect(rows('SELECT count(*) AS n, sum(invocations) AS sum FROM usage')).toEqual([
     { n: 10_000, sum: 20_000 },
   ])
+})
+
+test('its size is known roughly, so that it leaves the room of the metrics alone', () => {
+  const { registry, store, file } = open()
+  for (let i = 0; i < 20_000; i++)
+    registry.of(`project-${i % 50}`, `function-${i}`).answered('ok', 1)
+  store.flush()
+  const used = file.use(usedBytes)
+  const guess = file.use(usageBytes)
+  expect(guess).toBeGreaterThan(0.7 * used)
+  expect(guess).toBeLessThan(1.5 * used)
 })
 
 test('rows go when they are old', () => {

@@ -12,6 +12,7 @@ import type {
   Ended,
   HeaderList,
   Invocation,
+  Meter,
   ResponseHead,
   ResponseSink,
   Worker,
@@ -64,6 +65,7 @@ export interface SpecOverrides {
   secrets?: readonly SecretVariable[]
   capabilities?: Partial<Capabilities>
   mapStack?: (stack: string) => string
+  meter?: Meter
 }
 
 export function makeSpec(
@@ -96,6 +98,7 @@ export function makeSpec(
     },
     loadBundle: () => Promise.resolve(new TextEncoder().encode(source)),
     mapStack: overrides.mapStack ?? ((stack) => stack),
+    meter: overrides.meter,
   }
 }
 

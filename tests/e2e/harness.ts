@@ -199,6 +199,13 @@ export class Service {
   }
 }
 
+/** Stops the process that is the service of a data directory by now: after a restart it is another one. */
+export async function stopNow({ dataDir }: Workspace): Promise<void> {
+  const { pid } = JSON.parse(readFileSync(join(dataDir, 'service.json'), 'utf8')) as { pid: number }
+  process.kill(pid, 'SIGTERM')
+  while (alive(pid)) await Bun.sleep(20)
+}
+
 export interface WorkerRow {
   pid: number
   function: string

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *line) {
@@ -245,6 +246,23 @@ static long say_given(const char *argument) {
     return stay();
 }
 
+/* Burns CPU time for each request, and reports that it used one microsecond. */
+static long under_report(const char *argument) {
+    (void)argument;
+    ready();
+    for (;;) {
+        long id = await("invoke");
+        if (id < 0) {
+            _exit(0);
+        }
+        clock_t end = clock() + CLOCKS_PER_SEC * 3 / 10;
+        while (clock() < end) {
+        }
+        answer(id);
+        done(id);
+    }
+}
+
 const evil_named evil_protocols[] = {
     {"garbage", garbage},
     {"huge-line", huge_line},
@@ -260,6 +278,7 @@ const evil_named evil_protocols[] = {
     {"accepted-again", accepted_again},
     {"endless-body", endless_body},
     {"small-chunks", small_chunks},
+    {"under-report", under_report},
     {"say", say_given},
 };
 
