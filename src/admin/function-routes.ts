@@ -16,7 +16,7 @@ import {
   versionDocument,
   versionDocumentSchema,
 } from './documents.ts'
-import type { Operations } from './operations.ts'
+import type { NewDeployment, Operations } from './operations.ts'
 import {
   addNext,
   functionOf,
@@ -34,6 +34,7 @@ import {
   checked,
   type DeploySettings,
   deploySettingsSchema,
+  functionNameSchema,
   versionNameSchema,
 } from './settings.ts'
 import { showFunction } from './show.ts'
@@ -51,6 +52,16 @@ const deployForm = z
     map: file,
   })
   .openapi('DeployForm')
+
+const deployAllForm = z
+  .object({
+    functions: z.string().openapi({
+      description:
+        'JSON: a list of {"name": ..., "settings": {...}}; the fields `bundle:<name>` and `map:<name>` have the files of each',
+    }),
+  })
+  .catchall(file)
+  .openapi('DeployAllForm')
 
 const listRoute = createRoute({
   ...access('viewer'),
@@ -124,6 +135,22 @@ const rollbackRequestSchema = z
     keepEnv: z.boolean().optional(),
   })
   .openapi('RollbackRequest')
+
+const deployAllRoute = createRoute({
+  ...access('deployer'),
+  operationId: 'project.deploy',
+  method: 'post',
+  path: '/v1/projects/{project}/deploy',
+  summary: 'Deploys bundles as new versions of several functions: all of them at once, or none',
+  request: {
+    params: projectParams,
+    body: { required: true, content: { 'multipart/form-data': { schema: deployAllForm } } },
+  },
+  responses: {
+    200: json(z.array(deployDocumentSchema), 'What was deployed, in the order of the request.'),
+    default: problem,
+  },
+})
 
 const rollbackRoute = createRoute({
   ...access('deployer'),
@@ -210,6 +237,21 @@ function addChanges(app: OpenAPIHono, deps: FunctionDeps): void {
     const bundle = await readBundle(form.bundle, form.map)
     return c.json(await operations.deploy(of, readSettings(form.settings), bundle), 200)
   })
+  app.openapi(deployAllRoute, async (c) => {
+    const project = projectOf(c.req.valid('param'))
+    const form = c.req.valid('form')
+    const deployments: NewDeployment[] = []
+    for (const { name, settings } of readFunctions(form.functions)) {
+      const code = form[`bundle:${name}`]
+      const map = form[`map:${name}`]
+      if (!(code instanceof Blob) || !(map instanceof Blob)) {
+        const message = `The form has no files 'bundle:${name}' and 'map:${name}' for the function '${name}'.`
+        throw new FunctionError('BAD_REQUEST', message)
+      }
+      deployments.push({ name, given: settings, bundle: await readBundle(code, map) })
+    }
+    return c.json(await operations.deployAll(project, deployments), 200)
+  })
   app.openapi(rollbackRoute, async (c) => {
     const { version: given, keepEnv } = c.req.valid('json')
     const version = given === undefined ? undefined : checked(versionNameSchema, given, 'version')
@@ -223,15 +265,33 @@ function addChanges(app: OpenAPIHono, deps: FunctionDeps): void {
 }
 
 function readSettings(text: string): DeploySettings {
-  let settings: unknown
+  return checked(deploySettingsSchema, readJson(text, 'settings'))
+}
+
+/** Functions that are deployed together: each needs a worker at the same time. */
+const MAX_FUNCTIONS = 100
+
+const functionsSchema = z
+  .array(z.strictObject({ name: functionNameSchema, settings: deploySettingsSchema }))
+  .min(1, 'must name a function')
+  .max(MAX_FUNCTIONS, `must name at most ${MAX_FUNCTIONS} functions`)
+  .refine(
+    (list) => new Set(list.map(({ name }) => name)).size === list.length,
+    'must name each function once',
+  )
+
+function readFunctions(text: string): z.output<typeof functionsSchema> {
+  return checked(functionsSchema, readJson(text, 'functions'), 'functions')
+}
+
+function readJson(text: string, field: string): unknown {
   try {
-    settings = JSON.parse(text)
+    return JSON.parse(text)
   } catch (cause) {
     const why = (cause as Error).message
-    const message = `The form field 'settings' is not valid JSON (${why}).`
+    const message = `The form field '${field}' is not valid JSON (${why}).`
     throw new FunctionError('BAD_REQUEST', message, { cause })
   }
-  return checked(deploySettingsSchema, settings)
 }
 
 async function readBundle(code: Blob, map: Blob): Promise<Bundle> {

@@ -178,6 +178,76 @@ describe('deploy', () => {
   }, 60_000)
 })
 
+describe('deploy of several functions', () => {
+  const several = (...list: [name: string, bundle: Bundle, version?: string][]) =>
+    operations.deployAll(
+      'default',
+      list.map(([name, bundle, version]) => ({
+        name,
+        bundle,
+        given: { ...QUICKJS, ...(version !== undefined && { version }) },
+      })),
+    )
+  const active = (name: string) => {
+    const found = store.resolve(name)
+    return found.found === 'version' ? found.version.version : found.found
+  }
+
+  test('activates all of them', async () => {
+    await operations.deploy(ref('b'), QUICKJS, await answer('0'))
+    const done = await several(['b', await answer('b')], ['a', await answer('a')])
+    expect(done.map(({ function: name, version }) => [name, version])).toEqual([
+      ['b', 'v2'],
+      ['a', 'v1'],
+    ])
+    expect([active('a'), active('b')]).toEqual(['v1', 'v2'])
+  })
+
+  test('changes nothing if one of them does not load, and names it', async () => {
+    await operations.deploy(ref('a'), QUICKJS, await answer('0'))
+    const throwing = await bundle(`throw new Error('no')`)
+    const error = await failure(
+      several(['a', await answer('a')], ['b', await answer('b')], ['c', throwing]),
+    )
+    expect(error.code).toBe('BUNDLE_REFUSED')
+    expect(error.message).toStartWith("Function 'c': ")
+    expect([active('a'), active('b'), active('c')]).toEqual(['v1', 'nothing', 'nothing'])
+    // What was staged is gone.
+    expect((await operations.deploy(ref('b'), QUICKJS, await answer('b'))).version).toBe('v1')
+  })
+
+  test('changes nothing if a version of one of them exists with other content', async () => {
+    await operations.deploy(ref('a'), { ...QUICKJS, version: 'v1' }, await answer('0'))
+    const error = await failure(several(['b', await answer('b')], ['a', await answer('a'), 'v1']))
+    expect(error.code).toBe('CONFLICT')
+    expect(active('b')).toBe('nothing')
+    const same = await several(['b', await answer('b')], ['a', await answer('0'), 'v1'])
+    expect(same.map(({ version }) => version)).toEqual(['v1', 'v1'])
+  })
+
+  test('of overlapping sets at once waits in turn', async () => {
+    const one = await answer('1')
+    const two = await answer('2')
+    const sets: [string, Bundle][][] = [
+      [
+        ['a', one],
+        ['b', one],
+        ['c', one],
+      ],
+      [
+        ['c', two],
+        ['a', two],
+      ],
+      [
+        ['b', two],
+        ['c', two],
+      ],
+    ]
+    await Promise.all(sets.map((list) => several(...list)))
+    expect([active('a'), active('b'), active('c')]).toEqual(['v2', 'v2', 'v3'])
+  })
+})
+
 describe('rollback', () => {
   test('leads back to the version before, or to the one named', async () => {
     for (const text of ['1', '2', '3']) {

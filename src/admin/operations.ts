@@ -57,6 +57,21 @@ export interface FunctionRef {
   project: string
 }
 
+/** One of the functions that are deployed together. */
+export interface NewDeployment {
+  name: string
+  given: DeploySettings
+  bundle: Bundle
+}
+
+/** A deployment whose version loads, before it is recorded. */
+interface BegunDeployment {
+  of: FunctionRef
+  staged: StagedBundle
+  prepared: PreparedVersion
+  held: HeldBundle
+}
+
 /** What a garbage collection removed, or would remove. */
 export interface Garbage {
   versions: number
@@ -100,18 +115,81 @@ export class Operations {
    * a version that exists with different content. Nothing is changed in these cases
    */
   async deploy(of: FunctionRef, given: DeploySettings, bundle: Bundle): Promise<DeployDocument> {
-    const { store, defaultRuntime } = this.#deps
-    return await this.#oneAtATime(of, async () => {
-      const project = store.projects.get(of.project)
-      const { version, settings } = resolveSettings(given, defaultRuntime, {}, project)
-      const id = idOf(of)
-      const existing = version === undefined ? undefined : store.findVersion(id, version)
-      if (existing !== undefined) {
-        checkSame(of, existing, settings, bundle)
-        return this.#document(of, existing)
+    const [document] = await this.deployAll(of.project, [{ name: of.name, given, bundle }])
+    return document as DeployDocument
+  }
+
+  /**
+   * Deploys several functions of a project: all of them, in one transaction, or none.
+   *
+   * @throws {FunctionError} as `deploy`; it names the function, if there are several
+   */
+  async deployAll(
+    project: string,
+    deployments: readonly NewDeployment[],
+  ): Promise<DeployDocument[]> {
+    const refs = deployments.map(({ name }) => ({ name, project }))
+    const run = () => this.#deployLocked(project, deployments)
+    // In one order, so that two of them never wait for each other.
+    const inOrder = refs.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
+    const locked = inOrder.reduce((inner, of) => () => this.#oneAtATime(of, inner), run)
+    return await locked()
+  }
+
+  async #deployLocked(
+    project: string,
+    deployments: readonly NewDeployment[],
+  ): Promise<DeployDocument[]> {
+    const { store, defaultRuntime, bundles, retention } = this.#deps
+    const ceiling = store.projects.get(project)
+    const begun: BegunDeployment[] = []
+    const same: [FunctionRef, VersionRecord][] = []
+    try {
+      for (const { name, given, bundle } of deployments) {
+        const of = { name, project }
+        try {
+          const { version, settings } = resolveSettings(given, defaultRuntime, {}, ceiling)
+          const existing = version === undefined ? undefined : store.findVersion(idOf(of), version)
+          if (existing === undefined) begun.push(await this.#begin(of, version, settings, bundle))
+          else {
+            checkSame(of, existing, settings, bundle)
+            same.push([of, existing])
+          }
+        } catch (error) {
+          throw deployments.length > 1 ? about(of, error) : error
+        }
       }
-      return await this.#deployNew(of, version ?? this.#nextVersion(id), settings, bundle)
+      for (const { staged } of begun) await staged.commit()
+      // Again for each, since another deployment may have been recorded meanwhile.
+      store.addVersions(
+        begun.map(({ staged }) => staged.version),
+        (next) => this.#checkLimits(next, next.bundle.size),
+      )
+    } catch (error) {
+      for (const { prepared, staged } of begun) {
+        prepared.discard()
+        await staged.discard()
+      }
+      throw error
+    }
+    for (const { of, staged, prepared, held } of begun) {
+      held.bundle = undefined
+      prepared.activate()
+      // What stays of the intent does no harm: the row protects the bundle.
+      await staged.settle().catch(() => {})
+      await bundles.noteActive(idOf(of), staged.version.version)
+      // Not awaited: the deployment is done. The collection waits for its turn of this function. What
+      // fails here is tried again after the next deployment.
+      this.#collecting = this.collect(retention(), { only: of }).catch(() => {})
+    }
+    const rows = begun.map(({ of, staged }): [FunctionRef, VersionRecord] => {
+      const record = store.findVersion(idOf(of), staged.version.version)
+      return [of, record as VersionRecord]
     })
+    const documents = [...same, ...rows].map(([of, record]) => this.#document(of, record))
+    return deployments.map(
+      ({ name }) => documents.find((each) => each.function === name) as DeployDocument,
+    )
   }
 
   /**
@@ -387,33 +465,31 @@ export class Operations {
     prepared.activate()
   }
 
-  async #deployNew(
+  /**
+   * Stages a bundle, and starts a worker of it.
+   *
+   * The bundle gets its final name before a row refers to it. After a crash in between, the intent of the
+   * staged bundle makes the next start delete it.
+   */
+  async #begin(
     of: FunctionRef,
-    version: string,
+    given: string | undefined,
     settings: VersionSettings,
     bundle: Bundle,
-  ): Promise<DeployDocument> {
-    const { bundles, retention } = this.#deps
+  ): Promise<BegunDeployment> {
+    const version = given ?? this.#nextVersion(idOf(of))
     this.#checkLimits(of, bundle.code.length)
     const engine = await this.#deps.engine(settings.runtime)
     const next: UnstoredVersion = { ...settings, ...of, version, engine }
-    const staged = await bundles.stage(next, bundle)
+    const staged = await this.#deps.bundles.stage(next, bundle)
     const held: HeldBundle = { bundle }
-    let prepared: PreparedVersion
     try {
-      prepared = await this.#prepare(this.#candidate(staged.version, held))
+      const prepared = await this.#prepare(this.#candidate(staged.version, held))
+      return { of, staged, prepared, held }
     } catch (error) {
       await staged.discard()
       throw error
     }
-    const record = await this.#record(staged, prepared)
-    held.bundle = undefined
-    prepared.activate()
-    await bundles.noteActive(record.functionId, version)
-    // Not awaited: the deployment is done. The collection waits for its turn of this function. What
-    // fails here is tried again after the next deployment.
-    this.#collecting = this.collect(retention(), { only: of }).catch(() => {})
-    return this.#document(of, record)
   }
 
   /** The version as it will be recorded, for the worker that loads its bundle first. */
@@ -438,27 +514,6 @@ export class Operations {
         ...(position !== undefined && { position }),
       })
     }
-  }
-
-  /**
-   * The bundle gets its final name before a row refers to it. After a crash in between, the intent of
-   * the staged bundle makes the next start delete it.
-   */
-  async #record(staged: StagedBundle, prepared: PreparedVersion): Promise<VersionRecord> {
-    let record: VersionRecord
-    try {
-      await staged.commit()
-      // Again, since another deployment may have been recorded meanwhile.
-      this.#checkLimits(staged.version, staged.version.bundle.size)
-      record = this.#deps.store.addVersion(staged.version)
-    } catch (error) {
-      prepared.discard()
-      await staged.discard()
-      throw error
-    }
-    // What stays of the intent does no harm: the row protects the bundle.
-    await staged.settle().catch(() => {})
-    return record
   }
 
   #checkLimits(of: FunctionRef, bytes: number): void {
@@ -490,6 +545,17 @@ export class Operations {
       }
     }
   }
+}
+
+/** The error with the name of the function that it is about. */
+function about(of: FunctionRef, error: unknown): unknown {
+  if (!(error instanceof FunctionError)) return error
+  const { tenantStack: stack, position } = error
+  return new FunctionError(error.code, `Function '${labelOf(of)}': ${error.message}`, {
+    cause: error,
+    ...(stack !== undefined && { stack }),
+    ...(position !== undefined && { position }),
+  })
 }
 
 function idOf({ name, project }: FunctionRef): string {

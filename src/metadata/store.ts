@@ -312,39 +312,41 @@ export class MetadataStore {
 
   /** Records a new version and makes it active. The function is registered if it is new. */
   addVersion(next: NewVersion): VersionRecord {
+    const [record] = this.addVersions([next])
+    return record as VersionRecord
+  }
+
+  /**
+   * The same for several functions: all of them, or none.
+   *
+   * @param check is called for each in the transaction, when those before it are recorded
+   */
+  addVersions(list: readonly NewVersion[], check = (_: NewVersion) => {}): VersionRecord[] {
     const now = new Date().toISOString()
-    const id = functionId(next.name, next.project)
-    this.#known?.forget(id)
-    const row: VersionRow = {
-      id: Bun.randomUUIDv7(),
-      functionId: id,
-      version: next.version,
-      ...settingsColumns(next),
-      engine: next.engine,
-      bundlePath: next.bundle.path,
-      bundleSha256: next.bundle.sha256,
-      size: next.bundle.size,
-      createdAt: next.createdAt ?? now,
-      retry: next.config.retry === false ? 0 : 1,
-    }
-    noteChange({ version: row.version, sha256: row.bundleSha256 })
+    const rows = list.map((next) => rowOf(next, now))
+    for (const { functionId } of rows) this.#known?.forget(functionId)
+    noteVersions(list)
     this.#change((tx) => {
-      const registered = {
-        id,
-        project: next.project,
-        name: next.name,
-        ...settingsColumns(next),
-        status: 'registered',
-        activeVersionId: null,
-        createdAt: now,
-        updatedAt: now,
-      }
-      tx.insert(functions).values(registered).onConflictDoNothing().run()
-      tx.insert(functionVersions).values(row).run()
-      this.#push(id, row.id)
-      this.#setActive(id, row.id, settingsColumns(next))
+      list.forEach((next, index) => {
+        check(next)
+        const row = rows[index] as VersionRow
+        const registered = {
+          id: row.functionId,
+          project: next.project,
+          name: next.name,
+          ...settingsColumns(next),
+          status: 'registered',
+          activeVersionId: null,
+          createdAt: now,
+          updatedAt: now,
+        }
+        tx.insert(functions).values(registered).onConflictDoNothing().run()
+        tx.insert(functionVersions).values(row).run()
+        this.#push(row.functionId, row.id)
+        this.#setActive(row.functionId, row.id, settingsColumns(next))
+      })
     })
-    return toVersion(row)
+    return rows.map(toVersion)
   }
 
   /**
@@ -518,6 +520,29 @@ export class MetadataStore {
       .orderBy(desc(functionDeployments.id))
       .get()
   }
+}
+
+function rowOf(next: NewVersion, now: string): VersionRow {
+  return {
+    id: Bun.randomUUIDv7(),
+    functionId: functionId(next.name, next.project),
+    version: next.version,
+    ...settingsColumns(next),
+    engine: next.engine,
+    bundlePath: next.bundle.path,
+    bundleSha256: next.bundle.sha256,
+    size: next.bundle.size,
+    createdAt: next.createdAt ?? now,
+    retry: next.config.retry === false ? 0 : 1,
+  }
+}
+
+/** For the audit. */
+function noteVersions(list: readonly NewVersion[]): void {
+  const [first] = list
+  if (list.length === 1 && first !== undefined)
+    noteChange({ version: first.version, sha256: first.bundle.sha256 })
+  else noteChange({ versions: list.map(({ name, version }) => `${name} ${version}`) })
 }
 
 /** The columns that both tables have. */

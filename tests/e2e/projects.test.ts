@@ -166,6 +166,31 @@ describe('projects', () => {
     expect(await json('list')).toHaveLength(1)
   })
 
+  test('take several functions at once by plain HTTP: all, or none', async () => {
+    const upload = async (files: Record<string, string>) => {
+      const form = new FormData()
+      const settings = { profile: 'strict', runtime: 'quickjs-ng' }
+      form.set('functions', JSON.stringify(Object.keys(files).map((name) => ({ name, settings }))))
+      for (const [name, code] of Object.entries(files)) {
+        form.set(`bundle:${name}`, new Blob([code]), 'bundle.js')
+        form.set(`map:${name}`, new Blob(['{"version":3,"sources":[],"mappings":""}']), 'map')
+      }
+      const response = await fetch('http://functions/v1/projects/shop/deploy', {
+        method: 'POST',
+        body: form,
+        unix: join(space.dataDir, 'functions.sock'),
+      })
+      return { status: response.status, body: await response.json() }
+    }
+    const hello = (text: string) => `export default () => new Response('${text}')`
+    const both = await upload({ left: hello('left'), right: hello('right') })
+    expect(both).toMatchObject({ status: 200, body: [{ function: 'left' }, { function: 'right' }] })
+    expect((await get('/projects/shop/functions/right')).text).toBe('right')
+    const broken = await upload({ left: hello('new'), right: 'throw 1' })
+    expect(broken).toMatchObject({ status: 422, body: { code: 'BUNDLE_REFUSED' } })
+    expect((await get('/projects/shop/functions/left')).text).toBe('left')
+  })
+
   test('are deleted with their functions, which serve no more', async () => {
     await ok('project', 'delete', 'shop', '--with-functions')
     expect((await get('/projects/shop/functions/slow')).status).toBe(404)
