@@ -10,12 +10,14 @@ import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
 import type { HostPattern } from '../lib/host-name.ts'
 import type { Limits } from '../limits/names.ts'
+import type { AuditReader } from '../metadata/audit-reader.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { RELEASE } from '../release.ts'
 import type { UsageReader } from '../telemetry/usage-reader.ts'
 import { access, addAccessControl, type Caller, OWNER, SECURITY_SCHEME } from './access.ts'
 import { addAudit } from './audit.ts'
 import { addEnv } from './env-routes.ts'
+import { addAuditRoutes } from './audit-routes.ts'
 import { addFunctions } from './function-routes.ts'
 import { addHosts } from './host-routes.ts'
 import { adminProblem } from './problem.ts'
@@ -30,6 +32,7 @@ export interface ApiDeps extends ServiceDeps {
   store: MetadataStore
   bundles: BundleStore
   usage: UsageReader
+  audit: AuditReader
   /** The limits of the installation, as they are now. */
   installation(): Limits
   /** Hosts that a project may route to its functions by itself. */
@@ -81,6 +84,7 @@ export function createApi(deps: ApiDeps): Api {
     description: 'Over TCP. The unix socket needs none: only the owner of the service can open it.',
   })
   addUsage(app, deps)
+  addAuditRoutes(app, deps)
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'functions: management', version: RELEASE },

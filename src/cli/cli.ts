@@ -8,6 +8,7 @@ import { FunctionError } from '../errors.ts'
 import { DEFAULT_PROJECT } from '../metadata/records.ts'
 import { reportToPredecessor } from '../service/predecessor.ts'
 import { copiedServiceFile } from '../service/service-file.ts'
+import { audit } from './audit.ts'
 import { backup } from './backup.ts'
 import { check } from './check.ts'
 import { chooseRemote, REMOTE_OPTIONS } from './choose-remote.ts'
@@ -81,6 +82,7 @@ const COMMANDS: readonly Command[] = [
   routeAdd,
   routeList,
   routeRemove,
+  audit,
   gc,
   backup,
   restore,

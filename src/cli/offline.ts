@@ -11,6 +11,7 @@ import { FunctionError } from '../errors.ts'
 import { QueryThread } from '../lib/query-thread.ts'
 import { unusable } from '../lib/storage.ts'
 import { limitsOf } from '../limits/names.ts'
+import { AuditReader } from '../metadata/audit-reader.ts'
 import { refuseLost } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
@@ -179,6 +180,7 @@ async function withStore<T>(
       operations,
       control,
       usage: new UsageReader(queries, join(dataDir, METRICS_FILE)),
+      audit: new AuditReader(queries, dataDir),
       installation: () => limitsOf(config.limits),
       retention,
       domains: () => domainPatterns(config),

@@ -2,7 +2,7 @@
 import type { audit } from './schema.ts'
 
 /** What changed, or why it was refused; never the value of a secret. */
-export type AuditDetails = Record<string, string | number | boolean | null | readonly string[]>
+export type AuditDetails = Record<string, string | number | boolean | null | string[]>
 
 export interface AuditEntry {
   /** ISO 8601, UTC. */

@@ -17,6 +17,7 @@ import { QueryThread } from '../lib/query-thread.ts'
 import { type Ledger, LocalLedger } from '../limits/ledger.ts'
 import { limitsOf } from '../limits/names.ts'
 import { functionLabel } from '../metadata/records.ts'
+import { AuditReader } from '../metadata/audit-reader.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { HostTable } from '../router/host-table.ts'
@@ -183,6 +184,7 @@ export async function compose(
     operations,
     control,
     usage,
+    audit: new AuditReader(queries, dataDir),
     installation: () => limitsOf(config.limits),
     lifecycle,
     retention: policy,

@@ -5,6 +5,7 @@ import { Operations } from '../admin/operations.ts'
 import { BundleRemover } from '../bundles/bundle-remover.ts'
 import { BundleStore } from '../bundles/bundle-store.ts'
 import { QueryThread } from '../lib/query-thread.ts'
+import { AuditReader } from '../metadata/audit-reader.ts'
 import { MetadataStore } from '../metadata/store.ts'
 import { METRICS_FILE } from '../telemetry/telemetry.ts'
 import { UsageReader } from '../telemetry/usage-reader.ts'
@@ -27,6 +28,7 @@ export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
     retention,
     installation: () => ({}),
   })
+  const queries = new QueryThread()
   const unused = () => {
     throw new Error('no service is needed')
   }
@@ -35,7 +37,8 @@ export function testApi(dataDir: string): { api: Api; store: MetadataStore } {
     bundles,
     operations,
     control,
-    usage: new UsageReader(new QueryThread(), join(dataDir, METRICS_FILE)),
+    usage: new UsageReader(queries, join(dataDir, METRICS_FILE)),
+    audit: new AuditReader(queries, dataDir),
     installation: () => ({}),
     domains: () => [],
     retention,

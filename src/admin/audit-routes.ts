@@ -1,0 +1,75 @@
+/** The API of the audit. Its queries run in a thread of their own. */
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { AuditReader } from '../metadata/audit-reader.ts'
+import { access } from './access.ts'
+import {
+  addNext,
+  json,
+  nextPage,
+  page,
+  problem,
+  projectOf,
+  projectParams,
+  readCursor,
+} from './route-parts.ts'
+
+export const auditDocumentSchema = z
+  .object({
+    id: z.string(),
+    time: z.iso.datetime(),
+    project: z.string().nullable(),
+    actor: z.string(),
+    address: z.string().nullable(),
+    action: z.string(),
+    object: z.string().nullable(),
+    outcome: z.enum(['done', 'refused', 'failed']),
+    details: z.record(z.string(), z.unknown()),
+    count: z.int(),
+  })
+  .openapi('AuditEntry')
+
+export type AuditDocument = z.infer<typeof auditDocumentSchema>
+
+const query = page.extend({
+  since: z.iso.datetime().optional().openapi({ description: 'only from then on' }),
+})
+
+const responses = {
+  200: { ...json(z.array(auditDocumentSchema), 'Entries.'), headers: nextPage },
+  default: problem,
+}
+
+const allRoute = createRoute({
+  ...access('admin', 'all'),
+  operationId: 'audit.list',
+  method: 'get',
+  path: '/v1/audit',
+  summary: 'Changes and refused attempts, newest first',
+  request: { query },
+  responses,
+})
+
+const projectRoute = createRoute({
+  ...access('admin'),
+  operationId: 'audit.listOfProject',
+  method: 'get',
+  path: '/v1/projects/{project}/audit',
+  summary: 'Changes and refused attempts of a project, newest first',
+  request: { params: projectParams, query },
+  responses,
+})
+
+export function addAuditRoutes(app: OpenAPIHono, { audit }: { audit: AuditReader }): void {
+  const answer = async (c: Context, given: z.infer<typeof query>, project?: string) => {
+    const { since = '', limit, cursor } = given
+    const before = cursor === undefined ? undefined : readCursor(z.string(), cursor)
+    const rows = await audit.read({ project, since, before, limit })
+    addNext(c, rows.length === limit ? rows.at(-1)?.id : undefined)
+    return rows
+  }
+  app.openapi(allRoute, async (c) => c.json(await answer(c, c.req.valid('query')), 200))
+  app.openapi(projectRoute, async (c) => {
+    return c.json(await answer(c, c.req.valid('query'), projectOf(c.req.valid('param'))), 200)
+  })
+}
