@@ -95,3 +95,9 @@ describe('the values of secrets in a log', () => {
     expect(near?.mask('a'.repeat(1_000_000))).toHaveLength(1_000_000)
   }, 20_000)
 })
+
+test('the workers of a version share one masker', () => {
+  const secrets = [{ name: 'KEY', value: 'sk_live_1234' }]
+  expect(Masker.of(secrets)).toBe(Masker.of(secrets) as Masker)
+  expect(Masker.of([])).toBeUndefined()
+})

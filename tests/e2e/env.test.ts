@@ -430,3 +430,37 @@ test('kill -9 during changes and rotations leaves each whole or absent', async (
   }
   service = undefined
 }, 120_000)
+
+test('no request fails or gets old values while variables change under load', async () => {
+  await space.deploy('app', SHOW)
+  await ok('env', 'set', 'app', 'N=0')
+  service = await space.serve()
+  const running = service
+  const unix = join(space.dataDir, 'functions.sock')
+  let acknowledged = 0
+  let done = false
+  const problems: string[] = []
+  const client = async () => {
+    while (!done) {
+      const least = acknowledged
+      const response = await running.fetch('/functions/app/')
+      const text = await response.text()
+      const { N } = response.status === 200 ? JSON.parse(text).env : { N: -1 }
+      if (Number(N) < least) problems.push(`${response.status} ${text}, after ${least}`)
+    }
+  }
+  const clients = Array.from({ length: 16 }, client)
+  for (let n = 1; n <= 40; n++) {
+    const response = await fetch('http://f/v1/projects/default/functions/app/env', {
+      unix,
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ set: { N: `${n}` } }),
+    })
+    expect(response.status).toBe(200)
+    acknowledged = n
+  }
+  done = true
+  await Promise.all(clients)
+  expect(problems).toEqual([])
+}, 60_000)
