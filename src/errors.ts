@@ -15,6 +15,7 @@ export const ERRORS = {
   CONFLICT: { status: 409, title: 'Conflict' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload too large' },
   BACKUP_INVALID: { status: 422, title: 'Backup invalid' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'Idempotency key reused' },
   BUNDLE_REFUSED: { status: 422, title: 'Bundle refused' },
   RATE_LIMITED: { status: 429, title: 'Too many requests' },
   QUOTA_EXCEEDED: { status: 429, title: 'Quota exceeded' },

@@ -20,6 +20,7 @@ import { addAuditRoutes } from './audit-routes.ts'
 import { addEnv } from './env-routes.ts'
 import { addFunctions } from './function-routes.ts'
 import { addHosts } from './host-routes.ts'
+import { addIdempotency } from './idempotency.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
 import { json } from './route-parts.ts'
@@ -70,6 +71,7 @@ export function createApi(deps: ApiDeps): Api {
   })
   addAudit(app, deps.store)
   addAccessControl(app)
+  addIdempotency(app, deps.store.idempotency)
   addProjects(app, deps)
   addFunctions(app, deps)
   addTokens(app, deps)

@@ -1,7 +1,7 @@
 /** The API of functions and their versions. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { MAX_BUNDLE_BYTES } from '../bundles/build.ts'
-import type { Bundle, BundleStore } from '../bundles/bundle-store.ts'
+import { type Bundle, type BundleStore, sha256 } from '../bundles/bundle-store.ts'
 import { MAX_MAP_BYTES } from '../bundles/source-map.ts'
 import { FunctionError } from '../errors.ts'
 import type { Limits } from '../limits/names.ts'
@@ -50,6 +50,11 @@ const deployForm = z
     settings: z.string().openapi({ description: 'JSON: version, runtime, profile, limits' }),
     bundle: file,
     map: file,
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .openapi({ description: 'of the bundle, in lower case: another one is refused' }),
   })
   .openapi('DeployForm')
 
@@ -234,7 +239,7 @@ function addChanges(app: OpenAPIHono, deps: FunctionDeps): void {
   app.openapi(deployRoute, async (c) => {
     const of = functionOf(c.req.valid('param'))
     const form = c.req.valid('form')
-    const bundle = await readBundle(form.bundle, form.map)
+    const bundle = await readBundle(form.bundle, form.map, form.sha256)
     return c.json(await operations.deploy(of, readSettings(form.settings), bundle), 200)
   })
   app.openapi(deployAllRoute, async (c) => {
@@ -294,11 +299,17 @@ function readJson(text: string, field: string): unknown {
   }
 }
 
-async function readBundle(code: Blob, map: Blob): Promise<Bundle> {
-  if (code.size > MAX_BUNDLE_BYTES || map.size > MAX_MAP_BYTES) {
-    const sizes = `The bundle has ${code.size} bytes and its source map ${map.size}`
+/** @param expected the SHA-256 of the bundle that the client sent */
+async function readBundle(bundle: Blob, map: Blob, expected?: string): Promise<Bundle> {
+  if (bundle.size > MAX_BUNDLE_BYTES || map.size > MAX_MAP_BYTES) {
+    const sizes = `The bundle has ${bundle.size} bytes and its source map ${map.size}`
     const limits = `the limits are ${MAX_BUNDLE_BYTES} and ${MAX_MAP_BYTES} bytes`
     throw new FunctionError('PAYLOAD_TOO_LARGE', `${sizes}; ${limits}.`)
   }
-  return { code: await code.bytes(), map: await map.bytes() }
+  const code = await bundle.bytes()
+  if (expected !== undefined && expected !== sha256(code)) {
+    const message = `The bundle that arrived has the SHA-256 ${sha256(code)}, not ${expected}: send it again.`
+    throw new FunctionError('BAD_REQUEST', message)
+  }
+  return { code, map: await map.bytes() }
 }

@@ -4,7 +4,7 @@ import { type DeployDocument, deployDocumentSchema } from '../admin/documents.ts
 import { projectDocumentSchema } from '../admin/project-routes.ts'
 import { type DeploySettings, type ProjectOfSettings, resolveSettings } from '../admin/settings.ts'
 import { buildBundle } from '../bundles/build.ts'
-import type { Bundle } from '../bundles/bundle-store.ts'
+import { type Bundle, sha256 } from '../bundles/bundle-store.ts'
 import { findProject, type Project } from '../bundles/project.ts'
 import { type BundleWarning, warningText } from '../bundles/warnings.ts'
 import { explanationText } from '../bundles/why.ts'
@@ -212,6 +212,7 @@ function upload(
   const form = new FormData()
   form.set('settings', JSON.stringify(settings))
   form.set('bundle', new Blob([bundle.code.slice()]), 'bundle.js')
+  form.set('sha256', sha256(bundle.code))
   form.set('map', new Blob([bundle.map.slice()]), 'bundle.js.map')
   return client.request(deployDocumentSchema, `${path}/versions`, { method: 'POST', body: form })
 }

@@ -96,9 +96,8 @@ const admin = z.strictObject({
     ),
   tlsCert: text()
     .optional()
-    .describe('certificate of the management API, PEM, with those that lead to its authority')
-    .meta(reloadable),
-  tlsKey: text().optional().describe('private key of the certificate, PEM').meta(reloadable),
+    .describe('certificate of the management API, PEM, with those that lead to its authority'),
+  tlsKey: text().optional().describe('private key of the certificate, PEM'),
 })
 
 const routing = z.strictObject({

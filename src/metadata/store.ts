@@ -12,6 +12,7 @@ import { type Change, storageOf } from './change.ts'
 import { emptyDatabase, openDatabase } from './database.ts'
 import { EnvStore, type NextRevision } from './env-store.ts'
 import { Footprint } from './footprint.ts'
+import { IdempotencyStore } from './idempotency-store.ts'
 import { KnownVersions } from './known-versions.ts'
 import { ProjectStore } from './project-store.ts'
 import { prepareQueries } from './queries.ts'
@@ -71,6 +72,7 @@ export class MetadataStore {
   readonly projects: ProjectStore
   readonly footprint: Footprint
   readonly tokens: TokenStore
+  readonly idempotency: IdempotencyStore
   readonly keys: SecretKeyStore
   readonly env: EnvStore
   readonly audit: AuditStore
@@ -87,6 +89,7 @@ export class MetadataStore {
     this.#change = storage.change
     this.footprint = new Footprint(storage)
     this.tokens = new TokenStore(storage)
+    this.idempotency = new IdempotencyStore(storage)
     this.keys = new SecretKeyStore(storage, keySource)
     this.env = new EnvStore(storage, this.keys)
     this.audit = new AuditStore(storage)

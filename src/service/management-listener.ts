@@ -30,13 +30,15 @@ const IDLE_S = 30
 const BODY: BodyLimits = { maxBytes: MAX_BUNDLE_BYTES + MAX_MAP_BYTES + 2 ** 20, maxMs: 600_000 }
 /** What a client may still send after a refusal before its connection is closed, so that it can read the refusal. */
 const MAX_UNREAD_BYTES = 2 ** 20
-/** Open connections; at the limit new ones wait until others have closed. */
+/** Open connections; above it new ones wait until others have closed. Those of one count may go beyond. */
 const MAX_CONNECTIONS = 512
 /** How often connections are counted, ms, and the pause between two counts in times of how long one takes. */
 const COUNT_EVERY_MS = 250
 const COUNT_SHARE = 100
 /** How often open connections are counted while their clients leave, ms. */
 const LEAVE_CHECK_MS = 50
+/** Answers that may have nothing to say for a long time. */
+const STREAM = /^(?:application\/x-ndjson|text\/event-stream)/
 /** The size is checked here, so that the refusal is a problem document. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER
 
@@ -184,6 +186,7 @@ export class ManagementListener {
       response = adminProblem(error)
     }
     bounded.end()
+    if (!STREAM.test(response.headers.get('content-type') ?? '')) server.timeout(request, IDLE_S)
     if (this.#leaving || (!bounded.complete() && isLarge(request)))
       response.headers.set('connection', 'close')
     return response

@@ -58,6 +58,7 @@ export async function startLauncher(
   { files = [], cgroups }: HostResources = {},
 ): Promise<WorkerFactory> {
   const options = binaryOptions(config)
+  const tlsKey = config.admin.tlsKey === undefined ? [] : [resolve(config.admin.tlsKey)]
   const [launcherPath, workerPath] = await Promise.all([
     findBinary('functions-launcher', options),
     findBinary('quickjs-worker', options),
@@ -77,7 +78,7 @@ export async function startLauncher(
     backgroundCpuPercent: config.worker.backgroundCpu,
     cgroups,
     allowDegraded: config.sandbox.allowDegraded,
-    covered: [options.dataDir, config.server.socket, config.secrets.keyFile, ...files],
+    covered: [options.dataDir, config.server.socket, config.secrets.keyFile, ...tlsKey, ...files],
     sandboxUid: workerUser(config),
     log: (level, message) => {
       if (level === 'error' || level === 'warn') log.warn(message)

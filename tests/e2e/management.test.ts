@@ -1,6 +1,7 @@
 /** The management API over TCP: tokens, roles, tenants that must not see each other, and the commands as its client. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { chmodSync } from 'node:fs'
+import { chmodSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { eventually } from '../../src/testing/eventually.ts'
 import { rawRequest } from './harness.ts'
@@ -339,6 +340,64 @@ test('a role that is too low is 403, and names the one that is needed', async ()
   }
 }, 60_000)
 
+describe('an upload', () => {
+  const path = '/v1/projects/shop/functions/uploaded/versions'
+  const form = (source: string, fields: Record<string, string> = {}) => {
+    const body = new FormData()
+    body.set('settings', '{"runtime":"quickjs-ng"}')
+    body.set('bundle', new Blob([source]), 'bundle.js')
+    body.set('map', new Blob(['{"version":3,"sources":[],"names":[],"mappings":""}']), 'map')
+    for (const [name, value] of Object.entries(fields)) body.set(name, value)
+    return body
+  }
+  const left = () =>
+    readdirSync(join(managed.space.dataDir, 'bundles'), { recursive: true })
+      .map(String)
+      .filter((name) => name.includes('uploaded') || name.includes('staged'))
+
+  test('that is cut off or of a wrong digest leaves nothing', async () => {
+    const token = tokenOf('deployer', 'shop')
+    const digest = { sha256: 'a'.repeat(64) }
+    const wrong = await managed.ask(token, path, { method: 'POST', body: form(SOURCE, digest) })
+    expect([wrong.status, JSON.parse(wrong.text).code]).toEqual([400, 'BAD_REQUEST'])
+    expect(wrong.text).toContain('SHA-256')
+    const { headers, text } = await partOf(form(SOURCE))
+    for (const length of [0, 10, Math.floor(text.length / 2), text.length - 1]) {
+      const head = `POST ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n`
+      await raw(
+        `${head}content-type: ${headers}\r\ncontent-length: ${text.length}\r\n\r\n${text.slice(0, length)}`,
+        100,
+      )
+    }
+    const shown = await managed.ask(token, '/v1/projects/shop/functions/uploaded')
+    expect(JSON.parse(shown.text).code).toBe('FUNCTION_NOT_FOUND')
+    expect(left()).toEqual([])
+  }, 30_000)
+
+  test('that is repeated with its key has the first answer', async () => {
+    const token = tokenOf('deployer', 'shop')
+    const send = (source: string) =>
+      managed.ask(token, path, {
+        method: 'POST',
+        body: form(source),
+        headers: { 'idempotency-key': 'upload-1' },
+      })
+    const [first, ...again] = await Promise.all([send(SOURCE), send(SOURCE), send(SOURCE)])
+    expect(JSON.parse(first?.text ?? '')).toMatchObject({ version: 'v1', live: true })
+    for (const answer of again) expect(answer?.text).toBe(first?.text as string)
+    const other = await send(`${SOURCE} `)
+    expect(JSON.parse(other.text).code).toBe('IDEMPOTENCY_KEY_REUSED')
+    const versions = await managed.ask(token, path)
+    expect(JSON.parse(versions.text)).toHaveLength(1)
+  }, 30_000)
+})
+
+/** A form as it is sent: its content-type and its text. */
+async function partOf(body: FormData) {
+  const request = new Request('http://api/', { method: 'POST', body })
+  return { headers: request.headers.get('content-type'), text: await request.text() }
+}
+
 describe('the public port', () => {
   test('has no management, accepts no token, and shows none to a function', async () => {
     const { service, space } = managed
@@ -353,7 +412,7 @@ describe('the public port', () => {
       (await service.fetch('/functions/echo', { headers: { authorization: value } })).text()
     expect(await shown(`Bearer ${admin}`)).toBe('')
     expect(await shown(`bearer   ${tokenOf('invoker', 'shop')}`)).toBe('')
-    expect(await shown('Bearer fn_other')).toBe('Bearer fn_other')
+    expect(await shown('Bearer other')).toBe('Bearer other')
   }, 30_000)
 
   test('the figures are for viewers of everything', async () => {
@@ -436,8 +495,8 @@ test('a key that others can read, and a pair that does not fit, are refused', as
   other.space.remove()
 }, 30_000)
 
-/** Sends bytes over TLS; what comes back until the end, or for a second. */
-function raw(bytes: string): Promise<string> {
+/** Sends bytes over TLS; what comes back until the end, or until `waitMs` has passed. */
+function raw(bytes: string, waitMs = 1_000): Promise<string> {
   return new Promise((resolve) => {
     let text = ''
     const socket = connect({ port: managed.port, host: '127.0.0.1', rejectUnauthorized: false })
@@ -451,7 +510,7 @@ function raw(bytes: string): Promise<string> {
     socket.on('error', end)
     socket.on('close', end)
     socket.write(bytes)
-    setTimeout(end, 1_000)
+    setTimeout(end, waitMs)
   })
 }
 
