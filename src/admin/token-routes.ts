@@ -1,10 +1,12 @@
 /** The API of tokens, and of who the caller is. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { FunctionError } from '../errors.ts'
+import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
-import { ROLES, type TokenRecord, type TokenScope } from '../metadata/token-store.ts'
+import { ROLES, type Role, type TokenRecord, type TokenScope } from '../metadata/token-store.ts'
 import { MINIMUM_CLI, RELEASE } from '../release.ts'
 import { access, type Caller, callerOf, checkAccess, noProject } from './access.ts'
+import { changeLimits, limitsBody } from './limits.ts'
 import { addNext, json, jsonBody, nextPage, page, problem, readCursor } from './route-parts.ts'
 import { checked, projectNameSchema } from './settings.ts'
 
@@ -29,6 +31,8 @@ const createSchema = z
     scope: scopeSchema,
     /** Seconds; it never expires unless they are given. */
     expiresInSeconds: z.int().min(1).max(MAX_EXPIRY_S).optional(),
+    /** Of a token of the role `invoker`: rps, burst, concurrent. */
+    limits: limitsBody.optional(),
   })
   .openapi('NewToken')
 
@@ -41,6 +45,7 @@ export const tokenDocumentSchema = z
     expiresAt: z.iso.datetime().nullable(),
     /** Up to a minute old. */
     lastUsedAt: z.iso.datetime().nullable(),
+    limits: z.record(z.string(), z.number()),
   })
   .openapi('Token')
 
@@ -120,14 +125,15 @@ export function addTokens(app: OpenAPIHono, { store }: { store: MetadataStore })
     return c.json(records.map(tokenDocument), 200)
   })
   app.openapi(createTokenRoute, (c) => {
-    const { name: given, role, scope, expiresInSeconds } = c.req.valid('json')
+    const { name: given, role, scope, expiresInSeconds, ...rest } = c.req.valid('json')
     const name = checked(tokenNameSchema, given, 'name')
     const project = scopeFor(callerOf(c), scope) ?? undefined
     const expiresAt =
       expiresInSeconds === undefined
         ? undefined
         : new Date(Date.now() + 1000 * expiresInSeconds).toISOString()
-    const { text, record } = tokens.create({ name, role, project, expiresAt })
+    const limits = limitsFor(role, rest.limits ?? {})
+    const { text, record } = tokens.create({ name, role, project, expiresAt, limits })
     c.header('cache-control', 'no-store')
     return c.json({ ...tokenDocument(record), token: text }, 201)
   })
@@ -136,6 +142,14 @@ export function addTokens(app: OpenAPIHono, { store }: { store: MetadataStore })
     tokens.remove(name, scopeFor(callerOf(c), c.req.valid('query').scope))
     return c.body(null, 204)
   })
+}
+
+/** @throws {FunctionError} BAD_REQUEST */
+function limitsFor(role: Role, given: object): Limits {
+  const limits = changeLimits('token', {}, given)
+  if (role === 'invoker' || Object.keys(limits).length === 0) return limits
+  const message = `Only a token of the role 'invoker' has limits: they count its calls of functions. This one has the role '${role}'.`
+  throw new FunctionError('BAD_REQUEST', message)
 }
 
 /**
@@ -166,7 +180,8 @@ function scopeText(project: string | undefined): string {
 
 function tokenDocument(record: TokenRecord): TokenDocument {
   const { name, role, project, createdAt, expiresAt = null, lastUsedAt = null } = record
-  return { name, role, scope: scopeText(project), createdAt, expiresAt, lastUsedAt }
+  const limits = { ...record.limits }
+  return { name, role, scope: scopeText(project), createdAt, expiresAt, lastUsedAt, limits }
 }
 
 function whoami({ name, role, project, token }: Caller): z.infer<typeof whoamiSchema> {

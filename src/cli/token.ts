@@ -13,6 +13,7 @@ import { ROLES } from '../metadata/token-store.ts'
 import { RELEASE } from '../release.ts'
 import { parseDuration } from '../units.ts'
 import type { Command } from './command.ts'
+import { limitOptions, limitsOfFlags } from './limits.ts'
 import { changeApi, readApi } from './offline.ts'
 import { shortTime, table } from './table.ts'
 
@@ -23,18 +24,22 @@ export const tokenCreate: Command = {
   examples: [
     'token create ci --role deployer --scope project:shop --expires 90d',
     'token create prometheus --role viewer --scope all',
+    'token create partner --role invoker --scope project:shop --rps 10 --burst 50',
   ],
   options: [
     { flags: '--role <role>', help: `what it may do: ${ROLES.join(', ')}` },
     { flags: '--scope <scope>', help: 'where: project:<name>, or all' },
     { flags: '--expires <duration>', help: 'when it ends, such as 30d (default: never)' },
+    ...limitOptions('token'),
   ],
-  async run({ io, loaded, json, print }, [given = ''], { role, scope, expires }) {
+  async run({ io, loaded, json, print }, [given = ''], options) {
+    const { role, scope, expires } = options
     const body = {
       name: checked(tokenNameSchema, given, 'name'),
       role: readRole(role),
       scope: readScope(scope),
       expiresInSeconds: readExpiry(expires),
+      limits: limitsOfFlags('token', options),
     }
     const document = await changeApi(
       loaded,

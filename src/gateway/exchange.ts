@@ -68,6 +68,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   requestBody: RequestBody | undefined
   /** What admitted the request, and counts it while it runs. */
   gate: Gate | undefined
+  /** The same, for the limits of the caller's token. */
+  tokenGate: Gate | undefined
   /** The Origin header of the request. */
   origin: string | undefined
   /** The path below which the function is served; empty: it has its host for itself. */
@@ -277,6 +279,7 @@ export class Exchange implements PendingRequest, BodyObserver {
     if (result.cut !== undefined) this.#noteCut(result.cut)
     this.requestBody?.stop()
     this.gate?.leave()
+    this.tokenGate?.leave()
     const { meter } = this.route
     meter.usage.ended(this.#host.now() - this.arrivedAt, (this.#waited?.initMs ?? 0) > 0)
     this.route.counters.record(this.#outcome, this.#host.now() - this.arrivedAt, result.cpuUs)

@@ -81,7 +81,7 @@ export interface GatewayOptions {
    * @param address of the client; undefined if it is not known
    * @throws {FunctionError} UNAUTHORIZED, RATE_LIMITED
    */
-  authorize(headers: RawHeaders, project: string, address: string | undefined): void
+  authorize(headers: RawHeaders, project: string, address: string | undefined): Gate | undefined
   /** An exchange was recorded in the counters. */
   onFinished(): void
   /** A failed invocation, for the tenant's logs. */
@@ -373,7 +373,10 @@ export class Gateway implements ExchangeHost, Tickable {
     const body = bodied ? client.body : null
     const route = this.#options.route(mount.name, mount.project)
     if (route.tenant.suspended) throw suspended(route.project)
-    if (route.rules.access === 'token') this.#options.authorize(raw, route.project, origin.address)
+    const ofToken =
+      route.rules.access === 'token'
+        ? this.#options.authorize(raw, route.project, origin.address)
+        : undefined
     const request: InvocationRequest = {
       method,
       url,
@@ -388,9 +391,11 @@ export class Gateway implements ExchangeHost, Tickable {
       end: body === null,
     }
     const { gate } = route.meter
-    if (gate !== undefined) admit(gate, route)
+    if (ofToken !== undefined) admit(ofToken, route)
+    if (gate !== undefined) admit(gate, route, ofToken)
     const exchange = new Exchange(this, route, request, requestId, arrivedAt, client)
     exchange.gate = gate
+    exchange.tokenGate = ofToken
     exchange.origin = raw.origin as string | undefined
     exchange.prefix = prefix
     if (body === null) exchange.submit()
@@ -592,10 +597,14 @@ function methodRefused(method: string): FunctionError {
   return new FunctionError('METHOD_NOT_ALLOWED', why)
 }
 
-/** @throws {FunctionError} RATE_LIMITED, QUOTA_EXCEEDED */
-function admit(gate: Gate, { meter }: Route): void {
+/**
+ * @param before has admitted the request already
+ * @throws {FunctionError} RATE_LIMITED, QUOTA_EXCEEDED
+ */
+function admit(gate: Gate, { meter }: Route, before?: Gate): void {
   const refusal = gate.admit()
   if (refusal === undefined) return
+  before?.leave()
   meter.refused(refusal)
   throw refusal
 }

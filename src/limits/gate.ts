@@ -6,7 +6,7 @@ import { formatLimit, type Level, LIMITS, type LimitName, type Limits } from './
 /** The limits that one level sets for a function. */
 export interface Scope {
   level: Level
-  /** Of the installation: empty; else `project`, or `project/function`. */
+  /** Of the installation: empty; else `project`, or `project/function`; of a token: its id. */
   name: string
   limits: Limits
 }
@@ -150,6 +150,7 @@ function quota(units: number, window: 'hour' | 'day'): Policy {
 
 function ownerOf({ level, name }: Scope): string {
   if (level === 'installation') return 'This installation'
+  if (level === 'token') return 'This token'
   if (level === 'project') return `Project '${name}'`
   return `Function '${name.slice(name.indexOf('/') + 1)}'`
 }

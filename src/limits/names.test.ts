@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { changed, limitsChangeSchema, limitsOf } from './names.ts'
+import { changed, limitsChangeSchema, limitsOf, namesOf } from './names.ts'
 
-function parse(level: 'project' | 'function', value: unknown): unknown {
+function parse(level: 'project' | 'function' | 'token', value: unknown): unknown {
   return limitsChangeSchema(level).parse(value)
 }
 
@@ -34,6 +34,12 @@ describe('a value that is not valid is refused with its name and why', () => {
   ])('%j', (value, reason) => {
     expect(reasons('function', value)).toStartWith(reason)
   })
+})
+
+test('a token has those that count its calls', () => {
+  expect(namesOf('token')).toEqual(['rps', 'burst', 'concurrent'])
+  expect(parse('token', { rps: 5 })).toEqual({ rps: 5 })
+  expect(limitsChangeSchema('token').safeParse({ memory: '5MB' }).success).toBe(false)
 })
 
 test('a burst without a rate is refused', () => {

@@ -4,7 +4,7 @@ import { FunctionError } from '../errors.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts'
 
 /** Where a limit is set. */
-export type Level = 'installation' | 'project' | 'function'
+export type Level = 'installation' | 'project' | 'function' | 'token'
 
 type Unit = 'count' | 'ms' | 'bytes'
 
@@ -16,6 +16,8 @@ interface LimitKind {
   what: string
   /** It counts objects of a project, so that a function cannot have it. */
   ofProject?: boolean
+  /** A token, which calls functions, can have it too. */
+  ofToken?: boolean
 }
 
 const MAX_COUNT = 1_000_000_000
@@ -25,14 +27,21 @@ const DAY_MS = 86_400_000
 const MAX_CPU_MS = 4096 * DAY_MS
 
 export const LIMITS = {
-  rps: { unit: 'count', min: 1, max: 1_000_000, what: 'requests per second' },
+  rps: { unit: 'count', min: 1, max: 1_000_000, what: 'requests per second', ofToken: true },
   burst: {
     unit: 'count',
     min: 1,
     max: 1_000_000,
     what: 'requests at once, after a pause; without it as many as rps',
+    ofToken: true,
   },
-  concurrent: { unit: 'count', min: 1, max: 1_000_000, what: 'requests at the same time' },
+  concurrent: {
+    unit: 'count',
+    min: 1,
+    max: 1_000_000,
+    what: 'requests at the same time',
+    ofToken: true,
+  },
   workers: { unit: 'count', min: 1, max: 100_000, what: 'live workers' },
   memory: { unit: 'bytes', min: 2 ** 20, max: MAX_BYTES, what: 'memory of a worker' },
   cpu: { unit: 'ms', min: 1, max: DAY_MS, what: 'CPU time of a request' },
@@ -67,7 +76,11 @@ export type LimitsChange = Readonly<Partial<Record<LimitName, number | null | un
 
 /** The names that a level can have. */
 export function namesOf(level: Level): LimitName[] {
-  return LIMIT_NAMES.filter((name) => level !== 'function' || !isOfProject(name))
+  return LIMIT_NAMES.filter((name) => {
+    const kind: LimitKind = LIMITS[name]
+    if (level === 'token') return kind.ofToken === true
+    return level !== 'function' || kind.ofProject !== true
+  })
 }
 
 /** `cpu-per-hour`, for flags. */
@@ -141,11 +154,6 @@ function changeOf(name: LimitName) {
 /** A union reports no reason of its own. */
 function reasonOf(name: LimitName, input: unknown): string | undefined {
   return limitSchema(name).safeParse(input).error?.issues[0]?.message
-}
-
-function isOfProject(name: LimitName): boolean {
-  const kind: LimitKind = LIMITS[name]
-  return kind.ofProject === true
 }
 
 function parseValue(unit: Unit, value: number | string): number {

@@ -280,4 +280,6 @@ export const tokens = sqliteTable('tokens', {
   /** A project; NULL: all of them. */
   project: text('project'),
   lastUsedAt: text('last_used_at'),
+  /** JSON: the limits that are set. */
+  limitsJson: text('limits_json').notNull().default('{}'),
 })

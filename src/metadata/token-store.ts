@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { FunctionError } from '../errors.ts'
 import { noteChange } from './audit-context.ts'
 import type { Storage } from './change.ts'
-import { check } from './rows.ts'
+import { check, parseLimits } from './rows.ts'
 import { projects, tokens } from './schema.ts'
 
 export const ROLES = ['admin', 'deployer', 'viewer', 'invoker'] as const
@@ -24,6 +24,8 @@ export interface TokenRecord {
   /** Undefined: never. */
   expiresAt: string | undefined
   lastUsedAt: string | undefined
+  /** Of an invoker: what its calls may be at most. */
+  limits: Readonly<Record<string, number>>
 }
 
 export interface NewToken {
@@ -31,6 +33,7 @@ export interface NewToken {
   role: Role
   project: string | undefined
   expiresAt?: string | undefined
+  limits?: Readonly<Record<string, number>>
 }
 
 /** Which tokens: those of one project, those that have all projects as their scope (null), or any (undefined). */
@@ -58,6 +61,7 @@ const NOBODY: TokenRow = {
   role: 'viewer',
   project: null,
   lastUsedAt: null,
+  limitsJson: '{}',
 }
 
 export class TokenStore {
@@ -76,7 +80,7 @@ export class TokenStore {
    * @throws {FunctionError} CONFLICT if the name is taken; PROJECT_NOT_FOUND
    */
   create(given: NewToken): { text: string; record: TokenRecord } {
-    const { name, role, project, expiresAt } = given
+    const { name, role, project, expiresAt, limits = {} } = given
     const text = `${PREFIX}${randomBytes(SECRET_BYTES).toString('base64url')}`
     const row: TokenRow = {
       id: Bun.randomUUIDv7(),
@@ -87,6 +91,7 @@ export class TokenStore {
       role,
       project: project ?? null,
       lastUsedAt: null,
+      limitsJson: JSON.stringify(limits),
     }
     noteChange({ token: row.name, role, ...(expiresAt !== undefined && { expiresAt }) })
     this.#storage.change((tx) => {
@@ -238,5 +243,6 @@ function toRecord(row: TokenRow): TokenRecord {
     createdAt: row.createdAt,
     expiresAt: row.expiresAt ?? undefined,
     lastUsedAt: row.lastUsedAt ?? undefined,
+    limits: parseLimits(row.limitsJson, `token '${row.name}'`),
   }
 }

@@ -144,7 +144,7 @@ export async function compose(
   loadHosts(hosts, store.routes)
   const { host, port } = config.server
   const gateway = onPort(host, port, () =>
-    newGateway({ config, log, router, hosts, store, telemetry }, predecessor !== undefined),
+    newGateway({ config, log, router, hosts, store, telemetry, ledger }, predecessor !== undefined),
   )
   rollback.push(() =>
     gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
@@ -345,11 +345,12 @@ interface GatewayParts {
   hosts: HostTable
   store: MetadataStore
   telemetry: Telemetry
+  ledger: Ledger
 }
 
 function newGateway(parts: GatewayParts, adopts: boolean): Gateway {
-  const { config, log, router, hosts, store, telemetry } = parts
-  const invokers = new InvokerAccess(store.tokens, systemClock)
+  const { config, log, router, hosts, store, telemetry, ledger } = parts
+  const invokers = new InvokerAccess(store.tokens, systemClock, ledger)
   return new Gateway({
     hostname: config.server.host,
     port: config.server.port,

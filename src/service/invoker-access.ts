@@ -3,6 +3,9 @@ import { FailedAttempts } from '../admin/failed-attempts.ts'
 import { FunctionError } from '../errors.ts'
 import { OWN_AUTHORIZATION, type RawHeaders } from '../gateway/headers.ts'
 import type { Clock } from '../lib/clock.ts'
+import { Gate } from '../limits/gate.ts'
+import type { Ledger } from '../limits/ledger.ts'
+import { limitsOf } from '../limits/names.ts'
 import type { TokenStore } from '../metadata/token-store.ts'
 
 /** Longer than every token. */
@@ -16,7 +19,10 @@ export class InvokerAccess {
   readonly #tokens: TokenStore
   readonly #failed: FailedAttempts
 
-  constructor(tokens: TokenStore, clock: Clock) {
+  readonly #ledger: Ledger
+
+  constructor(tokens: TokenStore, clock: Clock, ledger: Ledger) {
+    this.#ledger = ledger
     this.#tokens = tokens
     this.#failed = new FailedAttempts(clock)
   }
@@ -25,9 +31,10 @@ export class InvokerAccess {
    * Checks the token of a request to a protected function of the project. A token of another role is none here, so
    * nobody has a reason to send one to where tenants are. Nothing tells a client which of the reasons it was.
    *
+   * @returns the limits of the token; undefined if it has none
    * @throws {FunctionError} UNAUTHORIZED; RATE_LIMITED, without a look at the token
    */
-  check(headers: RawHeaders, project: string, address: string = UNKNOWN): void {
+  check(headers: RawHeaders, project: string, address: string = UNKNOWN): Gate | undefined {
     const retryAfter = this.#failed.waitOf(address)
     if (retryAfter > 0) {
       const message = `Too many failed attempts came from this address: try again in ${retryAfter} s.`
@@ -42,5 +49,7 @@ export class InvokerAccess {
       throw new FunctionError('UNAUTHORIZED', NEEDED)
     }
     this.#tokens.used(token)
+    const scope = { level: 'token', name: token.id, limits: limitsOf(token.limits) } as const
+    return Gate.of([scope], this.#ledger)
   }
 }

@@ -261,6 +261,57 @@ test('a suspended project is refused at once, finishes what runs, and resumes', 
   expect(await statuses('shop', 1)).toEqual({ 200: 1 })
 })
 
+describe('a token', () => {
+  const callWith = (token: string, path = '') =>
+    call('blog', path, { headers: { 'functions-authorization': `Bearer ${token}` } })
+
+  test('has limits of its own, for what it calls', async () => {
+    await ok('set', 'api', '--project', 'blog', '--access', 'token')
+    const create = (name: string, ...flags: string[]) =>
+      ok(
+        'token',
+        'create',
+        name,
+        '--role',
+        'invoker',
+        '--scope',
+        'project:blog',
+        '--json',
+        ...flags,
+      )
+    const limited = JSON.parse(await create('limited', '--rps', '1', '--burst', '2'))
+    expect(limited.limits).toEqual({ rps: 1, burst: 2 })
+    const places = JSON.parse(await create('places', '--concurrent', '2')).token
+    const free = JSON.parse(await create('free')).token
+    const codes = async (token: string, count: number, path = '') => {
+      const all = await Promise.all(Array.from({ length: count }, () => callWith(token, path)))
+      for (const response of all) await response.bytes()
+      return all.map(({ status }) => status).filter((status) => status === 429).length
+    }
+    expect(await codes(limited.token, 30)).toBeGreaterThan(20)
+    expect(await codes(places, 5, '/wait')).toBe(3)
+    expect(await codes(places, 2, '/wait')).toBe(0)
+    expect(await codes(free, 30)).toBe(0)
+    await codes(limited.token, 3)
+    expect(await problem(await callWith(limited.token))).toMatchObject({
+      code: 'RATE_LIMITED',
+      limit: 'rps',
+      level: 'token',
+      detail: expect.stringContaining('This token has reached its limit'),
+    } as never)
+    await ok('set', 'api', '--project', 'blog', '--access', 'public')
+  })
+
+  test('of another role has none', async () => {
+    const flags = ['--role', 'viewer', '--scope', 'all', '--rps', '5']
+    const { exitCode, stderr } = await space.command('token', 'create', 'viewer', ...flags)
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining("Only a token of the role 'invoker'"),
+    ])
+  })
+})
+
 describe('a limit that is not valid', () => {
   test.each([
     ['set', ['--rps', '0'], '--rps: must be a whole number, from 1'],

@@ -91,6 +91,7 @@ ALTER TABLE `functions` ADD `env_revision` integer DEFAULT 0 NOT NULL;--> statem
 ALTER TABLE `tokens` ADD `role` text DEFAULT 'viewer' NOT NULL;--> statement-breakpoint
 ALTER TABLE `tokens` ADD `project` text;--> statement-breakpoint
 ALTER TABLE `tokens` ADD `last_used_at` text;--> statement-breakpoint
+ALTER TABLE `tokens` ADD `limits_json` text DEFAULT '{}' NOT NULL;--> statement-breakpoint
 INSERT OR IGNORE INTO `projects` (`name`, `state`, `created_at`, `updated_at`) VALUES ('default', 'active', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'));--> statement-breakpoint
 INSERT OR IGNORE INTO `projects` (`name`, `state`, `created_at`, `updated_at`) SELECT `project`, 'active', min(`created_at`), min(`created_at`) FROM `functions` GROUP BY `project`;--> statement-breakpoint
 INSERT INTO `env_revisions` (`function_id`, `revision`, `created_at`) SELECT `function_id`, 1, max(`updated_at`) FROM `env` GROUP BY `function_id`;--> statement-breakpoint
