@@ -32,7 +32,7 @@ import { type DeployDocument, deployDocument, type RollbackDocument } from './do
 import type { EnvChangeDocument } from './env-documents.ts'
 import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
-import { type HeldBundle, runnableVersion } from './worker-spec.ts'
+import { checkInjection, type HeldBundle, runnableVersion } from './worker-spec.ts'
 
 interface OperationsDeps {
   store: MetadataStore
@@ -501,6 +501,7 @@ export class Operations {
   }
 
   async #prepare(version: ReturnType<typeof runnableVersion>): Promise<PreparedVersion> {
+    checkInjection(version)
     try {
       return await this.#deps.control.prepare(version)
     } catch (cause) {

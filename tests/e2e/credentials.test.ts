@@ -143,6 +143,17 @@ async function ask(runtime: string, asked: unknown): Promise<Record<string, unkn
   return JSON.parse(text)
 }
 
+test('a Bun function with the network of the host cannot have one', async () => {
+  const flags = ['--profile', 'permissive', '--runtime', 'bun']
+  await space.deploy('direct', ASK, ...flags)
+  const value = space.source('key.txt', SECRET)
+  const args = ['secret', 'set', 'direct', 'KEY', '--for', 'api.test', '--value-file', value]
+  const { exitCode, stderr } = await space.command(...args)
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining('Use another profile')])
+  const again = await space.command('deploy', 'bun', space.source('bun.ts', ASK), ...flags)
+  expect([again.exitCode, again.stderr]).toEqual([2, expect.stringContaining('secret KEY')])
+}, 60_000)
+
 for (const runtime of ['quickjs-ng', 'bun']) {
   describe(`a secret with hosts, in ${runtime}`, () => {
     const headers = { authorization: 'Bearer $KEY', 'x-other': 'plain' }

@@ -172,6 +172,11 @@ function isRoot(entry: string): boolean {
   return allowedPath(entry).path === '/'
 }
 
+/** A Bun worker with these capabilities makes its requests itself, without the egress broker. */
+export function bunUsesHostNetwork(capabilities: Capabilities): boolean {
+  return hasHostNetwork(capabilities, kindOf(capabilities))
+}
+
 /** All other functions reach the network through the egress broker. */
 function hasHostNetwork(capabilities: Capabilities, kind: SandboxKind): boolean {
   return kind === 'open' && capabilities.allowNetwork && capabilities.allowedDomains.length === 0
