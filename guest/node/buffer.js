@@ -246,6 +246,25 @@ const toInteger = (value, otherwise) => {
   return Number.isNaN(number) ? otherwise : Math.trunc(number)
 }
 
+// Functions, and no methods: packages call them with `new`.
+function alloc(size, fill, encoding) {
+  const buffer = allocate(size)
+  if (fill === undefined || fill === 0 || size === 0) return buffer
+  if (encoding !== undefined && typeof encoding !== 'string') {
+    throw invalidArgType('encoding', 'string', encoding)
+  }
+  return fillRange(buffer, fill, 0, buffer.length, encoding)
+}
+
+// Memory of a worker is never given out without being cleared.
+function allocUnsafe(size) {
+  return allocate(size)
+}
+
+function allocUnsafeSlow(size) {
+  return allocate(size)
+}
+
 Object.assign(Buffer, {
   poolSize: 8192,
 
@@ -255,18 +274,9 @@ Object.assign(Buffer, {
     return fromArrayLike(items)
   },
 
-  alloc(size, fill, encoding) {
-    const buffer = allocate(size)
-    if (fill === undefined || fill === 0 || size === 0) return buffer
-    if (encoding !== undefined && typeof encoding !== 'string') {
-      throw invalidArgType('encoding', 'string', encoding)
-    }
-    return fillRange(buffer, fill, 0, buffer.length, encoding)
-  },
-
-  // Memory of a worker is never given out without being cleared.
-  allocUnsafe: (size) => allocate(size),
-  allocUnsafeSlow: (size) => allocate(size),
+  alloc,
+  allocUnsafe,
+  allocUnsafeSlow,
 
   isBuffer: (value) => value instanceof Buffer,
 

@@ -25,6 +25,12 @@ const PAGE_GLOBALS: ReadonlySet<string> = new Set([
   'XMLHttpRequest',
 ])
 
+/**
+ * Packages whose build for browsers is another interface: that of `form-data` is the global FormData, without
+ * the methods that code for Node calls. Their default build works in a worker.
+ */
+const WITHOUT_BROWSER_BUILD: ReadonlySet<string> = new Set(['form-data'])
+
 export interface Candidate {
   /** Absolute. */
   file: string
@@ -180,6 +186,7 @@ export class BuildChoices {
 
   /** Could an import lead to a build that fits better than the one that it leads to? */
   #hasOther(edge: Edge, file: string, { builds }: Rejection): boolean {
+    if (WITHOUT_BROWSER_BUILD.has(edge.edge.original ?? edge.edge.path)) return false
     const candidates = this.candidates(edge)
     const fits = (other: string) => {
       const known = this.#rejected.get(other)
@@ -249,6 +256,9 @@ export class BuildChoices {
     }
     for (const condition of WORKER_CONDITIONS) {
       add(condition, { names: new Set([...base, condition]), browser: false })
+    }
+    if (WITHOUT_BROWSER_BUILD.has(specifier)) {
+      add('default', { names: new Set(base), browser: false })
     }
     // With the bundler's own conditions, then without those of the builds above.
     add('browser', { names: new Set([...base, ...WORKER_CONDITIONS, 'browser']), browser: true })

@@ -35,7 +35,7 @@ import {
   TSCONFIG_FILE,
 } from './bundler/task.ts'
 import { Failures } from './failures.ts'
-import { globalDefines, MADE_GLOBALS, marked, watchedGlobals } from './globals.ts'
+import { globalDefines, makerOf, marked, watchedGlobals } from './globals.ts'
 import {
   checkInputs,
   type Import,
@@ -157,9 +157,7 @@ async function buildIn(
     addedExports: {},
     requireIn: [],
     missing: Object.fromEntries(
-      watched
-        .filter((name) => MADE_GLOBALS[name] === undefined)
-        .map((name) => [marked(name), name]),
+      watched.filter((name) => makerOf(name) === undefined).map((name) => [marked(name), name]),
     ),
     analysis: ANALYSIS,
   }
@@ -289,10 +287,14 @@ class Build {
   #needsMore({ uses, meta }: Output, { globs }: Linked): boolean {
     const task = this.#task
     const hasNewFiles = globs.length > task.globs.length
-    const isUsed = (key: string) => uses.some(({ name }) => name === key)
-    const made = Object.entries(MADE_GLOBALS).filter(([key]) => isUsed(key))
-    const isFirst = Object.keys(task.globals).length === 0
-    if (!hasNewFiles && (made.length === 0 || !isFirst)) return false
+    const made = new Map<string, string>()
+    for (const { name } of uses) {
+      const module = makerOf(name)
+      if (module !== undefined) made.set(name, module)
+    }
+    // Another build of a package, or a module of Node that was added, may use one more.
+    const hasNewGlobals = [...made.keys()].some((key) => !Object.hasOwn(task.globals, key))
+    if (!hasNewFiles && !hasNewGlobals) return false
     task.globals = { ...task.globals, ...Object.fromEntries(made) }
     task.globs = globs
     task.exports = exportsOf(meta)

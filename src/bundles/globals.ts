@@ -1,12 +1,24 @@
 /** Globals that a bundle may use without declaring them, and what the build does about each. */
 import type { Capabilities } from '../capabilities/schema.ts'
+import { REGEXP_STATICS_MODULE } from './bundler/task.ts'
 
 /** Globals that the bundle defines itself if it uses them, with the Node module that exports each. */
-export const MADE_GLOBALS: Readonly<Record<string, string>> = {
+const MADE_GLOBALS: Readonly<Record<string, string>> = {
   Buffer: 'buffer',
   clearImmediate: 'timers',
   process: 'process',
   setImmediate: 'timers',
+}
+
+/** Properties of RegExp that the bundle defines itself if it names one, by a module that slows down each match. */
+const REGEXP_STATICS: readonly string[] = [
+  ...['$1', '$2', '$3', '$4', '$5', '$6', '$7', '$8', '$9'],
+  ...['input', 'lastMatch', 'lastParen', 'leftContext', 'rightContext'],
+]
+
+/** The module that makes what an undeclared name means; undefined if none does. */
+export function makerOf(name: string): string | undefined {
+  return REGEXP_STATICS.includes(name) ? REGEXP_STATICS_MODULE : MADE_GLOBALS[name]
 }
 
 /**
@@ -68,6 +80,7 @@ export const UNDECLARED_MARK = '\ua759'
 export function watchedGlobals(capabilities: Capabilities): string[] {
   return [
     ...Object.keys(MADE_GLOBALS),
+    ...REGEXP_STATICS,
     ...MISSING_GLOBALS,
     ...(capabilities.allowEval ? [] : EVAL_GLOBALS),
   ]
@@ -87,6 +100,10 @@ export function globalDefines(watched: readonly string[]): Record<string, string
     global: 'globalThis',
   }
   for (const name of watched) {
+    if (REGEXP_STATICS.includes(name)) {
+      defines[`RegExp.${name}`] = `RegExp.${marked(name)}`
+      continue
+    }
     defines[name] = marked(name)
     for (const scope of MADE_GLOBALS[name] === undefined ? ['globalThis', 'self'] : []) {
       defines[`${scope}.${name}`] = `${scope}.${marked(name)}`

@@ -1,7 +1,7 @@
 /** Finds the globals that the bundler marked, removes the marks, and warns about missing globals. */
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import type { SourcePosition } from '../errors.ts'
-import { globalRefusal, MADE_GLOBALS, marked, UNDECLARED_MARK } from './globals.ts'
+import { globalRefusal, makerOf, marked, UNDECLARED_MARK } from './globals.ts'
 import { type BundleWarning, warningAt } from './warnings.ts'
 
 /** Where something stands in a bundle. As in source maps: lines from 1, columns from 0. */
@@ -88,7 +88,7 @@ function placesIn(text: string): (at: number) => Place {
 
 /** The uses of missing globals in the tenant's sources that may fail in a worker. */
 export function missingUses({ uses, messages }: Uses, map: Uint8Array): SourceUse[] {
-  const missing = uses.filter(({ name }) => MADE_GLOBALS[name] === undefined)
+  const missing = uses.filter(({ name }) => makerOf(name) === undefined)
   if (missing.length === 0) {
     return []
   }

@@ -385,6 +385,14 @@ describe('text', () => {
     )
   })
 
+  test('showdown, which reads RegExp.$1', async () => {
+    const body = '# Hi\n\n[l](http://a.test "t")\n\n| x |\n| --- |\n| ~~1~~ |\n'
+    const { text } = await send('showdown', '/', { body })
+    expect(text).toContain('<h1 id="hi">Hi</h1>')
+    expect(text).toContain('<a href="http://a.test" title="t">l</a>')
+    expect(text).toContain('<td><del>1</del></td>')
+  })
+
   test('markdown-it and highlight.js', async () => {
     const body = '# A\n\n```js\nconst a = 1\n```\n\nSee https://example.com <b>'
     const { text } = await send('markdown-it', '/', { body })

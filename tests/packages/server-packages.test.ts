@@ -8,6 +8,12 @@ setDefaultTimeout(120_000)
 
 const { json, send } = usePackages()
 
+const FORM_BODY = [
+  ...['--X', 'Content-Disposition: form-data; name="a"', '', '1 ä'],
+  ...['--X', 'Content-Disposition: form-data; name="photo"; filename="p.png"'],
+  ...['Content-Type: image/png', '', 'png bytes', '--X--', ''],
+].join('\r\n')
+
 describe('HTTP and mail', () => {
   test('node-fetch', async () => {
     expect(await json('node-fetch')).toEqual({
@@ -58,6 +64,85 @@ describe('HTTP and mail', () => {
     expect([status, JSON.parse(text)]).toEqual([200, { id: '7', page: '2' }])
   })
 
+  test('koa answers without a server', async () => {
+    const headers: [string, string][] = [['content-type', 'application/json']]
+    const { text, headers: sent } = await send('koa', '/items?page=2', { body: '{"a":1}', headers })
+    expect(JSON.parse(text)).toEqual({
+      path: '/items',
+      page: '2',
+      body: '{"a":1}',
+      type: 'json',
+      accepts: 'html',
+    })
+    expect(sent).toContainEqual(['set-cookie', 'seen=1; path=/; httponly'])
+    const failed = await send('koa', '/fail')
+    expect([failed.status, failed.text]).toEqual([418, 'short and stout'])
+  })
+
+  const form = {
+    body: FORM_BODY,
+    headers: [['content-type', 'multipart/form-data; boundary=X']] as [string, string][],
+  }
+
+  test('multer reads a form with a file', async () => {
+    expect(await json('multer', '/', form)).toEqual({
+      body: { a: '1 ä' },
+      file: {
+        fieldname: 'photo',
+        originalname: 'p.png',
+        encoding: '7bit',
+        mimetype: 'image/png',
+        size: 9,
+      },
+      text: 'png bytes',
+    })
+    const large = form.body.replace('png bytes', 'x'.repeat(2000))
+    expect(await json('multer', '/', { ...form, body: large })).toEqual({ code: 'LIMIT_FILE_SIZE' })
+  })
+
+  test('formidable reads a form with a file', async () => {
+    expect(await json('formidable', '/', form)).toEqual({
+      fields: { a: ['1 ä'] },
+      file: ['p.png', 'image/png', 9],
+      text: 'png bytes',
+    })
+  })
+
+  test('form-data writes a form', async () => {
+    const { text, ...rest } = await json('form-data')
+    expect(rest).toEqual({ type: 'multipart/form-data; boundary=B', length: true, piped: true })
+    expect(text).toContain(
+      'name="photo"; filename="a.png"\r\nContent-Type: image/png\r\n\r\nbytes\r\n--B--',
+    )
+  })
+
+  test('@slack/web-api posts a message', async () => {
+    expect(await json('slack')).toEqual({
+      ok: true,
+      ts: '1.2',
+      sent: [
+        ['https://slack.com/api/chat.postMessage', 'POST', 'channel=C1&text=Hello%20%C3%84nn'],
+      ],
+    })
+  })
+
+  test('google-auth-library', async () => {
+    expect(await json('google-auth')).toEqual({
+      host: 'accounts.google.com',
+      query: {
+        access_type: 'offline',
+        scope: 'email',
+        state: 'x',
+        response_type: 'code',
+        client_id: 'id',
+        redirect_uri: 'https://shop.test/back',
+      },
+      lengths: [128, 43],
+      auth: 'Bearer token',
+      kinds: ['function', 'function'],
+    })
+  })
+
   test('@sendgrid/mail', async () => {
     expect(await json('sendgrid')).toEqual({
       from: { email: 'shop@example.test' },
@@ -94,6 +179,16 @@ describe('databases without a connection', () => {
         bindings: ['Bob', ['a']],
       },
       table: 'create table "t" ("id" serial primary key, "name" varchar(40) not null)',
+    })
+  })
+
+  test('sequelize: models, validation and SQL', async () => {
+    expect(await json('sequelize')).toEqual({
+      type: 'VARCHAR(10)',
+      values: { age: 18, id: null, name: 'A' },
+      invalid: ['SequelizeValidationError', ['name']],
+      sql: `SELECT "id" FROM "Users" AS "User" WHERE "User"."age" >= 18 AND "User"."name" LIKE 'O''%' LIMIT 5;`,
+      failure: 'net.Socket is not available in quickjs-ng functions',
     })
   })
 

@@ -76,6 +76,20 @@ async function warningsOf(name: string): Promise<string[]> {
   return warnings.map(warningText)
 }
 
+test('superagent sends JSON, with the build for Node in all of its files', async () => {
+  const reply = () => ({ body: '{"id":7}' })
+  expect(JSON.parse((await send('superagent', '/items', reply)).text)).toEqual({ id: 7 })
+  const [request] = received
+  expect([request?.method, request?.path, request?.body]).toEqual([
+    'POST',
+    '/?page=2',
+    '{"name":"Änn"}',
+  ])
+  expect(await warningsOf('superagent')).not.toContainEqual(
+    expect.stringContaining('XMLHttpRequest'),
+  )
+})
+
 describe('@aws-sdk/client-s3', () => {
   const xml = (body: string, status = 200) => ({
     status,

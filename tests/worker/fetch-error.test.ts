@@ -95,3 +95,36 @@ test('the error of a URL that cannot be fetched has a code, and a cause with the
   ])
   await zygote.close()
 })
+
+for (const method of ['json', 'text', 'arrayBuffer', 'blob']) {
+  test(`the error of a body that breaks off has the frames of the call: ${method}`, async () => {
+    const zygote = await startZygote()
+    const worker = await zygote.connect()
+    const bundle = `async function readUser(response) { return await response.${method}() }
+      export default async () => {
+        const response = await fetch('http://a.test/')
+        const error = await readUser(response).catch((error) => error)
+        return Response.json({ stack: error.stack, code: error.code })
+      }`
+    worker.start({ bundle })
+    await worker.ready()
+    const running = worker.begin()
+    const { id } = await worker.inbox.find(({ type }) => type === 'fetch')
+    worker.send({
+      type: 'fetch-response',
+      id,
+      status: 200,
+      statusText: 'OK',
+      url: 'http://a.test/',
+      redirected: false,
+      headers: [],
+      end: false,
+    })
+    worker.send({ type: 'chunk', id, bytes: 3 }, Buffer.from('{"a'))
+    worker.send({ ...REFUSAL, id, reason: 'ECONNRESET' })
+    const { stack, code } = JSON.parse((await running.result).text)
+    expect(stack).toMatch(/^TypeError: fetch: no\n {4}at readUser \(bundle\.js:1:\d+\)/)
+    expect(code).toBe('ECONNRESET')
+    await zygote.close()
+  })
+}

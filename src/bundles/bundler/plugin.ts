@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { parseJson } from '../../lib/json.ts'
 import { readSmallFile } from '../../lib/small-file.ts'
 import { addedExports } from './source-plugin.ts'
-import type { BuildTask, NodeStub } from './task.ts'
+import { type BuildTask, type NodeStub, REGEXP_STATICS_MODULE } from './task.ts'
 
 const NAMESPACE = 'functions'
 /** `require` of a module gives its default export, as Node's own modules do. */
@@ -199,13 +199,15 @@ function mentions(file: string, names: readonly string[]): boolean {
 }
 
 function globalsOf({ globals }: BuildTask): string {
-  const names = Object.keys(globals)
+  const statics = Object.values(globals).includes(REGEXP_STATICS_MODULE)
+  const names = Object.keys(globals).filter((name) => globals[name] !== REGEXP_STATICS_MODULE)
   const imports = names.map((name) => `import * as of_${name} from 'node:${globals[name]}'`)
   const makes = names.map(
     (name) =>
       `if (!('${name}' in globalThis)) Object.defineProperty(globalThis, '${name}', { value: of_${name}.${name}, writable: true, configurable: true })`,
   )
-  return [...imports, ...makes, ''].join('\n')
+  const own = statics ? [`import 'functions:${EXTRA}${REGEXP_STATICS_MODULE}'`] : []
+  return [...own, ...imports, ...makes, ''].join('\n')
 }
 
 /** Whether the importer's package.json replaces a Node module in browsers (field `browser`). */

@@ -1,6 +1,9 @@
 /** The messages between the caller and the bundler process. */
 import type { Runtime } from '../../capabilities/runtime.ts'
 
+/** File of `node/` that makes `RegExp.$1` and its kind. */
+export const REGEXP_STATICS_MODULE = 'regexp-statics'
+
 export interface NodeExtra {
   /** File of `node/`, without its extension. */
   source: string

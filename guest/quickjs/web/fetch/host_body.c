@@ -118,11 +118,20 @@ static int reserve(JSContext *ctx, host_body *f, size_t len) {
     return 0;
 }
 
+/* Throws the error that the host gave, with the frames of the call that reads the body. */
+static JSValue throw_failure(JSContext *ctx, const host_body *f, JSValueConst frames) {
+    JSValue error = JS_DupValue(ctx, f->error);
+    if (JS_SetFrames(ctx, error, frames) < 0) {
+        JS_FreeValue(ctx, JS_GetException(ctx));
+    }
+    return JS_Throw(ctx, error);
+}
+
 /* Settles the promise for the whole body. Runs as a job, since resolving it may run scripts. */
 static JSValue settle(JSContext *ctx, int argc, JSValueConst *argv) {
     (void)argc;
     host_body *f = JS_GetOpaque(argv[0], class_id);
-    JSValue value = f->failed ? JS_Throw(ctx, JS_DupValue(ctx, f->error)) : JS_UNDEFINED;
+    JSValue value = f->failed ? throw_failure(ctx, f, f->frames) : JS_UNDEFINED;
     if (!f->failed) {
         if (reserve(ctx, f, 0) == 0) {
             f->bytes[f->start + f->len] = '\0';
@@ -210,7 +219,7 @@ JSValue fn_host_body_consume(JSContext *ctx, JSValueConst value, fn_body_as as, 
                              JSValueConst frames) {
     host_body *f = JS_GetOpaque(value, class_id);
     if (f->failed) {
-        return JS_Throw(ctx, JS_DupValue(ctx, f->error)); /* the caller turns it into a rejection */
+        return throw_failure(ctx, f, frames); /* the caller turns it into a rejection */
     }
     JSValue functions[2];
     JSValue promise = JS_NewPromiseCapability(ctx, functions);
