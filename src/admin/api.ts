@@ -23,7 +23,7 @@ import { addHosts } from './host-routes.ts'
 import { addIdempotency } from './idempotency.ts'
 import { adminProblem } from './problem.ts'
 import { addProjects } from './project-routes.ts'
-import { json } from './route-parts.ts'
+import { json, problem } from './route-parts.ts'
 import { addRules } from './rule-routes.ts'
 import { addService, type ServiceDeps } from './service-routes.ts'
 import { addTokens } from './token-routes.ts'
@@ -51,8 +51,22 @@ const documentRoute = createRoute({
   method: 'get',
   path: '/openapi.json',
   summary: 'This document',
-  responses: { 200: json(z.looseObject({}), 'OpenAPI 3.1.') },
+  responses: { 200: json(z.looseObject({}), 'OpenAPI 3.1.'), default: problem },
 })
+
+/** The OpenAPI document, with what the HTTP parser answers before any route. */
+function describe(app: OpenAPIHono) {
+  const document = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: { title: 'functions: management', version: RELEASE },
+  })
+  const tooLarge = { description: 'Headers and URL have over 16 KiB. The answer has no body.' }
+  for (const path of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(path as Record<string, { responses: object }>))
+      Object.assign(operation.responses, { 431: tooLarge })
+  }
+  return document
+}
 
 /**
  * Creates the management API: for the service's socket, or, without a service, for a command.
@@ -87,10 +101,7 @@ export function createApi(deps: ApiDeps): Api {
   })
   addUsage(app, deps)
   addAuditRoutes(app, deps)
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'functions: management', version: RELEASE },
-  })
+  app.get('/openapi.json', (c) => c.json(describe(app)))
   app.notFound(({ req }) => {
     const message = `The management API has no route ${req.method} ${req.path}: GET /openapi.json lists its routes.`
     return adminProblem(new FunctionError('BAD_REQUEST', message))
