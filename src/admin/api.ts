@@ -27,6 +27,7 @@ import { json, problem } from './route-parts.ts'
 import { addRules } from './rule-routes.ts'
 import { addService, type ServiceDeps } from './service-routes.ts'
 import { addTokens } from './token-routes.ts'
+import { addTraffic } from './traffic-routes.ts'
 import { addUsage } from './usage-routes.ts'
 
 export interface ApiDeps extends ServiceDeps {
@@ -92,6 +93,7 @@ export function createApi(deps: ApiDeps): Api {
   addRules(app, deps)
   addEnv(app, deps)
   addHosts(app, deps)
+  addTraffic(app, deps)
   addService(app, deps)
   app.openAPIRegistry.registerPath(documentRoute)
   app.openAPIRegistry.registerComponent('securitySchemes', SECURITY_SCHEME, {

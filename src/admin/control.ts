@@ -9,6 +9,12 @@ export interface RunnableVersion {
   config: FunctionConfig
 }
 
+/** Several versions that share the requests of a function. */
+export interface RunnableSplit {
+  versions: { version: RunnableVersion; weight: number }[]
+  stickyHeader: string | undefined
+}
+
 /** One live worker, for people. */
 export interface WorkerView {
   /** The host's pid; null until it is known. */
@@ -32,6 +38,12 @@ export interface ServiceControl {
    * @throws {FunctionError} why its bundle did not load
    */
   prepare(version: RunnableVersion): Promise<PreparedVersion>
+  /**
+   * Starts a worker of each version of a split that is about to go live.
+   *
+   * @throws {FunctionError} why a bundle did not load
+   */
+  prepareSplit(split: RunnableSplit): Promise<PreparedVersion>
   /** The function was deleted: its running requests are finished, then its workers exit. */
   forget(name: string, project: string): void
   /** What applies to a function whatever its version has changed. */

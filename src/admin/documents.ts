@@ -34,6 +34,8 @@ export const rollbackDocumentSchema = deployDocumentSchema
     envRevision: z.int(),
     /** Names of the variables that differ from those before. */
     envChanged: z.array(z.string()),
+    /** Percent of the requests by version, where several share them. */
+    versions: z.record(z.string(), z.int()).optional(),
   })
   .openapi('Rollback')
 
@@ -155,6 +157,19 @@ export const holdDocumentSchema = z
 export type CollectRequest = z.input<typeof collectRequestSchema>
 export type GarbageDocument = z.infer<typeof garbageDocumentSchema>
 export type HoldDocument = z.infer<typeof holdDocumentSchema>
+export const trafficDocumentSchema = z
+  .object({
+    project: z.string(),
+    function: z.string(),
+    /** Percent of the requests by version. */
+    versions: z.record(z.string(), z.int()),
+    /** Null: a cookie keeps a client with its version. */
+    stickyHeader: z.string().nullable(),
+    live: z.boolean(),
+  })
+  .openapi('Traffic')
+
+export type TrafficDocument = z.infer<typeof trafficDocumentSchema>
 export type RollbackDocument = z.infer<typeof rollbackDocumentSchema>
 export type DeployDocument = z.infer<typeof deployDocumentSchema>
 type FunctionDocument = z.infer<typeof functionDocumentSchema>

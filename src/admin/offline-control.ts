@@ -5,7 +5,7 @@
 import { FunctionError } from '../errors.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { Worker, WorkerFactory, WorkerSpec } from '../worker/worker.ts'
-import type { RunnableVersion, ServiceControl } from './control.ts'
+import type { RunnableSplit, RunnableVersion, ServiceControl } from './control.ts'
 
 /**
  * Starts one worker and waits until it takes invocations.
@@ -37,6 +37,11 @@ export class OfflineControl implements ServiceControl {
   async prepare({ spec }: RunnableVersion): Promise<PreparedVersion> {
     this.#launcher ??= await this.#start()
     await readyWorker(this.#launcher, spec)
+    return { activate() {}, discard() {} }
+  }
+
+  async prepareSplit({ versions }: RunnableSplit): Promise<PreparedVersion> {
+    for (const { version } of versions) await this.prepare(version)
     return { activate() {}, discard() {} }
   }
 

@@ -25,10 +25,17 @@ import {
 } from '../metadata/records.ts'
 import type { Rotation } from '../metadata/secret-key-store.ts'
 import { BEFORE_ALL, type MetadataStore } from '../metadata/store.ts'
+import { heaviest, type Split } from '../metadata/traffic-store.ts'
 import type { PreparedVersion } from '../router/router.ts'
-import type { ServiceControl } from './control.ts'
+import type { Environment } from '../secrets/secret-variable.ts'
+import type { RunnableVersion, ServiceControl } from './control.ts'
 import { checkDeployLimits } from './deploy-limits.ts'
-import { type DeployDocument, deployDocument, type RollbackDocument } from './documents.ts'
+import {
+  type DeployDocument,
+  deployDocument,
+  type RollbackDocument,
+  type TrafficDocument,
+} from './documents.ts'
 import type { EnvChangeDocument } from './env-documents.ts'
 import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
@@ -88,6 +95,7 @@ export interface Garbage {
 /** Functions of one query, and versions of one transaction: the thread also serves requests. */
 const FUNCTIONS_AT_ONCE = 100
 const VERSIONS_AT_ONCE = 50
+const ALL_REQUESTS = 100
 /** Versions that are tried in place of one that does not load. */
 const TRIED = 10
 /** Names of variables in an entry of the audit. */
@@ -211,14 +219,67 @@ export class Operations {
       const after = keepEnv ? before : rollback.envRevision
       const envChanged = store.env.difference(id, before, after)
       if (!store.isActive(rollback)) {
-        const resolved = store.runnable(name, rollback.version, project, after)
-        const prepared = await this.#prepare(runnableVersion(resolved, bundles))
+        const { version, split } = rollback
+        const environment = store.environment(labelOf(of), id, after)
+        const prepared = await this.#prepareActive(of, split ?? version, environment)
         recordOrDiscard(prepared, () => store.rollback(rollback, keepEnv))
         prepared.activate()
         await bundles.noteActive(id, rollback.version.version)
       }
-      return { ...this.#document(of, rollback.version), envRevision: after, envChanged }
+      const versions = rollback.split && weightsIn(rollback.split)
+      const document = this.#document(of, rollback.version)
+      return { ...document, envRevision: after, envChanged, ...(versions && { versions }) }
     })
+  }
+
+  /**
+   * Gives each of several versions a share of the requests. It is a deployment like one of a new version: live when
+   * this resolves, and a rollback returns to what was before.
+   *
+   * @param weights percent by version; together 100
+   * @throws {FunctionError} FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, BUNDLE_REFUSED. Nothing is changed in these cases
+   */
+  setTraffic(
+    of: FunctionRef,
+    weights: Readonly<Record<string, number>>,
+    stickyHeader: string | undefined,
+  ): Promise<TrafficDocument> {
+    const { store } = this.#deps
+    const { name, project } = of
+    return this.#oneAtATime(of, async () => {
+      const shares = Object.entries(weights).map(([version, weight]) => `${version}=${weight}`)
+      noteChange({ versions: shares, ...(stickyHeader !== undefined && { stickyHeader }) })
+      const { id } = store.show(name, project)
+      const versions = Object.entries(weights).map(([version, weight]) => {
+        const record = store.findVersion(id, version)
+        if (record !== undefined) return { version: record, weight }
+        const message = `Function '${name}' has no version '${version}'.`
+        throw new FunctionError('VERSION_NOT_FOUND', message)
+      })
+      versions.sort((one, other) => (one.version.id < other.version.id ? -1 : 1))
+      const next: Split = { versions, stickyHeader }
+      const environment = store.environment(labelOf(of), id, store.envRevision(id))
+      const prepared = await this.#prepareActive(of, next, environment)
+      recordOrDiscard(prepared, () => store.deployTraffic(id, next))
+      prepared.activate()
+      await this.#deps.bundles.noteActive(id, heaviest(next).version)
+      return this.traffic(of)
+    })
+  }
+
+  /** @throws {FunctionError} FUNCTION_NOT_FOUND */
+  traffic({ name, project }: FunctionRef): TrafficDocument {
+    const { store, serving } = this.#deps
+    const { id, version } = store.show(name, project)
+    const split = store.traffic.active(id)
+    const alone = version === undefined ? {} : { [version]: ALL_REQUESTS }
+    return {
+      project,
+      function: name,
+      versions: split === undefined ? alone : weightsIn(split),
+      stickyHeader: split?.stickyHeader ?? null,
+      live: serving && version !== undefined,
+    }
   }
 
   /**
@@ -449,18 +510,23 @@ export class Operations {
     return undefined
   }
 
-  async #deployEnv(of: FunctionRef, active: string | undefined, next: NextRevision): Promise<void> {
-    const { store, bundles, control } = this.#deps
+  async #deployEnv(
+    of: FunctionRef,
+    activeName: string | undefined,
+    next: NextRevision,
+  ): Promise<void> {
+    const { store, control } = this.#deps
     const { name, project } = of
-    const version = active === undefined ? undefined : store.findVersion(next.functionId, active)
+    const version =
+      activeName === undefined ? undefined : store.findVersion(next.functionId, activeName)
     if (version === undefined || !store.env.isReadable(next)) {
       store.deployEnv(next, store.rules.find(name, project) === undefined ? of : undefined)
       control.forget(name, project)
       return
     }
     const environment = store.env.environmentOf(labelOf(of), next)
-    const resolved = { ...version, functionName: name, project, ...environment }
-    const prepared = await this.#prepare(runnableVersion(resolved, bundles))
+    const active = store.traffic.active(next.functionId) ?? version
+    const prepared = await this.#prepareActive(of, active, environment)
     recordOrDiscard(prepared, () => store.deployEnv(next))
     prepared.activate()
   }
@@ -500,21 +566,26 @@ export class Operations {
     return runnableVersion(store.runnable(next.name, candidate, next.project), bundles, held)
   }
 
-  async #prepare(version: ReturnType<typeof runnableVersion>): Promise<PreparedVersion> {
+  async #prepare(version: RunnableVersion): Promise<PreparedVersion> {
     checkInjection(version)
-    try {
-      return await this.#deps.control.prepare(version)
-    } catch (cause) {
-      if (!(cause instanceof FunctionError) || cause.code !== 'BUNDLE_LOAD_ERROR') {
-        throw cause
-      }
-      const { tenantStack: stack, position } = cause
-      throw new FunctionError('BUNDLE_REFUSED', `The bundle does not load: ${cause.message}`, {
-        cause,
-        ...(stack !== undefined && { stack }),
-        ...(position !== undefined && { position }),
-      })
-    }
+    return await loaded(this.#deps.control.prepare(version))
+  }
+
+  /** Prepares what is to be active, one version or several. */
+  async #prepareActive(
+    { name: functionName, project }: FunctionRef,
+    what: VersionRecord | Split,
+    environment: Environment,
+  ): Promise<PreparedVersion> {
+    const { control, bundles } = this.#deps
+    const runnable = (version: VersionRecord) =>
+      runnableVersion({ ...version, functionName, project, ...environment }, bundles)
+    if (!('versions' in what)) return await this.#prepare(runnable(what))
+    const versions = what.versions.map(({ version, weight }) => {
+      return { version: runnable(version), weight }
+    })
+    for (const { version } of versions) checkInjection(version)
+    return await loaded(control.prepareSplit({ versions, stickyHeader: what.stickyHeader }))
   }
 
   #checkLimits(of: FunctionRef, bytes: number): void {
@@ -565,6 +636,28 @@ function idOf({ name, project }: FunctionRef): string {
 
 function labelOf({ name, project }: FunctionRef): string {
   return functionLabel(name, project)
+}
+
+/** @throws {FunctionError} BUNDLE_REFUSED in place of BUNDLE_LOAD_ERROR */
+async function loaded(preparing: Promise<PreparedVersion>): Promise<PreparedVersion> {
+  try {
+    return await preparing
+  } catch (cause) {
+    if (!(cause instanceof FunctionError) || cause.code !== 'BUNDLE_LOAD_ERROR') {
+      throw cause
+    }
+    const { tenantStack: stack, position } = cause
+    throw new FunctionError('BUNDLE_REFUSED', `The bundle does not load: ${cause.message}`, {
+      cause,
+      ...(stack !== undefined && { stack }),
+      ...(position !== undefined && { position }),
+    })
+  }
+}
+
+/** Percent by version. */
+function weightsIn({ versions }: Split): Record<string, number> {
+  return Object.fromEntries(versions.map(({ version, weight }) => [version.version, weight]))
 }
 
 /** For the audit. */

@@ -41,6 +41,7 @@ import { serve } from './serve.ts'
 import { set } from './set.ts'
 import { show } from './show.ts'
 import { tokenCreate, tokenList, tokenRevoke, whoami } from './token.ts'
+import { traffic } from './traffic.ts'
 import { types } from './types.ts'
 import { upgrade } from './upgrade.ts'
 import { usage } from './usage.ts'
@@ -56,6 +57,7 @@ const COMMANDS: readonly Command[] = [
   versions,
   rollback,
   set,
+  traffic,
   remove,
   invoke,
   workers,

@@ -20,6 +20,9 @@ export const rollback: Command = {
     const where = document.live ? 'live now' : 'not live now'
     const { envChanged } = document
     const env = envChanged.length === 0 ? '' : `variables that changed: ${envChanged.join(', ')}\n`
-    await print(document, () => `${name} ${document.version}: active again, ${where}\n${env}`)
+    const { versions = { [document.version]: 100 } } = document
+    const shares = Object.entries(versions).map(([version, weight]) => `${version}=${weight}`)
+    const what = shares.length === 1 ? document.version : shares.join(' ')
+    await print(document, () => `${name} ${what}: active again, ${where}\n${env}`)
   },
 }

@@ -14,6 +14,7 @@ import {
   responseHeaders,
   serverTiming,
   setHeader,
+  withCookie,
 } from './headers.ts'
 import { clientProblem } from './problem.ts'
 import { repeatObstacle } from './repeatable.ts'
@@ -26,6 +27,7 @@ import {
   statedLength,
   wholeBody,
 } from './stated-length.ts'
+import { routeOf } from './traffic.ts'
 
 /**
  * Age (ms) at which an exchange starts to watch for the client's disconnect. Most requests are over
@@ -74,6 +76,8 @@ export class Exchange implements PendingRequest, BodyObserver {
   origin: string | undefined
   /** The path below which the function is served; empty: it has its host for itself. */
   prefix = ''
+  /** A Set-Cookie header of the service. */
+  cookie: string | undefined
   readonly #host: ExchangeHost
   readonly client: Request
   #resolve!: (response: Response) => void
@@ -141,6 +145,18 @@ export class Exchange implements PendingRequest, BodyObserver {
   /** The response head was not sent, and somebody waits for it. */
   get waiting(): boolean {
     return this.#phase === 'head' && !this.#gone
+  }
+
+  /**
+   * Another deployment of the function may serve it by now. A request stays with its version if that has weight.
+   *
+   * @param active the function's route now
+   */
+  reroute(active: Route): void {
+    const { version } = this.route
+    const { split } = active
+    this.route = (split && routeOf(split, version)) ?? active
+    if (this.route.version !== version) this.cookie = undefined
   }
 
   submit(): void {
@@ -356,7 +372,8 @@ export class Exchange implements PendingRequest, BodyObserver {
     const { status } = head
     if (status < 200 || status > 599) throw new RangeError(`status ${status}`)
     const keepLength = this.#discards && status !== 204 && status !== 205
-    const headers = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
+    const given = responseHeaders(head.headers, this.requestId, this.#timing(), keepLength)
+    const headers = this.cookie === undefined ? given : withCookie(given, this.cookie)
     if (keepLength && head.length !== undefined) setHeader(headers, 'content-length', head.length)
     connectionHeaders(headers, head.headers, status, this.#host.draining)
     if (this.prefix !== '') removeHeader(headers, WIDER_SCOPE)

@@ -23,6 +23,7 @@ import { ReplayMemory } from './replay-buffer.ts'
 import { RequestBody } from './request-body.ts'
 import { queueOf, sendQueues } from './send-queues.ts'
 import { absoluteUrl, mountedUrl, pathMount, rebased } from './target.ts'
+import { chooseRoute, stickyCookie } from './traffic.ts'
 
 /** Seconds after which an idle connection is closed. An exchange has its own limits. */
 const KEEP_ALIVE_S = 75
@@ -371,7 +372,8 @@ export class Gateway implements ExchangeHost, Tickable {
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
-    const route = this.#options.route(mount.name, mount.project)
+    let route = this.#options.route(mount.name, mount.project)
+    if (route.split !== undefined) route = chooseRoute(route.split, raw, Math.random())
     if (route.tenant.suspended) throw suspended(route.project)
     const ofToken =
       route.rules.access === 'token'
@@ -398,6 +400,10 @@ export class Gateway implements ExchangeHost, Tickable {
     exchange.tokenGate = ofToken
     exchange.origin = raw.origin as string | undefined
     exchange.prefix = prefix
+    if (route.split !== undefined) {
+      const secure = origin.base?.startsWith('https') === true
+      exchange.cookie = stickyCookie(route, raw, prefix, secure)
+    }
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
     return exchange.answered
@@ -483,7 +489,7 @@ export class Gateway implements ExchangeHost, Tickable {
         // Another version of the function may have been activated meanwhile.
         const { functionName, project } = exchange.route
         if (this.draining) this.#options.refresh()
-        exchange.route = this.#options.route(functionName, project)
+        exchange.reroute(this.#options.route(functionName, project))
         exchange.request = { ...exchange.request, body: opening, end: body.complete }
         exchange.submit()
         return

@@ -188,6 +188,13 @@ export function setHeader(
   else headers[name] = String(value)
 }
 
+/** Adds a cookie to what `responseHeaders` returned, beside those of the handler. */
+export function withCookie(headers: Headers | Record<string, string>, cookie: string): Headers {
+  const all = new Headers(headers)
+  all.append('set-cookie', cookie)
+  return all
+}
+
 /** Removes a header of what `responseHeaders` returned. The name is in lower case. */
 export function removeHeader(headers: Headers | Record<string, string>, name: string): void {
   if (headers instanceof Headers) headers.delete(name)

@@ -1,9 +1,17 @@
-import { and, asc, desc, eq, gt, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, notExists, sql } from 'drizzle-orm'
 import type { BunSQLiteDatabase } from 'drizzle-orm/bun-sqlite'
-import { functionDeployments, functions, functionVersions } from './schema.ts'
+import { deploymentWeights, functionDeployments, functions, functionVersions } from './schema.ts'
 
 /** Maximum number of versions that are read ahead. */
 const MAX_KNOWN = 10_000
+
+/** Splits that the active version is or was in; beside `functions`. The table is small: this costs no more than it must. */
+function splitsOf(db: BunSQLiteDatabase) {
+  return db
+    .select({ id: deploymentWeights.deploymentId })
+    .from(deploymentWeights)
+    .where(eq(deploymentWeights.versionId, functions.activeVersionId))
+}
 
 /** Compiles the queries that requests wait for once. */
 export function prepareQueries(db: BunSQLiteDatabase) {
@@ -26,7 +34,13 @@ export function prepareQueries(db: BunSQLiteDatabase) {
       .select({ name: functions.name, project: functions.project, version: functionVersions })
       .from(functions)
       .innerJoin(functionVersions, versionIsActive)
-      .where(and(eq(functions.status, 'deployed'), eq(functions.envRevision, 0)))
+      .where(
+        and(
+          eq(functions.status, 'deployed'),
+          eq(functions.envRevision, 0),
+          notExists(splitsOf(db)),
+        ),
+      )
       .limit(MAX_KNOWN)
       .prepare(),
     list: db

@@ -58,7 +58,19 @@ export interface ResolvedVersion extends VersionRecord, Environment {
 export type Resolution =
   | { found: 'nothing' }
   | { found: 'not-deployed' }
-  | { found: 'version'; version: ResolvedVersion }
+  | {
+      found: 'version'
+      /** The one with the highest weight. */
+      version: ResolvedVersion
+      /** Undefined: it is the only one. */
+      split: ResolvedSplit | undefined
+    }
+
+/** Several versions that share the requests of a function. */
+export interface ResolvedSplit {
+  versions: { version: ResolvedVersion; weight: number }[]
+  stickyHeader: string | undefined
+}
 
 /** What applies to a function whatever its version. */
 export interface FunctionRules {

@@ -113,6 +113,8 @@ export const functionDeployments = sqliteTable(
     status: text('status').notNull(),
     createdAt: text('created_at').notNull(),
     envRevision: integer('env_revision').notNull().default(0),
+    /** Of several versions: the request header whose value chooses one. NULL: a cookie keeps a client with its version. */
+    stickyHeader: text('sticky_header'),
   },
   (table) => [
     index('function_deployments_function').on(table.functionId, table.status),

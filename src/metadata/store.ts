@@ -35,6 +35,7 @@ import { RuleStore } from './rule-store.ts'
 import { deploymentWeights, functionDeployments, functions, functionVersions } from './schema.ts'
 import { type KeySource, SecretKeyStore } from './secret-key-store.ts'
 import { TokenStore } from './token-store.ts'
+import { heaviest, type Split, TrafficStore } from './traffic-store.ts'
 
 /** The columns of a version in the order of the table. */
 const VERSION_KEYS = Object.keys(getTableColumns(functionVersions))
@@ -58,6 +59,8 @@ export interface RollbackTarget {
   deployment: number | undefined
   /** The revision of the variables with which it served. */
   envRevision: number
+  /** Undefined: the version alone. */
+  split: Split | undefined
 }
 
 /** The place of a version in the order of creation. */
@@ -78,6 +81,7 @@ export class MetadataStore {
   readonly audit: AuditStore
   readonly rules: RuleStore
   readonly routes: RouteStore
+  readonly traffic: TrafficStore
   #known: KnownVersions<unknown[]> | undefined
   #dataVersion: number | undefined
 
@@ -96,6 +100,7 @@ export class MetadataStore {
     this.projects = new ProjectStore(storage, this.tokens)
     this.rules = new RuleStore(storage)
     this.routes = new RouteStore(storage)
+    this.traffic = new TrafficStore(storage)
   }
 
   /**
@@ -130,7 +135,7 @@ export class MetadataStore {
     if (known !== undefined) {
       const row = Object.fromEntries(VERSION_KEYS.map((key, at) => [key, known[at]])) as VersionRow
       const version = { ...toVersion(row), functionName: name, project, ...NO_VARIABLES }
-      return { found: 'version', version }
+      return { found: 'version', version, split: undefined }
     }
     const row = this.#queries.resolve.get({ name, project })
     if (row === undefined) {
@@ -140,9 +145,15 @@ export class MetadataStore {
       return { found: 'not-deployed' }
     }
     const { name: functionName, id, envRevision } = row.function
-    const variables = this.#variables(functionLabel(functionName, project), id, envRevision)
-    const version = { ...toVersion(row.version), functionName, project, ...variables }
-    return { found: 'version', version }
+    const variables = this.environment(functionLabel(functionName, project), id, envRevision)
+    const resolved = { functionName, project, ...variables }
+    const version = { ...toVersion(row.version), ...resolved }
+    const split = this.traffic.active(id)
+    if (split === undefined) return { found: 'version', version, split }
+    const versions = split.versions.map(({ version, weight }) => {
+      return { version: { ...version, ...resolved }, weight }
+    })
+    return { found: 'version', version, split: { ...split, versions } }
   }
 
   /**
@@ -219,14 +230,15 @@ export class MetadataStore {
   }
 
   /**
-   * Ids of the versions that retention never deletes: the active one, and those that the next `count`
+   * Ids of the versions that retention never deletes: those that are active, and those that the next `count`
    * rollbacks return to.
    */
   inUse(functionId: string, count: number): Set<string> {
     const active = this.#queries.activeId.get({ functionId })?.id
     const below = this.#queries.superseded.all({ functionId, limit: count + 1 })
     const earlier = below.map(({ versionId }) => versionId).filter((id) => id !== active)
-    return new Set([...(active ? [active] : []), ...earlier.slice(0, count)])
+    const split = this.traffic.inUse(functionId, count)
+    return new Set([...(active ? [active] : []), ...earlier.slice(0, count), ...split])
   }
 
   /**
@@ -239,6 +251,7 @@ export class MetadataStore {
     return this.#change((tx) => {
       const kept = this.inUse(functionId, count)
       const removed = ids.filter((id) => !kept.has(id))
+      this.traffic.removeWith(removed)
       tx.delete(functionVersions)
         .where(
           and(eq(functionVersions.functionId, functionId), inArray(functionVersions.id, removed)),
@@ -270,7 +283,7 @@ export class MetadataStore {
     project: string = DEFAULT_PROJECT,
     revision = this.envRevision(version.functionId),
   ): ResolvedVersion {
-    const variables = this.#variables(functionLabel(name, project), version.functionId, revision)
+    const variables = this.environment(functionLabel(name, project), version.functionId, revision)
     return { ...version, functionName: name, project, ...variables }
   }
 
@@ -291,20 +304,25 @@ export class MetadataStore {
       tx.update(functions).set(changed).where(eq(functions.id, functionId)).run()
       const active = this.#active(functionId)
       if (active === undefined) return
+      const split = this.traffic.ofDeployment(active.id)
       const id = this.#push(functionId, active.versionId)
-      tx.insert(deploymentWeights)
-        .select(
-          tx
-            .select({
-              deploymentId: sql<number>`${id}`.as('deployment_id'),
-              versionId: deploymentWeights.versionId,
-              weight: deploymentWeights.weight,
-            })
-            .from(deploymentWeights)
-            .where(eq(deploymentWeights.deploymentId, active.id)),
-        )
-        .run()
+      if (split !== undefined) this.traffic.add(id, split)
       this.env.prune(functionId)
+    })
+  }
+
+  /**
+   * Records a deployment of several versions, or of one alone, with the current variables.
+   *
+   * @param next the weights add up to 100
+   */
+  deployTraffic(functionId: string, next: Split): void {
+    const active = heaviest(next)
+    this.#known?.forget(functionId)
+    this.#change(() => {
+      const id = this.#push(functionId, active.id)
+      if (next.versions.length > 1) this.traffic.add(id, next)
+      this.#setActive(functionId, active.id, settingsColumns(active))
     })
   }
 
@@ -368,7 +386,7 @@ export class MetadataStore {
     const found =
       version === undefined
         ? this.#onStack(id, eq(functionDeployments.status, 'superseded'))
-        : row && this.#onStack(id, eq(functionDeployments.versionId, row.id))
+        : row && this.#onStack(id, aloneIn(row.id))
     const target = row ?? found?.version
     if (target === undefined) {
       const what =
@@ -379,6 +397,7 @@ export class MetadataStore {
       version: toVersion(target),
       deployment: found?.deployment.id,
       envRevision: found?.deployment.envRevision ?? this.envRevision(id),
+      split: found && this.traffic.ofDeployment(found.deployment.id),
     }
   }
 
@@ -449,8 +468,12 @@ export class MetadataStore {
     }
   }
 
-  /** Most functions have no variables, and a second query would nearly double the cost of resolving. */
-  #variables(label: string, functionId: string, revision: number): Environment {
+  /**
+   * The variables of a function. Most have none, and a second query would nearly double the cost of resolving.
+   *
+   * @throws {FunctionError} SECRETS_UNAVAILABLE
+   */
+  environment(label: string, functionId: string, revision: number): Environment {
     return revision === 0 ? NO_VARIABLES : this.env.environment(label, functionId, revision)
   }
 
@@ -546,6 +569,13 @@ function noteVersions(list: readonly NewVersion[]): void {
   if (list.length === 1 && first !== undefined)
     noteChange({ version: first.version, sha256: first.bundle.sha256 })
   else noteChange({ versions: list.map(({ name, version }) => `${name} ${version}`) })
+}
+
+/** A deployment of this version alone. */
+function aloneIn(versionId: string) {
+  const { id } = functionDeployments
+  const split = sql`SELECT 1 FROM ${deploymentWeights} WHERE ${deploymentWeights.deploymentId} = ${id}`
+  return sql`${functionDeployments.versionId} = ${versionId} AND NOT EXISTS (${split})`
 }
 
 /** The columns that both tables have. */

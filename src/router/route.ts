@@ -14,7 +14,16 @@ export interface Tenant {
   readonly workers: WorkerGroup
 }
 
-/** The route of a function's requests: the active version's pool, and its settings for requests. */
+/** The versions that share the requests of a function. */
+export interface RouteSplit {
+  readonly routes: readonly Route[]
+  /** Percent, of each route; together 100. */
+  readonly weights: readonly number[]
+  /** Lower case; undefined: a cookie keeps a client with its version. */
+  readonly stickyHeader: string | undefined
+}
+
+/** The route of a function's requests: the pool of an active version, and its settings for requests. */
 export interface Route {
   readonly project: string
   readonly functionName: string
@@ -31,6 +40,8 @@ export interface Route {
   readonly retry: boolean
   /** Clients see the errors of the function's own code. */
   readonly exposeErrors: boolean
+  /** Undefined: the function has no other version now. */
+  split: RouteSplit | undefined
   /** Who may call the function, and how. A change applies to the next request. */
   rules: FunctionRules
 }

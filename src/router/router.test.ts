@@ -7,10 +7,11 @@ import { WorkerBudget } from '../pool/worker-budget.ts'
 import { MetricsRegistry } from '../telemetry/counters.ts'
 import { UsageRegistry } from '../telemetry/usage.ts'
 import { anySpec, FakeWorkerFactory, TestClock } from '../testing/fake-worker.ts'
-import { type ActiveVersion, Router } from './router.ts'
+import type { Route } from './route.ts'
+import { type ActiveDeployment, type ActiveVersion, Router } from './router.ts'
 
 let launcher: FakeWorkerFactory
-let functions: Map<string, ActiveVersion | 'undeployed'>
+let functions: Map<string, ActiveDeployment | 'undeployed'>
 let asked: string[]
 let router: Router
 
@@ -117,6 +118,92 @@ const codeOf = (act: () => unknown): string | undefined => {
   }
   return undefined
 }
+
+describe('a split', () => {
+  const splitOf = (weights: Record<string, number>, stickyHeader?: string) => ({
+    versions: Object.entries(weights).map(([name, weight]) => {
+      return { version: version('f', name), weight }
+    }),
+    stickyHeader,
+  })
+  const shares = () => {
+    const { split } = router.route('f')
+    return split?.routes.map(({ version }, at) => [version, split.weights[at]])
+  }
+  const stateOf = (name: string) =>
+    launcher.started.find(({ spec }) => spec.version === name)?.state
+
+  /** Starts the versions one after the other. */
+  async function prepare(split: ReturnType<typeof splitOf>) {
+    const preparing = router.prepareSplit(split)
+    for (const { version: next } of split.versions) {
+      const worker = launcher.started.find(({ spec }) => spec.version === next.spec.version)
+      if (worker?.state === 'starting') worker.becomeReady()
+      await Bun.sleep(1)
+    }
+    return await preparing
+  }
+
+  test('has a warm pool for each version, and the heaviest as the route', async () => {
+    ;(await prepare(splitOf({ v1: 10, v2: 90 }, 'x-user'))).activate()
+    expect([stateOf('v1'), stateOf('v2')]).toEqual(['ready', 'ready'])
+    const route = router.route('f')
+    expect([route.version, route.split?.stickyHeader]).toEqual(['v2', 'x-user'])
+    expect(shares()).toEqual([
+      ['v1', 10],
+      ['v2', 90],
+    ])
+    expect([...router.pools()]).toHaveLength(2)
+  })
+
+  test('keeps the workers of versions that stay, and ends those that go', async () => {
+    ;(await prepare(splitOf({ v1: 90, v2: 10 }))).activate()
+    const [one] = router.route('f').split?.routes ?? []
+    ;(await prepare(splitOf({ v1: 50, v3: 50 }))).activate()
+    expect(router.route('f').split?.routes[0]).toBe(one as Route)
+    expect(launcher.started.map(({ spec }) => spec.version)).toEqual(['v1', 'v2', 'v3'])
+    expect([stateOf('v1'), stateOf('v2'), stateOf('v3')]).toEqual(['ready', 'gone', 'ready'])
+    ;(await prepare(splitOf({ v1: 100 }))).activate()
+    expect(router.route('f')).toBe(one as Route)
+    expect([router.route('f').split, stateOf('v3')]).toEqual([undefined, 'gone'])
+    const preparing = router.prepare(version('f', 'v4'))
+    launcher.at(-1).becomeReady()
+    ;(await preparing).activate()
+    expect([router.route('f').version, shares(), stateOf('v1')]).toEqual(['v4', undefined, 'gone'])
+  })
+
+  test('of which one version does not start changes nothing', async () => {
+    functions.set('f', version('f', 'v1'))
+    const before = router.route('f')
+    await expect(prepare(splitOf({ v1: 40, v2: 30 }))).resolves.toBeDefined()
+    const preparing = router.prepareSplit(splitOf({ v1: 40, v3: 30, v4: 30 }))
+    launcher.at(-1).becomeReady()
+    await Bun.sleep(1)
+    launcher.at(-1).exit(new FunctionError('BUNDLE_LOAD_ERROR', 'no luck'))
+    await expect(preparing).rejects.toThrow('no luck')
+    expect(router.route('f')).toBe(before)
+    expect([before.split, stateOf('v3')]).toEqual([undefined, 'gone'])
+  })
+
+  test('is loaded from the source, and forgotten as a whole', async () => {
+    functions.set('f', { ...version('f', 'v1'), split: splitOf({ v1: 50, v2: 50 }) })
+    expect(shares()).toEqual([
+      ['v1', 50],
+      ['v2', 50],
+    ])
+    const routes = router.route('f').split?.routes
+    router.refresh()
+    expect(router.route('f').split?.routes).toBe(routes as Route[])
+    functions.set('f', { ...version('f', 'v1'), split: splitOf({ v1: 60, v2: 40 }) })
+    router.refresh()
+    await Bun.sleep(1)
+    expect([...router.pools()]).toHaveLength(0)
+    expect(shares()).toEqual([
+      ['v1', 60],
+      ['v2', 40],
+    ])
+  })
+})
 
 describe('route', () => {
   test('asks for a function when its first request comes, and once', () => {

@@ -14,7 +14,7 @@ import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { UsageRegistry } from '../telemetry/usage.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import { FunctionMeter } from './meter.ts'
-import type { Route, Tenant } from './route.ts'
+import type { Route, RouteSplit, Tenant } from './route.ts'
 
 /** Why the workers of a version end that was loaded for nothing. */
 const NOT_USED = 'its version was not activated'
@@ -24,6 +24,17 @@ export interface ActiveVersion {
   spec: WorkerSpec
   /** Asked again when the service's settings have changed. */
   settings(): VersionSettings
+}
+
+/** Several versions that share the requests of a function. */
+export interface ActiveSplit {
+  versions: { version: ActiveVersion; weight: number }[]
+  stickyHeader: string | undefined
+}
+
+/** What a function serves: the version with the highest weight, and what shares its requests with it. */
+export interface ActiveDeployment extends ActiveVersion {
+  split?: ActiveSplit | undefined
 }
 
 /** The settings of a version; what its deployment does not set is the service's. */
@@ -38,7 +49,7 @@ export interface VersionSettings {
 /** Where the router looks up functions: once for each function, when its first request arrives. */
 export interface FunctionSource {
   /** Undefined: the function does not exist. `undeployed`: it has no active version. */
-  active(name: string, project: string): ActiveVersion | 'undeployed' | undefined
+  active(name: string, project: string): ActiveDeployment | 'undeployed' | undefined
   /** What applies to a function whatever its version. */
   rules(name: string, project: string): FunctionRules
   /** The state of a project that has functions. */
@@ -120,6 +131,76 @@ export class Router {
    * @throws {FunctionError} why its bundle did not load, or why no worker of it started
    */
   async prepare(version: ActiveVersion): Promise<PreparedVersion> {
+    const route = await this.#ready(version)
+    return {
+      activate: () => this.#activate(route, [route]),
+      discard: () => this.#retire(route.pool, NOT_USED),
+    }
+  }
+
+  /**
+   * Starts a worker of each version that does not serve the function with the same variables already.
+   *
+   * @throws {FunctionError} as `prepare`: nothing has changed then
+   */
+  async prepareSplit({ versions, stickyHeader }: ActiveSplit): Promise<PreparedVersion> {
+    const fresh: Route[] = []
+    const discard = () => {
+      for (const { pool } of fresh) this.#retire(pool, NOT_USED)
+    }
+    const routes: Route[] = []
+    try {
+      for (const { version } of versions) {
+        const live = this.#live(version)
+        const route = live ?? (await this.#ready(version))
+        if (live === undefined) fresh.push(route)
+        routes.push(route)
+      }
+    } catch (error) {
+      discard()
+      throw error
+    }
+    const weights = versions.map(({ weight }) => weight)
+    const activate = () => {
+      // A live one may have been retired meanwhile, by a change of limits.
+      const next = routes.map((route, at) => {
+        return this.#closing.has(route.pool)
+          ? this.#newRoute((versions[at] as (typeof versions)[0]).version)
+          : route
+      })
+      this.#activate(heaviestOf(next, weights), next, weights, stickyHeader)
+    }
+    return { activate, discard }
+  }
+
+  #activate(
+    active: Route,
+    routes: readonly Route[],
+    weights: readonly number[] = [],
+    stickyHeader?: string,
+  ): void {
+    const key = keyOf(active.functionName, active.project)
+    const before = this.#routes.get(key)
+    const replaced = before === undefined ? [] : routesOf(before)
+    const split = routes.length === 1 ? undefined : { routes, weights, stickyHeader }
+    for (const route of routes) route.split = split
+    this.#routes.set(key, active)
+    for (const route of replaced)
+      if (!routes.includes(route)) this.#retire(route.pool, 'another version replaced it')
+    // What they were prepared with may have changed meanwhile.
+    for (const { pool } of routes) this.#inUse.get(pool)?.configure()
+  }
+
+  /** The route of a version that serves its function now, with the same variables. */
+  #live({ spec }: ActiveVersion): Route | undefined {
+    const active = this.#routes.get(keyOf(spec.functionName, spec.project))
+    if (active === undefined) return undefined
+    return routesOf(active).find(
+      ({ version, pool }) => version === spec.version && sameVariables(pool.spec, spec),
+    )
+  }
+
+  async #ready(version: ActiveVersion): Promise<Route> {
     const route = this.#newRoute(version)
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
@@ -134,17 +215,7 @@ export class Router {
     } finally {
       clearTimeout(timer)
     }
-    return {
-      activate: () => {
-        const key = keyOf(route.functionName, route.project)
-        const before = this.#routes.get(key)
-        this.#routes.set(key, route)
-        if (before !== undefined) this.#retire(before.pool, 'another version replaced it')
-        // What it was prepared with may have changed meanwhile.
-        this.#inUse.get(route.pool)?.configure()
-      },
-      discard: () => this.#retire(route.pool, NOT_USED),
-    }
+    return route
   }
 
   /** Forgets a function. Its running requests finish; its next request asks the source again. */
@@ -157,7 +228,7 @@ export class Router {
     const route = this.#routes.get(key)
     if (route === undefined) return
     this.#routes.delete(key)
-    this.#retire(route.pool, reason)
+    for (const { pool } of routesOf(route)) this.#retire(pool, reason)
   }
 
   /** Applies the state and the limits of a project to its next requests. */
@@ -182,11 +253,11 @@ export class Router {
     for (const project of this.#tenants.keys()) this.projectChanged(project)
   }
 
-  #isCurrent({ functionName, project, version, pool }: Route): boolean {
+  #isCurrent(route: Route): boolean {
     try {
-      const active = this.#options.source.active(functionName, project)
-      if (typeof active !== 'object' || active.spec.version !== version) return false
-      return Bun.deepEquals(active.spec.env, pool.spec.env)
+      const active = this.#options.source.active(route.functionName, route.project)
+      if (typeof active !== 'object' || active.spec.version !== route.version) return false
+      return sameSplit(route.split, active.split) && sameVariables(active.spec, route.pool.spec)
     } catch {
       // Its secrets cannot be decrypted: its next request reports why.
       return false
@@ -195,7 +266,9 @@ export class Router {
 
   /** Every pool that may have workers. */
   *pools(): Iterable<Pool> {
-    for (const route of this.#routes.values()) yield route.pool
+    for (const route of this.#routes.values()) {
+      for (const { pool } of routesOf(route)) yield pool
+    }
     yield* this.#closing
   }
 
@@ -237,9 +310,17 @@ export class Router {
       const message = `Function '${label}' has no active version. Deploy one first.`
       throw new FunctionError('FUNCTION_NOT_DEPLOYED', message)
     }
-    const route = this.#newRoute(version)
-    this.#routes.set(keyOf(name, project), route)
-    return route
+    const { versions, stickyHeader } = version.split ?? ALONE
+    if (versions.length === 0) {
+      const route = this.#newRoute(version)
+      this.#routes.set(keyOf(name, project), route)
+      return route
+    }
+    const routes = versions.map((each) => this.#newRoute(each.version))
+    const weights = versions.map(({ weight }) => weight)
+    const active = heaviestOf(routes, weights)
+    this.#activate(active, routes, weights, stickyHeader)
+    return active
   }
 
   #configureIf(concerns: (spec: WorkerSpec) => boolean): void {
@@ -306,6 +387,7 @@ export class Router {
       cpuMs: cpuOf(spec, scopes),
       retry: settings.retry,
       exposeErrors: settings.exposeErrors,
+      split: undefined,
       rules,
     }
     this.#setGate(meter, scopes)
@@ -319,7 +401,8 @@ export class Router {
       pool.configure(this.#limitsOf(current, changed))
       // A worker gets its memory at its start.
       const sameMemory = withMemory(version.spec, changed).maxMemory === spec.capabilities.maxMemory
-      if (!sameMemory && this.#routes.get(keyOf(spec.functionName, spec.project)) === route)
+      const active = this.#routes.get(keyOf(spec.functionName, spec.project))
+      if (!sameMemory && active !== undefined && routesOf(active).includes(route))
         this.forget(spec.functionName, spec.project, 'its function may use other memory')
     }
     this.#inUse.set(pool, { configure, release: held.release })
@@ -361,6 +444,28 @@ export class Router {
       this.#inUse.delete(pool)
     })
   }
+}
+
+const ALONE: ActiveSplit = { versions: [], stickyHeader: undefined }
+
+/** Every route of the function that a route belongs to. */
+function routesOf(route: Route): readonly Route[] {
+  return route.split?.routes ?? [route]
+}
+
+/** Of equal ones the first, which is the oldest, as in the database. */
+function heaviestOf(routes: readonly Route[], weights: readonly number[]): Route {
+  return routes[weights.indexOf(Math.max(...weights))] as Route
+}
+
+function sameVariables(one: WorkerSpec, other: WorkerSpec): boolean {
+  return Bun.deepEquals([one.env, one.secrets], [other.env, other.secrets])
+}
+
+function sameSplit(now: RouteSplit | undefined, next: ActiveSplit | undefined): boolean {
+  const shares = now?.routes.map(({ version }, at) => [version, now.weights[at]])
+  const wanted = next?.versions.map(({ version, weight }) => [version.spec.version, weight])
+  return Bun.deepEquals([shares, now?.stickyHeader], [wanted, next?.stickyHeader])
 }
 
 /** A version may use less memory than the limits allow, not more. */

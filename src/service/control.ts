@@ -1,5 +1,10 @@
 /** The management API's access to the running service. */
-import type { RunnableVersion, ServiceControl, WorkerView } from '../admin/control.ts'
+import type {
+  RunnableSplit,
+  RunnableVersion,
+  ServiceControl,
+  WorkerView,
+} from '../admin/control.ts'
 import { residentBytes } from '../lib/procfs.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { HostTable } from '../router/host-table.ts'
@@ -9,13 +14,19 @@ import type { VersionSource } from './version-source.ts'
 
 export function serviceControl(
   router: Router,
-  versions: VersionSource,
+  source: VersionSource,
   hosts: HostTable,
   store: MetadataStore,
 ): ServiceControl {
   return {
     prepare(version: RunnableVersion): Promise<PreparedVersion> {
-      return router.prepare(versions.withDefaults(version))
+      return router.prepare(source.withDefaults(version))
+    },
+    prepareSplit({ versions, stickyHeader }: RunnableSplit): Promise<PreparedVersion> {
+      const prepared = versions.map(({ version, weight }) => {
+        return { version: source.withDefaults(version), weight }
+      })
+      return router.prepareSplit({ versions: prepared, stickyHeader })
     },
     forget(name: string, project: string): void {
       router.forget(name, project)

@@ -7,7 +7,12 @@ import { limitsOf } from '../limits/names.ts'
 import type { FunctionRules } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Tenant } from '../router/route.ts'
-import type { ActiveVersion, FunctionSource, VersionSettings } from '../router/router.ts'
+import type {
+  ActiveDeployment,
+  ActiveVersion,
+  FunctionSource,
+  VersionSettings,
+} from '../router/router.ts'
 
 /** A Bun worker runs one invocation at a time: one of several could not be stopped alone. */
 const BUN_CONCURRENCY = 1
@@ -25,11 +30,17 @@ export class VersionSource implements FunctionSource {
     this.#config = config
   }
 
-  active(name: string, project: string): ActiveVersion | 'undeployed' | undefined {
+  active(name: string, project: string): ActiveDeployment | 'undeployed' | undefined {
     const resolution = this.#store.resolve(name, project)
     if (resolution.found === 'nothing') return undefined
     if (resolution.found === 'not-deployed') return 'undeployed'
-    return this.withDefaults(runnableVersion(resolution.version, this.#bundles))
+    const { split } = resolution
+    const active = this.withDefaults(runnableVersion(resolution.version, this.#bundles))
+    if (split === undefined) return active
+    const versions = split.versions.map(({ version, weight }) => {
+      return { version: this.withDefaults(runnableVersion(version, this.#bundles)), weight }
+    })
+    return { ...active, split: { versions, stickyHeader: split.stickyHeader } }
   }
 
   rules(name: string, project: string): FunctionRules {

@@ -84,6 +84,7 @@ CREATE TABLE `secret_keys` (
 );
 --> statement-breakpoint
 ALTER TABLE `function_deployments` ADD `env_revision` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
+ALTER TABLE `function_deployments` ADD `sticky_header` text;--> statement-breakpoint
 ALTER TABLE `functions` ADD `access` text DEFAULT 'public' NOT NULL;--> statement-breakpoint
 ALTER TABLE `functions` ADD `previews` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
 ALTER TABLE `functions` ADD `limits_json` text DEFAULT '{}' NOT NULL;--> statement-breakpoint
