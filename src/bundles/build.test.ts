@@ -29,6 +29,36 @@ describe('a bundle', () => {
     expect(await run(bundle)).toBe('hi 7page1')
   })
 
+  test('has a source map with the text of its own sources', async () => {
+    write('node_modules/p/index.js', 'module.exports = 1')
+    write('page.txt', 'page')
+    write('lib/x.ts', 'export const x: number = 1\n')
+    const source =
+      "import p from 'p'\nimport page from './page.txt' with { type: 'text' }\nimport { x } from './lib/x'\nexport default [p, page, x]"
+    const { sources, sourcesContent } = JSON.parse(
+      new TextDecoder().decode((await build(source)).map),
+    )
+    const texts = Object.fromEntries(
+      sources.map((name: string, i: number) => [name, sourcesContent[i]]),
+    )
+    expect(texts).toMatchObject({ 'index.ts': source, 'lib/x.ts': 'export const x: number = 1\n' })
+    expect(texts['node_modules/p/index.js']).toBeNull()
+    write('lib/x.ts', `export const x = 1\n// ${'x'.repeat(600_000)}`)
+    const large = JSON.parse(new TextDecoder().decode((await build(source)).map))
+    expect(large.sourcesContent).toBeUndefined()
+    expect(large.sources).toContain('lib/x.ts')
+  })
+
+  test('leaves text alone that looks like an import with an attribute', async () => {
+    write('page.txt', 'page')
+    const lines = ['import a from "./page.txt" with { type: "text" }', 'export {}']
+    const source = `import page from './page.txt' with { type: 'text' }
+      const code = \`${lines.join('\n')} \${page} import('./b.txt', { with: { type: 'text' } })\`
+      export default page + code`
+    const expected = `page${lines.join('\n')} page import('./b.txt', { with: { type: 'text' } })`
+    expect(await run(await build(source))).toBe(expected)
+  })
+
   test('is the same wherever its project lies', async () => {
     const source = "import { a } from './a'\nexport default () => a"
     write('a.ts', 'export const a = 1')

@@ -15,6 +15,7 @@ import type { Runtime } from '../capabilities/runtime.ts'
 import type { Capabilities } from '../capabilities/schema.ts'
 import { FunctionError, type Problem } from '../errors.ts'
 import { programSource } from '../lib/program-source.ts' with { type: 'macro' }
+import { readSmallFile } from '../lib/small-file.ts'
 import { withTemporaryFolder } from '../lib/temporary-folder.ts'
 import {
   type Absence,
@@ -51,6 +52,7 @@ import { checkMembers } from './member-check.ts'
 import { MODULE_DEFINES } from './module-sites.ts'
 import { NODE_MEMBERS, nodeStubs } from './node-members.ts'
 import { NODE_MODULES, nodeRefusal } from './node-modules.ts'
+import { inNodeModules } from './packages.ts'
 import type { Project } from './project.ts'
 import { refusalOf } from './refusal.ts'
 import { withOwnHelpers } from './require-helpers.ts'
@@ -354,8 +356,14 @@ const mapSchema = z.looseObject({
 })
 
 /**
- * The source map with paths relative to the project root. The sources' content is left out: positions
- * do not need it, and the service reads the map while requests wait.
+ * Maximum size of the texts in a source map, all together. A map with more has none: the service reads it while
+ * requests wait, and positions do not need them.
+ */
+const MAX_CONTENT_BYTES = 512 * 2 ** 10
+
+/**
+ * The source map with paths relative to the project root. It has the text of the tenant's own sources, for
+ * error trackers; that of packages and of the platform is left out.
  */
 function tenantMap(
   { root }: Project,
@@ -366,8 +374,23 @@ function tenantMap(
   const sources = map.sources.map((source) =>
     /^\w+:/.test(source) ? source : relative(root, resolve(out, source)),
   )
-  const tenants = new TextEncoder().encode(JSON.stringify({ ...map, file: CODE_FILE, sources }))
-  return { map: tenants, contents }
+  const own = sources.map((source, i) => {
+    const isOwn = !/^\w+:/.test(source) && !inNodeModules(`/${source}`)
+    return isOwn ? textOf(resolve(root, source), contents[i] ?? null) : null
+  })
+  const bytes = own.reduce((sum, content) => sum + Buffer.byteLength(content ?? ''), 0)
+  const texts = bytes > 0 && bytes <= MAX_CONTENT_BYTES ? { sourcesContent: own } : {}
+  const tenants = JSON.stringify({ ...map, ...texts, file: CODE_FILE, sources })
+  return { map: new TextEncoder().encode(tenants), contents }
+}
+
+/** The file as it is: the bundler's plugins may have changed what the bundler read. */
+function textOf(file: string, changed: string | null): string | null {
+  try {
+    return readSmallFile(file)
+  } catch {
+    return changed
+  }
 }
 
 function checkSize(what: string, bytes: Uint8Array, limit: number): Uint8Array {

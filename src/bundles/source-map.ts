@@ -66,7 +66,9 @@ function openMap(owner: object, readMap: () => Uint8Array): TraceMap | undefined
     if (bytes > MAX_READ_BYTES) {
       return undefined
     }
-    trace = new TraceMap(new TextDecoder().decode(text))
+    // Positions do not need the texts of the sources, which would stay in memory.
+    const { sourcesContent, ...map } = JSON.parse(new TextDecoder().decode(text))
+    trace = new TraceMap(map)
   } catch {
     return undefined
   }

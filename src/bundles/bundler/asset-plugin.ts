@@ -7,6 +7,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, extname, relative, resolve } from 'node:path'
 import { BINARY_ENDINGS, MAX_ASSET_BYTES, TEXT_ENDINGS } from './asset-types.ts'
 import type { Transform } from './source-plugin.ts'
+import { type Range, templateTexts } from './template-text.ts'
 
 /** In the list of imports, too. */
 const NAMESPACE = 'as'
@@ -34,7 +35,10 @@ const ATTRIBUTE =
  */
 export const withTypedSpecifiers: Transform = (_, text) => {
   if (!/\bwith\b/.test(text)) return text
-  return text.replace(ATTRIBUTE, (all, quote, specifier, _attribute, type) => {
+  let templates: Range[] | undefined
+  return text.replace(ATTRIBUTE, (all, quote, specifier, _attribute, type, at: number) => {
+    templates ??= templateTexts(text)
+    if (templates.some(([from, to]) => from <= at && at < to)) return all
     const isOwn = OWN_ENDINGS.includes(extname(specifier).toLowerCase())
     // The bundler knows these types itself, but not how the plugin loads files.
     if ((type === 'json' || type === 'file') && !isOwn) return all
