@@ -115,7 +115,9 @@ function assignment(text: string): [name: string, value: string] {
     const message = `${JSON.stringify(text.slice(0, 80))} is not an assignment: write NAME=value.`
     throw new FunctionError('BAD_REQUEST', message)
   }
-  return [text.slice(0, at), text.slice(at + 1)]
+  const name = text.slice(0, at)
+  checkName(name)
+  return [name, text.slice(at + 1)]
 }
 
 /** @throws {FunctionError} BAD_REQUEST with the line */

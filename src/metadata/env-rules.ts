@@ -20,6 +20,8 @@ const SHOWN = 80
 /** @throws {FunctionError} BAD_REQUEST: which name, and why */
 export function checkName(name: string): void {
   const shown = JSON.stringify(name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name)
+  // The prototype of objects would be at risk in packages that copy the variables.
+  if (name === '__proto__') throw refusal(`${shown} cannot be the name of a variable`)
   if (!IDENTIFIER.test(name)) {
     throw refusal(
       `${shown} cannot be the name of a variable: use letters, digits and underscores, and no digit in front`,

@@ -216,6 +216,7 @@ describe('wrong variables are refused: which, and why', () => {
     ['a dash', { set: { 'A-B': '' } }, '"A-B" cannot be the name'],
     ['no name', { set: { '': '' } }, '"" cannot be the name'],
     ['other letters', { set: { Ä: '' } }, '"Ä" cannot be the name'],
+    ['the prototype', { secrets: [{ name: '__proto__', value: '' }] }, '"__proto__" cannot be'],
     ['a line break', { set: { 'A\n': '' } }, '"A\\n" cannot be the name'],
     ['a long name', { set: { ['A'.repeat(257)]: '' } }, 'has 257 characters'],
     ['a long value', { set: { A: 'ä'.repeat(32_769) } }, 'The value of A has 65538 bytes'],

@@ -1,5 +1,5 @@
 /** The variables of functions, in revisions that never change. */
-import { and, asc, eq, inArray, isNotNull, max, ne, notExists, or, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lt, max, ne, notExists, or, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { FunctionError } from '../errors.ts'
 import type { Environment, SecretVariable } from '../secrets/secret-variable.ts'
@@ -211,13 +211,18 @@ export class EnvStore {
 
   /** Functions whose current variables have a secret that the key did not encrypt, some at most. */
   unreadable(limit: number): { project: string; name: string }[] {
-    let keyId: string | undefined
+    const { db } = this.#storage
+    let keyId = ''
     try {
       keyId = this.#keys.current().id
     } catch {
       // The key is lost, and with it every secret.
     }
-    return this.#storage.db
+    // Two ranges of the index: where all is well, a start does not read the whole table.
+    const other = or(lt(envVariables.keyId, keyId), gt(envVariables.keyId, keyId))
+    const one = db.select({ name: envVariables.name }).from(envVariables).where(other)
+    if (one.limit(1).get() === undefined) return []
+    return db
       .selectDistinct({ project: functions.project, name: functions.name })
       .from(functions)
       .innerJoin(
@@ -227,24 +232,10 @@ export class EnvStore {
           eq(envVariables.revision, functions.envRevision),
         ),
       )
-      .where(
-        and(
-          eq(envVariables.kind, 'secret'),
-          keyId === undefined
-            ? undefined
-            : or(ne(envVariables.keyId, keyId), sql`${envVariables.keyId} is null`),
-        ),
-      )
+      .where(other)
       .orderBy(asc(functions.project), asc(functions.name))
       .limit(limit)
       .all()
-  }
-
-  /** Whether any function has a secret. */
-  hasSecrets(): boolean {
-    const { db } = this.#storage
-    const one = db.select({ name: envVariables.name }).from(envVariables)
-    return one.where(isNotNull(envVariables.keyId)).limit(1).get() !== undefined
   }
 
   #last(functionId: string): number {

@@ -256,7 +256,6 @@ const NAMED = 100
 
 /** Functions whose secrets cannot be decrypted answer with an error; the others are served. */
 function reportUnreadable(store: MetadataStore, log: ServiceLog): void {
-  if (!store.env.hasSecrets()) return
   const unreadable = store.env.unreadable(NAMED)
   if (unreadable.length === 0) return
   const functions = unreadable.map(({ name, project }) => functionLabel(name, project)).join(', ')
