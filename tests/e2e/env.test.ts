@@ -464,3 +464,24 @@ test('no request fails or gets old values while variables change under load', as
   await Promise.all(clients)
   expect(problems).toEqual([])
 }, 60_000)
+
+test('a change during a traffic split applies to all versions, and a rollback returns to the split', async () => {
+  await space.deploy('app', `${SHOW}\nexport const version = 'one'`)
+  await space.deploy('app', `${SHOW}\nexport const version = 'two'`)
+  service = await space.serve()
+  await ok('env', 'set', 'app', 'A=0')
+  await ok('traffic', 'app', 'v1=50', 'v2=50')
+  await ok('env', 'set', 'app', 'A=1')
+  const seen = new Set<string>()
+  for (let n = 0; n < 40; n++) seen.add((await envOf('app')).A as string)
+  expect([...seen]).toEqual(['1'])
+  const workers = await service.workers()
+  expect(
+    new Set(workers.filter(({ state }) => state !== 'draining').map(({ version }) => version)),
+  ).toEqual(new Set(['v1', 'v2']))
+  const shares = async () => JSON.parse(await ok('traffic', 'app', '--json')).versions
+  expect(await shares()).toEqual({ v1: 50, v2: 50 })
+  expect(JSON.parse(await ok('rollback', 'app', '--json'))).toMatchObject({ envChanged: ['A'] })
+  expect(await shares()).toEqual({ v1: 50, v2: 50 })
+  expect((await envOf('app')).A).toBe('0')
+}, 60_000)
