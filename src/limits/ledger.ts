@@ -80,9 +80,10 @@ export class LocalLedger implements Ledger {
   }
 
   lease(account: Account, units: number): number {
-    const granted = Math.min(units, Math.floor(this.left(account)))
+    const entry = this.#current(account)
+    const granted = Math.min(units, Math.floor(leftOf(account.policy, entry)))
     if (granted <= 0) return 0
-    this.spend(account, granted)
+    take(account.policy, entry ?? this.#open(account), granted)
     return granted
   }
 
@@ -96,9 +97,7 @@ export class LocalLedger implements Ledger {
   }
 
   spend(account: Account, units: number): void {
-    const { policy } = account
-    const entry = this.#current(account) ?? this.#open(account)
-    entry.units += policy.kind === 'rate' ? -units : units
+    take(account.policy, this.#current(account) ?? this.#open(account), units)
   }
 
   raise(account: Account, units: number): void {
@@ -107,10 +106,7 @@ export class LocalLedger implements Ledger {
   }
 
   left(account: Account): number {
-    const { policy } = account
-    const units = this.#current(account)?.units
-    if (policy.kind === 'rate') return units ?? policy.burst
-    return policy.units - (units ?? 0)
+    return leftOf(account.policy, this.#current(account))
   }
 
   waitMs(account: Account): number {
@@ -156,6 +152,16 @@ export class LocalLedger implements Ledger {
       if (isWhole(entry, now, date)) this.#entries.delete(key)
     }
   }
+}
+
+/** @param entry undefined: all of the limit */
+function leftOf(policy: Policy, entry: Entry | undefined): number {
+  if (policy.kind === 'rate') return entry?.units ?? policy.burst
+  return policy.units - (entry?.units ?? 0)
+}
+
+function take(policy: Policy, entry: Entry, units: number): void {
+  entry.units += policy.kind === 'rate' ? -units : units
 }
 
 function refill(entry: Entry, { perSecond, burst }: Policy & { kind: 'rate' }, now: number): void {

@@ -1,10 +1,15 @@
 /** Rules of functions: who may call them, and how. They belong to no version, so a rollback leaves them as they are. */
 import { and, eq, sql } from 'drizzle-orm'
 import { FunctionError } from '../errors.ts'
+import { noteChange } from './audit-context.ts'
+import type { AuditDetails } from './audit-entry.ts'
 import type { Storage } from './change.ts'
 import type { FunctionRules } from './records.ts'
 import { toRules } from './rows.ts'
 import { functions } from './schema.ts'
+
+/** What is not given stays. */
+type RulesChange = { [key in keyof FunctionRules]?: FunctionRules[key] | undefined }
 
 export class RuleStore {
   readonly #storage: Storage
@@ -26,11 +31,8 @@ export class RuleStore {
    *
    * @throws {FunctionError} FUNCTION_NOT_FOUND
    */
-  set(
-    name: string,
-    project: string,
-    change: { [key in keyof FunctionRules]?: FunctionRules[key] | undefined },
-  ): FunctionRules {
+  set(name: string, project: string, change: RulesChange): FunctionRules {
+    noteChange(changed(change))
     return this.#storage.change((tx) => {
       const row = this.#find.get({ name, project })
       if (row === undefined)
@@ -46,6 +48,15 @@ export class RuleStore {
         .run()
       return { access, previews, limits }
     })
+  }
+}
+
+/** For the audit. */
+function changed({ access, previews, limits }: RulesChange): AuditDetails {
+  return {
+    ...(access !== undefined && { access }),
+    ...(previews !== undefined && { previews }),
+    ...(limits !== undefined && { limits: JSON.stringify(limits) }),
   }
 }
 

@@ -93,7 +93,12 @@ export class TokenStore {
       lastUsedAt: null,
       limitsJson: JSON.stringify(limits),
     }
-    noteChange({ token: row.name, role, ...(expiresAt !== undefined && { expiresAt }) })
+    noteChange({
+      token: row.name,
+      role,
+      ...(expiresAt !== undefined && { expiresAt }),
+      ...(row.limitsJson !== '{}' && { limits: row.limitsJson }),
+    })
     this.#storage.change((tx) => {
       if (project !== undefined) {
         const found = tx.select().from(projects).where(eq(projects.name, project)).get()
