@@ -48,6 +48,8 @@ export interface ServiceControl {
   forget(name: string, project: string): void
   /** What applies to a function whatever its version has changed. */
   functionChanged(name: string, project: string): void
+  /** Versions of the function were deleted. */
+  endPreviews(name: string, project: string): void
   /** Routes of the host were added or removed. */
   hostChanged(host: string): void
   /** Whether requests to the host lead to a function. */

@@ -49,6 +49,8 @@ export class OfflineControl implements ServiceControl {
 
   functionChanged(): void {}
 
+  endPreviews(): void {}
+
   hostChanged(): void {}
 
   serves(): boolean {

@@ -469,6 +469,8 @@ export class Operations {
       await removal.cancel()
       throw error
     }
+    const { name, project } = namesOf(id)
+    this.#deps.control.endPreviews(name, project)
     await removal.finish()
     return versions.filter((row) => removed.has(row.id))
   }

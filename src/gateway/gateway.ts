@@ -76,6 +76,8 @@ export interface GatewayOptions {
   refresh(): void
   /** @throws {FunctionError} FUNCTION_NOT_FOUND, FUNCTION_NOT_DEPLOYED, ... */
   route(name: string, project: string): Route
+  /** @throws {FunctionError} FUNCTION_NOT_FOUND, also where the function has no previews */
+  preview(name: string, version: string, project: string): Route
   /**
    * Checks the token of a request to a function that needs one.
    *
@@ -353,7 +355,7 @@ export class Gateway implements ExchangeHost, Tickable {
       const { base } = this.#trustedProxies.originOf(this.#peerOf(request), raw, this.#ownHost)
       const absolute = absoluteUrl(request.url, raw.host as string | undefined, this.#ownHost)
       const mount = this.#mountOf(request, absolute, base)
-      return mount && this.#options.route(mount.name, mount.project)
+      return mount && this.#routeOf(mount)
     } catch {
       return undefined
     }
@@ -372,7 +374,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
-    let route = this.#options.route(mount.name, mount.project)
+    let route = this.#routeOf(mount)
     if (route.split !== undefined) route = chooseRoute(route.split, raw, Math.random())
     if (route.tenant.suspended) throw suspended(route.project)
     const ofToken =
@@ -407,6 +409,13 @@ export class Gateway implements ExchangeHost, Tickable {
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
     return exchange.answered
+  }
+
+  /** `<name>@<version>` is a preview of that version. */
+  #routeOf({ name, project }: Mount): Route {
+    const at = name.indexOf('@')
+    if (at < 0) return this.#options.route(name, project)
+    return this.#options.preview(name.slice(0, at), name.slice(at + 1), project)
   }
 
   #peerOf(client: Request): string | undefined {
@@ -487,9 +496,12 @@ export class Gateway implements ExchangeHost, Tickable {
       const opening = await body.opening()
       if (exchange.waiting) {
         // Another version of the function may have been activated meanwhile.
-        const { functionName, project } = exchange.route
         if (this.draining) this.#options.refresh()
-        exchange.reroute(this.#options.route(functionName, project))
+        const { functionName, version, project, preview } = exchange.route
+        const active = preview
+          ? this.#options.preview(functionName, version, project)
+          : this.#options.route(functionName, project)
+        exchange.reroute(active)
         exchange.request = { ...exchange.request, body: opening, end: body.complete }
         exchange.submit()
         return

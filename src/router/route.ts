@@ -40,6 +40,8 @@ export interface Route {
   readonly retry: boolean
   /** Clients see the errors of the function's own code. */
   readonly exposeErrors: boolean
+  /** It serves a preview of its version, which has no share of the requests. */
+  readonly preview: boolean
   /** Undefined: the function has no other version now. */
   split: RouteSplit | undefined
   /** Who may call the function, and how. A change applies to the next request. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'bun:test'
 import { FunctionError } from '../errors.ts'
 import { LocalLedger } from '../limits/ledger.ts'
 import type { Limits } from '../limits/names.ts'
+import type { PoolLimits } from '../pool/limits.ts'
 import type { PendingRequest } from '../pool/pending-request.ts'
 import { WorkerBudget } from '../pool/worker-budget.ts'
 import { MetricsRegistry } from '../telemetry/counters.ts'
@@ -10,9 +11,22 @@ import { anySpec, FakeWorkerFactory, TestClock } from '../testing/fake-worker.ts
 import type { Route } from './route.ts'
 import { type ActiveDeployment, type ActiveVersion, Router } from './router.ts'
 
+const LIMITS: PoolLimits = {
+  minWorkers: 0,
+  maxWorkers: 10,
+  concurrency: 32,
+  queue: 10,
+  queueTimeoutMs: 10_000,
+  idleTimeoutMs: 300_000,
+  recycleAfter: 100_000,
+  maxBackoffMs: 30_000,
+  drainMs: 1_000,
+}
+
 let launcher: FakeWorkerFactory
 let functions: Map<string, ActiveDeployment | 'undeployed'>
 let asked: string[]
+let previews: Map<string, ActiveVersion>
 let router: Router
 
 function version(name: string, versionName: string): ActiveVersion {
@@ -42,12 +56,14 @@ beforeEach(() => {
   functionLimits = {}
   usage = new UsageRegistry()
   asked = []
+  previews = new Map()
   router = new Router({
     source: {
       active(name) {
         asked.push(name)
         return functions.get(name)
       },
+      preview: (name, version) => previews.get(`${name}@${version}`),
       rules: () => ({ access: 'public', previews: false, limits: functionLimits }),
       tenant: (project) => ({ project, suspended: false, limits: {} }),
     },
@@ -58,17 +74,7 @@ beforeEach(() => {
     ledger: new LocalLedger({ now: () => 0, date: () => 0 }),
     installation: () => ({}),
     onQuotas: () => {},
-    poolLimits: {
-      minWorkers: 0,
-      maxWorkers: 10,
-      concurrency: 32,
-      queue: 10,
-      queueTimeoutMs: 10_000,
-      idleTimeoutMs: 300_000,
-      recycleAfter: 100_000,
-      maxBackoffMs: 30_000,
-      drainMs: 1_000,
-    },
+    poolLimits: LIMITS,
     startTimeoutMs: 200,
     log: () => {},
     retried: () => {},
@@ -77,6 +83,10 @@ beforeEach(() => {
 
 /** A request that notes how it ended. */
 function submit(name: string): { ended: string | undefined } {
+  return submitTo(router.route(name))
+}
+
+function submitTo({ pool }: Route): { ended: string | undefined } {
   const note: { ended: string | undefined } = { ended: undefined }
   const job: PendingRequest = {
     request: {
@@ -106,7 +116,7 @@ function submit(name: string): { ended: string | undefined } {
       note.ended ??= 'done'
     },
   }
-  router.route(name).pool.submit(job)
+  pool.submit(job)
   return note
 }
 
@@ -202,6 +212,68 @@ describe('a split', () => {
       ['v1', 60],
       ['v2', 40],
     ])
+  })
+})
+
+describe('a preview', () => {
+  const offer = (name: string, ...versions: string[]) => {
+    for (const each of versions) previews.set(`${name}@${each}`, version(name, each))
+  }
+  const serving = () => [...router.pools()].map(({ spec }) => spec.version)
+
+  test('has its own pool of one worker, which is kept for nobody', () => {
+    router.configure({ ...LIMITS, minWorkers: 2 })
+    functions.set('f', version('f', 'v2'))
+    offer('f', 'v1', 'v2')
+    const route = router.preview('f', 'v1')
+    expect(route).toMatchObject({ version: 'v1', preview: true })
+    expect(route.pool.limits).toMatchObject({ minWorkers: 0, maxWorkers: 1 })
+    expect(router.preview('f', 'v1')).toBe(route)
+    expect(router.preview('f', 'v2')).not.toBe(router.route('f'))
+    expect(router.route('f').preview).toBe(false)
+  })
+
+  test('of what is not offered is as a function that does not exist', () => {
+    for (const name of ['v9', '', '../v1', '__proto__'])
+      expect(() => router.preview('f', name)).toThrow(`Function 'f@${name}' does not exist.`)
+    expect(serving()).toEqual([])
+  })
+
+  test('ends when its function changes', async () => {
+    offer('f', 'v1')
+    offer('g', 'v1')
+    const changes = [
+      () => router.functionChanged('f', 'default'),
+      () => router.forget('f'),
+      () => router.endPreviews('f', 'default'),
+      () => router.refresh(),
+    ]
+    for (const change of changes) {
+      const before = router.preview('f', 'v1')
+      change()
+      await Bun.sleep(1)
+      expect(router.preview('f', 'v1')).not.toBe(before)
+    }
+    previews.clear()
+    router.functionChanged('f', 'default')
+    expect(codeOf(() => router.preview('f', 'v1'))).toBe('FUNCTION_NOT_FOUND')
+  })
+
+  test('gives way to another one when there are too many, unless it is in use', async () => {
+    offer('f', 'v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7')
+    for (const name of ['v1', 'v2', 'v3', 'v4', 'v5']) router.preview('f', name)
+    router.preview('f', 'v1')
+    router.preview('f', 'v6')
+    await Bun.sleep(1)
+    expect(serving().toSorted()).toEqual(['v1', 'v3', 'v4', 'v5', 'v6'])
+    for (const name of ['v1', 'v3', 'v4', 'v5', 'v6']) submitTo(router.preview('f', name))
+    expect(codeOf(() => router.preview('f', 'v7'))).toBe('OVERLOADED')
+    for (let at = 0; at < 45; at++) {
+      offer(`h${at}`, 'v1')
+      submitTo(router.preview(`h${at}`, 'v1'))
+    }
+    offer('g', 'v1')
+    expect(codeOf(() => router.preview('g', 'v1'))).toBe('OVERLOADED')
   })
 })
 

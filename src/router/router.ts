@@ -18,6 +18,10 @@ import type { Route, RouteSplit, Tenant } from './route.ts'
 
 /** Why the workers of a version end that was loaded for nothing. */
 const NOT_USED = 'its version was not activated'
+const PREVIEW_CHANGED = 'its function has changed'
+/** Previews that have a pool, of at most one worker each. At the limit one that is idle ends for the next. */
+const MAX_PREVIEWS = 50
+const MAX_PREVIEWS_OF_FUNCTION = 5
 
 /** A function version with everything that its requests and workers need. */
 export interface ActiveVersion {
@@ -44,12 +48,16 @@ export interface VersionSettings {
   concurrency: number
   retry: boolean
   exposeErrors: boolean
+  /** Workers that are kept while it is idle; those of the pool limits unless set. */
+  minWorkers?: number
 }
 
 /** Where the router looks up functions: once for each function, when its first request arrives. */
 export interface FunctionSource {
   /** Undefined: the function does not exist. `undeployed`: it has no active version. */
   active(name: string, project: string): ActiveDeployment | 'undeployed' | undefined
+  /** A version for a preview. Undefined: it does not exist, or its function has no previews. */
+  preview(name: string, version: string, project: string): ActiveVersion | undefined
   /** What applies to a function whatever its version. */
   rules(name: string, project: string): FunctionRules
   /** The state of a project that has functions. */
@@ -97,6 +105,8 @@ export class Router {
   readonly #options: RouterOptions
   /** By `keyOf`. */
   readonly #routes = new Map<string, Route>()
+  /** Previews by `keyOf` and version, the least recently used one first. */
+  readonly #previews = new Map<string, Route>()
   /** The projects of the routes, by name. */
   readonly #tenants = new Map<string, Tenant>()
   /** Pools that are out of service and finish the requests that they have. */
@@ -114,6 +124,7 @@ export class Router {
   configure(poolLimits: PoolLimits): void {
     this.#poolLimits = poolLimits
     for (const { configure } of this.#inUse.values()) configure()
+    this.#endPreviews(() => true, PREVIEW_CHANGED)
   }
 
   /**
@@ -123,6 +134,60 @@ export class Router {
    */
   route(name: string, project: string = DEFAULT_PROJECT): Route {
     return this.#routes.get(keyOf(name, project)) ?? this.#load(name, project)
+  }
+
+  /**
+   * Returns the route for a request to one version of a function, whatever its share of the requests.
+   *
+   * @throws {FunctionError} FUNCTION_NOT_FOUND, also if the function has no previews; OVERLOADED
+   */
+  preview(name: string, version: string, project: string = DEFAULT_PROJECT): Route {
+    const key = `${keyOf(name, project)}@${version}`
+    const known = this.#previews.get(key)
+    if (known !== undefined) {
+      this.#previews.delete(key)
+      this.#previews.set(key, known)
+      return known
+    }
+    const found = this.#options.source.preview(name, version, project)
+    if (found === undefined) throw notFound(`${name}@${version}`, project)
+    const ofFunction = ({ functionName, project: of }: Route) =>
+      functionName === name && of === project
+    this.#makeRoom(ofFunction, MAX_PREVIEWS_OF_FUNCTION)
+    this.#makeRoom(() => true, MAX_PREVIEWS)
+    const settings = () => ({ ...found.settings(), maxWorkers: 1, minWorkers: 0 })
+    const route = this.#newRoute({ ...found, settings }, true)
+    this.#previews.set(key, route)
+    return route
+  }
+
+  /** Ends the previews of a function: a version may be gone, or its variables are other ones. */
+  endPreviews(name: string, project: string): void {
+    const ofFunction = ({ functionName, project: of }: Route) =>
+      functionName === name && of === project
+    this.#endPreviews(ofFunction, PREVIEW_CHANGED)
+  }
+
+  #endPreviews(which: (route: Route) => boolean, reason: string): void {
+    for (const [key, route] of this.#previews) {
+      if (!which(route)) continue
+      this.#previews.delete(key)
+      this.#retire(route.pool, reason)
+    }
+  }
+
+  /** Ends the longest unused preview of these, if there are as many as there may be. */
+  #makeRoom(which: (route: Route) => boolean, max: number): void {
+    const some = [...this.#previews.values()].filter(which)
+    if (some.length < max) return
+    const idle = some.find(
+      ({ pool }) => pool.queued === 0 && pool.workers.every(({ state }) => state === 'ready'),
+    )
+    if (idle === undefined) {
+      const message = `${max} previews are in use, which is the limit: try again when some are done.`
+      throw new FunctionError('OVERLOADED', message, { retryAfter: 1 })
+    }
+    this.#endPreviews((route) => route === idle, 'another preview took its place')
   }
 
   /**
@@ -187,6 +252,7 @@ export class Router {
     this.#routes.set(key, active)
     for (const route of replaced)
       if (!routes.includes(route)) this.#retire(route.pool, 'another version replaced it')
+    this.endPreviews(active.functionName, active.project)
     // What they were prepared with may have changed meanwhile.
     for (const { pool } of routes) this.#inUse.get(pool)?.configure()
   }
@@ -224,6 +290,7 @@ export class Router {
     project: string = DEFAULT_PROJECT,
     reason = 'its version is not active any more',
   ): void {
+    this.endPreviews(name, project)
     const key = keyOf(name, project)
     const route = this.#routes.get(key)
     if (route === undefined) return
@@ -238,15 +305,18 @@ export class Router {
     Object.assign(tenant, this.#options.source.tenant(project))
     this.#sizeGroup(tenant)
     this.#configureIf((spec) => spec.project === project)
+    this.#endPreviews((route) => route.project === project, PREVIEW_CHANGED)
   }
 
   /** Applies what has changed of a function, whatever its version, to its next requests. */
   functionChanged(name: string, project: string): void {
     this.#configureIf((spec) => spec.project === project && spec.functionName === name)
+    this.endPreviews(name, project)
   }
 
   /** Forgets the functions that serve something else by now, because another process changed them. */
   refresh(): void {
+    this.#endPreviews(() => true, PREVIEW_CHANGED)
     for (const route of [...this.#routes.values()]) {
       if (!this.#isCurrent(route)) this.forget(route.functionName, route.project)
     }
@@ -269,6 +339,7 @@ export class Router {
     for (const route of this.#routes.values()) {
       for (const { pool } of routesOf(route)) yield pool
     }
+    for (const { pool } of this.#previews.values()) yield pool
     yield* this.#closing
   }
 
@@ -290,6 +361,7 @@ export class Router {
    */
   async close(graceMs: number): Promise<void> {
     const reason = 'the service stops'
+    this.#endPreviews(() => true, reason)
     for (const { functionName, project } of [...this.#routes.values()])
       this.forget(functionName, project, reason)
     await Promise.all([...this.#closing].map((pool) => pool.close(graceMs, reason)))
@@ -302,11 +374,9 @@ export class Router {
 
   #load(name: string, project: string): Route {
     const version = this.#options.source.active(name, project)
-    const label = functionLabel(name, project)
-    if (version === undefined) {
-      throw new FunctionError('FUNCTION_NOT_FOUND', `Function '${label}' does not exist.`)
-    }
+    if (version === undefined) throw notFound(name, project)
     if (version === 'undeployed') {
+      const label = functionLabel(name, project)
       const message = `Function '${label}' has no active version. Deploy one first.`
       throw new FunctionError('FUNCTION_NOT_DEPLOYED', message)
     }
@@ -340,7 +410,7 @@ export class Router {
     ]
   }
 
-  #newRoute(version: ActiveVersion): Route {
+  #newRoute(version: ActiveVersion, preview = false): Route {
     const meter = new FunctionMeter(
       this.#options.usage.of(version.spec.project, version.spec.functionName),
     )
@@ -387,6 +457,7 @@ export class Router {
       cpuMs: cpuOf(spec, scopes),
       retry: settings.retry,
       exposeErrors: settings.exposeErrors,
+      preview,
       split: undefined,
       rules,
     }
@@ -432,7 +503,7 @@ export class Router {
     const { concurrency } = settings
     const allowed = lowest(scopes, 'workers')?.value ?? settings.maxWorkers
     const maxWorkers = Math.min(settings.maxWorkers, allowed)
-    const minWorkers = Math.min(this.#poolLimits.minWorkers, maxWorkers)
+    const minWorkers = Math.min(settings.minWorkers ?? this.#poolLimits.minWorkers, maxWorkers)
     return { ...this.#poolLimits, minWorkers, maxWorkers, concurrency }
   }
 
@@ -482,6 +553,11 @@ function cpuOf({ capabilities }: WorkerSpec, scopes: readonly Scope[]): number {
 /** A path may spell any name; only names without a slash are in the map. */
 function keyOf(name: string, project: string): string {
   return `${project}/${name}`
+}
+
+function notFound(name: string, project: string): FunctionError {
+  const message = `Function '${functionLabel(name, project)}' does not exist.`
+  return new FunctionError('FUNCTION_NOT_FOUND', message)
 }
 
 function notReady({ functionName, version }: WorkerSpec, ms: number): FunctionError {

@@ -366,6 +366,7 @@ function newGateway(parts: GatewayParts, adopts: boolean): Gateway {
       }
     },
     route: (name, project) => router.route(name, project),
+    preview: (name, version, project) => router.preview(name, version, project),
     authorize: (headers, project, address) => invokers.check(headers, project, address),
     onFinished: () => telemetry.counted(),
     failed: (route, requestId, error) => telemetry.failed(route, requestId, error),

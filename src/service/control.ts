@@ -34,6 +34,7 @@ export function serviceControl(
     functionChanged(name: string, project: string): void {
       router.functionChanged(name, project)
     },
+    endPreviews: (name, project) => router.endPreviews(name, project),
     hostChanged: (host) => reloadHost(hosts, store.routes, host),
     serves(host) {
       const found = hosts.ofHost(host)

@@ -4,7 +4,7 @@ import { runnableVersion } from '../admin/worker-spec.ts'
 import type { BundleStore } from '../bundles/bundle-store.ts'
 import type { Config } from '../config/schema.ts'
 import { limitsOf } from '../limits/names.ts'
-import type { FunctionRules } from '../metadata/records.ts'
+import { type FunctionRules, functionId } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { Tenant } from '../router/route.ts'
 import type {
@@ -41,6 +41,14 @@ export class VersionSource implements FunctionSource {
       return { version: this.withDefaults(runnableVersion(version, this.#bundles)), weight }
     })
     return { ...active, split: { versions, stickyHeader: split.stickyHeader } }
+  }
+
+  preview(name: string, version: string, project: string): ActiveVersion | undefined {
+    if (this.#store.rules.find(name, project)?.previews !== true) return undefined
+    const record = this.#store.findVersion(functionId(name, project), version)
+    if (record === undefined) return undefined
+    const resolved = this.#store.runnable(name, record, project)
+    return this.withDefaults(runnableVersion(resolved, this.#bundles))
   }
 
   rules(name: string, project: string): FunctionRules {
