@@ -59,7 +59,7 @@ describe('a change', () => {
     })
     expect(open.written).toBe(true)
     expect(rows()).toMatchObject([
-      { action: 'project.create', details_json: '{"profile":"strict"}' },
+      { action: 'project.create', details_json: '{"profile":"strict","project":"shop"}' },
     ])
   })
 

@@ -60,7 +60,7 @@ export class ProjectStore {
       createdAt: now,
       updatedAt: now,
     }
-    noteChange(changed(given))
+    noteChange({ project: name, ...changed(given) })
     this.#storage.change((tx) => {
       const taken = tx.select().from(projects).where(eq(projects.name, name)).get()
       if (taken !== undefined)
