@@ -23,6 +23,8 @@ import { SecretKey } from './secret-key.ts'
 export const KEY_FILE = 'secret.key'
 /** A key file is 45 bytes; what is larger is something else. */
 const MAX_KEY_FILE_BYTES = 1024
+/** What a file system without hard links answers. */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
 export class KeyFile {
   readonly path: string
@@ -51,8 +53,7 @@ export class KeyFile {
   create(key: SecretKey): void {
     this.stage(key)
     try {
-      // Fails if the file exists, and so never replaces a key.
-      linkSync(this.#nextPath, this.path)
+      placeNew(this.#nextPath, this.path)
       syncFolder(this.path)
     } catch (cause) {
       throw unusable(this.path, cause)
@@ -124,6 +125,18 @@ function refuseOpenToOthers(path: string, mode: number): void {
   const octal = (mode & 0o777).toString(8).padStart(4, '0')
   const message = `${path} has the key for secrets, and others may read or change it (mode ${octal}): run 'chmod 600 ${path}'.`
   throw new FunctionError('STORAGE_UNUSABLE', message)
+}
+
+/** Fails if the file exists, and so never replaces a key. */
+function placeNew(from: string, to: string): void {
+  try {
+    linkSync(from, to)
+  } catch (cause) {
+    // Some network file systems have no hard links. The caller has the lock of the data directory.
+    const { code = '' } = cause as NodeJS.ErrnoException
+    if (!NO_LINKS.has(code) || existsSync(to)) throw cause
+    renameSync(from, to)
+  }
 }
 
 function syncFolder(path: string): void {
