@@ -16,6 +16,8 @@ import { readText } from './text-input.ts'
 
 /** Bytes of a `.env` file: more than all variables of a function may have. */
 const MAX_FILE_BYTES = 4 * 2 ** 20
+/** Names that the text of a change has. */
+const SHOWN = 20
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -93,7 +95,9 @@ export const envImport: Command = {
 export function changeText({ function: name, revision, changed, live }: EnvChangeDocument): string {
   if (changed.length === 0) return `${name}: nothing changed, revision ${revision}\n`
   const where = live ? 'live now' : 'not live now'
-  return `${name}: changed ${changed.join(', ')}, revision ${revision}, ${where}\n`
+  const rest = changed.length - SHOWN
+  const more = rest > 0 ? ` and ${counted(rest, 'other')}` : ''
+  return `${name}: changed ${changed.slice(0, SHOWN).join(', ')}${more}, revision ${revision}, ${where}\n`
 }
 
 function change(
