@@ -45,6 +45,11 @@ export const invoke: Command = {
       const message = `The service could not write service.json when it started, so its address is not known: free space in ${loaded.config.server.dataDir} and restart it.`
       throw new FunctionError('NOT_RUNNING', message)
     }
+    if (!loaded.config.routing.paths) {
+      const message =
+        "'invoke' uses the paths of functions, which routing.paths turns off: send the request to a host of the function. 'functions route list' lists hosts."
+      throw new FunctionError('BAD_REQUEST', message)
+    }
     const response = await send(functionUrl(service.url, project, name, path), request)
     const body = await response.bytes()
     // An error of the platform is a failure of the command; an error status from the function is not.

@@ -215,3 +215,22 @@ test('weights change under load without a failed request, and each change holds 
   await Promise.all(clients)
   expect([...statuses.keys()]).toEqual([200])
 }, 120_000)
+
+test('kill -9 during a change of the shares leaves the old ones or the new ones', async () => {
+  const shares = [
+    { v1: 50, v2: 50 },
+    { v1: 20, v5: 80 },
+  ]
+  await ok('traffic', 'api', 'v1=50', 'v2=50')
+  for (let round = 0; round < 10; round++) {
+    const next = Object.entries(shares[round % 2 === 0 ? 1 : 0] as Record<string, number>)
+    const changing = space.command('traffic', 'api', ...next.map((share) => share.join('=')))
+    await Bun.sleep(80 + 12 * round)
+    await service.stop('SIGKILL')
+    await changing
+    service = await space.serve()
+    const { versions } = await shown()
+    expect(shares).toContainEqual(versions)
+    expect(Object.keys(await count(30)).every((name) => name in versions)).toBe(true)
+  }
+}, 120_000)
