@@ -124,7 +124,7 @@ function logged(requestId: string): string[] {
 
 async function counter(name: string, labels: string): Promise<number> {
   const text = await service.metrics()
-  const line = text.split('\n').find((one) => one.startsWith(`${name}{${labels}`))
+  const line = text.split('\n').find((one) => one.startsWith(`${name}{project="default",${labels}`))
   return Number(line?.split(' ').at(-1) ?? 0)
 }
 

@@ -68,8 +68,9 @@ test('a logs.db that is no database is set aside, and the log of the service say
   await eventually('it is written', () => said().includes('first'))
   const [name = ''] = setAside('logs.db')
   expect(readFileSync(join(workspace.dataDir, name), 'utf8')).toStartWith('a file of the operator')
-  await eventually('the service says so', () => setAsideLines().length > 0)
-  const [entry] = setAsideLines()
+  const lines = () => setAsideLines().filter(({ file }) => file === logs)
+  await eventually('the service says so', () => lines().length > 0)
+  const [entry] = lines()
   expect(entry).toMatchObject({
     level: 'warn',
     file: logs,
