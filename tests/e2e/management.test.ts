@@ -4,7 +4,7 @@ import { chmodSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { eventually } from '../../src/testing/eventually.ts'
-import { rawRequest } from './harness.ts'
+import { rawRequest, Workspace } from './harness.ts'
 import { type Answer, Managed } from './management.ts'
 
 const SOURCE = "export default () => new Response('hello')\n"
@@ -476,6 +476,34 @@ describe('the listener', () => {
     await fetch(`${SOCKET}/v1/service`, { unix: `${managed.space.dataDir}/functions.sock` })
   }, 60_000)
 })
+
+test('a restart listens where the settings say now', async () => {
+  const other = new Workspace()
+  const settings = (text: string) => other.source('functions.toml', text)
+  settings('')
+  const service = await other.serve()
+  const portOf = () =>
+    [...service.log.matchAll(/"management API","url":"http:\/\/127\.0\.0\.1:(\d+)"/g)].at(-1)?.[1]
+  const restart = async () => (await other.command('restart')).exitCode
+  const status = async (port: string | undefined) =>
+    (await fetch(`http://127.0.0.1:${port}/v1/whoami`, { keepalive: false })).status
+  expect(portOf()).toBeUndefined()
+  settings('[admin]\nlisten = "127.0.0.1:0"\n')
+  expect(await restart()).toBe(0)
+  const port = portOf()
+  expect(await status(port)).toBe(401)
+  expect(await restart()).toBe(0)
+  expect(portOf()).toBe(port as string)
+  expect(await status(port)).toBe(401)
+  settings('')
+  expect(await restart()).toBe(0)
+  await eventually('the old one has left', () => service.log.includes('"left"'))
+  await expect(status(port)).rejects.toThrow()
+  const { pid } = await Bun.file(join(other.dataDir, 'service.json')).json()
+  process.kill(pid, 'SIGTERM')
+  await eventually('it has stopped', () => service.log.includes('"stopped"'))
+  other.remove()
+}, 90_000)
 
 test('a key that others can read, and a pair that does not fit, are refused', async () => {
   const other = await Managed.start()

@@ -77,6 +77,23 @@ test('the job of GitHub Actions', async () => {
   expect(await served()).toBe('from a job')
 }, 60_000)
 
+test('the first steps on one machine', async () => {
+  const steps = /To try it on one machine[\s\S]*?```bash\n([\s\S]*?)```/.exec(TEXT)?.[1]
+  const port = 20_000 + (process.pid % 10_000)
+  const folder = join(managed.space.dir, 'first')
+  mkdirSync(folder)
+  cpSync(EXECUTABLE, join(folder, 'functions'))
+  const script = (steps ?? '').replaceAll('9443', String(port)).replace(' &\n', ' --port 0 &\n')
+  const child = Bun.spawn(
+    ['bash', '-euo', 'pipefail', '-c', `trap 'kill $(jobs -p)' EXIT\n${script}`],
+    { cwd: folder, env: { PATH: `${folder}:${process.env.PATH}`, HOME: folder }, stderr: 'pipe' },
+  )
+  const output = await new Response(child.stdout).text()
+  expect(await child.exited).toBe(0)
+  expect(output).toMatch(/role +deployer/)
+  expect(output).toContain('try v1: quickjs-ng, strict profile')
+}, 60_000)
+
 test('curl', async () => {
   await Bun.write(join(job, 'bundle.js'), "export default () => new Response('from curl')\n")
   await Bun.write(
