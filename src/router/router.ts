@@ -14,14 +14,11 @@ import type { MetricsRegistry } from '../telemetry/counters.ts'
 import type { UsageRegistry } from '../telemetry/usage.ts'
 import type { WorkerFactory, WorkerLog, WorkerSpec } from '../worker/worker.ts'
 import { FunctionMeter } from './meter.ts'
+import { Previews } from './previews.ts'
 import type { Route, RouteSplit, Tenant } from './route.ts'
 
 /** Why the workers of a version end that was loaded for nothing. */
 const NOT_USED = 'its version was not activated'
-const PREVIEW_CHANGED = 'its function has changed'
-/** Previews that have a pool, of at most one worker each. At the limit one that is idle ends for the next. */
-const MAX_PREVIEWS = 50
-const MAX_PREVIEWS_OF_FUNCTION = 5
 
 /** A function version with everything that its requests and workers need. */
 export interface ActiveVersion {
@@ -105,8 +102,7 @@ export class Router {
   readonly #options: RouterOptions
   /** By `keyOf`. */
   readonly #routes = new Map<string, Route>()
-  /** Previews by `keyOf` and version, the least recently used one first. */
-  readonly #previews = new Map<string, Route>()
+  readonly #previews = new Previews((pool, reason) => this.#retire(pool, reason))
   /** The projects of the routes, by name. */
   readonly #tenants = new Map<string, Tenant>()
   /** Pools that are out of service and finish the requests that they have. */
@@ -124,7 +120,7 @@ export class Router {
   configure(poolLimits: PoolLimits): void {
     this.#poolLimits = poolLimits
     for (const { configure } of this.#inUse.values()) configure()
-    this.#endPreviews(() => true, PREVIEW_CHANGED)
+    this.#previews.end()
   }
 
   /**
@@ -142,52 +138,20 @@ export class Router {
    * @throws {FunctionError} FUNCTION_NOT_FOUND, also if the function has no previews; OVERLOADED
    */
   preview(name: string, version: string, project: string = DEFAULT_PROJECT): Route {
-    const key = `${keyOf(name, project)}@${version}`
-    const known = this.#previews.get(key)
-    if (known !== undefined) {
-      this.#previews.delete(key)
-      this.#previews.set(key, known)
-      return known
-    }
+    const known = this.#previews.get(name, version, project)
+    if (known !== undefined) return known
     const found = this.#options.source.preview(name, version, project)
     if (found === undefined) throw notFound(`${name}@${version}`, project)
-    const ofFunction = ({ functionName, project: of }: Route) =>
-      functionName === name && of === project
-    this.#makeRoom(ofFunction, MAX_PREVIEWS_OF_FUNCTION)
-    this.#makeRoom(() => true, MAX_PREVIEWS)
+    this.#previews.makeRoom(name, project)
     const settings = () => ({ ...found.settings(), maxWorkers: 1, minWorkers: 0 })
     const route = this.#newRoute({ ...found, settings }, true)
-    this.#previews.set(key, route)
+    this.#previews.add(route)
     return route
   }
 
   /** Ends the previews of a function: a version may be gone, or its variables are other ones. */
   endPreviews(name: string, project: string): void {
-    const ofFunction = ({ functionName, project: of }: Route) =>
-      functionName === name && of === project
-    this.#endPreviews(ofFunction, PREVIEW_CHANGED)
-  }
-
-  #endPreviews(which: (route: Route) => boolean, reason: string): void {
-    for (const [key, route] of this.#previews) {
-      if (!which(route)) continue
-      this.#previews.delete(key)
-      this.#retire(route.pool, reason)
-    }
-  }
-
-  /** Ends the longest unused preview of these, if there are as many as there may be. */
-  #makeRoom(which: (route: Route) => boolean, max: number): void {
-    const some = [...this.#previews.values()].filter(which)
-    if (some.length < max) return
-    const idle = some.find(
-      ({ pool }) => pool.queued === 0 && pool.workers.every(({ state }) => state === 'ready'),
-    )
-    if (idle === undefined) {
-      const message = `${max} previews are in use, which is the limit: try again when some are done.`
-      throw new FunctionError('OVERLOADED', message, { retryAfter: 1 })
-    }
-    this.#endPreviews((route) => route === idle, 'another preview took its place')
+    this.#previews.endOf(name, project)
   }
 
   /**
@@ -252,7 +216,7 @@ export class Router {
     this.#routes.set(key, active)
     for (const route of replaced)
       if (!routes.includes(route)) this.#retire(route.pool, 'another version replaced it')
-    this.endPreviews(active.functionName, active.project)
+    this.#previews.endOf(active.functionName, active.project)
     // What they were prepared with may have changed meanwhile.
     for (const { pool } of routes) this.#inUse.get(pool)?.configure()
   }
@@ -290,7 +254,7 @@ export class Router {
     project: string = DEFAULT_PROJECT,
     reason = 'its version is not active any more',
   ): void {
-    this.endPreviews(name, project)
+    this.#previews.endOf(name, project)
     const key = keyOf(name, project)
     const route = this.#routes.get(key)
     if (route === undefined) return
@@ -305,18 +269,18 @@ export class Router {
     Object.assign(tenant, this.#options.source.tenant(project))
     this.#sizeGroup(tenant)
     this.#configureIf((spec) => spec.project === project)
-    this.#endPreviews((route) => route.project === project, PREVIEW_CHANGED)
+    this.#previews.end((route) => route.project === project)
   }
 
   /** Applies what has changed of a function, whatever its version, to its next requests. */
   functionChanged(name: string, project: string): void {
     this.#configureIf((spec) => spec.project === project && spec.functionName === name)
-    this.endPreviews(name, project)
+    this.#previews.endOf(name, project)
   }
 
   /** Forgets the functions that serve something else by now, because another process changed them. */
   refresh(): void {
-    this.#endPreviews(() => true, PREVIEW_CHANGED)
+    this.#previews.end()
     for (const route of [...this.#routes.values()]) {
       if (!this.#isCurrent(route)) this.forget(route.functionName, route.project)
     }
@@ -339,7 +303,7 @@ export class Router {
     for (const route of this.#routes.values()) {
       for (const { pool } of routesOf(route)) yield pool
     }
-    for (const { pool } of this.#previews.values()) yield pool
+    yield* this.#previews.pools()
     yield* this.#closing
   }
 
@@ -361,7 +325,7 @@ export class Router {
    */
   async close(graceMs: number): Promise<void> {
     const reason = 'the service stops'
-    this.#endPreviews(() => true, reason)
+    this.#previews.end(() => true, reason)
     for (const { functionName, project } of [...this.#routes.values()])
       this.forget(functionName, project, reason)
     await Promise.all([...this.#closing].map((pool) => pool.close(graceMs, reason)))

@@ -223,7 +223,12 @@ export async function compose(
   )
   rollback.push(() => management.stop(true))
   await warm
-  if (predecessor !== undefined) await takeOverClients(predecessor, gateway, management)
+  if (predecessor !== undefined) {
+    await takeOverClients(predecessor, gateway, management)
+    // What changed after this process read it, while commands still reached the other one.
+    loadHosts(hosts, store.routes)
+    router.refresh()
+  }
   try {
     writeServiceFile(dataDir, { pid: process.pid, socket: resolve(socket), url: gateway.url })
   } catch (error) {
