@@ -12,8 +12,7 @@ const READ_WHEN_NEEDED = [
   ...CONFIG_KEYS.filter(({ key }) => key.startsWith('limits.') && key !== 'limits.workers').map(
     ({ key }) => key,
   ),
-  'admin.tls_cert', // src/service/reload.ts:renewCertificate
-  'admin.tls_key',
+  'audit.retention', // src/service/housekeeping.ts
   'server.shutdown_timeout', // src/service/service.ts
   'server.timeout', // src/service/version-source.ts
   'routing.domains', // src/service/limits.ts:domainPatterns
