@@ -229,6 +229,23 @@ describe('a repair', () => {
     store.close()
   })
 
+  test('copies who may call a function, and its routes, or says that they are lost', async () => {
+    const route = { project: 'default', functionName: 'app', host: 'a.test', path: '/' }
+    const before = MetadataStore.open(dataDir)
+    before.rules.set('app', 'default', { access: 'token' })
+    before.routes.add({ ...route, confined: false })
+    before.close()
+    change('DROP TABLE function_versions')
+    expect((await repaired()).join()).not.toContain('every function is public')
+    const store = MetadataStore.open(dataDir)
+    expect(store.rules.find('app', 'default')?.access).toBe('token')
+    expect(store.rules.find('b', 'default')?.access).toBe('public')
+    expect(store.routes.ofHost('a.test')).toMatchObject([{ functionName: 'app' }])
+    store.close()
+    change('DROP TABLE functions')
+    expect((await repaired()).join()).toContain('every function is public')
+  })
+
   test('of a missing database sets aside what it cannot use, and no service starts before', async () => {
     for (const suffix of ['', '-wal', '-shm']) rmSync(at(`metadata.db${suffix}`), { force: true })
     expect(() => MetadataStore.open(dataDir)).toThrow("'functions check --repair'")

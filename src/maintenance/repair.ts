@@ -66,6 +66,8 @@ export async function repair(
   return done
 }
 
+const RULES_LOST = `${METADATA}: who may call the functions, their limits and their routes could not be read: every function is public. Set them again with 'functions set' and 'functions route add' before you start the service`
+
 /**
  * Records every version again whose folder has an intact bundle and a manifest, and makes those active
  * that were. The old database is set aside; its variables are copied if they can be read.
@@ -80,6 +82,7 @@ async function rebuild(dataDir: string): Promise<string[]> {
   const store = MetadataStore.open(folder)
   recordAll(store, usable, dataDir)
   const variables = copyVariables(oldDatabase(dataDir), join(folder, METADATA))
+  const rules = copyRules(oldDatabase(dataDir), join(folder, METADATA))
   const whole = join(folder, 'whole.db')
   const db = new Database(join(folder, METADATA), { readwrite: true, create: false })
   db.run('VACUUM INTO ?', [whole])
@@ -104,6 +107,7 @@ async function rebuild(dataDir: string): Promise<string[]> {
   const functions = new Set(usable.map(({ manifest }) => manifest.function)).size
   return [
     `${METADATA}: rebuilt from the bundles with ${counted(functions, 'function')}, ${counted(usable.length, 'version')} and ${counted(variables, 'variable')}`,
+    ...(rules ? [] : [RULES_LOST]),
     ...(old.length > 0 ? [`${METADATA}.set-aside-${time}: the database that was damaged`] : []),
     ...rest.map(
       (path) => `${path}: moved to ${UNUSED}${time}; it has no intact bundle with ${MANIFEST_FILE}`,
@@ -241,6 +245,42 @@ function copyVariables(from: string, to: string): number {
   }
 }
 
+/**
+ * Copies who may call the functions that are there again, their limits, and their routes.
+ *
+ * @returns whether all could be read
+ */
+function copyRules(from: string, to: string): boolean {
+  if (!existsSync(from)) return false
+  let db: Database | undefined
+  let target: Database | undefined
+  try {
+    db = new Database(from, { readwrite: true, create: false })
+    const columns = db.query<{ name: string }, []>('PRAGMA table_info(functions)').all()
+    if (columns.length === 0) return false
+    // Releases before 0.3 have no rules.
+    if (!columns.some(({ name }) => name === 'access')) return true
+    target = new Database(to, { readwrite: true, create: false })
+    target.run('PRAGMA busy_timeout = 5000')
+    const set = target.query(
+      'UPDATE functions SET access = ?, previews = ?, limits_json = ? WHERE id = ?',
+    )
+    const rules = db.query('SELECT access, previews, limits_json, id FROM functions').values()
+    for (const row of rules as [string, number, string, string][]) set.run(...row)
+    const add = target.query(
+      'INSERT OR IGNORE INTO routes SELECT ?1, id, ?3, ?4, ?5 FROM functions WHERE id = ?2',
+    )
+    const routes = db.query('SELECT id, function_id, host, path, created_at FROM routes').values()
+    for (const row of routes as [string, string, string, string, string][]) add.run(...row)
+    return true
+  } catch {
+    return false
+  } finally {
+    db?.close()
+    target?.close()
+  }
+}
+
 /** Which key encrypted the secrets. */
 function copyKeys(from: Database, to: Database): void {
   const insert = to.query('INSERT OR IGNORE INTO secret_keys VALUES (?, ?, ?)')
@@ -275,6 +315,9 @@ function removeDangling(dataDir: string): string[] {
           (table) => `DELETE FROM ${table} WHERE function_id ${nothing}`,
         ),
       ]
+      statements.push(
+        'DELETE FROM deployment_weights WHERE deployment_id NOT IN (SELECT id FROM function_deployments) OR version_id NOT IN (SELECT id FROM function_versions)',
+      )
       const changes = statements.reduce((sum, sql) => sum + db.run(sql).changes, 0)
       return [`${METADATA}: ${changes} rows that referred to nothing were removed`]
     })()
