@@ -79,8 +79,9 @@ export function createApi(deps: ApiDeps): Api {
     defaultHook: (result) => {
       if (!result.success) {
         const issue = result.error.issues[0]
-        const what = `${issue?.path.join('.')}: ${issue?.message}`
-        return adminProblem(new FunctionError('BAD_REQUEST', `${what}.`))
+        const path = issue?.path.join('.') ?? ''
+        const what = `${path === '' ? '' : `${path}: `}${issue?.message}`
+        return adminProblem(new FunctionError('BAD_REQUEST', `${what.replace(/\.$/, '')}.`))
       }
     },
   })

@@ -2,7 +2,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { AuditReader } from '../metadata/audit-reader.ts'
-import { access } from './access.ts'
+import type { MetadataStore } from '../metadata/store.ts'
+import { access, callerOf } from './access.ts'
 import {
   addNext,
   json,
@@ -41,11 +42,11 @@ const responses = {
 }
 
 const allRoute = createRoute({
-  ...access('admin', 'all'),
+  ...access('admin'),
   operationId: 'audit.list',
   method: 'get',
   path: '/v1/audit',
-  summary: 'Changes and refused attempts, newest first',
+  summary: "Changes and refused attempts of the caller's projects, newest first",
   request: { query },
   responses,
 })
@@ -60,15 +61,26 @@ const projectRoute = createRoute({
   responses,
 })
 
-export function addAuditRoutes(app: OpenAPIHono, { audit }: { audit: AuditReader }): void {
+const placeCursor = z.object({ time: z.string(), id: z.string() })
+
+export function addAuditRoutes(
+  app: OpenAPIHono,
+  { store, audit }: { store: MetadataStore; audit: AuditReader },
+): void {
   const answer = async (c: Context, given: z.infer<typeof query>, project?: string) => {
-    const { since = '', limit, cursor } = given
-    const before = cursor === undefined ? undefined : readCursor(z.string(), cursor)
+    // A project of the same name, which was deleted, was another tenant's.
+    const begun = project === undefined ? '' : store.projects.get(project).createdAt
+    const since = (given.since ?? '') > begun ? (given.since as string) : begun
+    const { limit, cursor } = given
+    const before = cursor === undefined ? undefined : readCursor(placeCursor, cursor)
     const rows = await audit.read({ project, since, before, limit })
-    addNext(c, rows.length === limit ? rows.at(-1)?.id : undefined)
+    const last = rows.length === limit ? rows.at(-1) : undefined
+    addNext(c, last && { time: last.time, id: last.id })
     return rows
   }
-  app.openapi(allRoute, async (c) => c.json(await answer(c, c.req.valid('query')), 200))
+  app.openapi(allRoute, async (c) => {
+    return c.json(await answer(c, c.req.valid('query'), callerOf(c).project), 200)
+  })
   app.openapi(projectRoute, async (c) => {
     return c.json(await answer(c, c.req.valid('query'), projectOf(c.req.valid('param'))), 200)
   })

@@ -101,7 +101,8 @@ test('what is refused and what fails is counted, reads only where they are refus
       details_json: '{"code":"FORBIDDEN"}',
       count: 3,
     },
-    { project: 'other', action: 'function.list', outcome: 'refused' },
+    // It is no business of the other project.
+    { project: 'shop', object: 'other', action: 'function.list', outcome: 'refused' },
     { action: 'function.delete', object: 'none', outcome: 'failed', count: 1 },
     { action: 'project.create', outcome: 'failed', details_json: '{"code":"CONFLICT"}' },
     { action: 'POST unknown', outcome: 'failed' },

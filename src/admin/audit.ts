@@ -60,13 +60,16 @@ function opened(caller: Caller, action: string, path: string): OpenEntry {
     .map((part) => part.slice(0, MAX_NAME))
   const inProject = parts[0] === 'projects' && parts[1] !== undefined
   const rest = inProject ? parts.slice(2) : parts
+  const named = inProject ? (parts[1] as string) : undefined
+  // Nobody writes into the audit of a project that is not theirs to see.
+  const foreign = named !== undefined && caller.project !== undefined && named !== caller.project
   const entry: AuditEntry = {
     time: new Date().toISOString(),
-    project: inProject ? (parts[1] as string) : (caller.project ?? null),
+    project: (foreign ? caller.project : named) ?? caller.project ?? null,
     actor: caller.name,
     address: caller.address ?? null,
     action,
-    object: rest[1] ?? null,
+    object: (foreign ? named : rest[1]) ?? null,
     outcome: 'done',
     details: {},
     count: 1,

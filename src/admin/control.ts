@@ -56,5 +56,7 @@ export interface ServiceControl {
   serves(host: string): boolean
   /** The project was suspended or resumed, or its limits are other ones. */
   projectChanged(project: string): void
+  /** It has no functions any more, and a new one may take its name. */
+  projectDeleted(project: string): void
   workers(): WorkerView[]
 }

@@ -1,5 +1,6 @@
 /** The API of variables and secrets. */
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { checkName } from '../metadata/env-rules.ts'
 import type { VariableKind } from '../metadata/env-store.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { access } from './access.ts'
@@ -107,6 +108,9 @@ export function addEnv(app: OpenAPIHono, { store, operations }: EnvDeps): void {
   })
   app.openapi(changeRoute, async (c) => {
     const { set, unset = [] } = c.req.valid('json')
+    // The schema leaves it out.
+    const given = (await c.req.json()) as { set?: object }
+    if (Object.hasOwn(given.set ?? {}, '__proto__')) checkName('__proto__')
     const change = { set, unset: unset.map((name) => ({ name, kind: 'plain' as const })) }
     const of = functionOf(c.req.valid('param'))
     const options = { creates: c.req.valid('query').create === 'true' }

@@ -43,16 +43,20 @@ import { bundleOf, readSourceMap } from './source-map.ts'
 const FUNCTIONS = '/v1/projects/{project}/functions'
 const FUNCTION = `${FUNCTIONS}/{name}` as const
 
-const file = z.instanceof(Blob).openapi({ type: 'string', format: 'binary' })
+const file = z
+  .instanceof(Blob, { error: 'must be a file of the form' })
+  .openapi({ type: 'string', format: 'binary' })
 
 const deployForm = z
   .object({
-    settings: z.string().openapi({ description: 'JSON: version, runtime, profile, limits' }),
+    settings: z
+      .string('must be text, not a file')
+      .openapi({ description: 'JSON: version, runtime, profile, limits' }),
     bundle: file,
     map: file,
     sha256: z
       .string()
-      .regex(/^[0-9a-f]{64}$/)
+      .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
       .optional()
       .openapi({ description: 'of the bundle, in lower case: another one is refused' }),
   })
@@ -60,7 +64,7 @@ const deployForm = z
 
 const deployAllForm = z
   .object({
-    functions: z.string().openapi({
+    functions: z.string('must be text, not a file').openapi({
       description:
         'JSON: a list of {"name": ..., "settings": {...}}; the fields `bundle:<name>` and `map:<name>` have the files of each',
     }),

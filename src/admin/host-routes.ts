@@ -142,8 +142,8 @@ export function addHosts(app: OpenAPIHono, { store, control, domains }: HostDeps
   })
   const rate = new RequestRate(ASKS_PER_SECOND)
   app.openapi(askRoute, (c) => {
-    if (!rate.take(performance.now())) {
-      const message = `More than ${ASKS_PER_SECOND} questions came within a second.`
+    if (!rate.take(callerOf(c).address ?? '', performance.now())) {
+      const message = `More than ${ASKS_PER_SECOND} questions came from this address within a second.`
       throw new FunctionError('RATE_LIMITED', message, { retryAfter: 1 })
     }
     const host = parseHost(c.req.valid('query').domain)

@@ -59,6 +59,8 @@ export class OfflineControl implements ServiceControl {
 
   projectChanged(): void {}
 
+  projectDeleted(): void {}
+
   workers(): [] {
     return []
   }

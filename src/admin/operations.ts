@@ -664,9 +664,11 @@ function weightsIn({ versions }: Split): Record<string, number> {
 
 /** For the audit. */
 function namesIn({ set, secrets, unset }: EnvChange): AuditDetails {
+  const hosts = (secrets ?? []).flatMap(({ hosts: own = [] }) => [...own]).slice(0, NOTED)
   return {
     set: [...Object.keys(set ?? {}), ...(secrets ?? []).map(({ name }) => name)].slice(0, NOTED),
     unset: (unset ?? []).map(({ name }) => name).slice(0, NOTED),
+    ...(hosts.length > 0 && { hosts }),
   }
 }
 

@@ -167,6 +167,7 @@ export function addProjects(app: OpenAPIHono, deps: ProjectDeps): void {
       }
     }
     projects.remove(project)
+    control.projectDeleted(project)
     return c.body(null, 204)
   })
 }

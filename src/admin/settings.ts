@@ -82,8 +82,9 @@ export function resolveSettings(
   project: ProjectOfSettings = { name: DEFAULT_PROJECT, profile: undefined },
 ): { version: string | undefined; settings: VersionSettings } {
   const input = checked(deploySettingsSchema, given, undefined, names)
-  const runtime = input.runtime ?? defaultRuntime
   const capabilities = capabilitiesOf(input, names, project)
+  // A Bun worker cannot be without eval.
+  const runtime = input.runtime ?? (capabilities.allowEval ? defaultRuntime : 'quickjs-ng')
   const profile = input.profile ?? project.profile?.name ?? 'strict'
   if (runtime === 'bun' && !capabilities.allowEval) {
     throw new FunctionError(

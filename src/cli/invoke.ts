@@ -37,6 +37,11 @@ export const invoke: Command = {
   async run({ io, loaded, project, json }, [given = '', path = '/'], options) {
     const name = checked(functionNameSchema, given, 'name')
     const request = buildRequest(options)
+    if ((io.env.FUNCTIONS_URL ?? '') !== '') {
+      const message =
+        "'invoke' is for the service of this machine: send the request to the function's public URL, or unset FUNCTIONS_URL."
+      throw new FunctionError('BAD_REQUEST', message)
+    }
     if ((await findService(loaded)) === undefined) {
       throw notRunning(loaded)
     }

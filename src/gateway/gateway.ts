@@ -374,6 +374,8 @@ export class Gateway implements ExchangeHost, Tickable {
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
+    const ofPreview = mount.name.indexOf('@')
+    if (ofPreview > 0) this.#authorizePreview(mount, ofPreview, raw, origin.address)
     let route = this.#routeOf(mount)
     if (route.split !== undefined) route = chooseRoute(route.split, raw, Math.random())
     if (route.tenant.suspended) throw suspended(route.project)
@@ -409,6 +411,17 @@ export class Gateway implements ExchangeHost, Tickable {
     if (body === null) exchange.submit()
     else void this.#submitWithBody(exchange, body, length)
     return exchange.answered
+  }
+
+  /** Nobody learns without a token which versions a protected function has. */
+  #authorizePreview(
+    { name, project }: Mount,
+    at: number,
+    raw: RawHeaders,
+    address: string | undefined,
+  ): void {
+    const { rules } = this.#options.route(name.slice(0, at), project)
+    if (rules.previews && rules.access === 'token') this.#options.authorize(raw, project, address)
   }
 
   /** `<name>@<version>` is a preview of that version. */

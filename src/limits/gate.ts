@@ -126,6 +126,11 @@ export class Gate {
   }
 }
 
+/** What the keys of the accounts of a project and of its functions begin with. */
+export function accountsOf(project: string): string[] {
+  return [`project ${project} `, `function ${project}/`]
+}
+
 function countedOf(scope: Scope): Counted[] {
   const { rps, burst, concurrent, cpuPerHour, cpuPerDay } = scope.limits
   const { egressRequestsPerDay, egressBytesPerDay } = scope.limits

@@ -42,6 +42,8 @@ export interface Ledger {
   left(account: Account): number
   /** Time until a lease may take a unit, ms; 0 for now. Of `concurrent` nobody knows. */
   waitMs(account: Account): number
+  /** Forgets the accounts whose keys begin so: their owner is gone. */
+  forget(prefix: string): void
 }
 
 export interface LedgerClock {
@@ -103,6 +105,10 @@ export class LocalLedger implements Ledger {
   raise(account: Account, units: number): void {
     const entry = this.#current(account) ?? this.#open(account)
     entry.units = Math.max(entry.units, units)
+  }
+
+  forget(prefix: string): void {
+    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#entries.delete(key)
   }
 
   left(account: Account): number {

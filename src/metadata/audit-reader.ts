@@ -5,16 +5,22 @@ import type { AuditDetails, AuditEntry } from './audit-entry.ts'
 
 const COLUMNS =
   'id, time, project, actor, address, action, object, outcome, details_json AS details, count'
-/** Above every id. */
-const LAST = '~'
+/** After every entry. */
+const LAST: AuditPlace = { time: '~', id: '~' }
+
+/** The place of an entry in the order of time. */
+export interface AuditPlace {
+  time: string
+  id: string
+}
 
 interface AuditQuery {
   /** One project; all unless set. */
   project?: string | undefined
   /** ISO 8601, UTC: entries from then on. */
   since: string
-  /** Entries before this one, by its id; from the newest on unless set. */
-  before?: string | undefined
+  /** Entries before this one; from the newest on unless set. */
+  before?: AuditPlace | undefined
   limit: number
 }
 
@@ -32,9 +38,9 @@ export class AuditReader {
   /** Newest first. */
   async read({ project, since, before = LAST, limit }: AuditQuery) {
     const ofProject = project === undefined ? '' : 'AND project = ?'
-    const sql = `SELECT ${COLUMNS} FROM audit WHERE id < ? AND time >= ? ${ofProject} ORDER BY id DESC LIMIT ?`
+    const sql = `SELECT ${COLUMNS} FROM audit WHERE (time, id) < (?, ?) AND time >= ? ${ofProject} ORDER BY time DESC, id DESC LIMIT ?`
     const given = project === undefined ? [] : [project]
-    const parameters = [before, since, ...given, limit]
+    const parameters = [before.time, before.id, since, ...given, limit]
     const rows = await this.#queries.all<AuditRow>(this.#path, sql, parameters)
     return rows.map((row) => ({ ...row, details: JSON.parse(row.details) as AuditDetails }))
   }

@@ -6,8 +6,12 @@ import { audit } from './schema.ts'
 
 /** Equal attempts are counted in memory for this time, ms, and then written as one entry. */
 const COUNTED_MS = 60_000
-/** Different ones that are counted at a time. More are counted together, without what makes them different. */
-const MAX_COUNTED = 1_000
+/**
+ * Different ones that are counted at a time: of one actor, and of all. More of an actor are counted together, without
+ * their objects; more of all, without what makes them different.
+ */
+const MAX_OF_ACTOR = 50
+const MAX_COUNTED = 10_000
 
 /** In place of what makes entries different. */
 const VARIOUS = { project: null, actor: 'various', address: null, object: null, details: {} }
@@ -15,6 +19,8 @@ const VARIOUS = { project: null, actor: 'various', address: null, object: null, 
 export class AuditStore {
   readonly #storage: Storage
   readonly #counted = new Map<string, AuditEntry>()
+  /** How many different ones are counted, by actor and address. */
+  readonly #ofActor = new Map<string, number>()
   #flushAt = 0
 
   constructor(storage: Storage) {
@@ -39,16 +45,24 @@ export class AuditStore {
       return
     }
     if (this.#counted.size === 0) this.#flushAt = now + COUNTED_MS
-    if (this.#counted.size < MAX_COUNTED) {
+    const { actor, address, action, outcome } = entry
+    const who = `${actor} ${address}`
+    const ofActor = this.#ofActor.get(who) ?? 0
+    if (this.#counted.size >= MAX_COUNTED) {
+      // There are only so many actions.
+      this.#sum(JSON.stringify([action, outcome]), { ...entry, ...VARIOUS })
+    } else if (ofActor >= MAX_OF_ACTOR) {
+      this.#sum(JSON.stringify([who, action, outcome]), { ...entry, object: null })
+    } else {
+      this.#ofActor.set(who, ofActor + 1)
       this.#counted.set(key, { ...entry })
-      return
     }
-    // There are only so many actions.
-    const { action, outcome } = entry
-    const rest = JSON.stringify([action, outcome])
-    const sum = this.#counted.get(rest)
-    if (sum !== undefined) sum.count += count
-    else this.#counted.set(rest, { ...entry, ...VARIOUS })
+  }
+
+  #sum(key: string, entry: AuditEntry): void {
+    const known = this.#counted.get(key)
+    if (known === undefined) this.#counted.set(key, entry)
+    else known.count += entry.count
   }
 
   /** Writes what was counted, if its minute is over. @param now false: at once */
@@ -56,6 +70,7 @@ export class AuditStore {
     if (this.#counted.size === 0 || (now !== false && now < this.#flushAt)) return
     const entries = [...this.#counted.values()]
     this.#counted.clear()
+    this.#ofActor.clear()
     this.#storage.change((tx) => {
       for (const entry of entries) tx.insert(audit).values(rowOf(entry)).run()
     })

@@ -4,7 +4,8 @@ import type { Pool } from '../pool/pool.ts'
 import type { Route } from './route.ts'
 
 /** Previews that have a pool, of at most one worker each. At the limit one that is idle ends for the next. */
-const MAX_PREVIEWS = 50
+const MAX_PREVIEWS = 100
+const MAX_PREVIEWS_OF_PROJECT = 10
 const MAX_PREVIEWS_OF_FUNCTION = 5
 const CHANGED = 'its function has changed'
 
@@ -34,6 +35,8 @@ export class Previews {
   makeRoom(name: string, project: string): void {
     const ofFunction = [...this.#routes.values()].filter((route) => isOf(route, name, project))
     this.#endOne(ofFunction, MAX_PREVIEWS_OF_FUNCTION)
+    const ofProject = [...this.#routes.values()].filter((route) => route.project === project)
+    this.#endOne(ofProject, MAX_PREVIEWS_OF_PROJECT)
     this.#endOne([...this.#routes.values()], MAX_PREVIEWS)
   }
 

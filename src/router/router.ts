@@ -263,6 +263,11 @@ export class Router {
   }
 
   /** Applies the state and the limits of a project to its next requests. */
+  projectDeleted(project: string): void {
+    this.#tenants.delete(project)
+  }
+
+  /** Applies the state of a project to its next requests. */
   projectChanged(project: string): void {
     const tenant = this.#tenants.get(project)
     if (tenant === undefined) return

@@ -14,6 +14,7 @@ import { FunctionError } from '../errors.ts'
 import { Gateway } from '../gateway/gateway.ts'
 import { systemClock } from '../lib/clock.ts'
 import { QueryThread } from '../lib/query-thread.ts'
+import { accountsOf } from '../limits/gate.ts'
 import { type Ledger, LocalLedger } from '../limits/ledger.ts'
 import { limitsOf } from '../limits/names.ts'
 import { AuditReader } from '../metadata/audit-reader.ts'
@@ -149,7 +150,10 @@ export async function compose(
   rollback.push(() =>
     gateway.stop(new FunctionError('SHUTTING_DOWN', 'The service failed to start.')),
   )
-  const control = serviceControl(router, versions, hosts, store)
+  const control = serviceControl(router, versions, hosts, store, (project) => {
+    for (const prefix of accountsOf(project)) ledger.forget(prefix)
+    telemetry.projectDeleted(project)
+  })
   const policy = () => retentionPolicy(config)
   const operations = new Operations({
     store,

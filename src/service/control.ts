@@ -17,6 +17,7 @@ export function serviceControl(
   source: VersionSource,
   hosts: HostTable,
   store: MetadataStore,
+  projectDeleted: (project: string) => void,
 ): ServiceControl {
   return {
     prepare(version: RunnableVersion): Promise<PreparedVersion> {
@@ -43,6 +44,10 @@ export function serviceControl(
     },
     projectChanged(project: string): void {
       router.projectChanged(project)
+    },
+    projectDeleted(project: string): void {
+      router.projectDeleted(project)
+      projectDeleted(project)
     },
     workers: () => workerViews(router),
   }

@@ -32,19 +32,20 @@ export class InvokerAccess {
    * nobody has a reason to send one to where tenants are. Nothing tells a client which of the reasons it was.
    *
    * @returns the limits of the token; undefined if it has none
-   * @throws {FunctionError} UNAUTHORIZED; RATE_LIMITED, without a look at the token
+   * @throws {FunctionError} UNAUTHORIZED; RATE_LIMITED after many failed attempts
    */
   check(headers: RawHeaders, project: string, address: string = UNKNOWN): Gate | undefined {
-    const retryAfter = this.#failed.waitOf(address)
-    if (retryAfter > 0) {
-      const message = `Too many failed attempts came from this address: try again in ${retryAfter} s.`
-      throw new FunctionError('RATE_LIMITED', message, { retryAfter })
-    }
     const given = headers[OWN_AUTHORIZATION] ?? headers.authorization ?? ''
     const token = this.#tokens.authenticate(BEARER.exec(String(given))?.[1])
     const allowed =
       token?.role === 'invoker' && (token.project === undefined || token.project === project)
     if (!allowed) {
+      // Others may share the address, such as the functions of this machine: a valid token is not refused.
+      const retryAfter = this.#failed.waitOf(address)
+      if (retryAfter > 0) {
+        const message = `Too many failed attempts came from this address: try again in ${retryAfter} s.`
+        throw new FunctionError('RATE_LIMITED', message, { retryAfter })
+      }
       this.#failed.add(address)
       throw new FunctionError('UNAUTHORIZED', NEEDED)
     }

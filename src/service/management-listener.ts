@@ -174,7 +174,9 @@ export class ManagementListener {
     try {
       if (!URL.canParse(request.url)) throw new FunctionError('BAD_REQUEST', HOST)
       const address = addressOf(request, server.requestIP(request)?.address)
-      const caller = needsNoToken(request) ? NOBODY : authentication.callerOf(request, address)
+      const caller = needsNoToken(request)
+        ? { ...NOBODY, address }
+        : authentication.callerOf(request, address)
       if (request.body === null) working()
       const refused = bounded.exceeded()
       if (refused !== undefined) throw refused

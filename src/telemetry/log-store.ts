@@ -124,6 +124,15 @@ export class LogStore {
     return this.#file.use((db) => db.query(select).all(functionName, limit) as LogEntry[])
   }
 
+  /** Gives the functions of a project other names. */
+  rename(project: string, label: string): void {
+    this.flush()
+    const update =
+      'UPDATE logs SET function = ? || substr(function, ?) WHERE function > ? AND function < ?'
+    const parameters = [label, project.length + 1, `${project}/`, `${project}0`]
+    this.#file.use((db) => db.query(update).run(...parameters))
+  }
+
   close(): void {
     this.flush()
     this.#retry.cancel()

@@ -117,6 +117,24 @@ export class Telemetry {
     this.#serviceLog.warn('a request is tried on another worker', fields)
   }
 
+  /**
+   * A project was deleted: what it used and logged is kept for bills under a name that no project can have, so that
+   * a new one of its name begins with nothing.
+   */
+  projectDeleted(project: string): void {
+    const label = `${project}@${new Date().toISOString()}`
+    try {
+      this.#usage.rename(project, label)
+      this.logs.rename(project, label)
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#serviceLog.warn('usage and logs of a deleted project keep its name', {
+        project,
+        reason,
+      })
+    }
+  }
+
   /** Schedules the changed counters to be written. */
   counted(): void {
     this.#metrics.wake()

@@ -113,6 +113,17 @@ export class UsageStore {
     while (this.#registry.size > 0 && this.#write());
   }
 
+  /** Gives what a project has used another name. */
+  rename(project: string, label: string): void {
+    this.flush()
+    this.#file.use((db) =>
+      db.transaction(() => {
+        for (const table of ['usage', 'usage_outcomes'])
+          db.query(`UPDATE ${table} SET project = ? WHERE project = ?`).run(label, project)
+      })(),
+    )
+  }
+
   /** Writes a part, so that requests between two parts do not wait for many functions. */
   #writeSome(): void {
     if (this.#write() && this.#registry.size > 0) this.#rest.wake()

@@ -104,7 +104,7 @@ test('a preview has one worker at most, however many requests it gets', async ()
 test('a preview of a protected function needs a token', async () => {
   await ok('set', 'api', '--access', 'token')
   expect((await service.fetch('/functions/api@v1')).status).toBe(401)
-  expect((await service.fetch('/functions/api@v9')).status).toBe(404)
+  expect((await service.fetch('/functions/api@v9')).status).toBe(401)
   const headers = { authorization: `Bearer ${invoker}` }
   expect((await seen('/functions/api@v1', { headers })).name).toBe('v1')
   await ok('set', 'api', '--access', 'public')

@@ -166,6 +166,29 @@ describe('projects', () => {
     expect(await json('list')).toHaveLength(1)
   })
 
+  test('of the name of a deleted one begin with nothing of it', async () => {
+    await ok('project', 'create', 're', '--cpu-per-day', '1h')
+    await ok('deploy', 'z', 'one.ts', '--project', 're')
+    await ok('env', 'set', 'z', 'A=1', '--project', 're')
+    for (let i = 0; i < 3; i++) expect((await get('/projects/re/functions/z')).status).toBe(200)
+    await ok('project', 'suspend', 're')
+    await ok('project', 'delete', 're', '--with-functions')
+    await Bun.sleep(5)
+    await ok('project', 'create', 're')
+    await ok('deploy', 'z', 'two.ts', '--project', 're')
+    expect((await get('/projects/re/functions/z')).status).toBe(200)
+    const usage = await json('usage', '--project', 're')
+    expect(usage).toMatchObject([{ project: 're', function: 'z', invocations: 1 }])
+    expect(await json('env', 'list', 'z', '--project', 're')).toEqual([])
+    const audit = await json('audit', '--project', 're')
+    expect(audit.map(({ action }: { action: string }) => action)).toEqual(['function.deploy'])
+    // The bill of the deleted one is kept.
+    const all = await json('usage')
+    const old = all.filter(({ project }: { project: string }) => project.startsWith('re@'))
+    expect(old).toMatchObject([{ function: 'z', invocations: 3 }])
+    await ok('project', 'delete', 're', '--with-functions')
+  })
+
   test('take several functions at once by plain HTTP: all, or none', async () => {
     const upload = async (files: Record<string, string>) => {
       const form = new FormData()
