@@ -268,12 +268,16 @@ describe('a preview', () => {
     expect(serving().toSorted()).toEqual(['v1', 'v3', 'v4', 'v5', 'v6'])
     for (const name of ['v1', 'v3', 'v4', 'v5', 'v6']) submitTo(router.preview('f', name))
     expect(codeOf(() => router.preview('f', 'v7'))).toBe('OVERLOADED')
-    for (let at = 0; at < 45; at++) {
-      offer(`h${at}`, 'v1')
-      submitTo(router.preview(`h${at}`, 'v1'))
+    const use = (name: string, project: string) => {
+      const offered = version(name, 'v1')
+      previews.set(`${name}@v1`, { ...offered, spec: { ...offered.spec, project } })
+      submitTo(router.preview(name, 'v1', project))
     }
-    offer('g', 'v1')
-    expect(codeOf(() => router.preview('g', 'v1'))).toBe('OVERLOADED')
+    for (let at = 0; at < 5; at++) use(`h${at}`, 'default')
+    expect(codeOf(() => use('g', 'default'))).toBe('OVERLOADED')
+    // One project leaves the others theirs.
+    for (let at = 0; at < 90; at++) use(`o${at}`, `p${Math.floor(at / 10)}`)
+    expect(codeOf(() => use('last', 'last'))).toBe('OVERLOADED')
   })
 })
 
