@@ -4,16 +4,7 @@ import type { Context } from 'hono'
 import type { AuditReader } from '../metadata/audit-reader.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { access, callerOf } from './access.ts'
-import {
-  addNext,
-  json,
-  nextPage,
-  page,
-  problem,
-  projectOf,
-  projectParams,
-  readCursor,
-} from './route-parts.ts'
+import { addNext, listOf, page, projectOf, projectParams, readCursor } from './route-parts.ts'
 
 export const auditDocumentSchema = z
   .object({
@@ -36,10 +27,7 @@ const query = page.extend({
   since: z.iso.datetime().optional().openapi({ description: 'only from then on' }),
 })
 
-const responses = {
-  200: { ...json(z.array(auditDocumentSchema), 'Entries.'), headers: nextPage },
-  default: problem,
-}
+const responses = listOf(auditDocumentSchema, 'Entries.')
 
 const allRoute = createRoute({
   ...access('admin'),

@@ -38,8 +38,8 @@ export function addAudit(app: OpenAPIHono, store: MetadataStore): void {
   })
 }
 
-/** Somebody failed to say who they are. */
-export function auditStranger(audit: AuditStore, address: string, code: string): void {
+/** Counts an attempt without a valid token. */
+export function auditUnauthenticated(audit: AuditStore, address: string, code: string): void {
   audit.count({
     time: new Date().toISOString(),
     project: null,
@@ -61,7 +61,7 @@ function opened(caller: Caller, action: string, path: string): OpenEntry {
   const inProject = parts[0] === 'projects' && parts[1] !== undefined
   const rest = inProject ? parts.slice(2) : parts
   const named = inProject ? (parts[1] as string) : undefined
-  // Nobody writes into the audit of a project that is not theirs to see.
+  // A caller must not write into the audit of a project that it may not see.
   const foreign = named !== undefined && caller.project !== undefined && named !== caller.project
   const entry: AuditEntry = {
     time: new Date().toISOString(),

@@ -15,7 +15,7 @@ export class Authentication {
   readonly #failed: FailedAttempts
   readonly #refused: (address: string, code: string) => void
 
-  /** @param refused is told of every attempt that failed */
+  /** @param refused is called for every attempt that failed */
   constructor(
     tokens: TokenStore,
     clock: Clock,

@@ -57,6 +57,6 @@ export interface ServiceControl {
   /** The project was suspended or resumed, or its limits are other ones. */
   projectChanged(project: string): void
   /** It has no functions any more, and a new one may take its name. */
-  projectDeleted(project: string): void
+  projectDeleted(project: string): Promise<void>
   workers(): WorkerView[]
 }

@@ -13,7 +13,8 @@ import {
   variableDocument,
   variableDocumentSchema,
 } from './env-documents.ts'
-import type { FunctionRef, Operations } from './operations.ts'
+import type { FunctionRef } from './function-ref.ts'
+import type { Operations } from './operations.ts'
 import { functionOf, functionParams, json, jsonBody, problem } from './route-parts.ts'
 
 const FUNCTION = '/v1/projects/{project}/functions/{name}'

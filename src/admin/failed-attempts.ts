@@ -7,7 +7,7 @@ const MAX_FAILURES = 10
 const WINDOW_MS = 60_000
 /** Windows of one generation, about 100 bytes each; two generations are kept. At the limit the older one is forgotten. */
 const MAX_WINDOWS = 32_768
-/** Whoever has one IPv6 address mostly has the whole network of this prefix. */
+/** A client with one IPv6 address usually has the whole network of this prefix. */
 const IPV6_PREFIX_BYTES = 8
 
 interface Window {

@@ -23,7 +23,7 @@ import {
   functionParams,
   json,
   jsonBody,
-  nextPage,
+  listOf,
   page,
   problem,
   projectOf,
@@ -79,10 +79,7 @@ const listRoute = createRoute({
   path: FUNCTIONS,
   summary: 'Functions of a project, by name',
   request: { params: projectParams, query: page },
-  responses: {
-    200: { ...json(z.array(functionDocumentSchema), 'Functions.'), headers: nextPage },
-    default: problem,
-  },
+  responses: listOf(functionDocumentSchema, 'Functions.'),
 })
 
 const showRoute = createRoute({
@@ -102,10 +99,7 @@ const versionsRoute = createRoute({
   path: `${FUNCTION}/versions`,
   summary: 'The versions of a function, newest first',
   request: { params: functionParams, query: page },
-  responses: {
-    200: { ...json(z.array(versionDocumentSchema), 'Versions.'), headers: nextPage },
-    default: problem,
-  },
+  responses: listOf(versionDocumentSchema, 'Versions.'),
 })
 
 const sourceMapRoute = createRoute({

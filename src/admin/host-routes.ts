@@ -13,7 +13,7 @@ import {
   functionOf,
   json,
   jsonBody,
-  nextPage,
+  listOf,
   page,
   problem,
   projectOf,
@@ -55,10 +55,7 @@ const listRoute = createRoute({
   path: ROUTES,
   summary: 'Routes of a project, by host and path',
   request: { params: projectParams, query: page },
-  responses: {
-    200: { ...json(z.array(routeDocumentSchema), 'Routes.'), headers: nextPage },
-    default: problem,
-  },
+  responses: listOf(routeDocumentSchema, 'Routes.'),
 })
 
 const addRoute = createRoute({

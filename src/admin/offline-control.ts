@@ -27,11 +27,19 @@ export function readyWorker(launcher: WorkerFactory, spec: WorkerSpec): Promise<
 
 export class OfflineControl implements ServiceControl {
   readonly #start: () => Promise<WorkerFactory>
+  readonly #projectDeleted: (project: string) => Promise<void>
   #launcher: WorkerFactory | undefined
 
-  /** @param start creates the launcher when the first bundle is prepared */
-  constructor(start: () => Promise<WorkerFactory>) {
+  /**
+   * @param start creates the launcher when the first bundle is prepared
+   * @param projectDeleted keeps what a deleted project used under another name
+   */
+  constructor(
+    start: () => Promise<WorkerFactory>,
+    projectDeleted: (project: string) => Promise<void> = async () => {},
+  ) {
     this.#start = start
+    this.#projectDeleted = projectDeleted
   }
 
   async prepare({ spec }: RunnableVersion): Promise<PreparedVersion> {
@@ -59,7 +67,9 @@ export class OfflineControl implements ServiceControl {
 
   projectChanged(): void {}
 
-  projectDeleted(): void {}
+  projectDeleted(project: string): Promise<void> {
+    return this.#projectDeleted(project)
+  }
 
   workers(): [] {
     return []

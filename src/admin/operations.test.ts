@@ -298,17 +298,17 @@ describe('garbage collection', () => {
   test('keeps the newest versions and what rollbacks return to; bundles go with their rows', async () => {
     await deployed('app', 6)
     await operations.rollback(ref('app'), 'v2')
-    const dry = await operations.collect({ keep: 2, olderThanMs: 0 }, { dryRun: true })
+    const dry = await operations.garbage.collect({ keep: 2, olderThanMs: 0 }, { dryRun: true })
     expect(dry).toMatchObject({ versions: 2, orphans: 0 })
     expect(versionsOf('app')).toHaveLength(6)
-    const done = await operations.collect({ keep: 2, olderThanMs: 0 })
+    const done = await operations.garbage.collect({ keep: 2, olderThanMs: 0 })
     expect(done.removed.map(({ version }) => version)).toEqual(['v3', 'v4'])
     expect(versionsOf('app')).toEqual(['v6', 'v5', 'v2', 'v1'])
     expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v5', 'v6'])
     expect(readdirSync(join(dir, 'bundles/.staging'))).toEqual([])
     expect((await operations.rollback(ref('app'))).version).toBe('v1')
     expect((await operations.deploy(ref('app'), QUICKJS, await answer('next'))).version).toBe('v7')
-    expect((await operations.collect({ keep: 0, olderThanMs: 0 })).versions).toBe(0)
+    expect((await operations.garbage.collect({ keep: 0, olderThanMs: 0 })).versions).toBe(0)
   }, 20_000)
 
   test('follows each deployment where the settings say so', async () => {
@@ -324,11 +324,11 @@ describe('garbage collection', () => {
     mkdirSync(join(dir, 'bundles/func-app/v9'))
     mkdirSync(join(dir, 'bundles/func-none/v1'), { recursive: true })
     const release = operations.holdBundles()
-    await operations.collect({ keep: 1, olderThanMs: 0 })
+    await operations.garbage.collect({ keep: 1, olderThanMs: 0 })
     expect(versionsOf('app')).toEqual(['v3', 'v2'])
     expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v3', 'v9'])
     await release()
-    expect((await operations.collect({ keep: 1, olderThanMs: 0 })).orphans).toBe(2)
+    expect((await operations.garbage.collect({ keep: 1, olderThanMs: 0 })).orphans).toBe(2)
     expect(folders('app').toSorted()).toEqual(['v2', 'v3'])
     expect(existsSync(join(dir, 'bundles/func-none'))).toBe(false)
   }, 20_000)
@@ -340,14 +340,17 @@ describe('garbage collection', () => {
     db.run('PRAGMA foreign_keys = OFF')
     db.run("DELETE FROM function_versions WHERE function_id = 'func-other' OR version = 'v3'")
     db.close()
-    const found = await operations.collect({ keep: 0, olderThanMs: 0 })
+    const found = await operations.garbage.collect({ keep: 0, olderThanMs: 0 })
     expect(found).toMatchObject({ orphans: 0, unknown: 2 })
     expect(folders('app').toSorted()).toEqual(['v1', 'v2', 'v3'])
     expect(folders('other')).toEqual(['v1'])
   }, 20_000)
 
   test('of an unknown function is an error', async () => {
-    const collecting = operations.collect({ keep: 1, olderThanMs: 0 }, { only: ref('none') })
+    const collecting = operations.garbage.collect(
+      { keep: 1, olderThanMs: 0 },
+      { only: ref('none') },
+    )
     expect((await failure(collecting)).code).toBe('FUNCTION_NOT_FOUND')
   })
 })

@@ -1,6 +1,4 @@
-/** Deploy, change of variables, rollback, delete and garbage collection: the same code with a running service and without one. */
-
-import { dirname } from 'node:path'
+/** Deploy, variables, traffic, rollback and delete: the same code with a running service and without one. */
 import type { BundleRemover } from '../bundles/bundle-remover.ts'
 import {
   type Bundle,
@@ -9,25 +7,20 @@ import {
   sha256,
   type UnstoredVersion,
 } from '../bundles/bundle-store.ts'
-import { BUNDLES, namesOf } from '../bundles/files.ts'
+import { BUNDLES } from '../bundles/files.ts'
 import type { Runtime } from '../capabilities/runtime.ts'
 import { FunctionError } from '../errors.ts'
 import type { Limits } from '../limits/names.ts'
 import { noteChange } from '../metadata/audit-context.ts'
 import type { AuditDetails } from '../metadata/audit-entry.ts'
 import type { EnvChange, NextRevision } from '../metadata/env-store.ts'
-import {
-  functionId,
-  functionLabel,
-  type VersionAge,
-  type VersionRecord,
-  type VersionSettings,
-} from '../metadata/records.ts'
+import { functionId, type VersionRecord, type VersionSettings } from '../metadata/records.ts'
 import type { Rotation } from '../metadata/secret-key-store.ts'
-import { BEFORE_ALL, type MetadataStore } from '../metadata/store.ts'
+import type { MetadataStore } from '../metadata/store.ts'
 import { heaviest, type Split } from '../metadata/traffic-store.ts'
 import type { PreparedVersion } from '../router/router.ts'
 import type { Environment } from '../secrets/secret-variable.ts'
+import { ChangeQueue } from './change-queue.ts'
 import type { RunnableVersion, ServiceControl } from './control.ts'
 import { checkDeployLimits } from './deploy-limits.ts'
 import {
@@ -37,7 +30,9 @@ import {
   type TrafficDocument,
 } from './documents.ts'
 import type { EnvChangeDocument } from './env-documents.ts'
-import { expired, type RetentionPolicy, rollbacksKept } from './retention.ts'
+import { type FunctionRef, idOf, labelOf } from './function-ref.ts'
+import { GarbageCollector } from './garbage-collector.ts'
+import type { RetentionPolicy } from './retention.ts'
 import { type DeploySettings, resolveSettings } from './settings.ts'
 import { checkInjection, type HeldBundle, runnableVersion } from './worker-spec.ts'
 
@@ -58,12 +53,6 @@ interface OperationsDeps {
   installation(): Limits
 }
 
-/** Names one function. */
-export interface FunctionRef {
-  name: string
-  project: string
-}
-
 /** One of the functions that are deployed together. */
 export interface NewDeployment {
   name: string
@@ -79,41 +68,22 @@ interface BegunDeployment {
   held: HeldBundle
 }
 
-/** What a garbage collection removed, or would remove. */
-export interface Garbage {
-  versions: number
-  /** Bytes of their bundles. */
-  bytes: number
-  /** Bundle directories that no version referred to. */
-  orphans: number
-  /** Bundle directories that no version refers to and that are kept: the database may be older than they are. */
-  unknown: number
-  /** The first of the versions. */
-  removed: { function: string; version: string; size: number; createdAt: string }[]
-}
-
-/** Functions of one query, and versions of one transaction: the thread also serves requests. */
-const FUNCTIONS_AT_ONCE = 100
-const VERSIONS_AT_ONCE = 50
+/** Percent. */
 const ALL_REQUESTS = 100
 /** Versions that are tried in place of one that does not load. */
 const TRIED = 10
 /** Names of variables in an entry of the audit. */
 const NOTED = 100
-/** Maximum length of `Garbage.removed`. */
-const LISTED = 1000
-
 export class Operations {
   readonly #deps: OperationsDeps
-  /** The last change of each function. The next change waits for it. */
-  readonly #running = new Map<string, Promise<unknown>>()
+  readonly queue = new ChangeQueue()
+  readonly garbage: GarbageCollector
   /** The collection that follows the last deployment. */
   #collecting: Promise<unknown> = Promise.resolve()
-  /** Settled when changes may begin again. */
-  #paused: PromiseWithResolvers<void> | undefined
 
   constructor(deps: OperationsDeps) {
     this.#deps = deps
+    this.garbage = new GarbageCollector(deps, this.queue)
   }
 
   /**
@@ -136,22 +106,18 @@ export class Operations {
     project: string,
     deployments: readonly NewDeployment[],
   ): Promise<DeployDocument[]> {
-    const refs = deployments.map(({ name }) => ({ name, project }))
-    const run = () => this.#deployLocked(project, deployments)
-    // In one order, so that two of them never wait for each other.
-    const inOrder = refs.toSorted((a, b) => (idOf(a) < idOf(b) ? 1 : -1))
-    const locked = inOrder.reduce((inner, of) => () => this.#oneAtATime(of, inner), run)
-    return await locked()
+    const ids = deployments.map(({ name }) => functionId(name, project))
+    return await this.queue.run(ids, () => this.#deployNow(project, deployments))
   }
 
-  async #deployLocked(
+  async #deployNow(
     project: string,
     deployments: readonly NewDeployment[],
   ): Promise<DeployDocument[]> {
     const { store, defaultRuntime, bundles, retention } = this.#deps
     const ceiling = store.projects.get(project)
     const begun: BegunDeployment[] = []
-    const same: [FunctionRef, VersionRecord][] = []
+    const records = new Map<string, VersionRecord>()
     try {
       for (const { name, given, bundle } of deployments) {
         const of = { name, project }
@@ -161,7 +127,7 @@ export class Operations {
           if (existing === undefined) begun.push(await this.#begin(of, version, settings, bundle))
           else {
             checkSame(of, existing, settings, bundle)
-            same.push([of, existing])
+            records.set(name, existing)
           }
         } catch (error) {
           throw deployments.length > 1 ? about(of, error) : error
@@ -169,35 +135,34 @@ export class Operations {
       }
       for (const { staged } of begun) await staged.commit()
       // Again for each, since another deployment may have been recorded meanwhile.
-      store.addVersions(
+      const added = store.addVersions(
         begun.map(({ staged }) => staged.version),
         (next) => this.#checkLimits(next, next.bundle.size),
       )
+      begun.forEach(({ of }, at) => {
+        records.set(of.name, added[at] as VersionRecord)
+      })
     } catch (error) {
-      for (const { prepared, staged } of begun) {
-        prepared.discard()
-        await staged.discard()
-      }
+      for (const { prepared } of begun) prepared.discard()
+      await Promise.allSettled(begun.map(({ staged }) => staged.discard()))
       throw error
     }
-    for (const { of, staged, prepared, held } of begun) {
+    // All of them are recorded, so none waits for the files of another.
+    for (const { prepared, held } of begun) {
       held.bundle = undefined
       prepared.activate()
+    }
+    for (const { of, staged } of begun) {
       // What stays of the intent does no harm: the row protects the bundle.
       await staged.settle().catch(() => {})
       await bundles.noteActive(idOf(of), staged.version.version)
       // Not awaited: the deployment is done. The collection waits for its turn of this function. What
       // fails here is tried again after the next deployment.
-      this.#collecting = this.collect(retention(), { only: of }).catch(() => {})
+      this.#collecting = this.garbage.collect(retention(), { only: of }).catch(() => {})
     }
-    const rows = begun.map(({ of, staged }): [FunctionRef, VersionRecord] => {
-      const record = store.findVersion(idOf(of), staged.version.version)
-      return [of, record as VersionRecord]
+    return deployments.map(({ name }) => {
+      return this.#document({ name, project }, records.get(name) as VersionRecord)
     })
-    const documents = [...same, ...rows].map(([of, record]) => this.#document(of, record))
-    return deployments.map(
-      ({ name }) => documents.find((each) => each.function === name) as DeployDocument,
-    )
   }
 
   /**
@@ -212,7 +177,7 @@ export class Operations {
   ): Promise<RollbackDocument> {
     const { store, bundles } = this.#deps
     const { name, project } = of
-    return this.#oneAtATime(of, async () => {
+    return this.queue.run([idOf(of)], async () => {
       const rollback = store.rollbackTarget(name, version, project)
       const { functionId: id } = rollback.version
       const before = store.envRevision(id)
@@ -233,7 +198,7 @@ export class Operations {
   }
 
   /**
-   * Gives each of several versions a share of the requests. It is a deployment like one of a new version: live when
+   * Sets the weights of versions, by which they share the requests. It is a deployment like one of a new version: live when
    * this resolves, and a rollback returns to what was before.
    *
    * @param weights percent by version; together 100
@@ -246,9 +211,9 @@ export class Operations {
   ): Promise<TrafficDocument> {
     const { store } = this.#deps
     const { name, project } = of
-    return this.#oneAtATime(of, async () => {
-      const shares = Object.entries(weights).map(([version, weight]) => `${version}=${weight}`)
-      noteChange({ versions: shares, ...(stickyHeader !== undefined && { stickyHeader }) })
+    return this.queue.run([idOf(of)], async () => {
+      const noted = Object.entries(weights).map(([version, weight]) => `${version}=${weight}`)
+      noteChange({ versions: noted, ...(stickyHeader !== undefined && { stickyHeader }) })
       const { id } = store.show(name, project)
       const versions = Object.entries(weights).map(([version, weight]) => {
         const record = store.findVersion(id, version)
@@ -297,7 +262,7 @@ export class Operations {
   ): Promise<EnvChangeDocument> {
     const { store, serving } = this.#deps
     const { name, project } = of
-    return this.#oneAtATime(of, async () => {
+    return this.queue.run([idOf(of)], async () => {
       noteChange(namesIn(change))
       const version = this.#versionForEnv(of, creates)
       const id = idOf(of)
@@ -318,9 +283,10 @@ export class Operations {
    * @throws {FunctionError} SECRETS_UNAVAILABLE, CONFLICT, STORAGE_UNUSABLE
    */
   async rotateKey(discardLost: boolean): Promise<Rotation> {
-    while (this.#paused !== undefined) await this.#paused.promise
-    noteChange({ discardLost })
-    return this.#deps.store.keys.rotate(discardLost)
+    return await this.queue.run([], async () => {
+      noteChange({ discardLost })
+      return this.#deps.store.keys.rotate(discardLost)
+    })
   }
 
   /**
@@ -361,7 +327,7 @@ export class Operations {
   remove(of: FunctionRef): Promise<void> {
     const { store, remover, control } = this.#deps
     const { name, project } = of
-    return this.#oneAtATime(of, async () => {
+    return this.queue.run([idOf(of)], async () => {
       const { id } = store.show(name, project)
       const hosts = store.routes.hostsOf(id)
       const removal = await remover.plan([`${BUNDLES}/${id}`])
@@ -377,44 +343,6 @@ export class Operations {
     })
   }
 
-  /**
-   * Deletes the versions that the policy does not keep, and bundles without a version, a few at a time.
-   *
-   * @param only one function; all unless set
-   * @throws {FunctionError} FUNCTION_NOT_FOUND
-   */
-  async collect(
-    policy: RetentionPolicy,
-    { dryRun = false, only }: { dryRun?: boolean; only?: FunctionRef | undefined } = {},
-  ): Promise<Garbage> {
-    const { store, remover } = this.#deps
-    const garbage: Garbage = { versions: 0, bytes: 0, orphans: 0, unknown: 0, removed: [] }
-    if (only !== undefined) {
-      store.show(only.name, only.project)
-      await this.#collectVersions(only, policy, dryRun, garbage)
-      return garbage
-    }
-    let after = ''
-    for (;;) {
-      const page = store.functionsAfter(after, FUNCTIONS_AT_ONCE)
-      for (const { name, project } of page) {
-        await this.#collectVersions({ name, project }, policy, dryRun, garbage)
-        await nextTurn()
-      }
-      const last = page.at(-1)
-      if (last === undefined) break
-      after = last.id
-    }
-    for (const id of await remover.functionIds()) {
-      const sweep = () => remover.sweepFunction(id, dryRun)
-      const { orphans, unknown } = await this.#oneAtATime(namesOf(id), sweep)
-      garbage.orphans += orphans
-      garbage.unknown += unknown
-    }
-    if (!dryRun) await remover.sweepOldStaged()
-    return garbage
-  }
-
   /** Resolves when the collection after the last deployment is done. */
   async settled(): Promise<void> {
     await this.#collecting
@@ -426,71 +354,6 @@ export class Operations {
    */
   holdBundles(): () => Promise<void> {
     return this.#deps.remover.hold()
-  }
-
-  async #collectVersions(
-    of: FunctionRef,
-    policy: RetentionPolicy,
-    dryRun: boolean,
-    garbage: Garbage,
-  ): Promise<void> {
-    if (policy.keep === 0 && policy.olderThanMs === 0) return
-    const { store } = this.#deps
-    const id = idOf(of)
-    const count = rollbacksKept(policy)
-    const kept = {
-      ids: new Set([...store.inUse(id, count), ...store.newestVersions(id, count)]),
-      highest: `v${store.highestNumber(id)}`,
-    }
-    let page = store.oldestVersions(id, BEFORE_ALL, VERSIONS_AT_ONCE)
-    for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-      const some = expired(page, kept, policy, Date.now())
-      if (some.length > 0) {
-        const remove = () => this.#removeVersions(id, some, count)
-        addRemoved(garbage, labelOf(of), dryRun ? some : await this.#oneAtATime(of, remove))
-      }
-      await nextTurn()
-      page = store.oldestVersions(id, last, VERSIONS_AT_ONCE)
-    }
-  }
-
-  async #removeVersions(
-    id: string,
-    versions: readonly VersionAge[],
-    kept: number,
-  ): Promise<VersionAge[]> {
-    const { store, remover } = this.#deps
-    const removal = await remover.plan(versions.map(({ bundlePath }) => dirname(bundlePath)))
-    let removed: Set<string>
-    try {
-      const ids = versions.map((row) => row.id)
-      removed = store.removeVersions(id, ids, kept)
-    } catch (error) {
-      await removal.cancel()
-      throw error
-    }
-    const { name, project } = namesOf(id)
-    this.#deps.control.endPreviews(name, project)
-    await removal.finish()
-    return versions.filter((row) => removed.has(row.id))
-  }
-
-  /** Lets no change begin until `resume`; resolves when the running ones are over. */
-  async pause(): Promise<void> {
-    this.#paused ??= Promise.withResolvers<void>()
-    // Changes that wait see its rejection; without any it must not count as unhandled.
-    this.#paused.promise.catch(() => {})
-    await Promise.allSettled(this.#running.values())
-  }
-
-  /** @param elsewhere the changes that waited fail with it: another process makes changes now */
-  resume(elsewhere?: FunctionError): void {
-    if (elsewhere !== undefined) {
-      this.#paused?.reject(elsewhere)
-      return
-    }
-    this.#paused?.resolve()
-    this.#paused = undefined
   }
 
   /**
@@ -602,23 +465,6 @@ export class Operations {
     const active = this.#deps.store.show(name, project).version === record.version
     return deployDocument(name, project, record, active && this.#deps.serving)
   }
-
-  async #oneAtATime<T>(of: FunctionRef, change: () => Promise<T>): Promise<T> {
-    while (this.#paused !== undefined) await this.#paused.promise
-    const id = idOf(of)
-    const before = this.#running.get(id)
-    const run = Promise.resolve(before)
-      .catch(() => {})
-      .then(change)
-    this.#running.set(id, run)
-    try {
-      return await run
-    } finally {
-      if (this.#running.get(id) === run) {
-        this.#running.delete(id)
-      }
-    }
-  }
 }
 
 /** The error with the name of the function that it is about. */
@@ -630,14 +476,6 @@ function about(of: FunctionRef, error: unknown): unknown {
     ...(stack !== undefined && { stack }),
     ...(position !== undefined && { position }),
   })
-}
-
-function idOf({ name, project }: FunctionRef): string {
-  return functionId(name, project)
-}
-
-function labelOf({ name, project }: FunctionRef): string {
-  return functionLabel(name, project)
 }
 
 /** @throws {FunctionError} BUNDLE_REFUSED in place of BUNDLE_LOAD_ERROR */
@@ -680,20 +518,6 @@ function recordOrDiscard(prepared: PreparedVersion, record: () => void): void {
     prepared.discard()
     throw error
   }
-}
-
-function addRemoved(garbage: Garbage, name: string, versions: readonly VersionAge[]): void {
-  for (const { version, size, createdAt } of versions) {
-    garbage.versions++
-    garbage.bytes += size
-    if (garbage.removed.length < LISTED) {
-      garbage.removed.push({ function: name, version, size, createdAt })
-    }
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((next) => setImmediate(next))
 }
 
 function checkSame(

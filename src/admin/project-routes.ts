@@ -13,7 +13,7 @@ import {
   addNext,
   json,
   jsonBody,
-  nextPage,
+  listOf,
   page,
   problem,
   projectOf,
@@ -65,10 +65,7 @@ const listRoute = createRoute({
   path: '/v1/projects',
   summary: 'Projects, by name',
   request: { query: page },
-  responses: {
-    200: { ...json(z.array(projectDocumentSchema), 'Projects.'), headers: nextPage },
-    default: problem,
-  },
+  responses: listOf(projectDocumentSchema, 'Projects.'),
 })
 
 const createProjectRoute = createRoute({
@@ -167,7 +164,7 @@ export function addProjects(app: OpenAPIHono, deps: ProjectDeps): void {
       }
     }
     projects.remove(project)
-    control.projectDeleted(project)
+    await control.projectDeleted(project)
     return c.body(null, 204)
   })
 }

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { FunctionError } from '../errors.ts'
 import { MAX_PAGE } from './documents.ts'
-import type { FunctionRef } from './operations.ts'
+import type { FunctionRef } from './function-ref.ts'
 import { problemSchema } from './problem.ts'
 import { checked, functionNameSchema, projectNameSchema } from './settings.ts'
 
@@ -37,9 +37,15 @@ export const page = z.object({
     .openapi({ description: 'from the link to the next page' }),
 })
 
-export const nextPage = {
+const nextPage = {
   link: { description: 'the next page: <path>; rel="next"', schema: { type: 'string' } },
 } as const
+
+/** The answers of a route that lists. */
+export const listOf = <T extends z.ZodType>(schema: T, description: string) => ({
+  200: { ...json(z.array(schema), description), headers: nextPage },
+  default: problem,
+})
 
 /** Names the next page, unless the place of its beginning is undefined. */
 export function addNext(c: Context, place: unknown): void {

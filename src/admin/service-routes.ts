@@ -106,7 +106,7 @@ export function addService(app: OpenAPIHono, deps: ServiceDeps): void {
     const { keep, olderThanMs, function: name, project, dryRun } = c.req.valid('json')
     const only = name === undefined ? undefined : functionOf({ name, project })
     const policy = withDefaults(retention(), { keep, olderThanMs })
-    return c.json({ dryRun, ...(await operations.collect(policy, { dryRun, only })) }, 200)
+    return c.json({ dryRun, ...(await operations.garbage.collect(policy, { dryRun, only })) }, 200)
   })
   app.openAPIRegistry.registerPath(holdRoute)
   app.post(holdRoute.path, (c) => deps.hold(c.req.raw))

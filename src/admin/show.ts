@@ -1,8 +1,8 @@
 import type { Limits } from '../limits/names.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { type FunctionDetails, functionDetails, RECENT_VERSIONS } from './documents.ts'
+import type { FunctionRef } from './function-ref.ts'
 import { functionLimits } from './limits.ts'
-import type { FunctionRef } from './operations.ts'
 
 /**
  * One function with its newest versions.

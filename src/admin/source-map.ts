@@ -4,7 +4,7 @@ import type { BundleStore } from '../bundles/bundle-store.ts'
 import { FunctionError } from '../errors.ts'
 import type { BundleRecord } from '../metadata/records.ts'
 import type { MetadataStore } from '../metadata/store.ts'
-import type { FunctionRef } from './operations.ts'
+import type { FunctionRef } from './function-ref.ts'
 
 /**
  * The bundle of a version.

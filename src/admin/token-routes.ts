@@ -7,7 +7,7 @@ import { ROLES, type Role, type TokenRecord, type TokenScope } from '../metadata
 import { MINIMUM_CLI, RELEASE } from '../release.ts'
 import { access, type Caller, callerOf, checkAccess, noProject } from './access.ts'
 import { changeLimits, limitsBody } from './limits.ts'
-import { addNext, json, jsonBody, nextPage, page, problem, readCursor } from './route-parts.ts'
+import { addNext, json, jsonBody, listOf, page, problem, readCursor } from './route-parts.ts'
 import { checked, projectNameSchema } from './settings.ts'
 
 /** Longest time until a token expires: ten years, s. */
@@ -88,10 +88,7 @@ const listRoute = createRoute({
   path: '/v1/tokens',
   summary: 'Tokens: those of all projects, then by project; without their texts',
   request: { query: page.extend(scopeQuery.shape) },
-  responses: {
-    200: { ...json(z.array(tokenDocumentSchema), 'Tokens.'), headers: nextPage },
-    default: problem,
-  },
+  responses: listOf(tokenDocumentSchema, 'Tokens.'),
 })
 
 const createTokenRoute = createRoute({

@@ -54,7 +54,7 @@ const setRoute = createRoute({
   operationId: 'traffic.set',
   method: 'put',
   path: TRAFFIC,
-  summary: 'Gives versions their shares of the requests; they are live when the response arrives',
+  summary: 'Sets the weights of versions; they are live when the response arrives',
   request: { params: functionParams, body: jsonBody(changeSchema) },
   responses: { 200: json(trafficDocumentSchema, 'The versions.'), default: problem },
 })

@@ -4,16 +4,7 @@ import { FunctionError } from '../errors.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { UsagePlace, UsageReader, UsageRow } from '../telemetry/usage-reader.ts'
 import { access, callerOf, noProject } from './access.ts'
-import {
-  addNext,
-  json,
-  nextPage,
-  page,
-  problem,
-  projectOf,
-  projectParams,
-  readCursor,
-} from './route-parts.ts'
+import { addNext, listOf, page, projectOf, projectParams, readCursor } from './route-parts.ts'
 
 const DAY_MS = 86_400_000
 /** How far back usage is shown unless `from` says otherwise. */
@@ -53,10 +44,7 @@ export const usageDocumentSchema = z
 
 export type UsageDocument = z.infer<typeof usageDocumentSchema>
 
-const responses = {
-  200: { ...json(z.array(usageDocumentSchema), 'Usage.'), headers: nextPage },
-  default: problem,
-}
+const responses = listOf(usageDocumentSchema, 'Usage.')
 
 const allRoute = createRoute({
   ...access('viewer'),

@@ -110,7 +110,7 @@ async function change(operations: Operations, findings: readonly Finding[]): Pro
       done.push(`function '${label}': version '${version}' is active again`)
   }
   if (findings.some(({ kind }) => kind === 'bundle-orphaned')) {
-    const { orphans } = await operations.collect({ keep: 0, olderThanMs: 0 })
+    const { orphans } = await operations.garbage.collect({ keep: 0, olderThanMs: 0 })
     if (orphans > 0) done.push(`${counted(orphans, 'bundle')} without a version: deleted`)
   }
   return done

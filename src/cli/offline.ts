@@ -15,10 +15,10 @@ import { AuditReader } from '../metadata/audit-reader.ts'
 import { refuseLost } from '../metadata/database.ts'
 import { tryLockDataDir } from '../metadata/lock.ts'
 import { MetadataStore } from '../metadata/store.ts'
-import { domainPatterns } from '../service/limits.ts'
+import { domainPatterns, telemetryLimits } from '../service/limits.ts'
 import { engineReader, startLauncher } from '../service/native-programs.ts'
 import { ServiceLog } from '../telemetry/service-log.ts'
-import { METRICS_FILE } from '../telemetry/telemetry.ts'
+import { METRICS_FILE, Telemetry } from '../telemetry/telemetry.ts'
 import { UsageReader } from '../telemetry/usage-reader.ts'
 import { ApiClient, findService, notRunning, type Send } from './client.ts'
 import { refuseFoundPrograms } from './programs.ts'
@@ -153,7 +153,15 @@ async function withStore<T>(
   const { config } = loaded
   const { dataDir } = config.server
   const queries = new QueryThread()
-  const control = new OfflineControl(() => startLauncher(config, new ServiceLog(() => {})))
+  const log = new ServiceLog(() => {})
+  const control = new OfflineControl(
+    () => startLauncher(config, log),
+    async (project) => {
+      const telemetry = new Telemetry({ dataDir, limits: telemetryLimits(config), serviceLog: log })
+      await telemetry.projectDeleted(project)
+      telemetry.close()
+    },
+  )
   try {
     const bundles = new BundleStore(dataDir)
     const remover = new BundleRemover(dataDir, (...bundle) => store.refersTo(...bundle))

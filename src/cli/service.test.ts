@@ -228,7 +228,7 @@ describe('the management API', () => {
       '/v1/projects/{project}/functions/{name}/versions',
     )
     expect(document.components.securitySchemes.token.scheme).toBe('bearer')
-    // Whoever adds a route says who may use it.
+    // A new route has to declare its role.
     for (const [path, operations] of Object.entries(document.paths)) {
       for (const operation of Object.values(operations)) {
         expect([path, operation]).toEqual([

@@ -10,7 +10,7 @@ import { functionPath } from './paths.ts'
 export const traffic: Command = {
   name: 'traffic',
   args: '<function> [version=percent...]',
-  summary: 'Show which versions share the requests of a function, or give them their shares',
+  summary: 'Show which versions share the requests of a function, or set their weights',
   examples: [
     'traffic api',
     'traffic api v7=90 v8=10',
@@ -28,7 +28,7 @@ export const traffic: Command = {
     const shares = (given ?? []) as unknown as string[]
     if (shares.length === 0) {
       if (stickyHeader !== undefined) {
-        const message = '--sticky-header needs the versions and their shares, such as v7=90 v8=10.'
+        const message = '--sticky-header needs the versions and their weights, such as v7=90 v8=10.'
         throw new FunctionError('BAD_REQUEST', message)
       }
       const document = await readApi(loaded, (client) =>
@@ -56,7 +56,7 @@ function weightsOf(shares: readonly string[]): Record<string, number> {
   for (const share of shares) {
     const match = /^([^=]+)=(\d{1,3})%?$/.exec(share)
     if (match === null) {
-      const message = `A share is written as version=percent, such as v8=10 (got '${share}').`
+      const message = `A weight is written as version=percent, such as v8=10 (got '${share}').`
       throw new FunctionError('BAD_REQUEST', message)
     }
     const version = checked(versionNameSchema, match[1], 'version')
@@ -65,7 +65,7 @@ function weightsOf(shares: readonly string[]): Record<string, number> {
     }
     weights[version] = Number(match[2])
   }
-  return checked(weightsSchema, weights, 'shares')
+  return checked(weightsSchema, weights, 'weights')
 }
 
 function described({ function: name, versions, stickyHeader }: TrafficDocument): string {

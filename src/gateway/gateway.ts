@@ -374,9 +374,7 @@ export class Gateway implements ExchangeHost, Tickable {
     const bodied = raw['content-length'] !== undefined || raw['transfer-encoding'] !== undefined
     const length = bodied ? this.#declaredLength(raw) : undefined
     const body = bodied ? client.body : null
-    const ofPreview = mount.name.indexOf('@')
-    if (ofPreview > 0) this.#authorizePreview(mount, ofPreview, raw, origin.address)
-    let route = this.#routeOf(mount)
+    let route = this.#routeOf(mount, raw, origin.address)
     if (route.split !== undefined) route = chooseRoute(route.split, raw, Math.random())
     if (route.tenant.suspended) throw suspended(route.project)
     const ofToken =
@@ -413,22 +411,20 @@ export class Gateway implements ExchangeHost, Tickable {
     return exchange.answered
   }
 
-  /** Nobody learns without a token which versions a protected function has. */
-  #authorizePreview(
-    { name, project }: Mount,
-    at: number,
-    raw: RawHeaders,
-    address: string | undefined,
-  ): void {
-    const { rules } = this.#options.route(name.slice(0, at), project)
-    if (rules.previews && rules.access === 'token') this.#options.authorize(raw, project, address)
-  }
-
-  /** `<name>@<version>` is a preview of that version. */
-  #routeOf({ name, project }: Mount): Route {
+  /**
+   * `<name>@<version>` is a preview of that version.
+   *
+   * @param raw headers of the caller, whom a protected function checks before the version is looked up: the answer
+   *   would reveal which versions exist
+   */
+  #routeOf({ name, project }: Mount, raw?: RawHeaders, address?: string): Route {
     const at = name.indexOf('@')
     if (at < 0) return this.#options.route(name, project)
-    return this.#options.preview(name.slice(0, at), name.slice(at + 1), project)
+    const functionName = name.slice(0, at)
+    const { rules } = this.#options.route(functionName, project)
+    const isProtected = rules.previews && rules.access === 'token'
+    if (isProtected && raw !== undefined) this.#options.authorize(raw, project, address)
+    return this.#options.preview(functionName, name.slice(at + 1), project)
   }
 
   #peerOf(client: Request): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Leases on the limits that are counted. Whoever is about to use a part of a limit leases it first, and
+ * Leases on the limits that are counted. A caller that is about to use a part of a limit leases it first, and
  * what is known only afterwards, as CPU time, is spent.
  *
  * The local ledger keeps every account in this process, so that a lease is one unit and no limit is

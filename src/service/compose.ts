@@ -152,7 +152,7 @@ export async function compose(
   )
   const control = serviceControl(router, versions, hosts, store, (project) => {
     for (const prefix of accountsOf(project)) ledger.forget(prefix)
-    telemetry.projectDeleted(project)
+    return telemetry.projectDeleted(project)
   })
   const policy = () => retentionPolicy(config)
   const operations = new Operations({

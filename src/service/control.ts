@@ -17,7 +17,7 @@ export function serviceControl(
   source: VersionSource,
   hosts: HostTable,
   store: MetadataStore,
-  projectDeleted: (project: string) => void,
+  projectDeleted: (project: string) => Promise<void>,
 ): ServiceControl {
   return {
     prepare(version: RunnableVersion): Promise<PreparedVersion> {
@@ -45,9 +45,9 @@ export function serviceControl(
     projectChanged(project: string): void {
       router.projectChanged(project)
     },
-    projectDeleted(project: string): void {
+    projectDeleted(project: string): Promise<void> {
       router.projectDeleted(project)
-      projectDeleted(project)
+      return projectDeleted(project)
     },
     workers: () => workerViews(router),
   }

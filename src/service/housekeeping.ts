@@ -141,7 +141,9 @@ export class Housekeeping {
 
   async #collect(): Promise<void> {
     await this.#pruneAudit()
-    const { versions, orphans, unknown } = await this.#deps.operations.collect(this.#deps.policy())
+    const { versions, orphans, unknown } = await this.#deps.operations.garbage.collect(
+      this.#deps.policy(),
+    )
     if (versions + orphans > 0) this.#deps.log.info('collected garbage', { versions, orphans })
     if (unknown > 0) {
       const message =

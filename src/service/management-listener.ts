@@ -5,7 +5,7 @@
 import type { Server } from 'bun'
 import type { Caller } from '../admin/access.ts'
 import type { Api } from '../admin/api.ts'
-import { auditStranger } from '../admin/audit.ts'
+import { auditUnauthenticated } from '../admin/audit.ts'
 import { Authentication } from '../admin/authentication.ts'
 import { type BodyLimits, boundedRequest } from '../admin/bounded-body.ts'
 import { ASK_PATH } from '../admin/host-routes.ts'
@@ -231,7 +231,7 @@ export function newManagementListener(
       tls,
       api,
       authentication: new Authentication(store.tokens, systemClock, (address, code) =>
-        auditStranger(store.audit, address, code),
+        auditUnauthenticated(store.audit, address, code),
       ),
       addressOf: (request, address) => {
         const peer = address?.replace(/^::ffff:/, '')

@@ -148,7 +148,7 @@ export class Restarter implements Lifecycle {
     const { gateway, operations, watchChanges, continuesIn } = this.#parts
     let lockReleased = false
     return {
-      pauseChanges: () => operations.pause(),
+      pauseChanges: () => operations.queue.pause(),
       releaseLock: () => {
         lockReleased = true
         watchChanges()
@@ -161,14 +161,14 @@ export class Restarter implements Lifecycle {
       continuesIn: (pid) => {
         this.#over = true
         this.#held.management.leave()
-        operations.resume(elsewhere())
+        operations.queue.resume(elsewhere())
         continuesIn(pid)
       },
       undo: async () => {
         gateway.acceptAgain()
         this.#held.listener?.acceptAgain()
         if (lockReleased) await this.#reclaim()
-        operations.resume(this.#lockLost ? lockLost() : undefined)
+        operations.queue.resume(this.#lockLost ? lockLost() : undefined)
       },
     }
   }

@@ -124,13 +124,19 @@ export class LogStore {
     return this.#file.use((db) => db.query(select).all(functionName, limit) as LogEntry[])
   }
 
-  /** Gives the functions of a project other names. */
-  rename(project: string, label: string): void {
+  /**
+   * Gives the functions of a project other names, in the entries up to now. It takes several turns of the event loop,
+   * because requests are served meanwhile.
+   */
+  async rename(project: string, label: string): Promise<void> {
     this.flush()
-    const update =
-      'UPDATE logs SET function = ? || substr(function, ?) WHERE function > ? AND function < ?'
-    const parameters = [label, project.length + 1, `${project}/`, `${project}0`]
-    this.#file.use((db) => db.query(update).run(...parameters))
+    const last = this.#file.use((db) => db.query('SELECT max(id) AS id FROM logs').get())
+    const { id } = last as { id: number | null }
+    const update = `UPDATE logs SET function = ? || substr(function, ?) WHERE id IN
+      (SELECT id FROM logs WHERE function > ? AND function < ? AND id <= ? LIMIT ${ROWS_AT_ONCE})`
+    const parameters = [label, project.length + 1, `${project}/`, `${project}0`, id]
+    while (this.#file.use((db) => db.query(update).run(...parameters).changes) > 0)
+      await new Promise((next) => setImmediate(next))
   }
 
   close(): void {

@@ -121,11 +121,11 @@ export class Telemetry {
    * A project was deleted: what it used and logged is kept for bills under a name that no project can have, so that
    * a new one of its name begins with nothing.
    */
-  projectDeleted(project: string): void {
+  async projectDeleted(project: string): Promise<void> {
     const label = `${project}@${new Date().toISOString()}`
     try {
       this.#usage.rename(project, label)
-      this.logs.rename(project, label)
+      await this.logs.rename(project, label)
     } catch (error) {
       const reason = (error as Error).message
       this.#serviceLog.warn('usage and logs of a deleted project keep its name', {
